@@ -1,0 +1,210 @@
+"""What crosses the border of `pools`: frozen dataclasses, never ORM rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from aflow_site.kernel.errors import FlowError, Overloaded
+
+
+class LeaseOutcome(StrEnum):
+    """How a lease ended: `ok` and `error` keep the agent, `poison` destroys and replaces it."""
+
+    OK = "ok"
+    ERROR = "error"
+    POISON = "poison"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """What a workflow document or a person asks of a pool; `None` keeps the pool's (or the default) value.
+
+    Times in seconds. `image` is an image reference, or `None` for the built-in Python agent.
+    """
+
+    name: str
+    image: str | None = None
+    min_size: int | None = None
+    max_size: int | None = None
+    warm_up: bool | None = None
+    max_uses: int | None = None
+    idle_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool as seen from outside: its limits, and its figures at this moment."""
+
+    id: UUID
+    team_id: int
+    name: str
+    image: str
+    min_size: int
+    max_size: int
+    warm_up: bool
+    max_uses: int
+    idle_timeout: float
+    states: Mapping[str, int]  # starting, idle, active, draining, unhealthy -> number of agents
+    utilization: float  # active / (idle + active), 0.0 when there is none
+    waiting: int  # acquires in the queue
+    leases: int  # live leases
+    target_size: int
+    wait_p50_ms: float | None = None
+    wait_p99_ms: float | None = None
+    problem: str | None = None  # one sentence when agents cannot be made
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    id: UUID
+    pool: str
+    pool_id: UUID
+    team_id: int
+    state: str  # starting | idle | active | draining | unhealthy | terminated
+    health: str  # ok | unknown | failing
+    uses: int
+    last_used: datetime | None
+    container: str
+    node: str
+    started_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLoad:
+    """The signals from which sizes are decided."""
+
+    pool_id: UUID
+    min_size: int
+    max_size: int
+    warm_up: bool
+    size: int  # agents of every state but terminated
+    active: int
+    waiting: int
+    target_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send requests to one agent until `expires_at` (heartbeats move it).
+
+    `uses_left` bounds how many requests this lease may send (the agent's remaining `max_uses`).
+    `wait_seconds` is the time from the call of acquire to the grant.
+    """
+
+    token: str
+    pool_id: UUID
+    agent_id: UUID
+    address: str  # host:port
+    fence: int
+    expires_at: datetime
+    uses_left: int
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Python source that the agent runs: `main` is called with each input as keyword arguments."""
+
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A `module:function` out of an uploaded bundle (a zip archive, by content hash)."""
+
+    target: str
+    bundle_sha256: str
+    load_bundle: Callable[[], bytes] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One request to an agent. `inputs` holds one element per item; `batch` tells a batch of one from a
+    single input. `runs` is None for an image that brings its own behaviour."""
+
+    inputs: tuple[Any, ...]
+    batch: bool
+    runs: Code | Handler | None
+    context: Mapping[str, Any]  # run_id, step_id, item_index(es), attempt, deadline
+    timeout: float
+    path: str = "/invoke"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentError:
+    """What the body raised, or why its answer cannot be used."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"type": self.type, "message": self.message, "traceback": self.traceback}
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at: datetime
+    stream: str  # stdout | stderr | log
+    text: str
+    item: int = 0  # position in Invocation.inputs
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """Exactly one of `output` (any JSON value) and `error` counts: `error is None` means success."""
+
+    output: Any = None
+    error: AgentError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    results: tuple[ItemResult, ...]  # one per input, in order
+    logs: tuple[LogLine, ...] = ()
+    first_byte_seconds: float = 0.0
+
+
+class LeaseTimeout(Overloaded):
+    """No agent came free before the caller's deadline."""
+
+    code = "lease_timeout"
+    title = "No agent came free in time"
+
+
+class LeaseLost(FlowError):
+    """The lease expired, was revoked, or was fenced by a newer one: the result must not be used."""
+
+    code = "lease_lost"
+    status = 409
+    title = "The lease is gone"
+
+
+class AgentLost(FlowError):
+    """The agent died or became unreachable during the request; the work may be tried on another."""
+
+    code = "agent_lost"
+    status = 502
+    title = "The agent was lost"
+
+
+class AgentTimeout(FlowError):
+    """The request ran longer than its time-out; the agent was told to stop it."""
+
+    code = "timeout"
+    status = 504
+    title = "The step ran out of time"
+
+
+class PoolNotFound(FlowError):
+    code = "not_found"
+    status = 404
+    title = "No such pool"
