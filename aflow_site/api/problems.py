@@ -1,0 +1,92 @@
+"""Every error as an RFC 9457 problem document, by one handler."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from aflow_site.kernel.errors import Fault, FlowError, InvalidInput, NotAllowed, NotFound
+
+log = logging.getLogger(__name__)
+
+
+class TooLarge(FlowError):
+    code = "too_large"
+    status = 413
+    title = "The body is too large"
+
+
+class _FromFramework(FlowError):
+    """An error of the REST framework in our clothes."""
+
+
+def problem(error: FlowError) -> Response:
+    body = {
+        "type": f"urn:agentainer:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "errors": [_fault(fault) for fault in error.faults],
+    }
+    response = Response(body, status=error.status, headers=error.headers)
+    response.content_type = "application/problem+json"
+    return response
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"path": fault.path, "message": fault.message, "step": fault.step}
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    error = _translate(exc)
+    if error is None:
+        log.exception("unhandled error in %s", context.get("view"), exc_info=exc)
+        error = FlowError("This is our fault, and it was logged. Try again; if it stays, report it.")
+        error.code = "internal"
+    response = problem(error)
+    if error.status == 401:
+        response["WWW-Authenticate"] = "Token"
+    return response
+
+
+def _translate(exc: Exception) -> FlowError | None:
+    if isinstance(exc, FlowError):
+        return exc
+    if isinstance(exc, Http404):
+        return NotFound("There is nothing at this address.")
+    if isinstance(exc, PermissionDenied):
+        return NotAllowed("You may not do this.")
+    if isinstance(exc, RequestDataTooBig):
+        return TooLarge("The body is larger than this server accepts (setting AFLOW_MAX_BODY_BYTES).")
+    if isinstance(exc, exceptions.ValidationError):
+        return InvalidInput("Some fields are not valid.", faults=_faults(exc.detail))
+    if isinstance(exc, exceptions.APIException):
+        error = _FromFramework(str(exc.detail))
+        error.status = exc.status_code
+        error.code = str(exc.default_code)
+        error.title = str(exc.default_detail).rstrip(".")
+        return error
+    return None
+
+
+def _faults(detail: Any, path: str = "") -> list[Fault]:
+    """Flattens the framework's nested error details into faults with JSON paths."""
+    if isinstance(detail, dict):
+        found = []
+        for key, value in detail.items():
+            child = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            found += _faults(value, child)
+        return found
+    if isinstance(detail, list):
+        found = []
+        for index, value in enumerate(detail):
+            nested = isinstance(value, dict | list)
+            found += _faults(value, f"{path}[{index}]" if nested else path)
+        return found
+    return [Fault(path=path or "$", message=str(detail))]

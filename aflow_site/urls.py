@@ -1,0 +1,24 @@
+"""Every address of the site: the API, what probes ask, the admin, and the web application for the rest."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from aflow_site.health import healthz, metrics, readyz
+
+api = [
+    path("", include("teams.api.urls")),
+    path("", include("pools.api.urls")),
+    path("", include("workflows.api.urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+]
+
+urlpatterns = [
+    path("api/v1/", include(api)),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
+    path("admin/", admin.site.urls),
+    path("", include("aflow_site.web.urls")),
+]

@@ -1,0 +1,35 @@
+"""Roles, checked on every endpoint: a view says which role each method needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from aflow_site.kernel.errors import NotAllowed, NotAuthenticated
+from teams.domain.roles import Role
+
+DEFAULT_ROLES = {
+    "GET": "viewer",
+    "HEAD": "viewer",
+    "OPTIONS": "viewer",
+    "POST": "editor",
+    "PUT": "editor",
+    "PATCH": "editor",
+    "DELETE": "editor",
+}
+
+
+class TeamRolePermission(BasePermission):
+    """Reads `required_roles` of the view, a mapping of HTTP method to role; `DEFAULT_ROLES` fills the gaps."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        team = getattr(request, "team", None)
+        if team is None:
+            raise NotAuthenticated("Send `Authorization: Token …`, or log in.")
+        method = request.method or "GET"
+        needed = Role({**DEFAULT_ROLES, **getattr(view, "required_roles", {})}.get(method, "admin"))
+        if not team.role.includes(needed):
+            raise NotAllowed(f"This needs the role {needed.value} in {team.name}; yours is {team.role.value}.")
+        return True

@@ -1,0 +1,3 @@
+from .members import ApiToken, Membership, Team
+
+__all__ = ["ApiToken", "Membership", "Team"]

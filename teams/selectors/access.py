@@ -1,0 +1,59 @@
+"""Who may act for which team. Answers are `TeamContext`, or None when nobody may."""
+
+from __future__ import annotations
+
+import hashlib
+
+from teams.domain.roles import Role
+from teams.facade.contracts import TeamContext, TeamSummary
+from teams.models import ApiToken, Membership
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def by_token(token: str) -> TeamContext | None:
+    """The token's team, with the lesser of the token's role and its owner's role today."""
+    row = ApiToken.objects.select_related("team", "user").filter(sha256=token_hash(token)).first()
+    if row is None or not row.user.is_active:
+        return None
+    membership = Membership.objects.filter(team_id=row.team_id, user_id=row.user_id).first()
+    if membership is None:
+        return None
+    granted, held = Role(row.role), Role(membership.role)
+    role = granted if held.includes(granted) else held
+    return TeamContext(
+        id=row.team_id,
+        slug=row.team.slug,
+        name=row.team.name,
+        role=role,
+        user_id=row.user_id,
+        username=row.user.get_username(),
+    )
+
+
+def by_session(user_id: int, username: str, team_slug: str | None) -> TeamContext | None:
+    """The named team, or the user's first one; None when the user is no member of it."""
+    memberships = Membership.objects.select_related("team").filter(user_id=user_id).order_by("id")
+    if team_slug:
+        memberships = memberships.filter(team__slug=team_slug)
+    row = memberships.first()
+    if row is None:
+        return None
+    return TeamContext(
+        id=row.team_id,
+        slug=row.team.slug,
+        name=row.team.name,
+        role=Role(row.role),
+        user_id=user_id,
+        username=username,
+    )
+
+
+def teams_of(user_id: int) -> list[TeamSummary]:
+    rows = Membership.objects.select_related("team").filter(user_id=user_id).order_by("id")
+    return [
+        TeamSummary(id=row.team_id, slug=row.team.slug, name=row.team.name, role=Role(row.role))
+        for row in rows
+    ]
