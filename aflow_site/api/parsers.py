@@ -20,7 +20,10 @@ class JSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         raw = stream.read()
         if not raw.strip():
@@ -50,10 +53,13 @@ class YAMLParser(BaseParser):
     media_type = "application/yaml"
 
     def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return yaml.load(stream.read(), Loader=_NoAliasLoader)  # noqa: S506 (a safe loader, narrowed)
+            return yaml.load(stream.read(), Loader=_NoAliasLoader)
         except yaml.YAMLError as exc:
             mark = getattr(exc, "problem_mark", None)
             place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -95,7 +95,7 @@ CHANNEL_LAYERS = {
 
 # --- agents --------------------------------------------------------------------------------------------
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
-# Marks the containers and processes of this installation, so that two on one machine never touch each other's.
+# Marks this installation's containers and processes: two on one machine never touch each other's.
 AFLOW_INSTANCE = env.str("AFLOW_INSTANCE", "default")
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")

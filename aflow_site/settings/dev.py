@@ -3,4 +3,4 @@
 from .base import *  # noqa: F403
 
 DEBUG = True
-SECRET_KEY = "development-only-key-of-at-least-fifty-characters-000000"  # noqa: S105
+SECRET_KEY = "development-only-key-of-at-least-fifty-characters-000000"

@@ -4,7 +4,7 @@ an embedded Redis when none is given."""
 from .base import *  # noqa: F403
 from .base import env
 
-SECRET_KEY = "test-only-key-of-at-least-fifty-characters-0000000000000"  # noqa: S105
+SECRET_KEY = "test-only-key-of-at-least-fifty-characters-0000000000000"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "memory")

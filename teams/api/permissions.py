@@ -22,7 +22,7 @@ DEFAULT_ROLES = {
 
 
 class TeamRolePermission(BasePermission):
-    """Reads `required_roles` of the view, a mapping of HTTP method to role; `DEFAULT_ROLES` fills the gaps."""
+    """`required_roles` of a view maps HTTP methods to roles; `DEFAULT_ROLES` fills the gaps."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         team = getattr(request, "team", None)
@@ -31,5 +31,7 @@ class TeamRolePermission(BasePermission):
         method = request.method or "GET"
         needed = Role({**DEFAULT_ROLES, **getattr(view, "required_roles", {})}.get(method, "admin"))
         if not team.role.includes(needed):
-            raise NotAllowed(f"This needs the role {needed.value} in {team.name}; yours is {team.role.value}.")
+            raise NotAllowed(
+                f"This needs the role {needed.value} in {team.name}; yours is {team.role.value}."
+            )
         return True

@@ -1,0 +1,165 @@
+"""The shape of a document: types, required and unknown fields, each fault with a sentence.
+
+A document with faults of shape is mended where that is possible (the faulty field left out), only so that the
+check of its meaning can run as well: people want every fault at once.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from aflow_site.kernel.errors import Fault
+from workflows.domain.document import Document
+
+MAX_DEPTH = 64
+_MENDING_ROUNDS = 4
+
+Parts = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`document` is complete when there are no faults, mended when there are, None when beyond mending."""
+
+    document: Document | None
+    faults: tuple[Fault, ...]
+
+
+def read_shape(data: Any) -> Reading:
+    if not isinstance(data, dict):
+        return Reading(None, (Fault("$", "A workflow is a JSON object with a name and steps."),))
+    if _depth(data) > MAX_DEPTH:
+        sentence = f"The document is nested deeper than {MAX_DEPTH} levels; flatten it."
+        return Reading(None, (Fault("$", sentence),))
+    try:
+        return Reading(Document.model_validate(data), ())
+    except ValidationError as exc:
+        return Reading(_mended(data, exc), tuple(_faults(exc, data)))
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting, counted without recursion (the value may be hostile)."""
+    deepest, todo = 0, [(value, 1)]
+    while todo:
+        current, level = todo.pop()
+        deepest = max(deepest, level)
+        if level > MAX_DEPTH:
+            return level
+        if isinstance(current, dict):
+            todo += [(child, level + 1) for child in current.values()]
+        elif isinstance(current, list):
+            todo += [(child, level + 1) for child in current]
+    return deepest
+
+
+def _faults(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
+    faults: dict[tuple[str, str], Fault] = {}
+    for detail in error.errors(include_url=False):
+        if _other_member(detail):
+            continue
+        parts = _author_path(detail, data)
+        path, message = _path_text(parts), _sentence(detail)
+        faults.setdefault((path, message), Fault(path, message, _step_of(parts, data)))
+    return list(faults.values())
+
+
+def _other_member(detail: Any) -> bool:
+    """True for the complaint of a union member that the author plainly did not mean."""
+    given, kind = detail["input"], detail["type"]
+    return (kind == "string_type" and isinstance(given, dict)) or (
+        kind == "model_type" and isinstance(given, str)
+    )
+
+
+def _author_path(detail: Any, data: dict[str, Any]) -> Parts:
+    """Pydantic's location without the names of union members, which the author never wrote."""
+    parts: list[int | str] = []
+    value: Any = data
+    last = len(detail["loc"]) - 1
+    for position, part in enumerate(detail["loc"]):
+        present = (isinstance(value, dict) and part in value) or isinstance(part, int)
+        if not present and not (position == last and detail["type"] == "missing"):
+            continue
+        parts.append(part)
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            value = None
+    return tuple(parts)
+
+
+def _path_text(parts: Parts) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.lstrip(".") or "$"
+
+
+def _step_of(parts: Parts, data: dict[str, Any]) -> str | None:
+    if len(parts) < 2 or parts[0] != "steps" or not isinstance(parts[1], int):
+        return None
+    step = data["steps"][parts[1]]
+    found = step.get("id") if isinstance(step, dict) else None
+    return found if isinstance(found, str) else None
+
+
+_SENTENCES = {
+    "missing": "This field is required; add it.",
+    "extra_forbidden": "This field is not known here; remove it, or check its spelling.",
+    "union_tag_not_found": "Say which type of step this is: task, map or reduce.",
+}
+
+
+def _sentence(detail: Any) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _SENTENCES:
+        return _SENTENCES[kind]
+    if kind == "union_tag_invalid":
+        return f"{context.get('tag')!r} is not a type of step here; use task, map or reduce."
+    if kind == "string_pattern_mismatch":
+        return f"{detail['input']!r} does not fit here; it must match {context.get('pattern')}."
+    if kind == "value_error":
+        text = str(context.get("error", detail["msg"]))
+        return text[:1].upper() + text[1:] + "."
+    message = str(detail["msg"]).replace("Input should be", "This should be")
+    return message if message.endswith(".") else message + "."
+
+
+_STAND_INS: dict[str, Any] = {"name": "unnamed", "run": {"code": "pass"}, "over": [], "type": "task"}
+
+
+def _mended(data: dict[str, Any], error: ValidationError) -> Document | None:
+    draft = deepcopy(data)
+    for _round in range(_MENDING_ROUNDS):
+        for detail in error.errors(include_url=False):
+            if not _other_member(detail):
+                _mend(draft, _author_path(detail, draft), detail)
+        try:
+            return Document.model_validate(draft)
+        except ValidationError as exc:
+            error = exc
+    return None
+
+
+def _mend(draft: Any, parts: Parts, detail: Any) -> None:
+    """Leaves the faulty field out, or puts a stand-in where the field is required."""
+    if detail["type"].startswith("union_tag"):
+        parts = (*parts, "type")
+    holder = draft
+    try:
+        for part in parts[:-1]:
+            holder = holder[part]
+    except (KeyError, IndexError, TypeError):
+        return  # an earlier mending already took it out
+    if isinstance(holder, list) and len(parts) == 2 and parts[0] == "steps":
+        holder[int(parts[1])] = {"id": f"unnamed_{parts[1]}", "type": "task", "run": {"code": "pass"}}
+    if not parts or not isinstance(holder, dict):
+        return
+    field = str(parts[-1])
+    holder.pop(field, None)
+    if field in _STAND_INS and (field != "name" or len(parts) == 1):
+        holder[field] = _STAND_INS[field]
+    elif field == "id":
+        holder[field] = "_".join(["unnamed", *(str(part) for part in parts[1:-1])])
