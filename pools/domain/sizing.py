@@ -1,0 +1,70 @@
+"""How many agents to make or to retire now: pure functions of a pool's figures.
+
+Does not: forecast, know budgets, or decide targets over time (`scaling` does, through `set_target`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFigures:
+    """`starting`, `idle`, `active` count agents that serve or will; `leaving` those that are on their way out."""
+
+    min_size: int
+    max_size: int
+    warm_up: bool
+    target_size: int
+    starting: int
+    idle: int
+    active: int
+    leaving: int
+    waiting: int
+
+    @property
+    def serving(self) -> int:
+        return self.starting + self.idle + self.active
+
+    @property
+    def live(self) -> int:
+        return self.serving + self.leaving
+
+
+@dataclass(frozen=True, slots=True)
+class SizePlan:
+    create: int = 0
+    retire_idle: int = 0
+    target_size: int = 0
+    reap_above: int = 0  # idle time-outs may bring the pool down to this size
+
+
+def plan(pool: PoolFigures) -> SizePlan:
+    """Never lets an acquire wait while there is room below `max_size`.
+
+    Pools with `warm_up` keep their size until the idle time-out lowers it, so growth raises the target;
+    others make agents for the work at hand only (and so replace none ahead of demand).
+    Agents on their way out still count toward `max_size`: live containers never exceed it.
+    """
+    demand = min(pool.max_size, pool.active + pool.waiting)
+    floor = pool.min_size if pool.warm_up else 0
+    target = max(floor, min(pool.target_size, pool.max_size))
+    wanted = max(target, demand)
+    if pool.warm_up:
+        target = wanted
+    room = max(0, pool.max_size - pool.live)
+    create = min(max(0, wanted - pool.serving), room)
+    # A pool without warm-up keeps what demand made until the idle time-out.
+    ceiling = wanted if pool.warm_up else pool.max_size
+    surplus = 0 if pool.waiting else max(0, pool.serving - ceiling)
+    return SizePlan(
+        create=create,
+        retire_idle=min(surplus, pool.idle),
+        target_size=target,
+        reap_above=pool.min_size,
+    )
+
+
+def target_after_reaping(target_size: int, reaped: int, min_size: int) -> int:
+    """An idle time-out takes its agents out of the target too, else they would be made again."""
+    return max(min(min_size, target_size), target_size - reaped)

@@ -1,0 +1,4 @@
+from .agents import Agent, PoolEpoch
+from .pools import Pool
+
+__all__ = ["Agent", "Pool", "PoolEpoch"]
