@@ -23,7 +23,8 @@ class Plan:
 def plan(document: Document, states: Mapping[str, StepState], *, cancelled: bool = False) -> Plan:
     """The next moves. Steps are named in the document's order, whatever the order of the events was."""
     failed = any(state is StepState.FAILED for state in states.values())
-    if failed or cancelled:
+    done = all(state is StepState.COMPLETED for state in states.values())
+    if failed or (cancelled and not done):
         waiting = tuple(s.id for s in document.steps if states[s.id] is StepState.PENDING)
         busy = (StepState.QUEUED, StepState.RUNNING)
         stop = tuple(s.id for s in document.steps if states[s.id] in busy)

@@ -1,0 +1,121 @@
+"""What the parts of a driver share: the run, its book, the way to agents, and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor as ThreadPool
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from aflow_site.kernel.clock import Clock
+from pools.facade import api as pools
+from pools.facade.contracts import AgentError, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
+from workflows.domain.expressions import compile_expression, expressions_in
+from workflows.engine.book import Book
+from workflows.engine.loading import map_outputs
+from workflows.engine.records import RunRecord, StepRecord
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How long one wait in a pool's queue lasts before the pool's health is looked at and the wait renewed.
+LEASE_PATIENCE = 15.0
+# How long a pool may be without any agent, and say why, before its steps fail.
+BROKEN_POOL_PATIENCE = 45.0
+
+
+class NoAgent(Exception):
+    """The step cannot have an agent; `error` says why."""
+
+    def __init__(self, error: AgentError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(slots=True)
+class RunContext:
+    run: RunRecord
+    book: Book
+    broker: Any  # pools.facade.api.Broker
+    clock: Clock
+    random: Random
+    threads: ThreadPool
+    load_bundle: Callable[[str], bytes]
+    slots: asyncio.Semaphore  # the run's own max_parallel
+    _pool_ids: dict[str, UUID] = field(default_factory=dict)
+
+    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a function that asks the database, away from the loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, lambda: function(*args, **kwargs))
+
+    async def sleep_until(self, at: datetime | None) -> None:
+        if at is not None:
+            await asyncio.sleep(max(0.0, (at - self.clock.now()).total_seconds()))
+
+    # --- values ----------------------------------------------------------------------------------
+
+    async def scope(self, *templates: Any) -> dict[str, Any]:
+        """The values that the expressions in `templates` may look at; maps' outputs come from the rows."""
+        wanted: set[str] = set()
+        for template in templates:
+            for _, source in expressions_in(template):
+                wanted |= compile_expression(source).steps
+        steps: dict[str, Any] = {}
+        for key in wanted & self.run.steps.keys():
+            steps[key] = await self._step_value(self.run.steps[key])
+        run = {"id": str(self.run.id), "workflow": self.run.workflow, "version": self.run.version}
+        return {"params": self.run.params, "steps": steps, "run": run}
+
+    async def _step_value(self, step: StepRecord) -> dict[str, Any]:
+        value = {"output": step.output, "state": str(step.state), "attempts": step.attempts, "failed": []}
+        if step.type == "map":
+            await self.book.settled()
+            value["output"], value["failed"] = await self.read(map_outputs, step.pk, step.total)
+        return value
+
+    # --- agents ----------------------------------------------------------------------------------
+
+    async def pool_id(self, name: str) -> UUID:
+        if name not in self._pool_ids:
+            try:
+                self._pool_ids[name] = (await self.read(pools.get_pool, self.run.team_id, name)).id
+            except PoolNotFound as exc:
+                sentence = f"There is no pool {name} any more; save the workflow again to make it."
+                raise NoAgent(AgentError("no_pool", sentence)) from exc
+        return self._pool_ids[name]
+
+    async def lease(self, step: StepRecord, holder: str) -> Lease:
+        """A lease of the step's pool, waited for as long as the pool lives. NoAgent when it does not."""
+        pool_id = await self.pool_id(step.pool)
+        broken_for = 0.0
+        while True:
+            try:
+                lease = await self.broker.acquire(
+                    pool_id, holder=holder, team_id=self.run.team_id, timeout=LEASE_PATIENCE
+                )
+            except LeaseTimeout:
+                broken_for = await self._patience(step.pool, broken_for)
+                continue
+            except PoolNotFound as exc:
+                raise NoAgent(AgentError("no_pool", exc.detail)) from exc
+            step.usage.leased(lease.wait_seconds)
+            return lease
+
+    async def _patience(self, pool: str, broken_for: float) -> float:
+        view = await self.read(pools.get_pool, self.run.team_id, pool)
+        alive = view.states.get("idle", 0) + view.states.get("active", 0)
+        if alive or not view.problem:
+            return 0.0
+        broken_for += LEASE_PATIENCE
+        if broken_for >= BROKEN_POOL_PATIENCE:
+            raise NoAgent(AgentError("no_agent", f"Pool {pool} has no agent: {view.problem}"))
+        return broken_for
+
+    async def give_back(self, lease: Lease, outcome: LeaseOutcome, uses: int) -> None:
+        """Ends the lease, even when the caller is being cancelled meanwhile."""
+        await asyncio.shield(self.broker.release(lease, outcome, uses=uses))

@@ -1,0 +1,12 @@
+"""The only door to workflows.
+
+Does not: lease agents, decide sizes, or know who may ask (the caller has checked).
+"""
+
+from __future__ import annotations
+
+from workflows.selectors.health import live_executors
+from workflows.selectors.metrics import WorkflowMetrics as metrics_collector
+from workflows.services.sweeping import sweep_forever
+
+__all__ = ["live_executors", "metrics_collector", "sweep_forever"]

@@ -1,0 +1,85 @@
+"""Many rows in one statement, without the ORM's cost per row: the engine's way to the tables.
+
+`RowWriter` speaks SQLite's and PostgreSQL's common dialect (`ON CONFLICT … DO UPDATE`) and adapts values as
+Django's fields do: UUIDs, times, JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import orjson
+from django.db import connection, models
+
+
+def json_text(value: Any) -> str | None:
+    """JSON for a nullable JSON column: None is stored as SQL NULL."""
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class RowWriter:
+    """Writes `columns` of `model`, in that order; `key` columns tell which row."""
+
+    def __init__(self, model: type[models.Model], columns: Sequence[str], key: Sequence[str]) -> None:
+        fields = [model._meta.get_field(name) for name in columns]
+        self._fields = fields
+        names = [f'"{field.column}"' for field in fields]
+        keys = [f'"{model._meta.get_field(name).column}"' for name in key]
+        table = f'"{model._meta.db_table}"'
+        marks = ", ".join(["%s"] * len(names))
+        changed = [name for name in names if name not in keys]
+        self._insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"
+        self._upsert = f"{self._insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET " + ", ".join(
+            f"{name} = excluded.{name}" for name in changed
+        )
+        self._update = (
+            f"UPDATE {table} SET {', '.join(f'{name} = %s' for name in changed)} "
+            f"WHERE {' AND '.join(f'{name} = %s' for name in keys)}"
+        )
+        key_places = [list(columns).index(name) for name in key]
+        self._update_order = [i for i in range(len(columns)) if i not in key_places] + key_places
+
+    @cached_property
+    def _adapters(self) -> list[Callable[[Any], Any]]:
+        return [_adapter(field) for field in self._fields]
+
+    def _adapt(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        adapters = self._adapters
+        return [
+            [None if value is None else adapt(value) for adapt, value in zip(adapters, row, strict=True)]
+            for row in rows
+        ]
+
+    def insert(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._execute(self._insert, self._adapt(rows))
+
+    def upsert(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._execute(self._upsert, self._adapt(rows))
+
+    def update(self, rows: Iterable[Sequence[Any]]) -> None:
+        order = self._update_order
+        self._execute(self._update, [[row[i] for i in order] for row in self._adapt(rows)])
+
+    def _execute(self, sql: str, rows: list[list[Any]]) -> None:
+        if not rows:
+            return
+        with connection.cursor() as cursor:
+            if len(rows) == 1:
+                cursor.execute(sql, rows[0])
+            else:
+                cursor.executemany(sql, rows)
+
+
+def _adapter(field: Any) -> Callable[[Any], Any]:
+    if isinstance(field, models.ForeignKey):
+        field = field.target_field
+    if isinstance(field, models.DateTimeField):
+        return connection.ops.adapt_datetimefield_value
+    if isinstance(field, models.UUIDField):
+        native = connection.features.has_native_uuid_field
+        return (lambda value: value) if native else (lambda value: value.hex)
+    if isinstance(field, models.JSONField):
+        return lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return lambda value: value

@@ -1,0 +1,37 @@
+"""Finds runs that nobody drives and tells an executor: for messages that were lost and executors that died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from workflows.services import claims
+from workflows.services.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = 1.0
+
+
+def sweep() -> int:
+    """Nudges every run without a living driver; how many there were."""
+    close_old_connections()
+    found = claims.unclaimed(timezone.now())
+    for run_id in found:
+        nudge(run_id)
+    return len(found)
+
+
+async def sweep_forever(stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await sync_to_async(sweep)()
+        except DatabaseError as exc:
+            log.warning("cannot look for runs that wait: %s", exc)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SWEEP_EVERY)
