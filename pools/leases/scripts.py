@@ -1,0 +1,161 @@
+"""The lease scripts: their text, their names, and the shapes of their answers.
+
+Every change of a lease is one script, so it happens whole or not at all, by the clock of the Redis server.
+The scripts build their keys from a prefix, hence need one Redis (with replicas), not a Redis Cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from uuid import UUID
+
+TTL_SECONDS = 30.0
+NAMES = (
+    "acquire",
+    "withdraw",
+    "release",
+    "heartbeat",
+    "sweep",
+    "register",
+    "remove",
+    "drain",
+    "retire_idle",
+    "put_pool",
+    "drop_pool",
+    "figures",
+    "agents",
+    "begin_epoch",
+    "lead",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    name: str
+    text: bytes
+    sha: bytes
+
+
+@cache
+def load() -> dict[str, Script]:
+    """All scripts by name, each with the common part in front of it."""
+    folder = files(__package__) / "lua"
+    common = (folder / "common.lua").read_text()
+    scripts = {}
+    for name in NAMES:
+        text = f"{common}\n{(folder / (name + '.lua')).read_text()}".encode()
+        sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+        scripts[name] = Script(name, text, sha)
+    return scripts
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lease as Redis tells it. Times in milliseconds; `expires_ms` by the server's clock, as is `now_ms`."""
+
+    token: str
+    agent_id: UUID
+    address: str
+    boot: str
+    nonce: str
+    fence: int
+    expires_ms: int
+    uses_left: int
+    wait_ms: int
+    idle_ms: int
+    now_ms: int
+
+    @classmethod
+    def parse(cls, text: bytes) -> Grant:
+        token, agent, address, boot, nonce, *numbers = text.decode().split("|")
+        return cls(token, UUID(agent), address, boot, nonce, *map(int, numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an acquire or a withdrawal came to. `outcome`: granted, waiting, timeout, no_epoch, no_pool,
+    withdrawn, returned, none."""
+
+    outcome: str
+    grant: Grant | None = None
+
+    @classmethod
+    def parse(cls, reply: list[bytes]) -> Answer:
+        return cls(reply[0].decode(), Grant.parse(reply[1]) if len(reply) > 1 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """A pool as Redis sees it. `version` changes whenever another figure may have; -1 = unknown to Redis."""
+
+    version: int = -1
+    idle: int = 0
+    leases: int = 0
+    waiting: int = 0
+    agents: int = 0
+    condemned: int = 0
+    wait_ms: int = 0
+    wait_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServingAgent:
+    """An agent as Redis sees it. `state`: idle, leased, draining (leased, its last), condemned."""
+
+    id: UUID
+    pool_id: UUID
+    state: str
+    uses: int
+    last_used_ms: int
+    boot: str
+    drain: str
+    lease: str
+
+    @classmethod
+    def parse_all(cls, reply: Iterable[bytes]) -> list[ServingAgent]:
+        found = []
+        for text in reply:
+            agent, pool, state, uses, last_used, boot, drain, lease = text.decode().split("|")
+            found.append(cls(UUID(agent), UUID(pool), state, int(uses), int(last_used or 0), boot, drain, lease))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The few keys that are read outside scripts; the rest is in `lua/common.lua`."""
+
+    prefix: str
+
+    @property
+    def nudge(self) -> str:
+        return f"{self.prefix}:nudge"
+
+    @property
+    def epoch(self) -> str:
+        return f"{self.prefix}:epoch"
+
+    @property
+    def fence(self) -> str:
+        return f"{self.prefix}:fence"
+
+    @property
+    def stream(self) -> str:
+        return f"{self.prefix}:stream"
+
+    def client(self, client: str) -> str:
+        return f"{self.prefix}:client:{client}"
+
+    def startup(self, mode: str) -> str:
+        return f"{self.prefix}:startup:{mode}"
+
+    def pool(self, pool_id: UUID, part: str) -> str:
+        return f"{self.prefix}:pool:{pool_id}:{part}"
+
+
+def prefix_of(instance: str) -> str:
+    """Two installations may share one Redis."""
+    return f"aflow:{instance}:pools"

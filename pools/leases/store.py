@@ -1,0 +1,170 @@
+"""The lease service: one method for each script, for coroutines (`AsyncLeases`) and for threads (`Leases`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from pools.leases.scripts import (
+    TTL_SECONDS,
+    Answer,
+    Keys,
+    QueueFigures,
+    Script,
+    ServingAgent,
+    load,
+)
+from pools.leases.wire import Argument, Wire
+
+
+class AsyncLeases:
+    """Times in seconds unless the name says ms. Every method raises ConnectionError when Redis is away."""
+
+    def __init__(self, wire: Wire, prefix: str) -> None:
+        self.wire = wire
+        self.keys = Keys(prefix)
+        self._prefix = prefix
+        self._scripts = load()
+
+    async def _run(self, name: str, *args: Argument) -> Any:
+        return await self.wire.run(self._scripts[name], (self._prefix, *args))
+
+    async def acquire(
+        self, pool_id: str, holder: str, *, client: str, team_id: int, token: str, timeout: float
+    ) -> Answer:
+        """Idempotent for each holder: asking again keeps the place in the queue, or returns the same lease."""
+        reply = await self._run(
+            "acquire", pool_id, holder, client, str(team_id), token, str(max(0, int(timeout * 1000)))
+        )
+        return Answer.parse(reply)
+
+    async def withdraw(self, pool_id: str, holder: str, token: str, *, keep: bool) -> Answer:
+        return Answer.parse(await self._run("withdraw", pool_id, holder, token, "1" if keep else "0"))
+
+    async def release(self, token: str, outcome: str, uses: int, reason: str = "errors") -> bool:
+        """False when the lease had been lost before."""
+        reply: bytes = await self._run("release", token, outcome, str(uses), reason)
+        return reply == b"released"
+
+    async def heartbeat(self, tokens: Sequence[str]) -> list[int]:
+        """New expiry in ms of the server's clock for each token, 0 for a lost lease."""
+        return [int(expiry) for expiry in await self._run("heartbeat", *tokens)]
+
+    async def sweep(self, pool_ids: Sequence[UUID]) -> int:
+        return int(await self._run("sweep", *map(str, pool_ids)))
+
+    async def register(
+        self,
+        pool_id: UUID,
+        agent_id: UUID,
+        address: str,
+        *,
+        boot: str = "",
+        nonce: str = "",
+        uses: int = 0,
+        last_used_ms: int = 0,
+    ) -> str:
+        """`added`, `known` (nothing changed), or `no_pool`."""
+        reply: bytes = await self._run(
+            "register", str(pool_id), str(agent_id), address, boot, nonce, str(uses), str(last_used_ms)
+        )
+        return reply.decode()
+
+    async def remove(self, agent_id: UUID) -> bool:
+        """True when a lease was lost with the agent."""
+        return bool(await self._run("remove", str(agent_id)))
+
+    async def drain(self, agent_id: UUID, reason: str) -> str:
+        reply: bytes = await self._run("drain", str(agent_id), reason)
+        return reply.decode()
+
+    async def retire_idle(
+        self, pool_id: UUID, count: int, *, idle: float, keep: int, reason: str
+    ) -> list[UUID]:
+        found = await self._run(
+            "retire_idle", str(pool_id), str(count), str(int(idle * 1000)), str(keep), reason
+        )
+        return [UUID(agent.decode()) for agent in found]
+
+    async def put_pool(
+        self, pool_id: UUID, team_id: int, max_uses: int, *, closed: bool = False, ttl: float = TTL_SECONDS
+    ) -> bool:
+        args = put_pool_args(pool_id, team_id, max_uses, closed=closed, ttl=ttl)
+        return bool(await self._run("put_pool", *args))
+
+    async def drop_pool(self, pool_id: UUID) -> bool:
+        return bool(await self._run("drop_pool", str(pool_id)))
+
+    async def figures(self, pool_ids: Sequence[UUID]) -> dict[UUID, QueueFigures]:
+        rows = await self._run("figures", *map(str, pool_ids))
+        return {pool_id: QueueFigures(*row) for pool_id, row in zip(pool_ids, rows, strict=True)}
+
+    async def agents(self, pool_ids: Sequence[UUID]) -> list[ServingAgent]:
+        return ServingAgent.parse_all(await self._run("agents", *map(str, pool_ids)))
+
+    async def begin_epoch(self, epoch: int, fence: int) -> int:
+        return int(await self._run("begin_epoch", str(epoch), str(fence)))
+
+    async def lead(self, token: str, ttl: float) -> bool:
+        return bool(await self._run("lead", token, str(int(ttl * 1000)), "0"))
+
+    async def resign(self, token: str) -> None:
+        await self._run("lead", token, "0", "1")
+
+    async def nudge(self, what: str = "") -> None:
+        await self.wire.call("PUBLISH", self.keys.nudge, what)
+
+
+def put_pool_args(
+    pool_id: UUID, team_id: int, max_uses: int, *, closed: bool, ttl: float = TTL_SECONDS
+) -> tuple[str, ...]:
+    return str(pool_id), str(team_id), str(max_uses), str(int(ttl * 1000)), "1" if closed else "0"
+
+
+class Leases:
+    """The blocking twin, for requests: what the web needs of the scripts."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self.client = client
+        self.keys = Keys(prefix)
+        self._prefix = prefix
+        self._scripts = load()
+
+    def _run(self, name: str, *args: Argument) -> Any:
+        script: Script = self._scripts[name]
+        try:
+            return self.client.evalsha(script.sha.decode(), 0, self._prefix, *args)
+        except redis.exceptions.NoScriptError:
+            return self.client.eval(script.text.decode(), 0, self._prefix, *args)
+
+    def put_pool(self, pool_id: UUID, team_id: int, max_uses: int, *, closed: bool = False) -> None:
+        self._run("put_pool", *put_pool_args(pool_id, team_id, max_uses, closed=closed))
+
+    def figures(self, pool_ids: Sequence[UUID]) -> dict[UUID, QueueFigures]:
+        if not pool_ids:
+            return {}
+        rows = self._run("figures", *map(str, pool_ids))
+        return {pool_id: QueueFigures(*row) for pool_id, row in zip(pool_ids, rows, strict=True)}
+
+    def agents(self, pool_ids: Sequence[UUID]) -> dict[UUID, ServingAgent]:
+        if not pool_ids:
+            return {}
+        return {agent.id: agent for agent in ServingAgent.parse_all(self._run("agents", *map(str, pool_ids)))}
+
+    def waits_ms(self, pool_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
+        """The last waits of each pool, the newest first, in milliseconds."""
+        if not pool_ids:
+            return {}
+        pipe = self.client.pipeline(transaction=False)
+        for pool_id in pool_ids:
+            pipe.lrange(self.keys.pool(pool_id, "waits"), 0, -1)
+        return {
+            pool_id: [int(wait) for wait in waits]
+            for pool_id, waits in zip(pool_ids, pipe.execute(), strict=True)
+        }
+
+    def nudge(self, what: str = "") -> None:
+        self.client.publish(self.keys.nudge, what)

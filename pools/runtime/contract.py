@@ -1,0 +1,138 @@
+"""The agent contract over HTTP, as its client: health, invoke, cancel, reset, bundles.
+
+One session for a process, connections kept alive (aiohttp sets TCP_NODELAY).
+Does not: retry an invoke; a request that may have begun is the caller's to judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+BOOT_HEADER = "X-Agent-Boot"
+_BOOT = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
+# Trouble of the connection, as opposed to an answer.
+UNREACHABLE = (aiohttp.ClientError, OSError, asyncio.IncompleteReadError)
+
+
+class AnswerTooLarge(Exception):
+    """The answer passed the limit and was not read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    ok: bool
+    boot: str = ""  # empty when the agent does not tell
+    reason: str = ""  # timeout | unreachable | status, when not ok
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+    first_byte_at: float  # of the running loop's clock
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+class AgentHttp:
+    """Start it inside a running loop; close it there."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=300, enable_cleanup_closed=False)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def __aenter__(self) -> AgentHttp:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the agents' HTTP session was not started, or is closed")
+        return self._session
+
+    async def health(self, address: str, headers: dict[str, str], *, timeout: float) -> Health:
+        """Never raises for a bad agent: the answer says what is wrong."""
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                self.session.get(f"http://{address}/health", headers=headers) as response,
+            ):
+                await response.read()
+        except TimeoutError:
+            return Health(False, reason="timeout")
+        except UNREACHABLE:
+            return Health(False, reason="unreachable")
+        if not 200 <= response.status < 300:
+            return Health(False, reason="status")
+        boot = response.headers.get(BOOT_HEADER, "")
+        return Health(True, boot=boot if _BOOT.match(boot) else "")
+
+    async def send(
+        self, url: str, body: bytes, headers: dict[str, str], *, limit: int, method: str = "POST"
+    ) -> Answer:
+        """Raises one of `UNREACHABLE`, or `AnswerTooLarge`."""
+        try:
+            async with self.session.request(method, url, data=body, headers=headers) as response:
+                first_byte_at = asyncio.get_running_loop().time()
+                length = response.content_length
+                if length is not None and length > limit:
+                    response.close()
+                    raise AnswerTooLarge
+                answer = await response.read() if length is not None else await _bounded(response, limit)
+        except aiohttp.ServerTimeoutError as exc:
+            # It is a TimeoutError too, and would pass for the caller's own time-out.
+            raise aiohttp.ClientConnectionError(f"no connection to {url}: {exc}") from exc
+        content_type = response.headers.get("Content-Type", "")
+        return Answer(response.status, content_type, answer, first_byte_at)
+
+    async def tell(
+        self, address: str, path: str, payload: bytes, headers: dict[str, str], *, timeout: float
+    ) -> bool:
+        """A side call (`/cancel`, `/reset`): True when the agent confirmed it in time."""
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await self.send(f"http://{address}{path}", payload, headers, limit=65536)
+        except (TimeoutError, AnswerTooLarge, *UNREACHABLE):
+            return False
+        return 200 <= answer.status < 300
+
+
+async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    chunk: Any
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > limit:
+            response.close()
+            raise AnswerTooLarge
+        parts.append(chunk)
+    return b"".join(parts)

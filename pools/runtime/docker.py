@@ -1,0 +1,313 @@
+"""Agents as containers of one Docker Engine, hardened, on a network where they reach neither each other nor
+the outside. Addresses are the containers' own: no published port is in the way.
+
+Does not: keep records (labels are the record), or restart what died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from uuid import UUID
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig, Ulimit
+
+from pools.runtime.base import (
+    BUILT_IN_IMAGE,
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    EngineAway,
+    ImageMissing,
+    RuntimeFault,
+)
+from pools.runtime.images import USER, ensure_built_in
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PORT = 8000
+MEMORY = 512 * 1024**2
+CPUS = 1.0
+PIDS = 256
+THREADS = 8
+
+
+class DockerRuntime:
+    """`instance` marks what is ours; two installations on one engine never touch each other's."""
+
+    name = "docker"
+    isolates = True
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        short = hashlib.sha256(instance.encode()).hexdigest()[:10]
+        self.network = f"agentainer-{short}"
+        self._bridge = f"af-{short}"
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+        self._client: docker.DockerClient | None = None
+        self._watching = threading.Event()
+        self._node = ""
+
+    async def start(self) -> None:
+        """Raises `EngineAway`."""
+        await self._call(self._connect)
+
+    def _connect(self) -> None:
+        self._client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
+        self._node = str(self._client.info().get("Name", ""))
+
+    async def close(self) -> None:
+        self._watching.set()
+        if self._client is not None:
+            self._client.close()
+        self._threads.shutdown(wait=False)
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        """In a thread, with the engine's errors in our words."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        except APIError as exc:
+            raise RuntimeFault(f"Docker refused: {exc.explanation or exc}.") from exc
+        except (DockerException, requests.RequestException, OSError) as exc:
+            raise EngineAway(f"The Docker Engine does not answer; start it and try again ({exc}).") from exc
+
+    @property
+    def client(self) -> docker.DockerClient:
+        if self._client is None:
+            raise EngineAway("The Docker Engine was not connected to.")
+        return self._client
+
+    async def ping(self) -> None:
+        await self._call(lambda: self.client.ping())
+
+    async def ensure_image(self, image: str) -> str:
+        return await self._call(lambda: self._image(image))
+
+    def _image(self, image: str) -> str:
+        if image == BUILT_IN_IMAGE:
+            return ensure_built_in(self.client)
+        try:
+            return str(self.client.images.get(image).id)
+        except ImageNotFound as exc:
+            raise ImageMissing(
+                f"The image {image} is not on this machine; build it, or fetch it with: docker pull {image}"
+            ) from exc
+
+    async def create(self, spec: AgentSpec) -> AgentHandle:
+        return await self._call(lambda: self._create(spec))
+
+    def _create(self, spec: AgentSpec) -> AgentHandle:
+        self._ensure_network()
+        name = self._name(spec.agent_id)
+        image = self._image(spec.image)
+        try:
+            container = self.client.containers.create(image, **self._options(spec, name))
+        except APIError as exc:
+            if exc.status_code != 409:
+                raise
+            container = self.client.containers.get(name)
+        if container.status != "running":
+            container.start()
+        return self._handle_of(self.client.api.inspect_container(container.id))
+
+    def _options(self, spec: AgentSpec, name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "hostname": "agent",
+            "detach": True,
+            "environment": {**spec.contract_env(), "AGENTAINER_PORT": str(PORT), "HOME": "/tmp"},
+            "labels": {
+                "agentainer.instance": self._instance,
+                "agentainer.pool": str(spec.pool_id),
+                "agentainer.agent": str(spec.agent_id),
+                "agentainer.boot": spec.nonce,
+                "agentainer.epoch": str(spec.epoch),
+            },
+            "network": self.network,
+            "read_only": True,
+            "tmpfs": {"/tmp": "rw,size=64m,mode=1777,noexec,nosuid"},  # noqa: S108 (inside the container)
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges"],
+            "pids_limit": PIDS,
+            "mem_limit": MEMORY,
+            "memswap_limit": MEMORY,
+            "nano_cpus": int(CPUS * 1e9),
+            "user": USER,
+            "init": True,
+            "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096)],
+            "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
+            "restart_policy": {"Name": "no"},
+        }
+
+    def _name(self, agent_id: UUID) -> str:
+        return f"{self.network}-{agent_id}"
+
+    def _ensure_network(self) -> None:
+        try:
+            self.client.networks.get(self.network)
+        except NotFound:
+            # Two creations at once may both arrive here; the engine refuses the second.
+            with contextlib.suppress(APIError):
+                self.client.networks.create(
+                    self.network,
+                    driver="bridge",
+                    internal=True,
+                    check_duplicate=True,
+                    labels={"agentainer.instance": self._instance},
+                    options={
+                        "com.docker.network.bridge.name": self._bridge,
+                        "com.docker.network.bridge.enable_icc": "false",
+                    },
+                )
+
+    async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
+        await self._call(lambda: self._remove(self._name(agent_id), grace))
+
+    def _remove(self, name: str, grace: float) -> None:
+        deadline = time.monotonic() + grace + 20
+        while True:
+            try:
+                if grace > 0:
+                    self.client.api.stop(name, timeout=int(grace))
+                self.client.api.remove_container(name, force=True, v=True)
+                return
+            except NotFound:
+                return
+            except APIError as exc:
+                # Another removal of it is under way: the promise is that nothing is left when we return.
+                if exc.status_code != 409 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    async def remove_network(self) -> None:
+        """After the last agent; a network that is still in use, or gone, is left as it is."""
+
+        def remove() -> None:
+            with contextlib.suppress(APIError):
+                self.client.networks.get(self.network).remove()
+
+        await self._call(remove)
+
+    async def list(self) -> list[AgentHandle]:
+        return await self._call(self._list)
+
+    def _list(self) -> list[AgentHandle]:
+        # One request; the high-level list would inspect every container on its own.
+        rows = self.client.api.containers(
+            all=True, filters={"label": f"agentainer.instance={self._instance}"}
+        )
+        return [self._handle_in_list(row) for row in rows if "agentainer.agent" in (row.get("Labels") or {})]
+
+    def _handle_in_list(self, row: dict[str, Any]) -> AgentHandle:
+        networks = row.get("NetworkSettings", {}).get("Networks", {})
+        return self._make_handle(
+            row["Labels"], row["Id"], networks, row["State"] == "running", float(row["Created"])
+        )
+
+    def _handle_of(self, details: dict[str, Any]) -> AgentHandle:
+        networks = details["NetworkSettings"]["Networks"]
+        running = bool(details["State"]["Running"])
+        return self._make_handle(details["Config"]["Labels"], details["Id"], networks, running, time.time())
+
+    def _make_handle(
+        self, labels: dict[str, str], ref: str, networks: dict[str, Any], running: bool, created_at: float
+    ) -> AgentHandle:
+        ip = networks.get(self.network, {}).get("IPAddress", "")
+        return AgentHandle(
+            agent_id=UUID(labels["agentainer.agent"]),
+            ref=ref[:12],
+            address=f"{ip}:{PORT}" if ip else "",
+            node=self._node,
+            running=running,
+            nonce=labels.get("agentainer.boot", ""),
+            created_at=created_at,
+        )
+
+    async def events(self) -> AsyncIterator[AgentDeath]:
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[AgentDeath] = asyncio.Queue()
+        stop = threading.Event()
+
+        def tell(death: AgentDeath) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(queue.put_nowait, death)
+
+        watcher = _Watcher(self._instance, tell, stop)
+        thread = threading.Thread(target=watcher.run, name="docker-events", daemon=True)
+        thread.start()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            stop.set()
+            watcher.interrupt()
+
+    async def logs(self, agent_id: UUID, tail: int = 100) -> str:
+        def read() -> str:
+            try:
+                raw = self.client.api.logs(self._name(agent_id), tail=tail)
+            except NotFound:
+                return ""
+            return bytes(raw).decode("utf-8", "replace")
+
+        return await self._call(read)
+
+
+class _Watcher:
+    """Follows the engine's events in a thread, and takes the stream up again when it breaks."""
+
+    def __init__(self, instance: str, tell: Callable[[AgentDeath], None], stop: threading.Event) -> None:
+        self._filters = {
+            "type": "container",
+            "event": ["die"],
+            "label": f"agentainer.instance={instance}",
+        }
+        self._tell = tell
+        self._stop = stop
+        self._stream: Any = None
+        self._client: docker.DockerClient | None = None
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._client = docker.from_env(timeout=None)
+                self._stream = self._client.api.events(decode=True, filters=self._filters)
+                for event in self._stream:
+                    self._read(event)
+                    if self._stop.is_set():
+                        break
+            except Exception as exc:  # whatever broke the stream, the timer's reconcile covers the gap
+                if not self._stop.is_set():
+                    log.warning("the Docker events broke off: %s", exc)
+            finally:
+                if self._client is not None:
+                    self._client.close()
+            self._stop.wait(1.0)
+
+    def _read(self, event: dict[str, Any]) -> None:
+        attributes = event.get("Actor", {}).get("Attributes", {})
+        agent = attributes.get("agentainer.agent")
+        if agent:
+            self._tell(AgentDeath(UUID(agent), self._out_of_memory(event.get("id", ""))))
+
+    def _out_of_memory(self, container: str) -> bool:
+        assert self._client is not None
+        try:
+            return bool(self._client.api.inspect_container(container)["State"]["OOMKilled"])
+        except (DockerException, requests.RequestException, KeyError):
+            return False
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(Exception):
+            self._stream.close()

@@ -1,0 +1,242 @@
+"""The image of the built-in Python agent: made once, on this machine, and kept by its content's hash.
+
+Its base is the first of these that can be had:
+1. an official slim Python image, when it is here already or a registry answers within a short time;
+2. Debian packages, when mmdebstrap is installed;
+3. this machine's own Python: interpreter, standard library, shared libraries, /bin/sh.
+The standard library's sources are always inside; tests, caches and installed packages are not.
+
+Does not: fetch or build images of users.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+
+from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
+
+log = logging.getLogger(__name__)
+
+RECIPE = "1"  # raise it when the way the image is made changes
+BASE_IMAGE = "agentainer/python-base"
+PULL_SECONDS = 20.0
+PACKAGE = Path(__file__).resolve().parent.parent.parent / "agentainer_flow"
+LEFT_OUT = {"__pycache__", "test", "tests", "site-packages", "dist-packages"}
+USER = "10001:10001"
+# The import at build time leaves the byte code of just those modules that every start needs.
+DOCKERFILE = """FROM {base}
+COPY agentainer_flow /opt/agentainer/agentainer_flow
+ENV PYTHONPATH=/opt/agentainer PYTHONUNBUFFERED=1 LANG=C.UTF-8 HOME=/tmp
+RUN ["{python}", "-c", "import agentainer_flow.agent, agentainer_flow.agent.__main__"]
+USER {user}
+WORKDIR /tmp
+EXPOSE 8000
+ENTRYPOINT ["{python}", "-m", "agentainer_flow.agent"]
+"""
+
+
+def _version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _package_files() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def built_in_tag() -> str:
+    """The image's full name; it changes with the agent's code, the recipe and the version of Python."""
+    digest = hashlib.sha256(f"{RECIPE} {_version()} {platform.machine()}".encode())
+    for path in _package_files():
+        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{BUILT_IN_IMAGE}:{digest.hexdigest()[:16]}"
+
+
+def ensure_built_in(client: docker.DockerClient) -> str:
+    """The name of the built image; builds it when it is not here. Raises `RuntimeFault`."""
+    tag = built_in_tag()
+    if _present(client, tag):
+        return tag
+    started = time.monotonic()
+    base, python = _base(client)
+    log.info("building the agents' image %s on %s", tag, base)
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        recipe = DOCKERFILE.format(base=base, python=python, user=USER).encode()
+        _add_bytes(tar, "Dockerfile", recipe)
+        for path in _package_files():
+            _add_file(tar, path, f"agentainer_flow/{path.relative_to(PACKAGE)}", mode=0o644)
+    context.seek(0)
+    try:
+        client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True)
+    except (BuildError, APIError) as exc:
+        raise RuntimeFault(f"The agents' image could not be built: {exc}.") from exc
+    log.info("the agents' image was built in %.1f s", time.monotonic() - started)
+    return tag
+
+
+def _present(client: docker.DockerClient, name: str) -> bool:
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _base(client: docker.DockerClient) -> tuple[str, str]:
+    """The base image's name and the interpreter's path in it."""
+    official = f"python:{_version()}-slim"
+    if _present(client, official) or _pulled(client, official):
+        return official, "/usr/local/bin/python3"
+    own = f"{BASE_IMAGE}:{_base_hash()}"
+    python = "/usr/local/bin/python3"
+    if _present(client, own):
+        return own, python
+    if shutil.which("mmdebstrap") and (codename := _debian_codename()):
+        debian = f"{BASE_IMAGE}:debian-{codename}"
+        if _present(client, debian) or _from_packages(client, debian, codename):
+            return debian, "/usr/bin/python3"
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            write_own_python(tar)
+        file.seek(0)
+        _import(client, file, own)
+    return own, python
+
+
+def _base_hash() -> str:
+    return hashlib.sha256(f"{RECIPE} {sys.version} {platform.machine()}".encode()).hexdigest()[:16]
+
+
+def _pulled(client: docker.DockerClient, image: str) -> bool:
+    """Tries a registry, without making anybody wait for one that is not there."""
+    deadline = time.monotonic() + PULL_SECONDS
+    repository, _, tag = image.partition(":")
+    patient = docker.from_env(timeout=PULL_SECONDS)
+    try:
+        for step in patient.api.pull(repository, tag=tag, stream=True, decode=True):
+            # Once layers arrive it is a matter of the line's speed: it may take its time then.
+            if "error" in step or ("progress" not in step and time.monotonic() > deadline):
+                return False
+        return _present(client, image)
+    except (DockerException, OSError):
+        return False
+    finally:
+        patient.close()
+
+
+def _debian_codename() -> str | None:
+    release = platform.freedesktop_os_release()
+    return release.get("VERSION_CODENAME") if release.get("ID") == "debian" else None
+
+
+def _from_packages(client: docker.DockerClient, name: str, codename: str) -> bool:
+    with tempfile.TemporaryFile() as file:
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3", codename, "-"]
+        try:
+            subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, check=True, timeout=300)
+        except (subprocess.SubprocessError, OSError) as exc:
+            log.warning("mmdebstrap failed (%s); this machine's own Python is used instead", exc)
+            return False
+        file.seek(0)
+        _import(client, file, name)
+    return True
+
+
+def _import(client: docker.DockerClient, file: object, name: str) -> None:
+    repository, _, tag = name.partition(":")
+    try:
+        client.api.import_image_from_data(file, repository=repository, tag=tag)
+    except APIError as exc:
+        raise RuntimeFault(f"The agents' base image could not be imported: {exc}.") from exc
+
+
+def write_own_python(tar: tarfile.TarFile) -> None:
+    """This machine's interpreter as a root file system, moved to /usr/local."""
+    interpreter = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib")).resolve()
+    for folder in ("usr", "usr/local", "usr/local/bin", "bin", "etc", "opt", "var", "run", "proc", "sys", "dev"):
+        _add_folder(tar, folder)
+    _add_folder(tar, "tmp", mode=0o1777)
+    _add_bytes(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:10001:10001:agent:/tmp:/bin/sh\n")
+    _add_bytes(tar, "etc/group", b"root:x:0:\nagent:x:10001:\n")
+    _add_bytes(tar, "etc/nsswitch.conf", b"hosts: files dns\n")
+    _add_file(tar, interpreter, "usr/local/bin/python3", mode=0o755)
+    shell = Path("/bin/sh").resolve()
+    _add_file(tar, shell, "bin/sh", mode=0o755)
+    programs = [interpreter, shell]
+    for path in _library_files(library):
+        _add_file(tar, path, f"usr/local/lib/{library.name}/{path.relative_to(library)}")
+        if path.suffix == ".so":
+            programs.append(path)
+    for name, path in sorted(_shared_libraries(programs).items()):
+        _add_file(tar, path, name.lstrip("/"), mode=0o755)
+    certificates = Path("/etc/ssl/certs/ca-certificates.crt")
+    if certificates.exists():
+        _add_file(tar, certificates.resolve(), "etc/ssl/certs/ca-certificates.crt")
+
+
+def _library_files(library: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(library):
+        here = Path(folder)
+        # config-* holds a static library of many megabytes for those who embed Python.
+        folders[:] = sorted(
+            name for name in folders if name not in LEFT_OUT and not name.startswith("config-")
+        )
+        for name in sorted(files):
+            path = here / name
+            if path.suffix not in (".pyc", ".a", ".whl") and path.is_file():
+                yield path
+
+
+def _shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
+    """Where the loader of the image will look -> the file here, for all that `ldd` names."""
+    prefix = Path(sys.base_prefix).resolve()
+    found: dict[str, Path] = {}
+    listing = subprocess.run(
+        ["ldd", *map(str, programs)], capture_output=True, text=True, timeout=60, check=False
+    ).stdout
+    for match in re.finditer(r"(?:=>\s+)?(/\S+)\s+\(0x", listing):
+        path = Path(match[1])
+        real = path.resolve()
+        if real.is_relative_to(prefix) and prefix != Path("/usr"):
+            found[f"/usr/local/lib/{path.name}"] = real
+        else:
+            found[match[1]] = real
+    return found
+
+
+def _add_folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = tarfile.DIRTYPE, mode
+    tar.addfile(info)
+
+
+def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), 0o644
+    tar.addfile(info, io.BytesIO(content))
+
+
+def _add_file(tar: tarfile.TarFile, path: Path, name: str, mode: int = 0o644) -> None:
+    info = tarfile.TarInfo(name)
+    stat = path.stat()
+    info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), mode
+    with path.open("rb") as file:
+        tar.addfile(info, file)

@@ -1,0 +1,205 @@
+"""Agents as servers inside this process: the twin of the real runtimes for unit tests.
+
+Speaks the agent contract. `code` runs in a thread of this process, so this runtime is for tests alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+
+Behaviour = Callable[[Any], Any]  # the input of a request -> its output
+
+
+@dataclass(slots=True)
+class MemoryAgent:
+    spec: AgentSpec
+    boot: str = field(default_factory=lambda: secrets.token_hex(8))
+    healthy: bool = True
+    code: dict[str, str] = field(default_factory=dict)
+    fence: int = 0
+    served: int = 0
+    resets: int = 0
+    cancelled: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    runner: web.AppRunner | None = None
+    address: str = ""
+    created_at: float = field(default_factory=time.time)
+    calls: set[asyncio.Task[Any]] = field(default_factory=set)
+
+
+class MemoryRuntime:
+    """`images` maps an image's name to its behaviour; `broken` names images whose agents never start."""
+
+    name = "memory"
+    isolates = False
+
+    def __init__(self, images: Mapping[str, Behaviour] | None = None) -> None:
+        self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
+        self.broken: set[str] = set()
+        self.agents: dict[UUID, MemoryAgent] = {}
+        self.creations = 0
+        self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
+
+    async def start(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        for agent_id in list(self.agents):
+            await self.remove(agent_id)
+
+    async def ping(self) -> None:
+        return None
+
+    async def ensure_image(self, image: str) -> str:
+        if image != BUILT_IN_IMAGE and image not in self.images and image not in self.broken:
+            raise ImageMissing(f"There is no image {image} in this process.")
+        return image
+
+    async def create(self, spec: AgentSpec) -> AgentHandle:
+        if spec.agent_id in self.agents:
+            return self._handle(self.agents[spec.agent_id])
+        self.creations += 1
+        if spec.image in self.broken:
+            raise RuntimeFault(f"The image {spec.image} does not start.")
+        agent = MemoryAgent(spec)
+        self.agents[spec.agent_id] = agent
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        server = _Server(agent, self.images.get(spec.image))
+        app.router.add_get("/health", server.health)
+        app.router.add_post("/cancel", server.cancel)
+        app.router.add_post("/reset", server.reset)
+        app.router.add_post("/{path:.*}", server.invoke)
+        agent.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await agent.runner.setup()
+        site = web.TCPSite(agent.runner, "127.0.0.1", 0)
+        await site.start()
+        port = agent.runner.addresses[0][1]
+        agent.address = f"127.0.0.1:{port}"
+        return self._handle(agent)
+
+    async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
+        agent = self.agents.pop(agent_id, None)
+        if agent is not None:
+            await self._stop(agent)
+
+    async def kill(self, agent_id: UUID) -> None:
+        """A death as an engine would report it."""
+        await self.remove(agent_id)
+        self._deaths.put_nowait(AgentDeath(agent_id))
+
+    async def _stop(self, agent: MemoryAgent) -> None:
+        for call in list(agent.calls):
+            call.cancel()
+        if agent.runner is not None:
+            with contextlib.suppress(RuntimeError):
+                await agent.runner.cleanup()
+
+    async def list(self) -> list[AgentHandle]:
+        return [self._handle(agent) for agent in self.agents.values()]
+
+    async def events(self) -> AsyncIterator[AgentDeath]:
+        while True:
+            yield await self._deaths.get()
+
+    async def logs(self, agent_id: UUID, tail: int = 100) -> str:
+        agent = self.agents.get(agent_id)
+        return "\n".join(agent.log[-tail:]) if agent else ""
+
+    def _handle(self, agent: MemoryAgent) -> AgentHandle:
+        return AgentHandle(
+            agent_id=agent.spec.agent_id,
+            ref=f"memory-{agent.spec.agent_id}",
+            address=agent.address,
+            node="this process",
+            running=True,
+            nonce=agent.spec.nonce,
+            created_at=agent.created_at,
+        )
+
+
+class _Server:
+    def __init__(self, agent: MemoryAgent, behaviour: Behaviour | None) -> None:
+        self._agent = agent
+        self._behaviour = behaviour
+
+    def _answer(self, body: Any, status: int = 200) -> web.Response:
+        return web.json_response(body, status=status, headers={"X-Agent-Boot": self._agent.boot})
+
+    def _refused(self, kind: str) -> web.Response:
+        return self._answer({"error": {"type": kind, "message": kind}}, status=409)
+
+    async def health(self, request: web.Request) -> web.Response:
+        status = "ok" if self._agent.healthy else "failing"
+        return self._answer(
+            {"status": status, "boot": self._agent.boot}, status=200 if self._agent.healthy else 503
+        )
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        self._agent.cancelled.append((await request.json()).get("lease", ""))
+        return self._answer({"cancelled": True})
+
+    async def reset(self, request: web.Request) -> web.Response:
+        self._agent.resets += 1
+        self._agent.code.clear()
+        return self._answer({"reset": True})
+
+    async def invoke(self, request: web.Request) -> web.Response:
+        agent, body = self._agent, await request.json()
+        if request.headers.get("Authorization") != f"Bearer {agent.spec.token}":
+            return self._answer({"error": {"type": "unauthorized", "message": "wrong token"}}, status=401)
+        fence = int(body.get("context", {}).get("fence", 0))
+        if fence < agent.fence:
+            return self._refused("stale_fence")
+        agent.fence = fence
+        task = asyncio.current_task()
+        assert task is not None
+        agent.calls.add(task)
+        agent.served += 1
+        agent.log.append(f"request {agent.served}")
+        try:
+            return await self._run(body)
+        finally:
+            agent.calls.discard(task)
+
+    async def _run(self, body: dict[str, Any]) -> web.Response:
+        runs = body.get("runs")
+        if runs is None:
+            if self._behaviour is None:
+                return self._answer({"error": {"type": "bad_request", "message": "nothing to run"}}, status=400)
+            return self._answer(await _outcome(self._behaviour, body.get("input")))
+        if "source" in body:
+            self._agent.code[runs["code"]] = body["source"]
+        if runs.get("code") not in self._agent.code:
+            return self._refused("code_missing")
+        main = _load(self._agent.code[runs["code"]])
+        if "inputs" in body:
+            return self._answer({"outputs": [await _outcome(main, value) for value in body["inputs"]]})
+        return self._answer(await _outcome(main, body.get("input")))
+
+
+def _load(source: str) -> Behaviour:
+    scope: dict[str, Any] = {}
+    exec(compile(source, "<code>", "exec"), scope)  # noqa: S102 (tests alone: see the module's docstring)
+    main = scope["main"]
+    return lambda value: main(**value) if isinstance(value, dict) else main(value)
+
+
+async def _outcome(body: Behaviour, value: Any) -> dict[str, Any]:
+    try:
+        output = await asyncio.to_thread(body, value)
+        json.dumps(output)
+    except Exception as exc:
+        return {"error": {"type": type(exc).__name__, "message": str(exc), "traceback": None}}
+    return {"output": output}

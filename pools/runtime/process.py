@@ -1,0 +1,239 @@
+"""Agents as local processes, for a machine without a container engine. It does not isolate, and says so.
+
+Each agent leads a process group of its own, hence outlives the controller and is found again by a state file
+(`DIR/ID.json`: pid and start time, so that a pid that was given to another process is never touched).
+Does not: run images; only the built-in Python agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+
+from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+
+LOOK_EVERY = 0.25  # seconds between two looks at the processes
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    agent_id: str
+    pid: int
+    process_started: float
+    address: str
+    nonce: str
+    instance: str
+    created_at: float
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.process_started) < 0.01
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+class ProcessRuntime:
+    """`directory` holds state, logs and scratch space of this installation's agents."""
+
+    name = "process"
+    isolates = False
+
+    def __init__(self, directory: Path, instance: str) -> None:
+        self._directory = directory
+        self._instance = instance
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+
+    async def close(self) -> None:
+        self._reap()
+
+    async def ping(self) -> None:
+        return None
+
+    async def ensure_image(self, image: str) -> str:
+        if image != BUILT_IN_IMAGE:
+            raise ImageMissing(
+                f"The image {image} needs Docker; the process runtime runs the built-in Python agent alone."
+            )
+        return image
+
+    async def create(self, spec: AgentSpec) -> AgentHandle:
+        # One at a time: a port is chosen, and must be taken before the next is.
+        async with self._lock:
+            known = self._read(self._path(spec.agent_id))
+            if known is not None and known.alive():
+                return self._handle(known)
+            return await asyncio.to_thread(self._spawn, spec)
+
+    def _spawn(self, spec: AgentSpec) -> AgentHandle:
+        scratch = self._scratch(spec.agent_id)
+        scratch.mkdir(parents=True, exist_ok=True)
+        port = _free_port()
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(scratch),
+            "HOME": str(scratch),
+            "LANG": "C.UTF-8",
+            **spec.contract_env(),
+            "AGENTAINER_PORT": str(port),
+            "AGENTAINER_HOST": "127.0.0.1",
+        }
+        log = self._log(spec.agent_id)
+        try:
+            with log.open("ab") as output:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "agentainer_flow.agent"],
+                    cwd=scratch,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    close_fds=True,
+                )
+        except OSError as exc:
+            raise RuntimeFault(f"A local agent could not be started: {exc}.") from exc
+        self._children[child.pid] = child
+        record = _Record(
+            agent_id=str(spec.agent_id),
+            pid=child.pid,
+            process_started=_started(child.pid),
+            address=f"127.0.0.1:{port}",
+            nonce=spec.nonce,
+            instance=self._instance,
+            created_at=time.time(),
+        )
+        path = self._path(spec.agent_id)
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(asdict(record)))
+        partial.replace(path)
+        return self._handle(record)
+
+    async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
+        record = self._read(self._path(agent_id))
+        if record is not None:
+            await self._end(record, grace)
+            self._path(agent_id).unlink(missing_ok=True)
+        await asyncio.to_thread(shutil.rmtree, self._scratch(agent_id), ignore_errors=True)
+        self._log(agent_id).unlink(missing_ok=True)
+
+    async def _end(self, record: _Record, grace: float) -> None:
+        if grace > 0 and record.alive():
+            _signal(record, signal.SIGTERM)
+            await self._gone_within(record, grace)
+        # The group outlives its leader when the body started processes of its own.
+        _signal(record, signal.SIGKILL)
+        if not await self._gone_within(record, 5):
+            raise RuntimeFault(f"The local agent {record.agent_id} (process {record.pid}) does not end.")
+
+    async def _gone_within(self, record: _Record, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._reap()
+            if not record.alive():
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    async def list(self) -> list[AgentHandle]:
+        return [self._handle(record) for record in await asyncio.to_thread(self._records)]
+
+    async def events(self) -> AsyncIterator[AgentDeath]:
+        told: set[str] = set()
+        while True:
+            self._reap()
+            records = await asyncio.to_thread(self._records)
+            for record in records:
+                if record.agent_id not in told and not record.alive():
+                    told.add(record.agent_id)
+                    yield AgentDeath(UUID(record.agent_id))
+            told &= {record.agent_id for record in records}
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def logs(self, agent_id: UUID, tail: int = 100) -> str:
+        try:
+            text = await asyncio.to_thread(self._log(agent_id).read_text, "utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-tail:])
+
+    def _records(self) -> list[_Record]:
+        found = (self._read(path) for path in self._directory.glob("*.json"))
+        return [record for record in found if record is not None and record.instance == self._instance]
+
+    def _read(self, path: Path) -> _Record | None:
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+            return _Record(**json.loads(path.read_text()))
+        return None
+
+    def _reap(self) -> None:
+        for pid, child in list(self._children.items()):
+            if child.poll() is not None:
+                del self._children[pid]
+
+    def _handle(self, record: _Record) -> AgentHandle:
+        return AgentHandle(
+            agent_id=UUID(record.agent_id),
+            ref=f"pid {record.pid}",
+            address=record.address,
+            node=socket.gethostname(),
+            running=record.alive(),
+            nonce=record.nonce,
+            created_at=record.created_at,
+        )
+
+    def _path(self, agent_id: UUID) -> Path:
+        return self._directory / f"{agent_id}.json"
+
+    def _log(self, agent_id: UUID) -> Path:
+        return self._directory / f"{agent_id}.log"
+
+    def _scratch(self, agent_id: UUID) -> Path:
+        return self._directory / f"{agent_id}.scratch"
+
+
+def _started(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def _signal(record: _Record, number: int) -> None:
+    """To the agent's whole group, and only while the group is still the agent's."""
+    try:
+        leader_is_ours = record.alive()
+        group_remains = not psutil.pid_exists(record.pid)  # the leader ended; its number cannot be reused
+        if leader_is_ours or group_remains:
+            os.killpg(record.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

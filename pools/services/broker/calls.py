@@ -1,0 +1,146 @@
+"""One request to a leased agent, and what its failures mean for the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from pools.domain.agents import EndReason
+from pools.facade.contracts import (
+    AgentError,
+    AgentLost,
+    AgentTimeout,
+    Code,
+    Handler,
+    Invocation,
+    InvocationResult,
+    Lease,
+    LeaseLost,
+)
+from pools.runtime.contract import UNREACHABLE, AgentHttp, Answer, AnswerTooLarge
+from pools.services.broker.exchange import (
+    MAX_ANSWER_BYTES,
+    all_failed,
+    decode,
+    encode,
+    refusal,
+    runs_hash,
+)
+
+CANCEL_PATIENCE = 1.0
+AGENTS_REMEMBERED = 4096
+
+
+@dataclass(slots=True)
+class Held:
+    """A lease in this process's hands. `spoiled` is why its agent must end, once `must_end` is set."""
+
+    lease: Lease
+    headers: dict[str, str]
+    sent: int = 0
+    lost: bool = False
+    must_end: bool = False
+    spoiled: EndReason = EndReason.ERRORS
+    calls: set[asyncio.Task[object]] = field(default_factory=set)
+    stopping: Awaitable[bool] | None = None  # a /cancel under way
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.calls)
+
+    def lose(self) -> None:
+        """The lease is gone: its requests end now, in `LeaseLost`."""
+        self.lost = True
+        for call in self.calls:
+            call.cancel()
+
+    async def settled(self) -> bool:
+        """Whether the agent may serve another: nothing of this lease runs in it any more."""
+        if self.must_end or self.calls:
+            return False
+        return self.stopping is None or await self.stopping
+
+
+class Caller:
+    """Remembers which code and bundles each agent has, so that sources travel once."""
+
+    def __init__(self, http: AgentHttp) -> None:
+        self._http = http
+        self._known: OrderedDict[object, set[str]] = OrderedDict()
+
+    async def invoke(self, held: Held, invocation: Invocation) -> InvocationResult:
+        task = asyncio.current_task()
+        assert task is not None
+        held.calls.add(task)
+        try:
+            async with asyncio.timeout(invocation.timeout):
+                return await self._exchange(held, invocation)
+        except TimeoutError:
+            held.must_end = True
+            await self._stop(held)
+            raise AgentTimeout(f"The step ran longer than its time-out of {invocation.timeout:g} s.") from None
+        except AnswerTooLarge:
+            held.must_end = True
+            limit = MAX_ANSWER_BYTES // 1024**2
+            return all_failed(invocation, AgentError("bad_answer", f"The answer is larger than {limit} MiB."))
+        except UNREACHABLE as exc:
+            held.must_end = True
+            raise AgentLost(f"The agent was lost during the request: {exc or type(exc).__name__}.") from exc
+        except asyncio.CancelledError:
+            if held.lost and task.uncancel() == 0:
+                raise LeaseLost("The lease was lost during the request; its result is void.") from None
+            held.stopping = asyncio.ensure_future(self._stop(held))
+            raise
+        finally:
+            held.calls.discard(task)
+
+    async def _exchange(self, held: Held, invocation: Invocation) -> InvocationResult:
+        started = asyncio.get_running_loop().time()
+        known = self._known_to(held.lease.agent_id)
+        runs = invocation.runs
+        with_source = isinstance(runs, Code) and runs_hash(runs) not in known
+        answer = await self._post(held, invocation, with_source=with_source)
+        missing = refusal(answer.status, answer.body)
+        if missing in ("code_missing", "bundle_missing") and runs is not None:
+            if isinstance(runs, Handler):
+                await self._upload(held, runs)
+            answer = await self._post(held, invocation, with_source=isinstance(runs, Code))
+            missing = refusal(answer.status, answer.body)
+        if missing == "stale_fence":
+            held.lost = True
+            raise LeaseLost("The agent serves a newer lease already; this one is void.")
+        if runs is not None and missing is None:
+            known.add(runs_hash(runs))
+        result = decode(answer.status, answer.content_type, answer.body, invocation)
+        return replace(result, first_byte_seconds=answer.first_byte_at - started)
+
+    async def _post(self, held: Held, invocation: Invocation, *, with_source: bool) -> Answer:
+        lease = held.lease
+        body = encode(invocation, lease=lease.token, fence=lease.fence, with_source=with_source)
+        url = f"http://{lease.address}{invocation.path}"
+        return await self._http.send(url, body, held.headers, limit=MAX_ANSWER_BYTES)
+
+    async def _upload(self, held: Held, handler: Handler) -> None:
+        # Reading the bundle may touch a disk or the database.
+        bundle = await asyncio.to_thread(handler.load_bundle)
+        url = f"http://{held.lease.address}/bundles/{handler.bundle_sha256}"
+        headers = {**held.headers, "Content-Type": "application/zip"}
+        await self._http.send(url, bundle, headers, limit=65536, method="PUT")
+
+    async def _stop(self, held: Held) -> bool:
+        payload = orjson.dumps({"lease": held.lease.token})
+        return await self._http.tell(
+            held.lease.address, "/cancel", payload, held.headers, timeout=CANCEL_PATIENCE
+        )
+
+    def _known_to(self, agent: object) -> set[str]:
+        known = self._known.get(agent)
+        if known is None:
+            known = self._known[agent] = set()
+            if len(self._known) > AGENTS_REMEMBERED:
+                self._known.popitem(last=False)
+        return known

@@ -1,0 +1,157 @@
+"""Getting a lease: asking, waiting, and never losing or doubling a grant.
+
+A grant can arrive three ways - as the answer to an acquire, through this process's inbox, or as the answer to
+a re-check - and is taken exactly once, by its token.
+Does not: talk to agents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+from pools.facade.contracts import LeaseTimeout, PoolNotFound
+from pools.leases.scripts import Answer, Grant
+from pools.leases.store import AsyncLeases
+from pools.leases.wire import RedisReplyError, Wire
+
+log = logging.getLogger(__name__)
+
+RECHECK = 1.0  # seconds; a lost message costs this much delay and nothing else
+RETRY = 0.05
+UNKNOWN_POOL_PATIENCE = 2.0  # a pool made this moment may not be known to Redis yet
+
+
+class Grants:
+    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases."""
+
+    def __init__(
+        self,
+        leases: AsyncLeases,
+        inbox: Wire,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, Any]], Any],
+        on_lost: Callable[[str], None],
+        is_held: Callable[[str], bool],
+    ) -> None:
+        self._leases = leases
+        self._inbox = inbox
+        self._spawn = spawn
+        self._on_lost = on_lost
+        self._is_held = is_held
+        self._waiting: dict[str, asyncio.Future[Grant]] = {}
+        self.client = secrets.token_hex(8)
+
+    async def obtain(self, pool_id: UUID, holder: str, team_id: int, timeout: float) -> Grant:
+        """Raises `LeaseTimeout`, `PoolNotFound`. Cancelling it withdraws the wait and gives a raced grant back."""
+        pool, token = str(pool_id), secrets.token_hex(16)
+        arrival: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = arrival
+        try:
+            return await self._wait(pool, holder, team_id, token, arrival, timeout)
+        except LeaseTimeout:
+            raise
+        except BaseException:
+            self._spawn(self._withdraw(pool, holder, token))
+            raise
+        finally:
+            self._waiting.pop(token, None)
+
+    async def _wait(
+        self,
+        pool: str,
+        holder: str,
+        team_id: int,
+        token: str,
+        arrival: asyncio.Future[Grant],
+        timeout: float,
+    ) -> Grant:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        deadline = started + timeout
+        while True:
+            left = deadline - loop.time()
+            answer = await self._ask(pool, holder, team_id, token, left)
+            if answer is not None and answer.grant is not None:
+                return answer.grant
+            outcome = answer.outcome if answer else "away"
+            if outcome == "no_pool" and loop.time() - started > min(UNKNOWN_POOL_PATIENCE, timeout):
+                raise PoolNotFound("The pool is gone, or belongs to another team.")
+            if outcome == "timeout" or left <= 0:
+                return await self._last_chance(pool, holder, token, timeout)
+            pause = RECHECK if outcome == "waiting" else RETRY
+            await asyncio.wait((arrival,), timeout=min(pause, max(0.001, left)))
+            if arrival.done():
+                return arrival.result()
+
+    async def _ask(self, pool: str, holder: str, team_id: int, token: str, left: float) -> Answer | None:
+        """None when Redis is away; a Redis without its memory is told to the controller."""
+        try:
+            answer = await self._leases.acquire(
+                pool, holder, client=self.client, team_id=team_id, token=token, timeout=left
+            )
+            if answer.outcome in ("no_epoch", "no_pool"):
+                await self._leases.nudge(pool)
+        except (ConnectionError, RedisReplyError) as exc:
+            log.warning("lease not asked for: %s", exc)
+            return None
+        return answer
+
+    async def _last_chance(self, pool: str, holder: str, token: str, timeout: float) -> Grant:
+        """The time is up; a grant that raced with that is still a grant."""
+        try:
+            answer = await self._leases.withdraw(pool, holder, token, keep=True)
+        except (ConnectionError, RedisReplyError):
+            self._spawn(self._withdraw(pool, holder, token))
+        else:
+            if answer.grant is not None:
+                return answer.grant
+        raise LeaseTimeout(
+            f"No agent came free within {timeout:g} s. Raise the pool's max_size or the time-out.",
+            headers={"Retry-After": "1"},
+        )
+
+    async def _withdraw(self, pool: str, holder: str, token: str) -> None:
+        for _ in range(100):
+            try:
+                await self._leases.withdraw(pool, holder, token, keep=False)
+                return
+            except ConnectionError:
+                await asyncio.sleep(RETRY * 4)
+            except RedisReplyError:
+                log.exception("a wait was not withdrawn; its deadline will end it")
+                return
+
+    async def listen(self) -> None:
+        """Reads this process's inbox until cancelled."""
+        key = self._leases.keys.client(self.client)
+        while True:
+            try:
+                message = await self._inbox.call("BLPOP", key, "5")
+            except ConnectionError:
+                await asyncio.sleep(0.2)
+                continue
+            except RedisReplyError as exc:  # LOADING, or a fail-over under way
+                log.warning("inbox not read: %s", exc)
+                await asyncio.sleep(0.2)
+                continue
+            if message:
+                self._take(message[1])
+
+    def _take(self, message: bytes) -> None:
+        kind, _, rest = message.partition(b"|")
+        if kind == b"lost":
+            self._on_lost(rest.decode())
+            return
+        grant = Grant.parse(rest)
+        arrival = self._waiting.get(grant.token)
+        if arrival is not None:
+            if not arrival.done():
+                arrival.set_result(grant)
+        elif not self._is_held(grant.token):
+            # Its waiter has gone (and may have withdrawn it already, then this does nothing).
+            self._spawn(self._leases.release(grant.token, "ok", 0))
