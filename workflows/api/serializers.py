@@ -16,7 +16,7 @@ class RunRequestSerializer(serializers.Serializer):
         unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
         if unknown:
             raise serializers.ValidationError(
-                {name: "This field is not known; a run takes params, tags and version." for name in unknown}
+                dict.fromkeys(unknown, "This field is not known; a run takes params, tags and version.")
             )
         return super().to_internal_value(data)
 

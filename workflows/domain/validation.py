@@ -56,7 +56,10 @@ def _meaning_faults(document: Document) -> Iterator[Fault]:
     known = {step.id for step in document.steps}
     for index, step in enumerate(document.steps):
         yield from _needs_faults(index, step, known)
-    needs = {step.id: tuple(n for n in step.needs if n in known) for step in document.steps}
+    needs = {
+        step.id: tuple(need for need in step.needs if need in known and need != step.id)
+        for step in document.steps
+    }
     cycle = find_cycle(needs)
     if cycle:
         loop = " → ".join([*cycle, cycle[0]])

@@ -1,4 +1,4 @@
-"""Finds runs that nobody drives and tells an executor: for messages that were lost and executors that died."""
+"""Finds runs that nobody drives and tells an executor: messages get lost, and executors die."""
 
 from __future__ import annotations
 
