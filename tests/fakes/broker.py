@@ -1,0 +1,82 @@
+"""An in-memory twin of the pools' Broker, for tests of the engine: agents are plain functions here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from pools.facade.contracts import (
+    AgentError,
+    Invocation,
+    InvocationResult,
+    ItemResult,
+    Lease,
+    LeaseOutcome,
+)
+
+Body = Callable[[Any, Invocation], Any]
+
+
+class FakeBroker:
+    """`size` agents; `body(input, invocation)` is what they run (it may be async, and may raise).
+
+    `released` lists the outcome of every lease; `held` are leases not given back (a leak, at the end).
+    """
+
+    def __init__(self, body: Body, *, size: int = 5, uses: int = 1_000_000) -> None:
+        self.body = body
+        self.uses = uses
+        self.held: dict[str, Lease] = {}
+        self.released: list[tuple[LeaseOutcome, int]] = []
+        self.sent: list[Invocation] = []
+        self.most_at_once = 0
+        self._running = 0
+        self._free = asyncio.Semaphore(size)
+        self._fence = 0
+
+    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:  # noqa: ASYNC109
+        await self._free.acquire()
+        self._fence += 1
+        lease = Lease(
+            token=uuid4().hex,
+            pool_id=pool_id,
+            agent_id=uuid4(),
+            address="",
+            fence=self._fence,
+            expires_at=datetime.now(UTC) + timedelta(seconds=30),
+            uses_left=self.uses,
+            wait_seconds=0.001,
+        )
+        self.held[lease.token] = lease
+        return lease
+
+    async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
+        assert lease.token in self.held, "a request without a lease"
+        self.sent.append(invocation)
+        self._running += 1
+        self.most_at_once = max(self.most_at_once, self._running)
+        try:
+            return InvocationResult(
+                tuple([await self._one(value, invocation) for value in invocation.inputs])
+            )
+        finally:
+            self._running -= 1
+
+    async def _one(self, value: Any, invocation: Invocation) -> ItemResult:
+        try:
+            output = self.body(value, invocation)
+            if isinstance(output, Awaitable):
+                output = await output
+        except ValueError as exc:
+            return ItemResult(error=AgentError("ValueError", str(exc), "Traceback …"))
+        await asyncio.sleep(0)
+        return ItemResult(output=output)
+
+    async def release(self, lease: Lease, outcome: LeaseOutcome, *, uses: int) -> None:
+        del self.held[lease.token]
+        assert uses <= lease.uses_left
+        self.released.append((outcome, uses))
+        self._free.release()
