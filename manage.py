@@ -6,7 +6,14 @@ import sys
 
 
 def main() -> None:
+    from aflow_site.supervision.environment import prepare
+    from aflow_site.supervision.troubles import PlatformTrouble
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aflow_site.settings.prod")
+    try:
+        prepare(sys.argv)
+    except PlatformTrouble as exc:
+        sys.exit(exc.detail)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
