@@ -57,13 +57,14 @@ class PoolView:
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made
+    workflow: str | None = None  # whose document made it; None for pools made by people
 
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
     id: UUID
     pool: str
-    pool_id: UUID
+    pool_id: UUID | None  # None once the pool is gone
     team_id: int
     state: str  # starting | idle | active | draining | unhealthy | terminated
     health: str  # ok | unknown | failing

@@ -120,7 +120,9 @@ class ServingAgent:
         found = []
         for text in reply:
             agent, pool, state, uses, last_used, boot, drain, lease = text.decode().split("|")
-            found.append(cls(UUID(agent), UUID(pool), state, int(uses), int(last_used or 0), boot, drain, lease))
+            found.append(
+                cls(UUID(agent), UUID(pool), state, int(uses), int(last_used or 0), boot, drain, lease)
+            )
         return found
 
 
@@ -151,6 +153,9 @@ class Keys:
 
     def startup(self, mode: str) -> str:
         return f"{self.prefix}:startup:{mode}"
+
+    def pool_hash(self, pool_id: UUID) -> str:
+        return f"{self.prefix}:pool:{pool_id}"
 
     def pool(self, pool_id: UUID, part: str) -> str:
         return f"{self.prefix}:pool:{pool_id}:{part}"

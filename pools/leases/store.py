@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -95,6 +96,18 @@ class AsyncLeases:
         args = put_pool_args(pool_id, team_id, max_uses, closed=closed, ttl=ttl)
         return bool(await self._run("put_pool", *args))
 
+    async def pool_settings(self, pool_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, bool]]:
+        """`(team, max_uses, closed)` of the pools that Redis knows."""
+        asked = [
+            self.wire.call("HMGET", self.keys.pool_hash(pk), "team", "max_uses", "closed") for pk in pool_ids
+        ]
+        replies = await asyncio.gather(*asked)
+        return {
+            pool_id: (int(team), int(max_uses), closed is not None)
+            for pool_id, (team, max_uses, closed) in zip(pool_ids, replies, strict=True)
+            if team is not None
+        }
+
     async def drop_pool(self, pool_id: UUID) -> bool:
         return bool(await self._run("drop_pool", str(pool_id)))
 
@@ -142,6 +155,10 @@ class Leases:
 
     def put_pool(self, pool_id: UUID, team_id: int, max_uses: int, *, closed: bool = False) -> None:
         self._run("put_pool", *put_pool_args(pool_id, team_id, max_uses, closed=closed))
+
+    def drain_all(self, pool_id: UUID, reason: str) -> None:
+        for agent_id in self.agents([pool_id]):
+            self._run("drain", str(agent_id), reason)
 
     def figures(self, pool_ids: Sequence[UUID]) -> dict[UUID, QueueFigures]:
         if not pool_ids:

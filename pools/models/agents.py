@@ -23,6 +23,7 @@ class Agent(models.Model):
     team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="agents")
     pool_name = models.CharField(max_length=128)
     state = models.CharField(max_length=16, choices=STATE_CHOICES, default=AgentState.REQUESTED.value)
+    image = models.CharField(max_length=255, default="")  # the pool's, when this agent was asked for
     nonce = models.CharField(max_length=32)
     boot = models.CharField(max_length=128, blank=True, default="")
     address = models.CharField(max_length=128, blank=True, default="")  # host:port
@@ -34,7 +35,7 @@ class Agent(models.Model):
     started_at = models.DateTimeField()  # when it was asked for
     ready_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    end_reason = models.CharField(max_length=20, choices=REASON_CHOICES, null=True, blank=True)  # noqa: DJ001
+    end_reason = models.CharField(max_length=20, choices=REASON_CHOICES, null=True, blank=True)
 
     class Meta:
         ordering = ["-started_at"]

@@ -25,8 +25,8 @@ class Pool(models.Model):
     max_uses = models.PositiveIntegerField(default=100)
     idle_timeout = models.FloatField(default=300.0)
     target_size = models.PositiveIntegerField(default=0)
-    workflow = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 (null = made by people)
-    problem = models.CharField(max_length=500, null=True, blank=True)  # noqa: DJ001 (null = none)
+    workflow = models.CharField(max_length=255, null=True, blank=True)
+    problem = models.CharField(max_length=500, null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)  # draining: its row goes with its last agent
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -35,7 +35,9 @@ class Pool(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["team", "name"], condition=models.Q(deleted_at__isnull=True), name="pool_name_once_per_team"
+                fields=["team", "name"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="pool_name_once_per_team",
             ),
             models.CheckConstraint(
                 condition=models.Q(min_size__lte=models.F("max_size")), name="pool_min_not_above_max"

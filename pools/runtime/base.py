@@ -101,5 +101,8 @@ class Runtime(Protocol):
 
     def events(self) -> AsyncIterator[AgentDeath]: ...
 
+    async def tidy(self) -> None:
+        """After the last agent of this installation: what was made for all of them goes too."""
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         """The last lines of what the agent wrote; empty for an unknown agent."""

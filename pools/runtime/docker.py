@@ -136,7 +136,7 @@ class DockerRuntime:
             },
             "network": self.network,
             "read_only": True,
-            "tmpfs": {"/tmp": "rw,size=64m,mode=1777,noexec,nosuid"},  # noqa: S108 (inside the container)
+            "tmpfs": {"/tmp": "rw,size=64m,mode=1777,noexec,nosuid"},
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
             "pids_limit": PIDS,
@@ -190,8 +190,8 @@ class DockerRuntime:
                     raise
                 time.sleep(0.05)
 
-    async def remove_network(self) -> None:
-        """After the last agent; a network that is still in use, or gone, is left as it is."""
+    async def tidy(self) -> None:
+        """Removes the network; one that is still in use, or gone, is left as it is."""
 
         def remove() -> None:
             with contextlib.suppress(APIError):

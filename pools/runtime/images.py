@@ -171,7 +171,19 @@ def write_own_python(tar: tarfile.TarFile) -> None:
     """This machine's interpreter as a root file system, moved to /usr/local."""
     interpreter = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib")).resolve()
-    for folder in ("usr", "usr/local", "usr/local/bin", "bin", "etc", "opt", "var", "run", "proc", "sys", "dev"):
+    for folder in (
+        "usr",
+        "usr/local",
+        "usr/local/bin",
+        "bin",
+        "etc",
+        "opt",
+        "var",
+        "run",
+        "proc",
+        "sys",
+        "dev",
+    ):
         _add_folder(tar, folder)
     _add_folder(tar, "tmp", mode=0o1777)
     _add_bytes(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:10001:10001:agent:/tmp:/bin/sh\n")
@@ -216,7 +228,7 @@ def _shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
         path = Path(match[1])
         real = path.resolve()
         if real.is_relative_to(prefix) and prefix != Path("/usr"):
-            found[f"/usr/local/lib/{path.name}"] = real
+            found[f"/usr/lib/{path.name}"] = real  # where every loader looks
         else:
             found[match[1]] = real
     return found

@@ -113,6 +113,9 @@ class MemoryRuntime:
         while True:
             yield await self._deaths.get()
 
+    async def tidy(self) -> None:
+        return None
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         agent = self.agents.get(agent_id)
         return "\n".join(agent.log[-tail:]) if agent else ""
@@ -177,7 +180,9 @@ class _Server:
         runs = body.get("runs")
         if runs is None:
             if self._behaviour is None:
-                return self._answer({"error": {"type": "bad_request", "message": "nothing to run"}}, status=400)
+                return self._answer(
+                    {"error": {"type": "bad_request", "message": "nothing to run"}}, status=400
+                )
             return self._answer(await _outcome(self._behaviour, body.get("input")))
         if "source" in body:
             self._agent.code[runs["code"]] = body["source"]
@@ -191,7 +196,7 @@ class _Server:
 
 def _load(source: str) -> Behaviour:
     scope: dict[str, Any] = {}
-    exec(compile(source, "<code>", "exec"), scope)  # noqa: S102 (tests alone: see the module's docstring)
+    exec(compile(source, "<code>", "exec"), scope)
     main = scope["main"]
     return lambda value: main(**value) if isinstance(value, dict) else main(value)
 

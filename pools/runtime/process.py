@@ -171,6 +171,9 @@ class ProcessRuntime:
             told &= {record.agent_id for record in records}
             await asyncio.sleep(LOOK_EVERY)
 
+    async def tidy(self) -> None:
+        return None
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:
             text = await asyncio.to_thread(self._log(agent_id).read_text, "utf-8", "replace")

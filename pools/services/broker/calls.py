@@ -82,7 +82,9 @@ class Caller:
         except TimeoutError:
             held.must_end = True
             await self._stop(held)
-            raise AgentTimeout(f"The step ran longer than its time-out of {invocation.timeout:g} s.") from None
+            raise AgentTimeout(
+                f"The step ran longer than its time-out of {invocation.timeout:g} s."
+            ) from None
         except AnswerTooLarge:
             held.must_end = True
             limit = MAX_ANSWER_BYTES // 1024**2

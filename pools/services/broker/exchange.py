@@ -74,9 +74,7 @@ def decode(status: int, content_type: str, body: bytes, invocation: Invocation) 
         return all_failed(invocation, AgentError("bad_answer", str(exc)), logs)
 
 
-def all_failed(
-    invocation: Invocation, error: AgentError, logs: tuple[LogLine, ...] = ()
-) -> InvocationResult:
+def all_failed(invocation: Invocation, error: AgentError, logs: tuple[LogLine, ...] = ()) -> InvocationResult:
     return InvocationResult((ItemResult(error=error),) * len(invocation.inputs), logs)
 
 

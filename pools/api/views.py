@@ -1,0 +1,108 @@
+"""Pools and agents over HTTP: parse, call one function, render."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from aflow_site.kernel.errors import InvalidInput
+from pools.api.serializers import (
+    AgentSerializer,
+    NewPoolSerializer,
+    PoolListSerializer,
+    PoolSerializer,
+    PoolSettingsSerializer,
+    ResizeSerializer,
+)
+from pools.domain.agents import PublicState
+from pools.facade import api as pools
+from pools.facade.contracts import PoolSpec
+from pools.services.views import agent_payload, pool_payload
+
+OPERATORS = {"POST": "operator", "PATCH": "operator", "DELETE": "operator"}
+
+
+def _team(request: Request) -> int:
+    team_id: int = request.team.id  # type: ignore[attr-defined]
+    return team_id
+
+
+class PoolListView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_list", responses=PoolListSerializer)
+    def get(self, request: Request) -> Response:
+        """The team's pools by name, with their figures at this moment. One page: a team has few."""
+        found = [pool_payload(view) for view in pools.list_pools(_team(request))]
+        return Response({"results": found, "next": None, "previous": None})
+
+    @extend_schema(operation_id="pools_create", request=NewPoolSerializer, responses={201: PoolSerializer})
+    def post(self, request: Request) -> Response:
+        """Makes a pool; its agents start at once when `warm_up` is set. 409 when the name is taken."""
+        body = NewPoolSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        view = pools.create_pool(_team(request), PoolSpec(**body.validated_data))
+        return Response(pool_payload(view), status=201)
+
+
+class PoolView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_get", responses=PoolSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(pool_payload(pools.get_pool(_team(request), name)))
+
+    @extend_schema(operation_id="pools_update", request=PoolSettingsSerializer, responses=PoolSerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        """Changes settings. A new image replaces the agents of the old one; running leases finish first."""
+        body = PoolSettingsSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(pool_payload(pools.update_pool(_team(request), name, body.validated_data)))
+
+    @extend_schema(operation_id="pools_delete", responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        """No new leases from now on; running ones finish, then the agents end."""
+        pools.delete_pool(_team(request), name)
+        return Response(status=204)
+
+
+class ResizeView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_resize", request=ResizeSerializer, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        body = ResizeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        view = pools.resize_pool(_team(request), name, **body.validated_data)
+        return Response(pool_payload(view))
+
+
+class AgentListView(APIView):
+    @extend_schema(
+        operation_id="agents_list",
+        parameters=[OpenApiParameter("pool", str), OpenApiParameter("state", str)],
+        responses=AgentSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """Live agents, the newest first; those that ended with `?state=terminated`."""
+        wanted = {part for part in request.query_params.get("state", "").split(",") if part}
+        known = {state.value for state in PublicState}
+        if wanted - known:
+            raise InvalidInput(f"{sorted(wanted - known)[0]} is not a state; use {', '.join(sorted(known))}.")
+        found = pools.list_agents(
+            _team(request),
+            pool=request.query_params.get("pool") or None,
+            include_terminated=PublicState.TERMINATED.value in wanted,
+        )
+        results = [agent_payload(view) for view in found if not wanted or view.state in wanted]
+        return Response({"results": results, "next": None, "previous": None})
+
+
+class AgentView(APIView):
+    @extend_schema(operation_id="agents_get", responses=AgentSerializer)
+    def get(self, request: Request, agent_id: UUID) -> Response:
+        return Response(agent_payload(pools.get_agent(_team(request), agent_id)))

@@ -1,0 +1,289 @@
+"""The only door to pools: what requests, executors and the controller's command may ask of them.
+
+Duties: pools and agents (blocking functions, for requests and services), `Broker` (for executors),
+`run_controller` and `shutdown_all` (for the controller's process).
+Does not: know workflows, decide sizes over time, or hand out rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import redis
+from asgiref.sync import async_to_sync
+from django.conf import settings
+
+from aflow_site.kernel.errors import FlowError, NotFound
+from pools.facade.contracts import (
+    AgentView,
+    PoolLoad,
+    PoolSpec,
+    PoolView,
+)
+from pools.leases.scripts import prefix_of
+from pools.leases.store import Leases
+from pools.metrics import PoolCollector
+from pools.models import Agent
+from pools.runtime.base import BUILT_IN_IMAGE, EngineAway, Runtime, RuntimeFault
+from pools.runtime.choose import make_runtime
+from pools.selectors import pools as selectors
+from pools.services import pools as services
+from pools.services.agents import NotLeading
+from pools.services.broker.broker import Broker as _Broker
+from pools.services.controller.controller import PoolController as _PoolController
+from pools.services.shutdown import remove_everything
+
+log = logging.getLogger(__name__)
+
+__all__ = [
+    "BUILT_IN_IMAGE",
+    "Broker",
+    "PoolController",
+    "builtin_image",
+    "create_pool",
+    "default_pool_name",
+    "delete_pool",
+    "ensure_default_pool",
+    "ensure_pool",
+    "ensure_shared_pool",
+    "get_agent",
+    "get_pool",
+    "list_agents",
+    "list_pools",
+    "load",
+    "metrics_collector",
+    "prepare_runtime",
+    "request_attention",
+    "resize_pool",
+    "run_controller",
+    "runtime_problem",
+    "set_target",
+    "shutdown_all",
+    "update_pool",
+]
+
+DEFAULT_POOL = "python"
+
+
+@cache
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30)
+
+
+def _leases() -> Leases:
+    return Leases(_client(settings.REDIS_URL), prefix_of(settings.AFLOW_INSTANCE))
+
+
+# --- pools, for requests and services -------------------------------------------------------------------
+
+
+def default_pool_name(image: str | None) -> str:
+    """The team's shared pool of an image: `python` for the built-in agent, else made of the image's name."""
+    if image is None or image == BUILT_IN_IMAGE:
+        return DEFAULT_POOL
+    return "image-" + "".join(char if char.isalnum() or char in "._-" else "-" for char in image)[:120]
+
+
+def ensure_default_pool(team_id: int) -> PoolView:
+    """The team's shared pool of the built-in Python agent; made at the first call, left alone afterwards."""
+    existing = selectors.of_team(team_id).filter(name=DEFAULT_POOL).first()
+    if existing is not None:
+        return _view(existing)
+    return ensure_pool(team_id, PoolSpec(name=DEFAULT_POOL, min_size=2, max_size=10, idle_timeout=300.0))
+
+
+def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
+    """The team's shared pool of an image; made at the first call, left alone afterwards."""
+    if image is None or image == BUILT_IN_IMAGE:
+        return ensure_default_pool(team_id)
+    existing = selectors.of_team(team_id).filter(name=default_pool_name(image)).first()
+    if existing is not None:
+        return _view(existing)
+    # No warm-up: that somebody drew a step with this image does not mean that it will run.
+    return ensure_pool(team_id, PoolSpec(name=default_pool_name(image), image=image, min_size=0, warm_up=False))
+
+
+def builtin_image() -> str:
+    """The image name of pools of the built-in Python agent."""
+    return BUILT_IN_IMAGE
+
+
+def ensure_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> PoolView:
+    """Makes the pool or brings it to what `spec` sets. Raises `InvalidInput` with every fault."""
+    return _view(services.ensure(team_id, spec, _leases(), workflow=workflow))
+
+
+def create_pool(team_id: int, spec: PoolSpec) -> PoolView:
+    """Raises `Conflict` when the name is taken, `InvalidInput`."""
+    return _view(services.create(team_id, spec, _leases()))
+
+
+def update_pool(team_id: int, name: str, changes: Mapping[str, Any]) -> PoolView:
+    """`changes`: any of image, min_size, max_size, warm_up, max_uses, idle_timeout. Raises `PoolNotFound`."""
+    return _view(services.update(team_id, name, changes, _leases()))
+
+
+def resize_pool(team_id: int, name: str, min_size: int, max_size: int) -> PoolView:
+    return update_pool(team_id, name, {"min_size": min_size, "max_size": max_size})
+
+
+def delete_pool(team_id: int, name: str) -> None:
+    """No new leases; running ones finish; the agents end. Raises `PoolNotFound`."""
+    services.delete(team_id, name, _leases())
+
+
+def get_pool(team_id: int, name: str) -> PoolView:
+    """Raises `PoolNotFound`."""
+    return _view(services.find(team_id, name))
+
+
+def list_pools(team_id: int) -> list[PoolView]:
+    return selectors.views(selectors.of_team(team_id), _leases())
+
+
+def list_agents(team_id: int, pool: str | None = None, include_terminated: bool = False) -> list[AgentView]:
+    """The newest first; of those that ended, the last 500."""
+    rows = selectors.agents_of_team(team_id, pool, include_terminated=include_terminated)
+    return selectors.agent_views(rows[:500] if include_terminated else rows, _leases())
+
+
+def get_agent(team_id: int, agent_id: UUID) -> AgentView:
+    row = Agent.objects.filter(team_id=team_id, pk=agent_id).first()
+    if row is None:
+        raise NotFound(f"There is no agent {agent_id} in this team.")
+    return selectors.agent_views([row], _leases())[0]
+
+
+def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
+    """The signals from which sizes are decided; of every pool when no ids are given."""
+    return selectors.loads(pool_ids, _leases())
+
+
+def set_target(pool_id: UUID, size: int) -> int:
+    """The size wanted now, clamped to the pool's limits. Agents above it leave when idle."""
+    return services.set_target(pool_id, size, _leases())
+
+
+def request_attention(pool_id: UUID | None = None) -> None:
+    """Wakes the controller; a lost call costs at most its two-second timer."""
+    with contextlib.suppress(redis.RedisError):
+        _leases().nudge(str(pool_id or ""))
+
+
+def metrics_collector() -> PoolCollector:
+    """For a Prometheus registry; reads Redis and the database at each scrape."""
+    return PoolCollector(_leases())
+
+
+def runtime_problem() -> str | None:
+    """Why agents cannot run on this machine, in one sentence, or None."""
+    return async_to_sync(_ask_runtime)()
+
+
+def prepare_runtime(report: Callable[[str], None] | None = None) -> str:
+    """Builds what agents need on this machine (the image), and says in a few words what is there.
+
+    Raises `FlowError` with a sentence on how to mend it. `report` is told of progress.
+    """
+    return async_to_sync(_prepare)(report or (lambda _text: None))
+
+
+async def _prepare(report: Callable[[str], None]) -> str:
+    runtime = _runtime()
+    try:
+        await runtime.start()
+        report(f"the {runtime.name} runtime answers; looking for the agents' image")
+        return await runtime.ensure_image(BUILT_IN_IMAGE)
+    except RuntimeFault as exc:
+        raise RuntimeUnusable(str(exc)) from exc
+    finally:
+        await runtime.close()
+
+
+class RuntimeUnusable(FlowError):
+    code = "runtime"
+    status = 503
+    title = "Agents cannot run here"
+
+
+async def _ask_runtime() -> str | None:
+    runtime = _runtime()
+    try:
+        await asyncio.wait_for(runtime.start(), 3)
+        await asyncio.wait_for(runtime.ping(), 3)
+    except TimeoutError:
+        return f"The runtime {runtime.name} did not answer within 3 seconds."
+    except RuntimeFault as exc:
+        return str(exc)
+    finally:
+        await runtime.close()
+    return None
+
+
+def _view(pool: Any) -> PoolView:
+    return selectors.views([pool], _leases())[0]
+
+
+# --- executors --------------------------------------------------------------------------------------------
+
+
+class Broker(_Broker):
+    """Leases, requests and heartbeats of one executor process, by this site's settings."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            settings.REDIS_URL, prefix_of(settings.AFLOW_INSTANCE), settings.SECRET_KEY, **options
+        )
+
+
+# --- the controller's process -----------------------------------------------------------------------------
+
+
+def _runtime() -> Runtime:
+    return make_runtime(settings.AFLOW_RUNTIME, instance=settings.AFLOW_INSTANCE, data_dir=settings.DATA_DIR)
+
+
+class PoolController(_PoolController):
+    """By this site's settings; tests pass a runtime of their own."""
+
+    def __init__(self, runtime: Runtime | None = None, **options: Any) -> None:
+        super().__init__(
+            runtime or _runtime(),
+            redis_url=settings.REDIS_URL,
+            prefix=prefix_of(settings.AFLOW_INSTANCE),
+            instance=settings.AFLOW_INSTANCE,
+            secret=settings.SECRET_KEY,
+            control_url=settings.AFLOW_URL,
+            **options,
+        )
+
+
+async def run_controller(stop: asyncio.Event) -> None:
+    """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
+    while not stop.is_set():
+        controller = PoolController()
+        try:
+            await controller.start()
+            log.info("this controller leads the pools")
+            await controller.run_forever(stop)
+        except NotLeading:
+            log.info("another controller leads the pools")
+        except (ConnectionError, EngineAway) as exc:
+            log.warning("pools wait: %s", exc)
+        except Exception:  # a fault of ours must not end the process that holds the other duties
+            log.exception("the pools' controller starts anew")
+        finally:
+            await controller.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+
+
+async def shutdown_all() -> int:
+    """Removes every agent of this installation; returns how many. For the end of the platform."""
+    return await remove_everything(_runtime())

@@ -1,0 +1,102 @@
+"""Reads about pools and agents: rows of the database, with what Redis says of them."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import redis
+from django.db.models import QuerySet
+
+from pools.domain.agents import LIVE, AgentState, PublicState
+from pools.facade.contracts import AgentView, PoolLoad, PoolView
+from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.leases.store import Leases
+from pools.models import Agent, Pool
+from pools.services.views import agent_view, pool_view
+
+log = logging.getLogger(__name__)
+LIVE_VALUES = [state.value for state in LIVE]
+
+
+def _figures(leases: Leases, pool_ids: Sequence[UUID]) -> dict[UUID, QueueFigures]:
+    try:
+        return leases.figures(pool_ids)
+    except redis.RedisError as exc:
+        log.warning("pools shown without Redis: %s", exc)
+        return {}
+
+
+def _serving(leases: Leases, pool_ids: Sequence[UUID]) -> dict[UUID, ServingAgent]:
+    try:
+        return leases.agents(pool_ids)
+    except redis.RedisError:
+        return {}
+
+
+def _waits(leases: Leases, pool_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
+    try:
+        return leases.waits_ms(pool_ids)
+    except redis.RedisError:
+        return {}
+
+
+def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
+    rows = list(pools)
+    ids = [pool.pk for pool in rows]
+    agents: dict[UUID, list[Agent]] = defaultdict(list)
+    for agent in Agent.objects.filter(pool_id__in=ids, state__in=LIVE_VALUES):
+        agents[agent.pool_id].append(agent)
+    serving, figures, waits = _serving(leases, ids), _figures(leases, ids), _waits(leases, ids)
+    return [
+        pool_view(
+            pool, agents[pool.pk], serving, figures.get(pool.pk, QueueFigures()), waits.get(pool.pk, ())
+        )
+        for pool in rows
+    ]
+
+
+def of_team(team_id: int) -> QuerySet[Pool]:
+    return Pool.objects.filter(team_id=team_id, deleted_at__isnull=True)
+
+
+def agents_of_team(
+    team_id: int, pool: str | None = None, *, include_terminated: bool = False
+) -> QuerySet[Agent]:
+    rows = Agent.objects.filter(team_id=team_id)
+    if pool is not None:
+        rows = rows.filter(pool_name=pool)
+    if not include_terminated:
+        rows = rows.filter(state__in=LIVE_VALUES)
+    return rows
+
+
+def agent_views(agents: Iterable[Agent], leases: Leases) -> list[AgentView]:
+    rows = list(agents)
+    pool_ids = {
+        agent.pool_id for agent in rows if agent.pool_id and AgentState(agent.state) is not AgentState.GONE
+    }
+    serving = _serving(leases, list(pool_ids))
+    return [agent_view(agent, serving.get(agent.pk)) for agent in rows]
+
+
+def loads(pool_ids: Sequence[UUID] | None, leases: Leases) -> list[PoolLoad]:
+    """The signals for sizing; all pools when `pool_ids` is None."""
+    rows = Pool.objects.filter(deleted_at__isnull=True)
+    if pool_ids is not None:
+        rows = rows.filter(pk__in=list(pool_ids))
+    return [
+        PoolLoad(
+            pool_id=view.id,
+            min_size=view.min_size,
+            max_size=view.max_size,
+            warm_up=view.warm_up,
+            size=sum(view.states.values()),
+            active=view.states[PublicState.ACTIVE],
+            waiting=view.waiting,
+            target_size=view.target_size,
+        )
+        for view in views(rows, leases)
+    ]

@@ -1,0 +1,237 @@
+"""The controller of pools: learns what runs, brings every pool to its size, shows it live.
+
+Right on events alone and on the timer alone: events and nudges only make it faster.
+Does not: lease (executors do, through Redis), or decide target sizes over time (`scaling` does).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.leases.store import AsyncLeases
+from pools.leases.wire import RedisReplyError, Wire
+from pools.runtime.base import Runtime, RuntimeFault
+from pools.runtime.contract import AgentHttp
+from pools.services import agents as rows
+from pools.services import epochs
+from pools.services.controller.creation import CREATION_TIMEOUT, Creator
+from pools.services.controller.leadership import BEAT, Leadership
+from pools.services.controller.reality import Reality
+from pools.services.controller.registry import Registry, in_database
+from pools.services.controller.removal import Remover
+from pools.services.controller.sizes import Sizes
+from pools.services.controller.stream import Sampler
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0  # seconds between two reconciles when nothing happens
+NOT_FASTER_THAN = 0.05
+SAMPLE_EVERY = 0.2
+HISTORY = timedelta(days=7)  # how long ended agents are remembered
+REDIS_TROUBLE = (ConnectionError, RedisReplyError)
+
+
+class PoolController:
+    """`tick()` is one whole, idempotent round; `run_forever` leads and repeats it. `secret` makes agents' tokens."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        redis_url: str,
+        prefix: str,
+        instance: str,
+        secret: str,
+        control_url: str = "",
+        ready_within: float = CREATION_TIMEOUT,
+    ) -> None:
+        self._runtime = runtime
+        self._redis_url = redis_url
+        self._instance = instance
+        self._wire = Wire(redis_url)
+        self.leases = AsyncLeases(self._wire, prefix)
+        self._http = AgentHttp()
+        self._nudged = asyncio.Event()
+        self._leadership = Leadership(self.leases, instance)
+        self.registry = Registry()
+        self.remover = Remover(self.registry, runtime, self.leases, finished=self._nudged.set)
+        self.creator = Creator(
+            self.registry,
+            runtime,
+            self.leases,
+            self._http,
+            secret=secret,
+            control_url=control_url,
+            finished=self._nudged.set,
+            ready_within=ready_within,
+        )
+        self.reality = Reality(
+            self.registry,
+            runtime,
+            self.leases,
+            self._http,
+            self.creator,
+            self.remover,
+            secret=secret,
+            instance=instance,
+        )
+        self._sizes = Sizes(
+            self.registry,
+            self.leases,
+            self.creator,
+            self.remover,
+            instance=instance,
+            leader=self._leadership.token,
+        )
+        self._sampler = Sampler(self.registry, self.leases)
+        self._learned_at = 0.0
+        self._pruned_at = 0.0
+        self._flushed: dict[UUID, tuple[int, int]] = {}
+
+    async def start(self) -> None:
+        """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading."""
+        await self._wire.connect()
+        await self._runtime.start()
+        await self._http.start()
+        if not await self._leadership.seek():
+            raise rows.NotLeading
+        await self.registry.load()
+
+    async def close(self) -> None:
+        await self.reality.close()
+        await self.creator.close()
+        await self.remover.close()
+        with contextlib.suppress(*REDIS_TROUBLE):
+            await self._leadership.resign()
+        await self._http.close()
+        await self._runtime.close()
+        await self._wire.close()
+
+    async def tick(self) -> None:
+        """Raises NotLeading, ConnectionError; a runtime that is away only leaves its part undone."""
+        if not await self._leadership.keep():
+            raise rows.NotLeading
+        await self.registry.load_pools()
+        await self.reality.ensure_epoch()
+        await self._tell_pools()
+        pool_ids = list(self.registry.pools)
+        if pool_ids:
+            await self.leases.sweep(pool_ids)
+        await self._learn_when_due()
+        serving = await self._serving(pool_ids)
+        await self.reality.restore_missing(set(serving))
+        figures = await self.leases.figures(pool_ids) if pool_ids else {}
+        for pool in list(self.registry.pools.values()):
+            await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)
+        await self._save(serving)
+
+    async def _tell_pools(self) -> None:
+        """Redis learns each pool's settings; saying them again changes nothing."""
+        told = await self.leases.pool_settings(list(self.registry.pools))
+        for pool in self.registry.pools.values():
+            closed = pool.deleted_at is not None
+            if told.get(pool.pk) != (pool.team_id, pool.max_uses, closed):
+                await self.leases.put_pool(pool.pk, pool.team_id, pool.max_uses, closed=closed)
+
+    async def _learn_when_due(self) -> None:
+        if time.monotonic() - self._learned_at < EVERY * 0.9:
+            return
+        try:
+            await self.reality.learn()
+            self._learned_at = time.monotonic()
+        except RuntimeFault as exc:
+            log.warning("reconcile without the runtime: %s", exc)
+
+    async def _serving(self, pool_ids: list[UUID]) -> dict[UUID, ServingAgent]:
+        found = await self.leases.agents(pool_ids) if pool_ids else []
+        for agent in found:
+            # Redis remembers an agent whose end was written just before a crash.
+            if agent.id not in self.registry.agents:
+                await self.leases.remove(agent.id)
+        return {agent.id: agent for agent in found if agent.id in self.registry.agents}
+
+    async def _save(self, serving: dict[UUID, ServingAgent]) -> None:
+        """Uses, last use and the fences' high-water mark go to the rows, where they survive Redis."""
+        changed = []
+        for agent in serving.values():
+            figures = (agent.uses, agent.last_used_ms)
+            if self._flushed.get(agent.id) != figures:
+                self._flushed[agent.id] = figures
+                at = datetime.fromtimestamp(agent.last_used_ms / 1000, UTC) if agent.last_used_ms else None
+                changed.append((agent.id, agent.uses, at))
+                row = self.registry.agents[agent.id]
+                row.uses, row.last_used = max(row.uses, agent.uses), at or row.last_used
+        for agent_id in set(self._flushed) - set(serving):
+            del self._flushed[agent_id]
+        if changed:
+            fence = int(await self.leases.wire.call("GET", self.leases.keys.fence) or 0)
+            await in_database(rows.flush_uses, changed)
+            await in_database(epochs.save_high_water, self._instance, fence)
+        if time.monotonic() - self._pruned_at > 3600:
+            self._pruned_at = time.monotonic()
+            await in_database(rows.prune, datetime.now(UTC) - HISTORY)
+
+    async def run_forever(self, stop: asyncio.Event) -> None:
+        """Returns when `stop` is set, or raises NotLeading when another controller took over."""
+        helpers = [
+            asyncio.create_task(self.reality.follow_events()),
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._repeat(self._sampler.sample, SAMPLE_EVERY)),
+            asyncio.create_task(self._repeat(self._renew, BEAT)),
+        ]
+        halt = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._nudged.clear()
+                await self._careful(self.tick)
+                await asyncio.wait((halt,), timeout=NOT_FASTER_THAN)
+                nudge = asyncio.create_task(self._nudged.wait())
+                await asyncio.wait((halt, nudge), timeout=EVERY, return_when=asyncio.FIRST_COMPLETED)
+                nudge.cancel()
+        finally:
+            for task in (*helpers, halt):
+                task.cancel()
+            await asyncio.gather(*helpers, halt, return_exceptions=True)
+
+    async def _careful(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except REDIS_TROUBLE as exc:
+            log.warning("Redis: %s", exc)
+            await asyncio.sleep(0.2)
+        except RuntimeFault as exc:
+            log.warning("runtime: %s", exc)
+
+    async def _renew(self) -> None:
+        await self.leases.lead(self._leadership.token, BEAT * 5)
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
+        while True:
+            await asyncio.sleep(pause)
+            await self._careful(work)
+
+    async def _listen(self) -> None:
+        """Nudges: somebody waits, an agent was condemned, a pool was changed."""
+        while True:
+            try:
+                client = redis.asyncio.Redis.from_url(self._redis_url)
+                async with client, client.pubsub() as channel:
+                    await channel.subscribe(self.leases.keys.nudge)
+                    async for _ in channel.listen():
+                        self._nudged.set()
+            except (RedisError, OSError) as exc:
+                log.warning("nudges broke off: %s", exc)
+            await asyncio.sleep(0.5)
+
+    def nudge(self) -> None:
+        self._nudged.set()

@@ -1,0 +1,193 @@
+"""From an intent to an agent that serves: create, wait for /health, register.
+
+Every stage may be repeated after a crash: rows say how far an agent has come, and runtimes create once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from pools.domain.agents import AgentState, EndReason
+from pools.domain.breaker import Breaker
+from pools.domain.tokens import agent_token
+from pools.leases.store import AsyncLeases
+from pools.models import Agent, Pool
+from pools.runtime.base import AgentSpec, EngineAway, Runtime, RuntimeFault
+from pools.runtime.contract import AgentHttp, bearer
+from pools.services.broker.startup import COLD, StartupTimes
+from pools.services.controller.registry import Registry, in_database, now
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4  # an engine starts 6-7 containers a second however many ask
+CREATION_TIMEOUT = 60.0
+HEALTH_TIMEOUT = 1.0
+
+
+class Creator:
+    """`secret` makes the agents' tokens; `control_url` is what agents are told of the control plane."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        runtime: Runtime,
+        leases: AsyncLeases,
+        http: AgentHttp,
+        *,
+        secret: str,
+        control_url: str,
+        finished: Callable[[], None],
+        ready_within: float = CREATION_TIMEOUT,
+    ) -> None:
+        self._registry = registry
+        self._runtime = runtime
+        self._leases = leases
+        self._http = http
+        self._secret = secret
+        self._control_url = control_url
+        self._finished = finished
+        self._ready_within = ready_within
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._startup = StartupTimes(leases, COLD)
+        self.breakers: dict[str, Breaker] = {}
+        self.tasks: dict[UUID, asyncio.Task[None]] = {}
+        self.dead: set[UUID] = set()  # told by the engine's events while they were being made
+
+    def breaker(self, image: str) -> Breaker:
+        return self.breakers.setdefault(image, Breaker())
+
+    def allowed(self, image: str, wanted: int) -> int:
+        return self.breaker(image).allowed(wanted, time.monotonic())
+
+    def begin(self, agent: Agent, pool: Pool) -> None:
+        """Starts (or resumes) making this agent in the background."""
+        if agent.pk in self.tasks:
+            return
+        self.breaker(pool.image).started()
+        task = asyncio.create_task(self._make(agent, pool))
+        self.tasks[agent.pk] = task
+        task.add_done_callback(lambda _: self._done(agent.pk))
+
+    def _done(self, agent_id: UUID) -> None:
+        task = self.tasks.pop(agent_id, None)
+        self.dead.discard(agent_id)
+        if task is not None and not task.cancelled() and (error := task.exception()) is not None:
+            log.error("making agent %s broke off; the next reconcile goes on", agent_id, exc_info=error)
+        self._finished()
+
+    async def close(self) -> None:
+        tasks = list(self.tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make(self, agent: Agent, pool: Pool) -> None:
+        async with self._slots:
+            started = time.monotonic()
+            try:
+                await self._create(agent, pool)
+                boot = await self._ready(agent)
+            except EngineAway as exc:
+                # Nothing is known about the agent: its row stays, and is taken up again.
+                await self._failed(pool, str(exc))
+                return
+            except RuntimeFault as exc:
+                await self._give_up(agent)
+                await self._failed(pool, str(exc))
+                return
+        moved = await self._registry.move(agent, AgentState.IDLE, boot=boot, ready_at=now())
+        if not moved:
+            return
+        self.breaker(pool.image).succeeded()
+        await self._tell(pool, None)
+        self._startup.note(time.monotonic() - started)
+        await self.register(agent)
+        await self._startup.flush()
+
+    async def _create(self, agent: Agent, pool: Pool) -> None:
+        if AgentState(agent.state) is AgentState.WARMING and agent.address:
+            return
+        await self._registry.move(agent, AgentState.CREATING)
+        spec = AgentSpec(
+            agent_id=agent.pk,
+            pool_id=pool.pk,
+            pool_name=pool.name,
+            image=await self._runtime.ensure_image(agent.image),
+            nonce=agent.nonce,
+            epoch=agent.epoch,
+            token=agent_token(self._secret, agent.pk, agent.nonce),
+            control_url=self._control_url,
+        )
+        handle = await self._runtime.create(spec)
+        moved = await self._registry.move(
+            agent, AgentState.WARMING, address=handle.address, container=handle.ref, node=handle.node
+        )
+        if not moved:
+            raise RuntimeFault("The agent ended while it was being made.")
+        if not handle.running:
+            raise RuntimeFault(await self._epitaph(agent, "An agent ended as soon as it was started"))
+
+    async def _ready(self, agent: Agent) -> str:
+        """Waits for /health; returns the boot id. Raises `RuntimeFault` with the agent's last words."""
+        headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
+        deadline = time.monotonic() + self._ready_within
+        pause = 0.01
+        while time.monotonic() < deadline:
+            if agent.pk in self.dead or AgentState(agent.state) is not AgentState.WARMING:
+                raise RuntimeFault(await self._epitaph(agent, "An agent ended before it was ready"))
+            health = await self._http.health(agent.address, headers, timeout=HEALTH_TIMEOUT)
+            if health.ok:
+                return health.boot
+            await asyncio.sleep(pause)
+            pause = min(0.2, pause * 1.5)
+        sentence = f"An agent did not answer GET /health on its port within {self._ready_within:g} s"
+        raise RuntimeFault(await self._epitaph(agent, sentence))
+
+    async def _epitaph(self, agent: Agent, sentence: str) -> str:
+        try:
+            lines = (await self._runtime.logs(agent.pk, tail=20)).strip().splitlines()
+        except RuntimeFault:
+            lines = []
+        return f"{sentence}. It last wrote: {lines[-1][:200]}" if lines else f"{sentence}."
+
+    async def register(self, agent: Agent) -> None:
+        last_used = int(agent.last_used.timestamp() * 1000) if agent.last_used else 0
+        await self._leases.register(
+            agent.pool_id,
+            agent.pk,
+            agent.address,
+            boot=agent.boot,
+            nonce=agent.nonce,
+            uses=agent.uses,
+            last_used_ms=last_used,
+        )
+
+    async def _give_up(self, agent: Agent) -> None:
+        if not await self._registry.move(agent, AgentState.STOPPING, EndReason.ERRORS):
+            return
+        try:
+            await self._runtime.remove(agent.pk)
+        except RuntimeFault as exc:
+            log.warning("a failed agent was not removed yet: %s", exc)
+            return  # the reconcile tries again
+        await self._registry.move(agent, AgentState.GONE, EndReason.ERRORS)
+
+    async def _failed(self, pool: Pool, sentence: str) -> None:
+        pause = self.breaker(pool.image).failed(time.monotonic())
+        log.warning("pool %s: %s Next attempt in %.0f s.", pool.name, sentence, pause)
+        await self._tell(pool, sentence)
+
+    async def _tell(self, pool: Pool, problem: str | None) -> None:
+        text = problem[:500] if problem else None
+        if pool.problem == text:
+            return
+        pool.problem = text
+        await in_database(lambda: Pool.objects.filter(pk=pool.pk).update(problem=text))
+        current = self._registry.pools.get(pool.pk)
+        if current is not None:
+            current.problem = text
+        self._registry.version += 1

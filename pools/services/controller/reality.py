@@ -1,0 +1,156 @@
+"""The learning half of the reconcile: what runs, against what the rows say.
+
+Adopts what runs and is known, marks the missing as gone, ends what nobody knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from uuid import UUID
+
+from pools.domain.agents import STARTING, AgentState, EndReason
+from pools.domain.tokens import agent_token
+from pools.leases.store import AsyncLeases
+from pools.models import Agent
+from pools.runtime.base import AgentDeath, AgentHandle, Runtime, RuntimeFault
+from pools.runtime.contract import AgentHttp, bearer
+from pools.services import epochs
+from pools.services.controller.creation import CREATION_TIMEOUT, Creator
+from pools.services.controller.registry import Registry, in_database
+from pools.services.controller.removal import Remover
+
+log = logging.getLogger(__name__)
+
+RESET_TIMEOUT = 5.0
+HEALTH_TIMEOUT = 2.0
+SERVING = frozenset({AgentState.IDLE, AgentState.DRAINING, AgentState.SUSPECT})
+
+
+class Reality:
+    def __init__(
+        self,
+        registry: Registry,
+        runtime: Runtime,
+        leases: AsyncLeases,
+        http: AgentHttp,
+        creator: Creator,
+        remover: Remover,
+        *,
+        secret: str,
+        instance: str,
+    ) -> None:
+        self._registry = registry
+        self._runtime = runtime
+        self._leases = leases
+        self._http = http
+        self._creator = creator
+        self._remover = remover
+        self._secret = secret
+        self._instance = instance
+        self._restoring: dict[UUID, asyncio.Task[None]] = {}
+        self.epoch = 0
+
+    async def close(self) -> None:
+        tasks = list(self._restoring.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def ensure_epoch(self) -> None:
+        """A Redis without its memory begins a new epoch; whoever held a lease before is fenced."""
+        found = await self._leases.wire.call("GET", self._leases.keys.epoch)
+        known = await in_database(epochs.current_epoch, self._instance)
+        if found is not None and int(found) == known and known > 0:
+            self.epoch = known
+            return
+        self.epoch, fence = await in_database(epochs.next_epoch, self._instance)
+        await self._put_pools()
+        await self._leases.begin_epoch(self.epoch, fence)
+        log.info("Redis begins epoch %d; %d agents are taken up", self.epoch, len(self._registry.agents))
+
+    async def _put_pools(self) -> None:
+        for pool in self._registry.pools.values():
+            await self._leases.put_pool(
+                pool.pk, pool.team_id, pool.max_uses, closed=pool.deleted_at is not None
+            )
+
+    async def learn(self) -> None:
+        """Compares the runtime with the rows. Raises `RuntimeFault` when the runtime does not answer."""
+        served = [agent for agent in self._registry.agents.values() if AgentState(agent.state) in SERVING]
+        handles = {handle.agent_id: handle for handle in await self._runtime.list()}
+        for agent in served:
+            handle = handles.get(agent.pk)
+            if handle is None or not handle.running:
+                self.died(agent.pk, "it was missing")
+        for handle in handles.values():
+            await self._end_if_orphan(handle)
+        for agent in list(self._registry.agents.values()):
+            if AgentState(agent.state) is AgentState.STOPPING and agent.pk not in self._creator.tasks:
+                self._remover.begin(agent, EndReason(agent.end_reason or EndReason.ERRORS))
+
+    async def _end_if_orphan(self, handle: AgentHandle) -> None:
+        if handle.agent_id in self._registry.agents:
+            return
+        ended = await in_database(Agent.objects.filter(pk=handle.agent_id).exists)
+        # Without a row it may be the work of a creation that is younger than its row is to us.
+        if ended or time.time() - handle.created_at > CREATION_TIMEOUT:
+            log.info("ending orphan %s", handle.agent_id)
+            await self._remover.end_orphan(handle.agent_id)
+
+    def died(self, agent_id: UUID, how: str, reason: EndReason = EndReason.ERRORS) -> None:
+        agent = self._registry.agents.get(agent_id)
+        if agent is None:
+            return
+        if AgentState(agent.state) in STARTING:
+            self._creator.dead.add(agent_id)
+        elif AgentState(agent.state) in SERVING:
+            log.warning("agent %s of pool %s died: %s", agent_id, agent.pool_name, how)
+            self._remover.begin(agent, reason)
+
+    def heard(self, death: AgentDeath) -> None:
+        """An event of the runtime."""
+        reason = EndReason.MEMORY if death.out_of_memory else EndReason.ERRORS
+        self.died(death.agent_id, "out of memory" if death.out_of_memory else "its process ended", reason)
+
+    async def restore_missing(self, known_to_redis: set[UUID]) -> None:
+        """Rows in service that Redis does not know (it lost its memory, or we crashed before registering)."""
+        for agent in list(self._registry.agents.values()):
+            missing = AgentState(agent.state) is AgentState.IDLE and agent.pk not in known_to_redis
+            busy = (
+                agent.pk in self._restoring
+                or agent.pk in self._creator.tasks
+                or agent.pk in self._remover.tasks
+            )
+            if missing and not busy:
+                task = asyncio.create_task(self._restore(agent))
+                self._restoring[agent.pk] = task
+                task.add_done_callback(lambda _, pk=agent.pk: self._restored(pk))
+
+    def _restored(self, agent_id: UUID) -> None:
+        task = self._restoring.pop(agent_id)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("agent %s was not taken up yet: %s", agent_id, error)
+
+    async def _restore(self, agent: Agent) -> None:
+        """A holder from before may still have work running in it: it is reset, then it serves again."""
+        headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
+        await self._http.tell(agent.address, "/reset", b"{}", headers, timeout=RESET_TIMEOUT)
+        health = await self._http.health(agent.address, headers, timeout=HEALTH_TIMEOUT)
+        if not health.ok or (agent.boot and health.boot != agent.boot):
+            self.died(
+                agent.pk, f"its health check failed ({health.reason or 'another boot'})", EndReason.UNHEALTHY
+            )
+            return
+        await self._creator.register(agent)
+
+    async def follow_events(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            try:
+                async for death in self._runtime.events():
+                    self.heard(death)
+            except RuntimeFault as exc:
+                log.warning("the runtime's events broke off: %s", exc)
+            await asyncio.sleep(1.0)

@@ -1,0 +1,81 @@
+"""The controller's picture of its agents: the rows, mirrored in memory.
+
+The leader is the only writer of agent rows, so the mirror is exact as long as it leads. Every change goes to the
+database first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+
+from pools.domain.agents import STARTING, AgentState, EndReason
+from pools.models import Agent, Pool
+from pools.services import agents as rows
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def in_database(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return await database_sync_to_async(function)(*args, **kwargs)
+
+
+class Registry:
+    """`version` rises with every change, for whoever samples."""
+
+    def __init__(self) -> None:
+        self.agents: dict[UUID, Agent] = {}
+        self.pools: dict[UUID, Pool] = {}
+        self.version = 0
+        self.ended: list[Agent] = []  # since the last sample
+
+    async def load(self) -> None:
+        found: list[Agent] = await in_database(rows.live_agents)
+        self.agents = {agent.pk: agent for agent in found}
+        await self.load_pools()
+
+    async def load_pools(self) -> None:
+        found: list[Pool] = await in_database(lambda: list(Pool.objects.all()))
+        fresh = {pool.pk: pool for pool in found}
+        if {pk: pool.updated_at for pk, pool in fresh.items()} != {
+            pk: pool.updated_at for pk, pool in self.pools.items()
+        }:
+            self.version += 1
+        self.pools = fresh
+
+    def add(self, agents: Iterable[Agent]) -> None:
+        for agent in agents:
+            self.agents[agent.pk] = agent
+        self.version += 1
+
+    def of_pool(self, pool_id: UUID) -> list[Agent]:
+        return [agent for agent in self.agents.values() if agent.pool_id == pool_id]
+
+    def starting(self) -> list[Agent]:
+        return [agent for agent in self.agents.values() if AgentState(agent.state) in STARTING]
+
+    async def move(
+        self, agent: Agent, wanted: AgentState, reason: EndReason | None = None, **fields: Any
+    ) -> bool:
+        """True when the state was accepted. A gone agent leaves the picture."""
+        moment = now()
+        answer = await in_database(rows.move, agent.pk, wanted, now=moment, reason=reason, **fields)
+        if not answer.accepted:
+            return False
+        agent.state = wanted.value
+        for name, value in fields.items():
+            setattr(agent, name, value)
+        if reason is not None and agent.end_reason is None:
+            agent.end_reason = reason.value
+        if wanted is AgentState.GONE:
+            agent.ended_at = agent.ended_at or moment
+            if self.agents.pop(agent.pk, None) is not None:
+                self.ended.append(agent)
+        self.version += 1
+        return True

@@ -1,0 +1,71 @@
+"""From service to nothing left: out of Redis first (no new lease, a running one is told), then out of the
+runtime, then the row."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from pools.domain.agents import AgentState, EndReason
+from pools.leases.store import AsyncLeases
+from pools.models import Agent
+from pools.runtime.base import Runtime, RuntimeFault
+from pools.services.controller.registry import Registry
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+
+
+class Remover:
+    """Removing is idempotent; one that fails is taken up again by the next reconcile."""
+
+    def __init__(
+        self, registry: Registry, runtime: Runtime, leases: AsyncLeases, *, finished: Callable[[], None]
+    ) -> None:
+        self._registry = registry
+        self._runtime = runtime
+        self._leases = leases
+        self._finished = finished
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self.tasks: dict[UUID, asyncio.Task[None]] = {}
+
+    def begin(self, agent: Agent, reason: EndReason) -> None:
+        if agent.pk in self.tasks:
+            return
+        task = asyncio.create_task(self._remove(agent, reason))
+        self.tasks[agent.pk] = task
+        task.add_done_callback(lambda _: self._done(agent.pk))
+
+    def _done(self, agent_id: UUID) -> None:
+        task = self.tasks.pop(agent_id, None)
+        if task is not None and not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("removing agent %s broke off (%s); the next reconcile goes on", agent_id, error)
+        self._finished()
+
+    async def close(self) -> None:
+        tasks = list(self.tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _remove(self, agent: Agent, reason: EndReason) -> None:
+        # The holder of a lease learns of its loss before anything slow happens.
+        await self._leases.remove(agent.pk)
+        await self._registry.move(agent, AgentState.STOPPING, reason)
+        async with self._slots:
+            try:
+                await self._runtime.remove(agent.pk)
+            except RuntimeFault as exc:
+                log.warning("agent %s was not removed yet: %s", agent.pk, exc)
+                return
+        await self._registry.move(agent, AgentState.GONE, reason)
+
+    async def end_orphan(self, agent_id: UUID) -> None:
+        async with self._slots:
+            try:
+                await self._runtime.remove(agent_id)
+            except RuntimeFault as exc:
+                log.warning("orphan %s was not removed yet: %s", agent_id, exc)

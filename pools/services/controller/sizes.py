@@ -1,0 +1,168 @@
+"""The stepping half of the reconcile: bring every pool to its size, by the pure plan of `domain.sizing`."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from uuid import UUID
+
+from pools.domain.agents import AgentState, EndReason, PublicState
+from pools.domain.sizing import PoolFigures, plan, target_after_reaping
+from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.leases.store import AsyncLeases
+from pools.models import Agent, Pool
+from pools.services import agents as rows
+from pools.services.controller.creation import Creator
+from pools.services.controller.registry import Registry, in_database, now
+from pools.services.controller.removal import Remover
+from pools.services.views import public_state
+
+log = logging.getLogger(__name__)
+
+
+class Sizes:
+    def __init__(
+        self,
+        registry: Registry,
+        leases: AsyncLeases,
+        creator: Creator,
+        remover: Remover,
+        *,
+        instance: str,
+        leader: str,
+    ) -> None:
+        self._registry = registry
+        self._leases = leases
+        self._creator = creator
+        self._remover = remover
+        self._instance = instance
+        self._leader = leader
+
+    async def step(
+        self,
+        pool: Pool,
+        serving: Mapping[UUID, ServingAgent],
+        figures: QueueFigures,
+        epoch: int,
+    ) -> None:
+        agents = self._registry.of_pool(pool.pk)
+        self._remove_condemned(agents, serving)
+        if pool.deleted_at is not None:
+            await self._wind_up(pool, agents, serving)
+            return
+        await self._replace_outdated(pool, agents, serving)
+        self._resume(pool, agents)
+        counts = self._figures(pool, agents, serving, figures)
+        sizes = plan(counts)
+        if sizes.retire_idle:
+            await self._leases.retire_idle(
+                pool.pk,
+                sizes.retire_idle,
+                idle=0,
+                keep=counts.serving - counts.starting - sizes.retire_idle,
+                reason=EndReason.SCALE_DOWN,
+            )
+        reaped = await self._leases.retire_idle(
+            pool.pk,
+            counts.idle,
+            idle=pool.idle_timeout,
+            keep=max(0, sizes.reap_above - counts.starting),
+            reason=EndReason.IDLE_TIMEOUT,
+        )
+        target = sizes.target_size
+        if reaped:
+            target = target_after_reaping(target, len(reaped), pool.min_size)
+        await self._save_target(pool, target)
+        if sizes.create and not reaped:
+            await self._create(pool, sizes.create, epoch)
+
+    def _figures(
+        self,
+        pool: Pool,
+        agents: list[Agent],
+        serving: Mapping[UUID, ServingAgent],
+        figures: QueueFigures,
+    ) -> PoolFigures:
+        states = Counter(public_state(agent, serving.get(agent.pk)) for agent in agents)
+        return PoolFigures(
+            min_size=pool.min_size,
+            max_size=pool.max_size,
+            warm_up=pool.warm_up,
+            target_size=pool.target_size,
+            starting=states[PublicState.STARTING],
+            idle=states[PublicState.IDLE],
+            active=states[PublicState.ACTIVE],
+            leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY],
+            waiting=figures.waiting,
+        )
+
+    def _remove_condemned(self, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
+        for agent in agents:
+            seen = serving.get(agent.pk)
+            if seen is not None and seen.state == "condemned":
+                self._remover.begin(agent, EndReason(seen.drain or EndReason.ERRORS))
+
+    async def _replace_outdated(
+        self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]
+    ) -> None:
+        """Agents of an image that the pool had before: no lease may find them."""
+        for agent in agents:
+            seen = serving.get(agent.pk)
+            if agent.image != pool.image and seen is not None and seen.state in ("idle", "leased"):
+                await self._leases.drain(agent.pk, EndReason.RECYCLED)
+
+    def _resume(self, pool: Pool, agents: list[Agent]) -> None:
+        """Intents of a controller before us, and creations that the engine's absence broke off."""
+        open_intents = [
+            agent
+            for agent in agents
+            if AgentState(agent.state) in (AgentState.REQUESTED, AgentState.CREATING, AgentState.WARMING)
+            and agent.pk not in self._creator.tasks
+        ]
+        for agent in open_intents[: self._creator.allowed(pool.image, len(open_intents))]:
+            self._creator.begin(agent, pool)
+
+    async def _create(self, pool: Pool, wanted: int, epoch: int) -> None:
+        allowed = self._creator.allowed(pool.image, wanted)
+        if allowed == 0:
+            return
+        made: list[Agent] = await in_database(
+            rows.request,
+            pool.pk,
+            allowed,
+            instance=self._instance,
+            leader=self._leader,
+            epoch=epoch,
+            now=now(),
+        )
+        self._registry.add(made)
+        for agent in made:
+            self._creator.begin(agent, pool)
+
+    async def _save_target(self, pool: Pool, target: int) -> None:
+        if target == pool.target_size:
+            return
+        before, pool.target_size = pool.target_size, target
+        # Someone may have set another target meanwhile: theirs counts.
+        await in_database(
+            lambda: Pool.objects.filter(pk=pool.pk, target_size=before, max_size__gte=target).update(
+                target_size=target
+            )
+        )
+        self._registry.version += 1
+
+    async def _wind_up(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
+        """A deleted pool: running leases finish, everything else ends, the row goes last."""
+        if not agents:
+            if await self._leases.drop_pool(pool.pk):
+                await in_database(lambda: Pool.objects.filter(pk=pool.pk).delete())
+                self._registry.pools.pop(pool.pk, None)
+                self._registry.version += 1
+            return
+        for agent in agents:
+            seen = serving.get(agent.pk)
+            if seen is not None and seen.state in ("idle", "leased"):
+                await self._leases.drain(agent.pk, EndReason.SCALE_DOWN)
+            elif seen is None and agent.pk not in self._creator.tasks:
+                self._remover.begin(agent, EndReason.SCALE_DOWN)

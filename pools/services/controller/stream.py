@@ -1,0 +1,111 @@
+"""What /ws/pools shows: pools and agents sampled, and only what changed put into a numbered Redis stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.leases.store import AsyncLeases
+from pools.models import Agent
+from pools.services.controller.registry import Registry
+from pools.services.views import agent_payload, agent_view, pool_payload, pool_view
+
+KEPT = 5000  # messages; who comes back later than that gets a snapshot
+WAITS_EVERY = 1.0  # seconds between two readings of the waiting times
+AGENTS_EVERY = 1.0  # agents flap between idle and active with every lease
+
+
+class Sampler:
+    """Numbers (`seq`) are the ids of the stream, rising by one; they begin anew with an epoch."""
+
+    def __init__(self, registry: Registry, leases: AsyncLeases) -> None:
+        self._registry = registry
+        self._leases = leases
+        self._seen: tuple[int, tuple[tuple[UUID, int], ...]] = (-1, ())
+        self._pools: dict[UUID, tuple[int, dict[str, Any]]] = {}
+        self._agents: dict[UUID, dict[str, Any]] = {}
+        self._waits: dict[UUID, Sequence[int]] = {}
+        self._waits_at = 0.0
+        self._agents_at = 0.0
+        self._agents_stale = False
+        self._registry_seen = -1
+
+    async def sample(self) -> None:
+        """Costs one small script when nothing changed."""
+        pool_ids = list(self._registry.pools)
+        figures = await self._leases.figures(pool_ids) if pool_ids else {}
+        seen = (self._registry.version, tuple((pk, row.version) for pk, row in figures.items()))
+        moved, self._seen = seen != self._seen, seen
+        self._agents_stale |= moved
+        clock = time.monotonic()
+        # The life of an agent shows at once; what it is doing, once a second.
+        lifecycle = self._registry.version != self._registry_seen
+        agents_due = self._agents_stale and (lifecycle or clock - self._agents_at >= AGENTS_EVERY)
+        if not moved and not agents_due:
+            return
+        serving = {agent.id: agent for agent in await self._leases.agents(pool_ids)}
+        await self._read_waits(pool_ids, clock)
+        messages = self._pool_messages(figures, serving)
+        if agents_due:
+            self._agents_at, self._agents_stale = clock, False
+            self._registry_seen = self._registry.version
+            messages += self._agent_messages(serving)
+        for team_id, message in messages:
+            await self._append(team_id, message)
+
+    async def _read_waits(self, pool_ids: list[UUID], clock: float) -> None:
+        if clock - self._waits_at < WAITS_EVERY:
+            return
+        self._waits_at = clock
+        for pool_id in pool_ids:
+            raw = await self._leases.wire.call("LRANGE", self._leases.keys.pool(pool_id, "waits"), 0, -1)
+            self._waits[pool_id] = [int(wait) for wait in raw]
+
+    def _pool_messages(
+        self, figures: Mapping[UUID, QueueFigures], serving: Mapping[UUID, ServingAgent]
+    ) -> list[tuple[int, dict[str, Any]]]:
+        messages: list[tuple[int, dict[str, Any]]] = []
+        visible = {pk: pool for pk, pool in self._registry.pools.items() if pool.deleted_at is None}
+        for pool_id, pool in visible.items():
+            view = pool_view(
+                pool,
+                self._registry.of_pool(pool_id),
+                serving,
+                figures.get(pool_id, QueueFigures()),
+                self._waits.get(pool_id, ()),
+            )
+            payload = pool_payload(view)
+            before = self._pools.get(pool_id)
+            if before is None or before[1] != payload:
+                self._pools[pool_id] = (pool.team_id, payload)
+                messages.append((pool.team_id, {"type": "pool.changed", "pool": payload}))
+        for pool_id in set(self._pools) - set(visible):
+            team_id, payload = self._pools.pop(pool_id)
+            self._waits.pop(pool_id, None)
+            messages.append((team_id, {"type": "pool.removed", "name": payload["name"]}))
+        return messages
+
+    def _agent_messages(self, serving: Mapping[UUID, ServingAgent]) -> list[tuple[int, dict[str, Any]]]:
+        messages: list[tuple[int, dict[str, Any]]] = []
+        ended, self._registry.ended = self._registry.ended, []
+        rows: list[Agent] = [*self._registry.agents.values(), *ended]
+        for agent in rows:
+            payload = agent_payload(agent_view(agent, serving.get(agent.pk)))
+            if self._agents.get(agent.pk) != payload:
+                self._agents[agent.pk] = payload
+                messages.append((agent.team_id, {"type": "agent.changed", "agent": payload}))
+        for agent in ended:
+            self._agents.pop(agent.pk, None)
+        return messages
+
+    async def _append(self, team_id: int, message: dict[str, Any]) -> None:
+        seq = int(await self._leases.wire.call("INCR", f"{self._leases.keys.stream}:seq"))
+        body = orjson.dumps({"seq": seq, **message})
+        await self._leases.wire.call(
+            "XADD", self._leases.keys.stream, "MAXLEN", "~", KEPT, f"{seq}-0", "team", team_id, "body", body
+        )

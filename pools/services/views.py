@@ -1,0 +1,133 @@
+"""Pools and agents as seen from outside, out of rows and what Redis says of them: pure composition.
+
+The same functions feed the REST answers, the live stream and the metrics, so that these cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pools.domain.agents import AgentState, PublicState, seen_from_outside
+from pools.facade.contracts import AgentView, PoolView
+from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.models import Agent, Pool
+
+COUNTED = tuple(state.value for state in PublicState if state is not PublicState.TERMINATED)
+
+
+def public_state(agent: Agent, serving: ServingAgent | None) -> PublicState:
+    return seen_from_outside(AgentState(agent.state), serving.state if serving else None)
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """Nearest rank; None without values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def agent_view(agent: Agent, serving: ServingAgent | None) -> AgentView:
+    state = public_state(agent, serving)
+    uses, last_used = agent.uses, agent.last_used
+    if serving is not None and serving.uses >= uses:
+        uses = serving.uses
+        if serving.last_used_ms:
+            last_used = datetime.fromtimestamp(serving.last_used_ms / 1000, UTC)
+    health = {PublicState.UNHEALTHY: "failing", PublicState.IDLE: "ok", PublicState.ACTIVE: "ok"}
+    return AgentView(
+        id=agent.pk,
+        pool=agent.pool_name,
+        pool_id=agent.pool_id,
+        team_id=agent.team_id,
+        state=state.value,
+        health=health.get(state, "unknown"),
+        uses=uses,
+        last_used=last_used,
+        container=agent.container,
+        node=agent.node,
+        started_at=agent.started_at,
+        ended_at=agent.ended_at,
+        end_reason=agent.end_reason,
+    )
+
+
+def pool_view(
+    pool: Pool,
+    agents: Iterable[Agent],
+    serving: Mapping[UUID, ServingAgent],
+    figures: QueueFigures,
+    waits_ms: Sequence[int] = (),
+) -> PoolView:
+    """`agents` are the pool's live ones; the sum of `states` is their number."""
+    counts = Counter(public_state(agent, serving.get(agent.pk)).value for agent in agents)
+    states = {name: counts.get(name, 0) for name in COUNTED}
+    ready = states["idle"] + states["active"]
+    p50, p99 = quantile(waits_ms, 0.5), quantile(waits_ms, 0.99)
+    return PoolView(
+        id=pool.pk,
+        team_id=pool.team_id,
+        name=pool.name,
+        image=pool.image,
+        min_size=pool.min_size,
+        max_size=pool.max_size,
+        warm_up=pool.warm_up,
+        max_uses=pool.max_uses,
+        idle_timeout=pool.idle_timeout,
+        states=states,
+        utilization=round(states["active"] / ready, 4) if ready else 0.0,
+        waiting=figures.waiting,
+        leases=figures.leases,
+        target_size=pool.target_size,
+        wait_p50_ms=p50,
+        wait_p99_ms=p99,
+        problem=pool.problem,
+        workflow=pool.workflow,
+    )
+
+
+def pool_payload(view: PoolView) -> dict[str, Any]:
+    """The JSON shape of REST and of the live stream."""
+    return {
+        "id": str(view.id),
+        "name": view.name,
+        "image": view.image,
+        "min_size": view.min_size,
+        "max_size": view.max_size,
+        "warm_up": view.warm_up,
+        "idle_timeout": view.idle_timeout,
+        "max_uses": view.max_uses,
+        "states": dict(view.states),
+        "utilization": view.utilization,
+        "waiting": view.waiting,
+        "leases": view.leases,
+        "target_size": view.target_size,
+        "wait_p50_ms": view.wait_p50_ms,
+        "wait_p99_ms": view.wait_p99_ms,
+        "problem": view.problem,
+        "workflow": view.workflow,
+    }
+
+
+def agent_payload(view: AgentView) -> dict[str, Any]:
+    return {
+        "id": str(view.id),
+        "pool": view.pool,
+        "state": view.state,
+        "health": view.health,
+        "uses": view.uses,
+        "last_used": _text(view.last_used),
+        "container": view.container,
+        "node": view.node,
+        "started_at": _text(view.started_at),
+        "ended_at": _text(view.ended_at),
+        "end_reason": view.end_reason,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
