@@ -103,7 +103,6 @@ def _checked(team_id: int, data: Any) -> Document:
 
 def _pool_faults(team_id: int, document: Document) -> list[Fault]:
     known = {pool.name: pool for pool in pools.list_pools(team_id)}
-    builtin = pools.builtin_image()
     faults = []
     for index, step in enumerate(document.steps):
         name = named_pool(document, step)
@@ -114,7 +113,7 @@ def _pool_faults(team_id: int, document: Document) -> list[Fault]:
         if pool is None:
             there = ", ".join(sorted(known)) or "none yet"
             faults.append(Fault(path, f"There is no pool {name}; there is {there}.", step.id))
-        elif pool.image != (step.run.image or builtin):
+        elif pool.image != (step.run.image or pools.BUILT_IN_IMAGE):
             wanted = step.run.image or "the built-in Python agent"
             faults.append(Fault(path, f"Pool {name} runs {pool.image}; this step needs {wanted}.", step.id))
     return faults
@@ -158,4 +157,8 @@ def _make_pool(team_id: int, document: Document, step: Any) -> None:
         )
         pools.ensure_pool(team_id, spec, workflow=document.name)
     elif named_pool(document, step) is None:
-        pools.ensure_shared_pool(team_id, step.run.image)
+        image = step.run.image
+        if image is None:
+            pools.ensure_default_pool(team_id)
+        else:
+            pools.ensure_pool(team_id, PoolSpec(name=pools.default_pool_name(image), image=image))
