@@ -1,0 +1,81 @@
+"""A controller and a broker around the in-memory runtime, on the real database and the real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+
+from pools.facade.contracts import Code, Invocation
+from pools.runtime.base import Runtime
+from pools.services.broker.broker import Broker
+from pools.services.controller.controller import PoolController
+
+SECRET = "secret-of-the-tests"  # noqa: S105
+SQUARE = Code("sha-of-square", "def main(x):\n    return x * x\n")
+
+
+def invocation(*inputs: Any, batch: bool = False, runs: Code | None = SQUARE, **options: Any) -> Invocation:
+    values: dict[str, Any] = {"context": {"run_id": "r"}, "timeout": 5.0, **options}
+    return Invocation(inputs=inputs, batch=batch, runs=runs, **values)
+
+
+class Plant:
+    """One installation: a key prefix of its own, so that tests do not meet in Redis."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.instance = f"test-{uuid4().hex[:12]}"
+        self.prefix = f"aflow:{self.instance}:pools"
+
+    def controller(self, **options: Any) -> PoolController:
+        return PoolController(
+            self.runtime,
+            redis_url=settings.REDIS_URL,
+            prefix=self.prefix,
+            instance=self.instance,
+            secret=SECRET,
+            **options,
+        )
+
+    def broker(self, **options: Any) -> Broker:
+        return Broker(settings.REDIS_URL, self.prefix, SECRET, **options)
+
+    @contextlib.asynccontextmanager
+    async def running(self, **options: Any) -> AsyncIterator[PoolController]:
+        """A controller that leads, in the background. It is closed at the end; the runtime's agents stay."""
+        controller = self.controller(**options)
+        await controller.start()
+        stop = asyncio.Event()
+        task = asyncio.create_task(controller.run_forever(stop))
+        try:
+            yield controller
+        finally:
+            stop.set()
+            await task
+            await controller.close()
+
+    @contextlib.asynccontextmanager
+    async def brokering(self, **options: Any) -> AsyncIterator[Broker]:
+        broker = self.broker(**options)
+        await broker.start()
+        try:
+            yield broker
+        finally:
+            await broker.close()
+
+
+async def until(condition: Callable[[], Any], patience: float = 20.0) -> None:
+    """Waits for a condition (sync or async); fails the test when it never holds."""
+    async with asyncio.timeout(patience):
+        while True:
+            answer = condition()
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+            if answer:
+                return
+            await asyncio.sleep(0.02)
