@@ -18,6 +18,16 @@ def _use(name: str) -> None:
     settings.AFLOW_RUNTIME = name
 
 
+def docker_problem() -> str | None:
+    """Why agents cannot be Docker containers here, in one sentence, or None; whatever runtime is in use."""
+    in_use = settings.AFLOW_RUNTIME
+    settings.AFLOW_RUNTIME = "docker"
+    try:
+        return pools.runtime_problem()
+    finally:
+        settings.AFLOW_RUNTIME = in_use
+
+
 def choose(wish: str | None) -> str:
     """Sets the runtime and says it in words. `wish`: docker, process, auto; None: the environment's, or auto.
 
@@ -29,9 +39,9 @@ def choose(wish: str | None) -> str:
     if wish == "process":
         _use("process")
         return NOT_ISOLATED
-    _use("docker")
-    problem = pools.runtime_problem()
+    problem = docker_problem()
     if problem is None:
+        _use("docker")
         return "Docker containers"
     if wish == "docker":
         raise PlatformTrouble(f"{problem} Start it, or start with --runtime process.")

@@ -1,0 +1,98 @@
+"""The suites of `./aflow test`: what each runs, how long it may take, and what it needs.
+
+Does not: run anything (see `test_run`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from aflow_site.supervision.layout import BASE_DIR
+
+RESULTS = BASE_DIR / "test-results"
+PYTHON = sys.executable
+SCRIPTS = Path(PYTHON).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One command of a suite. `report` is the JUnit file that it writes, if it counts tests."""
+
+    title: str
+    command: tuple[str, ...]
+    directory: Path = BASE_DIR
+    report: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """`minutes` bounds the whole suite. `needs`: the pieces that may be missing on a machine."""
+
+    name: str
+    about: str
+    minutes: float
+    needs: tuple[str, ...] = ()
+    frontend: bool = False
+
+
+SUITES = (
+    Suite("lint", "formatting, lint, types, import contracts", 5, frontend=True),
+    Suite("python", "unit, property, contract and realtime tests", 5),
+    Suite("integration", "real Redis, real database, real containers", 7, needs=("docker",), frontend=True),
+    Suite("postgres", "the integration tests again, on PostgreSQL", 4, needs=("postgres",)),
+    Suite("frontend", "unit tests of the browser's part", 3, frontend=True),
+    Suite("browser", "a person's way through the pages, in Chromium", 6, needs=("browser",), frontend=True),
+)
+
+
+def _pytest(title: str, name: str, *arguments: str) -> Task:
+    report = RESULTS / f"{name}.xml"
+    command = (PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *arguments)
+    return Task(title, command, report=report)
+
+
+def _existing(*places: str) -> list[str]:
+    return [place for place in places if any((BASE_DIR / place).rglob("test_*.py"))]
+
+
+def _lint(npm: tuple[str, ...]) -> list[Task]:
+    tasks = [
+        Task("ruff check", (PYTHON, "-m", "ruff", "check", ".")),
+        Task("ruff format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
+        Task("import contracts", (str(SCRIPTS / "lint-imports"),)),
+        Task("mypy", (PYTHON, "-m", "mypy")),
+        Task("frontend lint", (*npm, "run", "lint"), BASE_DIR / "frontend"),
+    ]
+    if shutil.which("shellcheck"):
+        tasks.append(Task("shellcheck", ("shellcheck", "aflow", ".ci/run")))
+    return tasks
+
+
+def tasks_of(suite: Suite, npm: tuple[str, ...]) -> list[Task]:
+    """The suite's commands. `npm`: the command that calls npm."""
+    match suite.name:
+        case "lint":
+            return _lint(npm)
+        case "python":
+            places = _existing("tests/unit", "tests/property", "tests/contract", "tests/realtime")
+            return [_pytest("pytest", "python", *places)]
+        case "integration":
+            return [_pytest("pytest", "integration", *_existing("tests/integration", "tests/chaos"))]
+        case "postgres":
+            return [_pytest("pytest", "postgres", "-m", "database", "tests")]
+        case "browser":
+            return [_pytest("pytest", "browser", "tests/e2e")]
+    report = RESULTS / "frontend.xml"
+    vitest = (
+        *npm,
+        "run",
+        "test",
+        "--",
+        "--reporter=default",
+        "--reporter=junit",
+        f"--outputFile.junit={report}",
+    )
+    return [Task("vitest", vitest, BASE_DIR / "frontend", report)]

@@ -1,0 +1,127 @@
+"""What every test stands on: an embedded Redis, pieces that must be there, and a live platform on demand.
+
+A piece that is missing (Docker, a browser) skips the tests that need it and says so; when it is named in
+AFLOW_TEST_REQUIRE, they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from aflow_site.supervision import redis_server
+from tests.live_platform import LivePlatform, new_database
+
+ROOT = Path(__file__).resolve().parent.parent
+_redis: subprocess.Popen[bytes] | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global _redis
+    port = settings.EMBEDDED_REDIS_PORT
+    if port is None or config.option.collectonly:
+        return
+    _redis = subprocess.Popen(
+        [
+            redis_server.binary(),
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ],
+        cwd=settings.DATA_DIR,
+        stdout=subprocess.DEVNULL,
+    )
+    redis_server.wait(settings.REDIS_URL)
+
+
+def pytest_unconfigure() -> None:
+    if _redis is not None:
+        _redis.terminate()
+        _redis.wait(timeout=10)
+    shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything under tests/integration is repeated on PostgreSQL, save what brings its own platform."""
+    for item in items:
+        place = item.path.relative_to(ROOT).parts
+        if place[:2] == ("tests", "integration") and place[2] != "platform":
+            item.add_marker(pytest.mark.database)
+
+
+# --- pieces that may be missing --------------------------------------------------------------------------
+
+
+@cache
+def _docker_problem() -> str | None:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+        client.close()
+    except DockerException as exc:
+        return f"no Docker Engine answers ({exc})"
+    return None
+
+
+def _browser_path() -> str | None:
+    named = os.environ.get("AFLOW_TEST_BROWSER")
+    return named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+
+
+def _browser_problem() -> str | None:
+    return None if _browser_path() else "no Chromium is installed (Debian: apt-get install chromium)"
+
+
+PIECES = {"docker": _docker_problem, "browser": _browser_problem}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    required = {name.strip() for name in os.environ.get("AFLOW_TEST_REQUIRE", "").split(",")}
+    for name, problem_of in PIECES.items():
+        if item.get_closest_marker(name) is None:
+            continue
+        problem = problem_of()
+        if problem is None:
+            continue
+        if name in required:
+            pytest.fail(f"{name} is required here, and {problem}", pytrace=False)
+        pytest.skip(problem)
+
+
+# --- fixtures ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser; for tests marked `browser`."""
+    path = _browser_path()
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
+    """One running platform for the session, without examples: on Docker where it answers, else processes."""
+    live = LivePlatform(tmp_path_factory.mktemp("platform"), database_url=new_database())
+    live.up("--no-examples")
+    try:
+        yield live
+    finally:
+        live.down()
