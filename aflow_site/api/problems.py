@@ -10,15 +10,9 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from aflow_site.kernel.errors import Fault, FlowError, InvalidInput, NotAllowed, NotFound
+from aflow_site.kernel.errors import Fault, FlowError, InvalidInput, NotAllowed, NotFound, TooLarge
 
 log = logging.getLogger(__name__)
-
-
-class TooLarge(FlowError):
-    code = "too_large"
-    status = 413
-    title = "The body is too large"
 
 
 class _FromFramework(FlowError):

@@ -75,6 +75,12 @@ class PreconditionFailed(FlowError):
     title = "Someone was faster"
 
 
+class TooLarge(FlowError):
+    code = "too_large"
+    status = 413
+    title = "The body is too large"
+
+
 class Overloaded(FlowError):
     """Set ``headers={"Retry-After": seconds}``."""
 

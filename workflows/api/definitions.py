@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aflow_site.api.pagination import CursorPagination
-from aflow_site.api.parsers import JSONParser, YAMLParser
+from aflow_site.api.parsers import JSONParser, YAMLParser, read_body
 from workflows.api.serializers import (
     BundleSerializer,
     ValidationSerializer,
@@ -134,7 +134,7 @@ class ZipParser(BaseParser):
     media_type = "application/zip"
 
     def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> bytes:
-        return stream.read()
+        return read_body(stream)
 
 
 class BundleView(APIView):

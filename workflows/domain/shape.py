@@ -119,7 +119,8 @@ def _sentence(detail: Any) -> str:
     if kind == "union_tag_invalid":
         return f"{context.get('tag')!r} is not a type of step here; use task, map or reduce."
     if kind == "string_pattern_mismatch":
-        return f"{detail['input']!r} does not fit here; it must match {context.get('pattern')}."
+        given = str(detail["input"])[:60]
+        return f"{given!r} does not fit here; it must match {context.get('pattern')}."
     if kind == "value_error":
         text = str(context.get("error", detail["msg"]))
         return text[:1].upper() + text[1:] + "."
