@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import logging
 import sys
 from typing import Any
 
@@ -39,12 +41,19 @@ class PlatformCommand(BaseCommand):
         add_data_dir_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # each request would be a line on the terminal
         self.voice = Voice()
         self.layout = current_layout()
         try:
             code = self.run(options)
         except FlowError as exc:
             self.voice.complain(exc.detail)
+            code = 1
+        except OSError as exc:
+            if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            where = exc.filename or self.layout.data_dir
+            self.voice.complain(f"{where} cannot be written ({exc.strerror}): free some space and try again.")
             code = 1
         if code:
             sys.exit(code)

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
 from aflow_site.supervision.supervisor_client import MARKER
 
 
-def find(instance: str) -> list[psutil.Process]:
-    """Every live process that a supervisor of this platform started, the supervisor included."""
+def find(instance: str, redis_dir: Path) -> list[psutil.Process]:
+    """Every live process that a supervisor of this platform started, the supervisor included.
+
+    The embedded Redis writes over its environment (where its title is shown); its directory gives it away.
+    """
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get(MARKER) == instance
+            marked = process.environ().get(MARKER) == instance or _is_redis_of(process, redis_dir)
             alive = process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             continue  # gone meanwhile, or another user's
         if marked and alive and process.pid not in own:
             found.append(process)
     return found
+
+
+def _is_redis_of(process: psutil.Process, directory: Path) -> bool:
+    return process.name().startswith("valkey-server") and Path(process.cwd()) == directory.resolve()
 
 
 def end(processes: Iterable[psutil.Process], patience: float = 10.0) -> list[psutil.Process]:

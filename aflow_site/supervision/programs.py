@@ -47,7 +47,17 @@ def programs(env: Mapping[str, str], layout: Layout) -> list[Program]:
     )
     found.append(Program("web", (*web, "aflow_site.asgi:application"), priority=20, stop_seconds=8))
     for number in range(int(env.get("AFLOW_EXECUTORS", "2"))):
-        worker = (python, "-m", "celery", "-A", "aflow_site", "worker", "--pool=solo", "--without-gossip")
+        worker = (
+            python,
+            "-m",
+            "celery",
+            "-A",
+            "aflow_site",
+            "--skip-checks",
+            "worker",
+            "--pool=solo",
+            "--without-gossip",
+        )
         quiet = ("--without-mingle", "--without-heartbeat", "--loglevel=INFO", "-n", f"executor-{number}@%h")
         found.append(Program(f"executor-{number}", (*worker, *quiet), priority=30, stop_seconds=20))
     controller = (python, str(BASE_DIR / "manage.py"), "controller")

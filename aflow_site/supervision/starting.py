@@ -161,7 +161,7 @@ class Start:
 
     def _surroundings(self) -> None:
         with self.voice.step("Surroundings") as step:
-            leftover = orphans.end(orphans.find(settings.AFLOW_INSTANCE))
+            leftover = orphans.end(orphans.find(settings.AFLOW_INSTANCE, self.layout.redis))
             if leftover:
                 raise PlatformTrouble(
                     f"An earlier start left process {leftover[0].pid}, which cannot be ended: end it."

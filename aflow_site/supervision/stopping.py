@@ -43,13 +43,13 @@ def stop_processes(layout: Layout, instance: str) -> int:
 
     Raises: PlatformTrouble when one of them lives on.
     """
-    before = orphans.find(instance)
+    before = orphans.find(instance, layout.redis)
     layout.run.mkdir(parents=True, exist_ok=True)
     layout.stopping.touch()
     pid = _supervisor_pid(layout)
     if supervisor_client.shut_down(layout):
         _wait_for_supervisor(layout, pid)
-    alive = orphans.end(orphans.find(instance))
+    alive = orphans.end(orphans.find(instance, layout.redis))
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
         raise PlatformTrouble(f"These processes cannot be ended: {pids}; end them as their owner.")

@@ -76,7 +76,7 @@ def missing_pieces() -> dict[str, str]:
         found["browser"] = "No Chromium is installed (Debian: sudo apt-get install chromium)."
     if not os.environ.get("DATABASE_TEST_URL") and postgres.binaries() is None:
         found["postgres"] = (
-            "No PostgreSQL server is there (Debian: sudo apt-get install postgresql; or set DATABASE_TEST_URL)."
+            "No PostgreSQL server is there (Debian: sudo apt-get install postgresql; or DATABASE_TEST_URL)."
         )
     return found
 

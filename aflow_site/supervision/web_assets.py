@@ -71,6 +71,7 @@ def ensure_packages(report: Callable[[str], None]) -> node.Node:
     if not _is(INSTALLED, lock):
         report(f"installing packages with Node {found.version} {found.source}")
         run_npm(found, "ci", "--no-audit", "--no-fund")
+        INSTALLED.parent.mkdir(exist_ok=True)
         INSTALLED.write_text(lock)
     return found
 

@@ -23,7 +23,7 @@ class Command(PlatformCommand):
             self.voice.say(f"Nothing was ever started in {self.layout.data_dir}.")
             return 0
         instance: str = settings.AFLOW_INSTANCE
-        running = supervisor_client.answers(self.layout) or bool(orphans.find(instance))
+        running = supervisor_client.answers(self.layout) or bool(orphans.find(instance, self.layout.redis))
         if not running and not environment.load(self.layout):
             self.voice.say("Nothing is running.")
             return 0
