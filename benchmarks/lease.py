@@ -37,7 +37,7 @@ def embedded_redis() -> Iterator[str]:
     """A server of its own, as `./aflow up` runs it."""
     from aflow_site.supervision import redis_server
 
-    port = 16399
+    port = redis_server.free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [redis_server.binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         server = subprocess.Popen(
@@ -119,9 +119,13 @@ def run(url: str | None = None, seconds: float = 5.0) -> list[dict[str, object]]
     return results
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--redis", default=None)
+    parser.add_argument("--redis", default=None, help="URL of a server; its keys aflow:bench:* are used")
     options = parser.parse_args()
     run(options.redis, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

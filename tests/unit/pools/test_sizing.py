@@ -1,0 +1,101 @@
+"""The plan of a pool's size: each setting alone changes what is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pools.domain.sizing import PoolFigures, plan, target_after_reaping
+
+QUIET = PoolFigures(
+    min_size=2,
+    max_size=6,
+    warm_up=True,
+    target_size=2,
+    starting=0,
+    idle=0,
+    active=0,
+    leaving=0,
+    waiting=0,
+)
+
+
+def test_min_size_alone() -> None:
+    assert plan(QUIET).create == 2
+    assert plan(replace(QUIET, min_size=3)).create == 3
+
+
+def test_max_size_alone() -> None:
+    busy = replace(QUIET, active=2, waiting=10)
+    assert plan(busy).create == 4
+    assert plan(replace(busy, max_size=3)).create == 1
+
+
+def test_warm_up_alone() -> None:
+    assert plan(replace(QUIET, warm_up=False, target_size=0)).create == 0
+    assert plan(replace(QUIET, warm_up=True, target_size=0)).create == 2
+
+
+def test_target_size_alone() -> None:
+    assert plan(replace(QUIET, target_size=5)).create == 5
+
+
+def test_agents_that_leave_count_toward_the_maximum() -> None:
+    assert plan(replace(QUIET, active=2, leaving=3, waiting=9)).create == 1
+
+
+def test_agents_that_start_are_not_made_twice() -> None:
+    assert plan(replace(QUIET, starting=2)).create == 0
+
+
+def test_a_lower_target_retires_idle_agents_only() -> None:
+    assert plan(replace(QUIET, idle=1, active=4, target_size=2, max_size=9)).retire_idle == 1
+
+
+def test_growth_raises_a_warm_pools_target() -> None:
+    assert plan(replace(QUIET, active=2, waiting=2)).target_size == 4
+    assert plan(replace(QUIET, active=2, waiting=2, warm_up=False)).target_size == 2
+
+
+def test_without_warm_up_nothing_is_replaced_ahead_of_demand() -> None:
+    used_up = replace(QUIET, warm_up=False, target_size=0, leaving=1)
+    assert plan(used_up).create == 0
+    assert plan(replace(used_up, waiting=1)).create == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "reaped", "minimum", "left"), [(5, 2, 1, 3), (5, 9, 1, 1), (0, 1, 2, 0), (2, 1, 2, 2)]
+)
+def test_reaping_lowers_the_target(target: int, reaped: int, minimum: int, left: int) -> None:
+    assert target_after_reaping(target, reaped, minimum) == left
+
+
+numbers = st.integers(0, 30)
+
+
+@given(numbers, st.integers(1, 30), st.booleans(), numbers, numbers, numbers, numbers, numbers, numbers)
+def test_limits_always_hold(
+    minimum: int,
+    maximum: int,
+    warm_up: bool,
+    target: int,
+    starting: int,
+    idle: int,
+    active: int,
+    leaving: int,
+    waiting: int,
+) -> None:
+    pool = PoolFigures(
+        min(minimum, maximum), maximum, warm_up, target, starting, idle, active, leaving, waiting
+    )
+    sizes = plan(pool)
+    assert sizes.create >= 0
+    assert 0 <= sizes.retire_idle <= pool.idle
+    assert sizes.create == 0 or pool.live + sizes.create <= pool.max_size
+    assert not (sizes.create and sizes.retire_idle)
+    assert 0 <= sizes.target_size <= pool.max_size
+    if pool.live < pool.max_size and pool.serving == 0 and waiting:
+        assert sizes.create > 0
