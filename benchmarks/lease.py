@@ -86,9 +86,7 @@ async def measure(url: str, name: str, clients: int, teams: int, seconds: float)
     try:
         started = time.perf_counter()
         ends = started + seconds
-        work = (
-            client(broker, pools[n % teams], ends, holders, latencies) for n in range(clients)
-        )
+        work = (client(broker, pools[n % teams], ends, holders, latencies) for n in range(clients))
         await asyncio.gather(*work)
         elapsed = time.perf_counter() - started
     finally:
