@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from channels.db import database_sync_to_async
 from django.conf import settings
 
+from pools.domain.agents import LIVE, AgentState
 from pools.facade.contracts import Code, Invocation
+from pools.models import Agent
 from pools.runtime.base import Runtime
 from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
@@ -79,3 +82,14 @@ async def until(condition: Callable[[], Any], patience: float = 20.0) -> None:
             if answer:
                 return
             await asyncio.sleep(0.02)
+
+
+@database_sync_to_async
+def rows_of(pool_id: UUID, *states: AgentState) -> list[Agent]:
+    """The pool's agents in these states; the live ones when none is named."""
+    wanted = states or tuple(LIVE)
+    return list(Agent.objects.filter(pool_id=pool_id, state__in=[state.value for state in wanted]))
+
+
+async def served(pool_id: UUID, count: int) -> bool:
+    return len(await rows_of(pool_id, AgentState.IDLE)) == count
