@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import psutil
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from aflow_site.supervision import orphans, supervisor_client
 from aflow_site.supervision.console import Voice
@@ -58,9 +59,14 @@ def stop_processes(layout: Layout, instance: str) -> int:
     return len(before)
 
 
-def remove_agents() -> None:
-    """Every agent of this platform, known to its database or not."""
-    call_command("remove_agents", verbosity=0)
+def remove_agents() -> str:
+    """Every agent of this platform, known to its database or not; says how many. Raises: PlatformTrouble."""
+    told = io.StringIO()
+    try:
+        call_command("remove_agents", stdout=told)
+    except CommandError as exc:
+        raise PlatformTrouble(f"Agents are left behind: {exc} Then run ./aflow down again.") from exc
+    return told.getvalue().strip()
 
 
 def stop(layout: Layout, instance: str, voice: Voice) -> None:
@@ -69,5 +75,4 @@ def stop(layout: Layout, instance: str, voice: Voice) -> None:
         count = stop_processes(layout, instance)
         step.note(f"{count} stopped" if count else "none were running")
     with voice.step("Agents") as step:
-        remove_agents()
-        step.note("all removed")
+        step.note(remove_agents())
