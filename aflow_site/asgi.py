@@ -3,19 +3,19 @@
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aflow_site.settings.prod")
 http = get_asgi_application()
 
-from aflow_site.websockets import TeamMiddleware  # noqa: E402 (the app registry must be ready)
 from pools.consumers.routing import websocket_urlpatterns as pool_sockets  # noqa: E402
 from workflows.consumers.routing import websocket_urlpatterns as run_sockets  # noqa: E402
+
+from aflow_site.websockets import OurOrigins, TeamMiddleware  # noqa: E402 (the app registry must be ready)
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(TeamMiddleware(URLRouter([*run_sockets, *pool_sockets]))),
+        "websocket": OurOrigins(TeamMiddleware(URLRouter([*run_sockets, *pool_sockets]))),
     }
 )

@@ -1,7 +1,6 @@
 """Who opens a websocket: a session cookie, `?token=…`, or an `Authorization` header, as for HTTP.
 
-Sets `scope["team"]` to a `TeamContext`, or to None: consumers close with 4401 then. Programs send no Origin
-header; browsers do, and the validator around this middleware checks it.
+Sets `scope["team"]` to a `TeamContext`, or to None: consumers close with 4401 then.
 """
 
 from __future__ import annotations
@@ -12,12 +11,25 @@ from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.auth import AuthMiddlewareStack
+from channels.security.websocket import OriginValidator
+from django.conf import settings
 
 from teams.facade import api as teams
 from teams.facade.contracts import TeamContext
 
 Scope = dict[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+class OurOrigins(OriginValidator):
+    """Browsers tell where a page came from, and must come from here; programs tell nothing, and have tokens."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app, [])
+
+    def valid_origin(self, parsed_origin: Any) -> bool:
+        self.allowed_origins = settings.ALLOWED_HOSTS
+        return parsed_origin is None or self.validate_origin(parsed_origin)
 
 
 class TeamMiddleware:

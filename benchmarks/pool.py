@@ -2,8 +2,8 @@
 
     ./aflow bench pool [--repeat N]
 
-Time is from the request to the first byte of each agent's answer; the containers are made from the same image,
-by the same Docker Engine, all ten at once. Memory is what their control groups account for.
+Time is from the request to the first byte of each agent's answer; the containers are made from the same
+image, by the same Docker Engine, all ten at once. Memory is what their control groups account for.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def cold(client: docker.DockerClient, image: str, times: int) -> tuple[list[floa
     for _ in range(times):
         with ThreadPoolExecutor(TASKS) as threads:
             begun = time.perf_counter()
-            results = list(threads.map(lambda _n: _cold_start(client, image, begun), range(TASKS)))
+            results = list(threads.map(_cold_start, [client] * TASKS, [image] * TASKS, [begun] * TASKS))
         values += [took for took, _ in results]
         memory += [_memory_mb(container) for _, container in results]
         for _, container in results:
