@@ -22,7 +22,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class OurOrigins(OriginValidator):
-    """Browsers tell where a page came from, and must come from here; programs tell nothing, and have tokens."""
+    """Browsers tell where a page came from, which must be here; programs tell nothing, and have tokens."""
 
     def __init__(self, app: App) -> None:
         super().__init__(app, [])

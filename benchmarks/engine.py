@@ -3,7 +3,7 @@
     ./aflow bench engine [--repeat N] [--only W1,W3]
 
 The platform must run (`./aflow up --detach`). Each result is one JSON line. Time is from sending the trigger
-until the run's result was read; the pause between runs is random, so as not to fall in step with anything periodic.
+until the run's result was read; the pause between runs is random, so as not to fall in step with a timer.
 """
 
 from __future__ import annotations
