@@ -1,0 +1,139 @@
+"""From the request to the result with every part of ours in between: API, rows, Redis, the engine's threads,
+the Broker, and a controller. Only the agents are in-memory ones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from pools.facade import api as pools
+from pools.runtime.memory import MemoryRuntime
+from teams.models import Team
+from workflows.engine.host import Engine
+from workflows.models import Run
+from workflows.services.definitions import create_workflow
+from workflows.services.runs import RunRequest, cancel_run, start_run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+@dataclass
+class Platform:
+    team_id: int
+    runtime: MemoryRuntime
+    engine: Engine
+
+    async def run(self, document: dict[str, Any], **params: Any) -> Run:
+        run = await sync_to_async(self._start)(document, params)
+        return await self.ended(run)
+
+    def _start(self, document: dict[str, Any], params: dict[str, Any]) -> Run:
+        create_workflow(self.team_id, document, author="test")
+        run, _ = start_run(self.team_id, document["name"], RunRequest(params=params), author="test")
+        return run
+
+    async def ended(self, run: Run) -> Run:
+        return await until(lambda: Run.objects.filter(pk=run.pk, finished_at__isnull=False).first())
+
+
+async def until(look: Callable[[], Any], seconds: float = 20) -> Any:
+    """The first true value of `look`, which asks the database."""
+    stop = time.monotonic() + seconds
+    while time.monotonic() < stop:
+        found = await sync_to_async(look)()
+        if found:
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError("waited in vain")
+
+
+@pytest.fixture
+async def platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
+    team = await Team.objects.acreate(slug="t", name="T")
+    await sync_to_async(pools.ensure_default_pool)(team.pk)
+    runtime = MemoryRuntime()
+    controller = pools.PoolController(runtime)
+    stop = asyncio.Event()
+    await controller.start()
+    controlling = asyncio.create_task(controller.run_forever(stop))
+    engine = Engine()
+    await asyncio.to_thread(engine.start)
+    monkeypatch.setattr("workflows.services.runs.nudge", engine.nudge)
+    yield Platform(team.pk, runtime, engine)
+    await asyncio.to_thread(engine.stop)
+    stop.set()
+    await controlling
+    await controller.close()
+
+
+def code(key: str, source: str, **more: Any) -> dict[str, Any]:
+    return {"id": key, "type": "task", "run": {"code": source}, **more}
+
+
+async def test_a_chain(platform: Platform) -> None:
+    add = "def main(n):\n    return n + 1\n"
+    steps = [code("s0", add, input={"n": 0})]
+    steps += [
+        code(f"s{i}", add, input={"n": f"${{steps.s{i - 1}.output}}"}, needs=[f"s{i - 1}"])
+        for i in range(1, 20)
+    ]
+    run = await platform.run({"name": "chain", "steps": steps})
+    assert (run.state, run.output, run.error) == ("completed", 20, None)
+
+
+async def test_a_map_on_its_own_pool(platform: Platform) -> None:
+    step = {
+        "id": "m",
+        "type": "map",
+        "over": "${params.list}",
+        "run": {"code": "def main(item):\n    return item * item\n"},
+        "pool": {"size": 3, "max_uses": 1000},
+    }
+    document = {
+        "name": "squares",
+        "params": {"type": "object", "properties": {"list": {"type": "array"}}},
+        "steps": [step, {**code("sum", "def main(results):\n    return sum(results)\n"), "needs": ["m"]}],
+    }
+    document["steps"][1]["type"] = "reduce"
+    run = await platform.run(document, list=list(range(200)))
+    assert (run.state, run.output, run.error) == ("completed", sum(i * i for i in range(200)), None)
+    view = await sync_to_async(pools.get_pool)(platform.team_id, "squares-m")
+    assert (view.leases, view.waiting, view.states["active"]) == (0, 0, 0)
+
+
+async def test_an_agent_that_dies_under_its_request_is_replaced(platform: Platform) -> None:
+    slow = "import time\n\ndef main(item):\n    time.sleep(0.05)\n    return item\n"
+    step = {"id": "m", "type": "map", "over": list(range(40)), "run": {"code": slow}, "pool": {"size": 2}}
+    run = await sync_to_async(platform._start)({"name": "killed", "steps": [step]}, {})
+    await until(lambda: Run.objects.filter(pk=run.pk, state="running", steps__completed__gt=5).exists())
+    busy = [agent_id for agent_id, agent in platform.runtime.agents.items() if agent.calls]
+    await platform.runtime.kill(busy[0])
+    run = await platform.ended(run)
+    assert (run.state, run.output) == ("completed", list(range(40)))
+
+
+async def test_cancelling_gives_the_leases_back(platform: Platform) -> None:
+    slow = "import time\n\ndef main(item):\n    time.sleep(0.2)\n    return item\n"
+    step = {"id": "m", "type": "map", "over": list(range(40)), "run": {"code": slow}, "pool": {"size": 2}}
+    run = await sync_to_async(platform._start)({"name": "stopped", "steps": [step]}, {})
+    await until(lambda: Run.objects.filter(pk=run.pk, steps__completed__gt=1).exists())
+    await sync_to_async(cancel_run)(run, author="test")
+    run = await platform.ended(run)
+    assert run.state == "cancelled"
+    await until(lambda: pools.get_pool(platform.team_id, "stopped-m").leases == 0)
+
+
+async def test_a_pool_without_agents_says_why(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflows.engine.context.LEASE_PATIENCE", 0.3)
+    monkeypatch.setattr("workflows.engine.context.BROKEN_POOL_PATIENCE", 0.5)
+    step = {"id": "a", "type": "task", "run": {"image": "nowhere:1"}}
+    run = await platform.run({"name": "broken", "steps": [step]})
+    assert run.state == "failed"
+    assert run.error["type"] == "no_agent"
+    assert "nowhere:1" in run.error["message"]
