@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "aflow_site",
     "teams",
     "pools",
@@ -137,6 +138,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # The documentation pages come from this server, not from a network.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "RunStateEnum": ["pending", "running", "completed", "failed", "cancelled"],
+    },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
