@@ -1,0 +1,206 @@
+"""Where workers come from: a small process, forked before the agent opens anything, that forks each of them.
+
+It leads a session of its own, so signals to the agent's group pass it by; when the agent is gone, however it went,
+it kills what is left and ends. On Linux it adopts orphans of bodies, hence no process that a body started
+outlives its worker.
+Does not: read what workers say, or decide when one must end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from typing import NoReturn
+
+# To the spawner: SPAWN (with the worker's socket, stdout and stderr attached) or KILL, and the worker's number.
+SPAWN, KILL = b"S", b"K"
+ORDER = struct.Struct(">cI")
+# From the spawner: the number of a worker that ended with all its processes, and its exit code or -signal.
+REPORT = struct.Struct(">Ii")
+NO_FORK = 255 << 8  # reported as the exit code when no process could be started
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+Work = Callable[[socket.socket], None]
+
+
+def start(work: Work) -> tuple[socket.socket, int]:
+    """Forks the spawner; returns the socket to it and its process id. Each worker runs `work(its socket)`."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return ours, pid
+    status = 1
+    try:
+        ours.close()
+        _Spawner(theirs, work).run()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+class _Spawner:
+    def __init__(self, control: socket.socket, work: Work) -> None:
+        self._control = control
+        self._work = work
+        self._pids: dict[int, int] = {}  # process id -> the worker's number
+        self._wake, self._woken = os.pipe()
+
+    def run(self) -> None:
+        """Until the agent closes its end."""
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        gc.freeze()  # what workers share with us stays shared
+        try:
+            while self._step():
+                pass
+        except OSError:
+            pass  # the agent is gone
+        finally:
+            self._kill_all()
+
+    def _step(self) -> bool:
+        readable, _, _ = select.select([self._control, self._wake], [], [])
+        if self._wake in readable:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake, 4096)
+            self._reap()
+        return self._control not in readable or self._obey()
+
+    def _obey(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, ORDER.size, 3)
+        if len(data) < ORDER.size:
+            return False
+        kind, worker = ORDER.unpack(data)
+        if kind == KILL:
+            for pid, number in self._pids.items():
+                if number == worker:
+                    os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
+            return True
+        try:
+            pid = os.fork()
+        except OSError:
+            self._report(worker, NO_FORK)
+        else:
+            if pid == 0:
+                self._become_worker(fds)
+            self._pids[pid] = worker
+        for fd in fds:
+            os.close(fd)
+        return True
+
+    def _become_worker(self, fds: list[int]) -> NoReturn:
+        status = 1
+        try:
+            os.setsid()
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._control.close()
+            os.close(self._wake)
+            os.close(self._woken)
+            channel, out, err = fds
+            null = os.open(os.devnull, os.O_RDONLY)
+            for source, target in ((null, 0), (out, 1), (err, 2)):
+                os.dup2(source, target)
+                os.close(source)
+            self._work(socket.socket(fileno=channel))
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            worker = self._pids.get(ended.si_pid)
+            if worker is not None:
+                # Before the worker is reaped, while the number of its group cannot belong to anybody else.
+                _kill_group(ended.si_pid)
+            _, status = os.waitpid(ended.si_pid, 0)
+            if worker is not None:
+                del self._pids[ended.si_pid]
+                self._kill_orphans()
+                self._report(worker, status)
+
+    def _report(self, worker: int, status: int) -> None:
+        self._control.sendall(REPORT.pack(worker, os.waitstatus_to_exitcode(status)))
+
+    def _kill_orphans(self) -> None:
+        """Ends whatever was adopted. Its own children come to us in turn, so this goes on until none is left."""
+        for _ in range(1000):
+            orphans = [pid for pid in _children() if pid not in self._pids]
+            if not orphans:
+                return
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _kill_all(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for pid in self._pids:
+            _kill_group(pid)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        self._pids.clear()
+        self._kill_orphans()
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(leader, signal.SIGKILL)  # it may not have made its group yet
+
+
+def _children() -> list[int]:
+    """Our children by /proc; none where there is no /proc (orphans are not adopted there either)."""
+    me = str(os.getpid())
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    found = []
+    for name in names:
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if fields[1].decode() == me:
+            found.append(int(name))
+    return found
+
+
+def _prctl(option: int, value: int) -> None:
+    """Linux alone has it; elsewhere orphans of bodies are left to the system."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        return
