@@ -1,0 +1,20 @@
+/** The names of everything in the query cache. Prefixes are meant for invalidation. */
+export const keys = {
+  me: ["me"] as const,
+  workflows: ["workflows"] as const,
+  workflowList: (search: string) => ["workflows", "list", search] as const,
+  workflow: (name: string) => ["workflows", "one", name] as const,
+  versions: (name: string) => ["workflows", "one", name, "versions"] as const,
+  version: (name: string, number: number) => ["workflows", "one", name, "versions", number] as const,
+  validation: (text: string) => ["validation", text] as const,
+  runs: ["runs"] as const,
+  runList: (filters: { workflow?: string; state?: string }) => ["runs", "list", filters] as const,
+  run: (id: string) => ["runs", "one", id] as const,
+  runLive: (id: string) => ["runs", "one", id, "live"] as const,
+  step: (id: string, step: string) => ["runs", "one", id, "step", step] as const,
+  items: (id: string, step: string) => ["runs", "one", id, "items", step] as const,
+  itemList: (id: string, step: string, state: string) => ["runs", "one", id, "items", step, state] as const,
+  events: (id: string) => ["runs", "one", id, "events"] as const,
+  logs: (id: string, step: string) => ["runs", "one", id, "logs", step] as const,
+  pools: ["pools"] as const,
+};

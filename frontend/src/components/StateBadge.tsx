@@ -1,0 +1,29 @@
+import classes from "./StateBadge.module.css";
+import { lookOf } from "./states";
+
+interface Props {
+  state: string;
+  /** `plain` leaves the tinted ground out, for dense lists. */
+  variant?: "tinted" | "plain";
+  size?: "sm" | "md";
+}
+
+/** A state as colour, icon and word. */
+export function StateBadge({ state, variant = "tinted", size = "sm" }: Props) {
+  const look = lookOf(state);
+  return (
+    <span className={classes.badge} data-hue={look.hue} data-variant={variant} data-size={size} title={look.says}>
+      <StateIcon state={state} size={size === "md" ? 16 : 14} />
+      {look.word}
+    </span>
+  );
+}
+
+/** The icon alone, where the word stands next to it. */
+export function StateIcon({ state, size = 14 }: { state: string; size?: number }) {
+  const look = lookOf(state);
+  const Icon = look.icon;
+  return (
+    <Icon className={look.turns ? classes.turning : classes.icon} data-hue={look.hue} size={size} stroke={2} aria-hidden />
+  );
+}

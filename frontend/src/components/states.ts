@@ -1,0 +1,62 @@
+import {
+  IconActivity,
+  IconArrowBackUp,
+  IconArrowUp,
+  IconBan,
+  IconCircle,
+  IconCircleCheck,
+  IconCircleDashed,
+  IconCircleX,
+  IconClock,
+  IconDroplet,
+  IconHeartBroken,
+  IconHourglass,
+  IconLoader2,
+  IconPlayerPause,
+  IconPower,
+  IconStack2,
+  type TablerIcon,
+} from "@tabler/icons-react";
+import "./states.css";
+
+export type Hue = "grey" | "slate" | "blue" | "amber" | "green" | "red" | "violet";
+
+/** How a state looks: a colour, an icon and a word. `says` explains it on hover. */
+export interface StateLook {
+  word: string;
+  hue: Hue;
+  icon: TablerIcon;
+  says: string;
+  turns?: boolean;
+}
+
+const looks: Record<string, StateLook> = {
+  pending: { word: "pending", hue: "grey", icon: IconClock, says: "Waits for the steps before it" },
+  queued: { word: "queued", hue: "slate", icon: IconStack2, says: "Ready; waits for a free agent" },
+  running: { word: "running", hue: "blue", icon: IconLoader2, says: "At work on an agent", turns: true },
+  waiting: { word: "waiting", hue: "amber", icon: IconHourglass, says: "Waits for somebody or something outside" },
+  paused: { word: "paused", hue: "amber", icon: IconPlayerPause, says: "Held; starts nothing new" },
+  completed: { word: "completed", hue: "green", icon: IconCircleCheck, says: "Ended well" },
+  failed: { word: "failed", hue: "red", icon: IconCircleX, says: "Ended with an error" },
+  skipped: { word: "skipped", hue: "grey", icon: IconCircleDashed, says: "Not run" },
+  cancelled: { word: "cancelled", hue: "grey", icon: IconBan, says: "Stopped by a person" },
+  compensated: { word: "compensated", hue: "violet", icon: IconArrowBackUp, says: "Undone after a failure" },
+  starting: { word: "starting", hue: "blue", icon: IconArrowUp, says: "Its container comes up" },
+  idle: { word: "idle", hue: "green", icon: IconCircle, says: "Warm and free" },
+  active: { word: "active", hue: "green", icon: IconActivity, says: "Leased and at work" },
+  draining: { word: "draining", hue: "amber", icon: IconDroplet, says: "Finishes its lease, then ends" },
+  unhealthy: { word: "unhealthy", hue: "red", icon: IconHeartBroken, says: "Failed its health check; being replaced" },
+  terminated: { word: "terminated", hue: "grey", icon: IconPower, says: "Ended" },
+};
+
+/** The look of a state; an unknown one is told by its own word. */
+export function lookOf(state: string): StateLook {
+  return looks[state] ?? { word: state, hue: "grey", icon: IconCircle, says: state };
+}
+
+const FINAL = new Set(["completed", "failed", "skipped", "cancelled", "compensated", "terminated"]);
+
+/** Whether a run, step or item in this state will not change again. */
+export function isFinal(state: string): boolean {
+  return FINAL.has(state);
+}
