@@ -1,8 +1,8 @@
 """Where workers come from: a small process, forked before the agent opens anything, that forks each of them.
 
-It leads a session of its own, so signals to the agent's group pass it by; when the agent is gone, however it went,
-it kills what is left and ends. On Linux it adopts orphans of bodies, hence no process that a body started
-outlives its worker.
+It leads a session of its own, so signals to the agent's group pass it by; when the agent is gone, however it
+went, it kills what is left and ends. On Linux it adopts orphans of bodies, hence no process that a body
+started outlives its worker.
 Does not: read what workers say, or decide when one must end.
 """
 
@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable
 from typing import NoReturn
 
-# To the spawner: SPAWN (with the worker's socket, stdout and stderr attached) or KILL, and the worker's number.
+# To the spawner: SPAWN (the worker's socket, stdout and stderr attached) or KILL, and the worker's number.
 SPAWN, KILL = b"S", b"K"
 ORDER = struct.Struct(">cI")
 # From the spawner: the number of a worker that ended with all its processes, and its exit code or -signal.
@@ -74,12 +74,13 @@ class _Spawner:
             self._kill_all()
 
     def _step(self) -> bool:
-        readable, _, _ = select.select([self._control, self._wake], [], [])
+        control = self._control.fileno()
+        readable, _, _ = select.select([control, self._wake], [], [])
         if self._wake in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake, 4096)
             self._reap()
-        return self._control not in readable or self._obey()
+        return control not in readable or self._obey()
 
     def _obey(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self._control, ORDER.size, 3)
@@ -91,23 +92,27 @@ class _Spawner:
                 if number == worker:
                     os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
             return True
+        spawner = os.getpid()
         try:
             pid = os.fork()
         except OSError:
             self._report(worker, NO_FORK)
         else:
             if pid == 0:
-                self._become_worker(fds)
+                self._become_worker(fds, spawner)
             self._pids[pid] = worker
         for fd in fds:
             os.close(fd)
         return True
 
-    def _become_worker(self, fds: list[int]) -> NoReturn:
+    def _become_worker(self, fds: list[int], spawner: int) -> NoReturn:
         status = 1
         try:
             os.setsid()
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != spawner:
+                os._exit(status)  # it went before the line above could see it
+            _be_the_first_to_go()
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
@@ -147,7 +152,7 @@ class _Spawner:
         self._control.sendall(REPORT.pack(worker, os.waitstatus_to_exitcode(status)))
 
     def _kill_orphans(self) -> None:
-        """Ends whatever was adopted. Its own children come to us in turn, so this goes on until none is left."""
+        """Ends whatever was adopted. Its children come to us in turn, so this goes on until none is left."""
         for _ in range(1000):
             orphans = [pid for pid in _children() if pid not in self._pids]
             if not orphans:
@@ -173,6 +178,12 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(leader, signal.SIGKILL)  # it may not have made its group yet
+
+
+def _be_the_first_to_go() -> None:
+    """When memory runs out the worker shall die, not the agent that reports it."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("900")
 
 
 def _children() -> list[int]:

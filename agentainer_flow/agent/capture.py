@@ -1,0 +1,137 @@
+"""What a body prints and logs, as lines of its answer, each with the item it belongs to.
+
+Programs that a body starts write to the descriptors 1 and 2 instead; the agent reads those.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+from agentainer_flow.agent.frames import LINE, frame
+from agentainer_flow.agent.outputs import line
+
+MAX_LINES = 10_000
+MAX_LINE_BYTES = 1024 * 1024  # of all lines of a request
+LONGEST_LINE = 64 * 1024  # characters; longer ones are cut in pieces
+
+
+class Channel:
+    """The worker's end of the socket. One message at a time, from whichever thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.RLock()
+        self._owner = os.getpid()
+        self.item = 0
+        self._lines = 0
+        self._bytes = 0
+
+    @property
+    def ours(self) -> bool:
+        """False in processes that a body forked: they must not speak for the worker."""
+        return os.getpid() == self._owner
+
+    def begin(self) -> None:
+        self._lines = self._bytes = 0
+
+    def send(self, kind: bytes, payload: bytes) -> None:
+        with self._lock:
+            self._sock.sendall(frame(kind, payload))
+
+    def log(self, stream: str, text: str, **more: Any) -> None:
+        entry = {"at": round(time.time(), 6), "stream": stream, "text": text, "item": self.item, **more}
+        self.emit({"log": entry})
+
+    def emit(self, entry: dict[str, Any]) -> None:
+        """A line of the answer. The agent keeps the limits and says so; past them nothing needs sending."""
+        if self._lines > MAX_LINES or self._bytes > MAX_LINE_BYTES:
+            return
+        payload = line(entry)
+        self._lines += 1
+        self._bytes += len(payload)
+        self.send(LINE, payload)
+
+
+class Stream(io.BufferedIOBase):
+    """Cuts bytes into lines."""
+
+    def __init__(self, channel: Channel, name: str, descriptor: int) -> None:
+        self._channel = channel
+        self._name = name
+        self._descriptor = descriptor
+        self._partial = bytearray()
+        self._guard = threading.RLock()
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        data = bytes(data)
+        if not self._channel.ours:
+            return os.write(self._descriptor, data)
+        with self._guard:
+            self._partial += data
+            if b"\n" in data or len(self._partial) > LONGEST_LINE:
+                self._cut()
+        return len(data)
+
+    def _cut(self) -> None:
+        *whole, rest = bytes(self._partial).split(b"\n")
+        self._partial[:] = rest
+        for part in whole:
+            self._tell(part)
+        while len(self._partial) > LONGEST_LINE:
+            part = bytes(self._partial[:LONGEST_LINE])
+            del self._partial[:LONGEST_LINE]
+            self._tell(part)
+
+    def _tell(self, part: bytes) -> None:
+        self._channel.log(self._name, part.decode("utf-8", "replace").rstrip("\r"))
+
+    def end_line(self) -> None:
+        """What is there without a line end is a line all the same."""
+        with self._guard:
+            if self._partial:
+                part = bytes(self._partial)
+                self._partial.clear()
+                self._tell(part)
+
+
+class LogLines(logging.Handler):
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(logging.NOTSET)
+        self._channel = channel
+        self.setFormatter(logging.Formatter("%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)[:LONGEST_LINE]
+        except Exception:  # a body's log call with arguments that do not fit
+            self.handleError(record)
+            return
+        if self._channel.ours:
+            self._channel.log("log", text, level=record.levelname, logger=record.name)
+
+
+def install(channel: Channel) -> tuple[Stream, Stream]:
+    """From here on this process's output is the body's log."""
+    streams = Stream(channel, "stdout", 1), Stream(channel, "stderr", 2)
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", write_through=True)
+        for stream in streams
+    )
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    root = logging.getLogger()
+    root.addHandler(LogLines(channel))
+    root.setLevel(logging.INFO)
+    return streams
