@@ -11,6 +11,8 @@ from random import Random
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
+from django.db import close_old_connections
+
 from aflow_site.kernel.clock import Clock
 from pools.facade import api as pools
 from pools.facade.contracts import AgentError, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
@@ -50,8 +52,12 @@ class RunContext:
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a function that asks the database, away from the loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, lambda: function(*args, **kwargs))
+
+        def call() -> T:
+            close_old_connections()
+            return function(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self.threads, call)
 
     async def sleep_until(self, at: datetime | None) -> None:
         if at is not None:

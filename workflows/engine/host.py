@@ -18,7 +18,7 @@ from uuid import UUID
 
 import redis.asyncio as redis
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.ids import new_id
@@ -86,7 +86,9 @@ class Engine:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="reader")
+        # Large reads must not hold up the beat, hence a thread for each.
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+        self._claims = ThreadPoolExecutor(max_workers=1, thread_name_prefix="claims")
         self._writer = Writer(self._loop)
         self._redis = redis.Redis.from_url(settings.REDIS_URL)
         self._broker = pools.Broker()
@@ -107,14 +109,16 @@ class Engine:
         await self._announcer.close()
         await self._redis.aclose()
         self._writer.close()
-        self._threads.shutdown()
+        for threads in (self._readers, self._claims):
+            threads.submit(connections.close_all).result()
+            threads.shutdown()
 
     async def _in_thread(self, function, *args):  # type: ignore[no-untyped-def]
         def call():  # type: ignore[no-untyped-def]
             close_old_connections()
             return function(*args)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await asyncio.get_running_loop().run_in_executor(self._claims, call)
 
     async def _beat(self) -> None:
         await self._in_thread(claims.beat, self.id, self.name, system_clock.now())
@@ -187,7 +191,7 @@ class Engine:
             broker=self._broker,
             clock=system_clock,
             random=random.Random(),
-            threads=self._threads,
+            threads=self._readers,
             load_bundle=partial(bundle_content, run.team_id),
             slots=asyncio.Semaphore(run.document.max_parallel or MAX_CALLS),
         )
