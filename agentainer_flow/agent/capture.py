@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, BinaryIO, TextIO, cast
 
 from agentainer_flow.agent.frames import LINE, frame
 from agentainer_flow.agent.outputs import line
@@ -57,6 +57,15 @@ class Channel:
         self._lines += 1
         self._bytes += len(payload)
         self.send(LINE, payload)
+
+
+channel: Channel | None = None  # of this process, when it is a worker
+
+
+def progress(value: Any) -> None:
+    """From inside a body: how far it is, as any JSON value. Elsewhere it does nothing."""
+    if channel is not None and channel.ours:
+        channel.emit({"progress": value})
 
 
 class Stream(io.BufferedIOBase):
@@ -123,15 +132,27 @@ class LogLines(logging.Handler):
             self._channel.log("log", text, level=record.levelname, logger=record.name)
 
 
-def install(channel: Channel) -> tuple[Stream, Stream]:
-    """From here on this process's output is the body's log."""
-    streams = Stream(channel, "stdout", 1), Stream(channel, "stderr", 2)
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", write_through=True)
-        for stream in streams
-    )
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
-    root = logging.getLogger()
-    root.addHandler(LogLines(channel))
-    root.setLevel(logging.INFO)
-    return streams
+class Captured:
+    """From its making on, this process's output is the body's log."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._streams = Stream(channel, "stdout", 1), Stream(channel, "stderr", 2)
+        self._files: list[TextIO] = [
+            io.TextIOWrapper(
+                cast(BinaryIO, stream), encoding="utf-8", errors="backslashreplace", write_through=True
+            )
+            for stream in self._streams
+        ]
+        self.restore()
+        vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
+        root = logging.getLogger()
+        root.addHandler(LogLines(channel))
+        root.setLevel(logging.INFO)
+
+    def restore(self) -> None:
+        """A body may have put something else in their place."""
+        sys.stdout, sys.stderr = self._files
+
+    def end_lines(self) -> None:
+        for stream in self._streams:
+            stream.end_line()
