@@ -24,10 +24,11 @@ from workflows.engine.records import RunRecord, StepRecord
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How long one wait in a pool's queue lasts before the pool's health is looked at and the wait renewed.
-LEASE_PATIENCE = 15.0
+# Seconds that a step keeps its place in a pool's queue; and how often it looks meanwhile whether the pool lives.
+LONGEST_WAIT = 24 * 3600.0
+LOOK_EVERY = 5.0
 # How long a pool may be without any agent, and say why, before its steps fail.
-BROKEN_POOL_PATIENCE = 45.0
+BROKEN_POOL_PATIENCE = 30.0
 
 
 class NoAgent(Exception):
@@ -96,31 +97,34 @@ class RunContext:
         return self._pool_ids[name]
 
     async def lease(self, step: StepRecord, holder: str) -> Lease:
-        """A lease of the step's pool, waited for as long as the pool lives. NoAgent when it does not."""
+        """A lease of the step's pool, waited for as long as the pool lives; NoAgent when it does not."""
         pool_id = await self.pool_id(step.pool)
-        broken_for = 0.0
-        while True:
-            try:
-                lease = await self.broker.acquire(
-                    pool_id, holder=holder, team_id=self.run.team_id, timeout=LEASE_PATIENCE
-                )
-            except LeaseTimeout:
-                broken_for = await self._patience(step.pool, broken_for)
-                continue
-            except PoolNotFound as exc:
-                raise NoAgent(AgentError("no_pool", exc.detail)) from exc
-            step.usage.leased(lease.wait_seconds)
-            return lease
+        waiting = asyncio.ensure_future(
+            self.broker.acquire(pool_id, holder=holder, team_id=self.run.team_id, timeout=LONGEST_WAIT)
+        )
+        try:
+            broken_since = None
+            while not (await asyncio.wait({waiting}, timeout=LOOK_EVERY))[0]:
+                broken_since = await self._look_at_pool(step.pool, broken_since)
+            lease: Lease = await waiting
+        except (LeaseTimeout, PoolNotFound) as exc:
+            raise NoAgent(AgentError("no_agent", exc.detail)) from exc
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+        step.usage.leased(lease.wait_seconds)
+        return lease
 
-    async def _patience(self, pool: str, broken_for: float) -> float:
+    async def _look_at_pool(self, pool: str, broken_since: float | None) -> float | None:
+        """Since when the pool has been without any agent for a reason; NoAgent when that is too long."""
         view = await self.read(pools.get_pool, self.run.team_id, pool)
-        alive = view.states.get("idle", 0) + view.states.get("active", 0)
-        if alive or not view.problem:
-            return 0.0
-        broken_for += LEASE_PATIENCE
-        if broken_for >= BROKEN_POOL_PATIENCE:
+        if not view.problem or view.states.get("idle", 0) + view.states.get("active", 0):
+            return None
+        now = self.clock.monotonic()
+        if broken_since is not None and now - broken_since >= BROKEN_POOL_PATIENCE:
             raise NoAgent(AgentError("no_agent", f"Pool {pool} has no agent: {view.problem}"))
-        return broken_for
+        return broken_since if broken_since is not None else now
 
     async def give_back(self, lease: Lease, outcome: LeaseOutcome, uses: int) -> None:
         """Ends the lease, even when the caller is being cancelled meanwhile."""

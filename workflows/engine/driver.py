@@ -63,7 +63,7 @@ class RunDriver:
     async def _advance(self) -> None:
         while True:
             self._changed.clear()
-            self._collect()
+            await self._collect()
             states = {key: step.state for key, step in self.run.steps.items()}
             move = plan(self.run.document, states, cancelled=self.run.cancelled)
             if move.outcome is not None:
@@ -96,13 +96,13 @@ class RunDriver:
         task.add_done_callback(lambda _task: self._changed.set())
         self._tasks[step.key], self._bodies[step.key] = task, body
 
-    def _collect(self) -> None:
+    async def _collect(self) -> None:
         for key, task in list(self._tasks.items()):
             if task.done():
                 del self._tasks[key]
-                self._settle(self.run.steps[key], task)
+                await self._settle(self.run.steps[key], task)
 
-    def _settle(self, step: StepRecord, task: asyncio.Task[None]) -> None:
+    async def _settle(self, step: StepRecord, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             return
         exc = task.exception()
@@ -113,7 +113,10 @@ class RunDriver:
         log.error("step %s of run %s broke in the engine", step.key, self.run.id, exc_info=exc)
         step.error = {"type": "engine_error", "message": f"{type(exc).__name__}: {exc}", "traceback": None}
         step.finished_at = self.context.clock.now()
-        if step.state is StepState.QUEUED or step.state is StepState.RUNNING:
+        if step.state in (StepState.QUEUED, StepState.RUNNING):
+            body = self._bodies[step.key]
+            if isinstance(body, MapRun):
+                await body.cancel_items()
             set_step_state(step, StepState.FAILED)
             self.context.book.step_changed(step, "step.failed")
 
