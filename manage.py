@@ -6,6 +6,8 @@ import sys
 
 
 def main() -> None:
+    from environs import EnvError
+
     from aflow_site.supervision.environment import prepare
     from aflow_site.supervision.troubles import PlatformTrouble
 
@@ -16,7 +18,10 @@ def main() -> None:
         sys.exit(exc.detail)
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except EnvError as exc:
+        sys.exit(f"{exc} Mend it or unset it: the README lists the settings.")
 
 
 if __name__ == "__main__":

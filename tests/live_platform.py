@@ -69,6 +69,9 @@ class LivePlatform:
         return done.stdout
 
     def down(self) -> str:
+        """Stops it and returns what it printed; its client is closed."""
+        if "http" in self.__dict__:
+            self.__dict__.pop("http").close()
         done = self.aflow("down")
         assert done.returncode == 0, f"./aflow down failed:\n{done.stdout}\n{done.stderr}"
         return done.stdout

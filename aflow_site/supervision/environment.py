@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from aflow_site.supervision import redis_server
 from aflow_site.supervision.layout import BASE_DIR, Layout, make_data_dir, write_private
+from aflow_site.supervision.troubles import PlatformTrouble
 
 DEFAULT_PORT = 8000
 DEFAULT_HOST = "127.0.0.1"
@@ -87,8 +88,10 @@ def resolve(layout: Layout, *, port: int | None) -> None:
     """Fills in what people did not set; `AFLOW_RUNTIME` follows when `up` has asked the container engine."""
     env = os.environ
     host = env.setdefault("AFLOW_HOST", DEFAULT_HOST)
-    chosen = port if port is not None else int(env.get("AFLOW_PORT", DEFAULT_PORT))
-    env["AFLOW_PORT"] = str(chosen)
+    chosen = str(port) if port is not None else env.get("AFLOW_PORT", str(DEFAULT_PORT))
+    if not chosen.isdecimal():
+        raise PlatformTrouble(f"AFLOW_PORT is {chosen!r}, which is no port: mend it or unset it.")
+    env["AFLOW_PORT"] = chosen
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)
     if "AFLOW_URL" not in env:
         env["AFLOW_URL"] = f"http://{shown}:{chosen}"

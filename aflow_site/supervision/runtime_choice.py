@@ -44,6 +44,6 @@ def choose(wish: str | None) -> str:
         _use("docker")
         return "Docker containers"
     if wish == "docker":
-        raise PlatformTrouble(f"{problem} Start it, or start with --runtime process.")
+        raise PlatformTrouble(f"{problem} Without Docker: --runtime process.")
     _use("process")
     return f"{NOT_ISOLATED}. {problem}"

@@ -18,10 +18,14 @@ STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 LOOK_EVERY = 1.0  # seconds between two looks at the supervisor
 
 
-def stay(layout: Layout) -> None:
-    """Does not return: becomes the waiting process."""
-    sys.stdout.flush()
+def hold_signals() -> None:
+    """From here on they wait until somebody takes them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+
+
+def stay(layout: Layout) -> None:
+    """Does not return: becomes the waiting process. The caller holds the signals already."""
+    sys.stdout.flush()
     os.chdir(BASE_DIR)
     os.execv(sys.executable, [sys.executable, "-m", "aflow_site.supervision.staying", str(layout.data_dir)])
 
@@ -38,7 +42,6 @@ def _lives(pid_file: Path) -> bool:
 
 def main() -> None:
     layout = Layout(Path(sys.argv[1]))
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     while _lives(layout.supervisor_pid):
         if signal.sigtimedwait(STOPPING, LOOK_EVERY) is not None:
             print("\nStopping …", flush=True)

@@ -31,6 +31,8 @@ class Command(PlatformCommand):
         with only_start(self.layout):
             try:
                 login = self._start(options)
+                if not options["detach"]:
+                    staying.hold_signals()
             except BaseException as exc:
                 self._give_up(exc)
                 if isinstance(exc, KeyboardInterrupt):
