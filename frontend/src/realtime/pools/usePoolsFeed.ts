@@ -11,10 +11,10 @@ import { type PoolsLive, type PoolsMessage, reducePools } from "./reducer";
 
 /** Pools and agents: asked for once, then kept by the feed. */
 export const poolsLive = queryOptions({
-  queryKey: keys.pools,
+  queryKey: keys.pools(),
   queryFn: async ({ signal, client }): Promise<PoolsLive> => {
     const [pools, agents] = await Promise.all([getPools(signal), getAgents(signal)]);
-    const known = client.getQueryData<PoolsLive>(keys.pools);
+    const known = client.getQueryData<PoolsLive>(keys.pools());
     return {
       seq: known?.seq ?? null,
       epoch: known?.epoch ?? null,
@@ -31,12 +31,12 @@ export function usePools() {
 
 function connect(client: QueryClient): () => void {
   const frames = inFrames<PoolsMessage>((messages) => {
-    const next = client.setQueryData<PoolsLive>(keys.pools, (live) => reducePools(live, messages));
+    const next = client.setQueryData<PoolsLive>(keys.pools(), (live) => reducePools(live, messages));
     if (next) noteUtilization(next.pools, Date.now());
   });
   const close = openFeed({
     url: () => {
-      const live = client.getQueryData<PoolsLive>(keys.pools);
+      const live = client.getQueryData<PoolsLive>(keys.pools());
       const place = live?.epoch == null ? { seq: null, epoch: null } : { seq: live.seq, epoch: live.epoch };
       return socketUrl("/ws/pools/", { ...place, team: chosenTeam() });
     },

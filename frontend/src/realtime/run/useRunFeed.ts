@@ -76,8 +76,8 @@ function apply(client: QueryClient, id: string, messages: RunMessage[], askItems
   if (events.some((event) => FINISHED.has(event.event))) {
     // Output and figures of the whole run are in no event: ask once, at its end.
     void client.invalidateQueries({ queryKey: keys.runLive(id) });
-    void client.invalidateQueries({ queryKey: ["runs", "one", id, "items"] });
-    void client.invalidateQueries({ queryKey: ["runs", "one", id, "logs"] });
+    void client.invalidateQueries({ queryKey: keys.items(id) });
+    void client.invalidateQueries({ queryKey: keys.logs(id) });
   }
 }
 
@@ -86,7 +86,7 @@ function connect(client: QueryClient, id: string): () => void {
   const askItems = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      void client.invalidateQueries({ queryKey: ["runs", "one", id, "items"] });
+      void client.invalidateQueries({ queryKey: keys.items(id) });
     }, ITEMS_EVERY);
   };
   const frames = inFrames<RunMessage>((messages) => apply(client, id, messages, askItems));
