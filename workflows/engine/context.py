@@ -24,7 +24,7 @@ from workflows.engine.records import RunRecord, StepRecord
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Seconds that a step keeps its place in a pool's queue; and how often it looks meanwhile whether the pool lives.
+# Seconds that a step keeps its place in a pool's queue, and how often it looks whether the pool lives.
 LONGEST_WAIT = 24 * 3600.0
 LOOK_EVERY = 5.0
 # How long a pool may be without any agent, and say why, before its steps fail.
@@ -109,12 +109,18 @@ class RunContext:
             lease: Lease = await waiting
         except (LeaseTimeout, PoolNotFound) as exc:
             raise NoAgent(AgentError("no_agent", exc.detail)) from exc
-        finally:
-            if not waiting.done():
-                waiting.cancel()
-                await asyncio.gather(waiting, return_exceptions=True)
+        except BaseException:
+            waiting.cancel()
+            await self._withdraw(waiting)
+            raise
         step.usage.leased(lease.wait_seconds)
         return lease
+
+    async def _withdraw(self, waiting: asyncio.Future[Lease]) -> None:
+        """The step waits no more; a lease that was granted at this very moment goes back."""
+        (granted,) = await asyncio.gather(waiting, return_exceptions=True)
+        if isinstance(granted, Lease):
+            await self.give_back(granted, LeaseOutcome.OK, uses=0)
 
     async def _look_at_pool(self, pool: str, broken_since: float | None) -> float | None:
         """Since when the pool has been without any agent for a reason; NoAgent when that is too long."""
