@@ -90,7 +90,7 @@ class PoolCollector(Collector):
                 samples = self._leases.client.lrange(self._leases.keys.startup(mode), 0, -1)
             except redis.RedisError:
                 continue
-            pairs = (sample.decode().split(":") for sample in samples)
+            pairs = (_text(sample).split(":") for sample in samples)
             values = [float(seconds) for at, seconds in pairs if float(at) >= since]
             if values:
                 family.add_metric([mode], median(values))
@@ -135,8 +135,12 @@ class PoolCollector(Collector):
             except redis.RedisError:
                 break
             for reason, number in counts.items():
-                family.add_metric([labels[pool.pk], reason.decode()], int(number))
+                family.add_metric([labels[pool.pk], _text(reason)], int(number))
         return family
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _labels(pools: Sequence[Pool]) -> dict[UUID, str]:

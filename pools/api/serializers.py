@@ -58,7 +58,7 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
         if unknown:
             known = ", ".join(sorted(self.fields))
             raise serializers.ValidationError(
-                {name: f"There is no such setting; there are {known}." for name in unknown}
+                dict.fromkeys(unknown, f"There is no such setting; there are {known}.")
             )
         return attrs
 

@@ -1,7 +1,7 @@
 """The live view of a team's pools: a snapshot, then every numbered change after it.
 
-Numbers (`seq`) begin anew with an epoch; a client that comes back with both misses nothing, or gets a snapshot
-when its place has been forgotten.
+Numbers (`seq`) begin anew with an epoch; a client that comes back with both misses nothing, or
+gets a snapshot when its place has been forgotten.
 Does not: write, or decide what changed (the controller's sampler does).
 """
 
@@ -63,7 +63,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
         if epoch != current or not await self._remembered(client, seq):
             seq = await self._snapshot(client, current)
         while True:
-            found = await client.xread({self._keys.stream: f"{seq}-0"}, count=AT_ONCE, block=BLOCK_MS)
+            found: Any = await client.xread({self._keys.stream: f"{seq}-0"}, count=AT_ONCE, block=BLOCK_MS)
             for _, entries in found or ():
                 for entry_id, fields in entries:
                     seq = int(entry_id.split(b"-")[0])
@@ -81,7 +81,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
         last = int(await client.get(f"{self._keys.stream}:seq") or 0)
         if seq == last:
             return True
-        oldest = await client.xrange(self._keys.stream, count=1)
+        oldest: Any = await client.xrange(self._keys.stream, count=1)
         return bool(oldest) and int(oldest[0][0].split(b"-")[0]) <= seq + 1 <= last
 
     async def _snapshot(self, client: redis.asyncio.Redis, epoch: int) -> int:

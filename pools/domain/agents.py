@@ -108,7 +108,7 @@ def propose(current: AgentState, wanted: AgentState) -> Transition:
 
 
 def seen_from_outside(row_state: AgentState, lease_state: str | None) -> PublicState:
-    """The public state, out of the row and what Redis says (`idle`, `leased`, `draining`, `condemned` or None).
+    """The public state, out of the row and what Redis says (idle, leased, draining, condemned, or None).
 
     A row in service that Redis does not know (yet, or after a loss of its memory) cannot serve: `starting`.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PoolFigures:
-    """`starting`, `idle`, `active` count agents that serve or will; `leaving` those that are on their way out."""
+    """`starting`, `idle`, `active` count agents that serve or will; `leaving` those on their way out."""
 
     min_size: int
     max_size: int

@@ -106,7 +106,9 @@ def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
     if existing is not None:
         return _view(existing)
     # No warm-up: that somebody drew a step with this image does not mean that it will run.
-    return ensure_pool(team_id, PoolSpec(name=default_pool_name(image), image=image, min_size=0, warm_up=False))
+    return ensure_pool(
+        team_id, PoolSpec(name=default_pool_name(image), image=image, min_size=0, warm_up=False)
+    )
 
 
 def builtin_image() -> str:

@@ -55,7 +55,7 @@ def load() -> dict[str, Script]:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A lease as Redis tells it. Times in milliseconds; `expires_ms` by the server's clock, as is `now_ms`."""
+    """A lease as Redis tells it. Times in milliseconds; `expires_ms` and `now_ms` by the server's clock."""
 
     token: str
     agent_id: UUID

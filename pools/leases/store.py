@@ -1,4 +1,4 @@
-"""The lease service: one method for each script, for coroutines (`AsyncLeases`) and for threads (`Leases`)."""
+"""The lease service: a method for each script, for coroutines (`AsyncLeases`) and threads (`Leases`)."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class AsyncLeases:
         return await self.wire.run(self._scripts[name], (self._prefix, *args))
 
     async def acquire(
-        self, pool_id: str, holder: str, *, client: str, team_id: int, token: str, timeout: float
+        self, pool_id: str, holder: str, *, client: str, team_id: int, token: str, wait: float
     ) -> Answer:
-        """Idempotent for each holder: asking again keeps the place in the queue, or returns the same lease."""
+        """Idempotent for each holder: asking again keeps the place in the queue or returns the same lease."""
         reply = await self._run(
-            "acquire", pool_id, holder, client, str(team_id), token, str(max(0, int(timeout * 1000)))
+            "acquire", pool_id, holder, client, str(team_id), token, str(max(0, int(wait * 1000)))
         )
         return Answer.parse(reply)
 

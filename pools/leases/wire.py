@@ -25,6 +25,12 @@ from pools.leases.scripts import Script, load
 Argument = str | bytes | int | float
 
 
+def _pack(command: Sequence[Argument]) -> bytes:
+    # The library's stub asks for a tuple of one.
+    packed: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+    return packed
+
+
 class RedisReplyError(Exception):
     """Redis refused a command; the text is its own."""
 
@@ -94,9 +100,9 @@ class Wire:
                 raise ConnectionError("this connection to Redis was closed")
             protocol = await self._open()
             for command in self._greeting():
-                await protocol.send(hiredis.pack_command(command))
+                await protocol.send(_pack(command))
             for script in load().values():
-                await protocol.send(hiredis.pack_command((b"SCRIPT", b"LOAD", script.text)))
+                await protocol.send(_pack((b"SCRIPT", b"LOAD", script.text)))
             self._protocol = protocol
 
     async def _open(self) -> _Protocol:
@@ -141,13 +147,13 @@ class Wire:
         if not self.connected:
             await self.connect()
         assert self._protocol is not None
-        return await self._protocol.send(hiredis.pack_command(command))
+        return await self._protocol.send(_pack(command))
 
     async def run(self, script: Script, args: Sequence[Argument]) -> Any:
         if not self.connected:
             await self.connect()
         assert self._protocol is not None
-        packed = hiredis.pack_command((b"EVALSHA", script.sha, b"0", *args))
+        packed = _pack((b"EVALSHA", script.sha, b"0", *args))
         try:
             return await self._protocol.send(packed)
         except RedisReplyError as exc:

@@ -4,7 +4,7 @@ Promises of every runtime:
 - `create` is idempotent by agent id: called twice, one agent exists. It returns when the agent was started,
   which is before its /health answers.
 - `remove` is idempotent, ends whatever the agent runs, and returns when nothing of it is left.
-- `list` tells every agent of this installation, running or dead, and no other's.
+- `list_agents` tells every agent of this installation, running or dead, and no other's.
 - `events` tells each death of an agent once or more, within a second of it.
 - No call blocks the loop. Failures are `RuntimeFault`s with a sentence for people.
 
@@ -97,7 +97,7 @@ class Runtime(Protocol):
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         """Gives the agent `grace` seconds to finish, then ends it."""
 
-    async def list(self) -> list[AgentHandle]: ...
+    async def list_agents(self) -> list[AgentHandle]: ...
 
     def events(self) -> AsyncIterator[AgentDeath]: ...
 

@@ -78,11 +78,11 @@ class AgentHttp:
             raise RuntimeError("the agents' HTTP session was not started, or is closed")
         return self._session
 
-    async def health(self, address: str, headers: dict[str, str], *, timeout: float) -> Health:
+    async def health(self, address: str, headers: dict[str, str], *, within: float) -> Health:
         """Never raises for a bad agent: the answer says what is wrong."""
         try:
             async with (
-                asyncio.timeout(timeout),
+                asyncio.timeout(within),
                 self.session.get(f"http://{address}/health", headers=headers) as response,
             ):
                 await response.read()
@@ -114,11 +114,11 @@ class AgentHttp:
         return Answer(response.status, content_type, answer, first_byte_at)
 
     async def tell(
-        self, address: str, path: str, payload: bytes, headers: dict[str, str], *, timeout: float
+        self, address: str, path: str, payload: bytes, headers: dict[str, str], *, within: float
     ) -> bool:
         """A side call (`/cancel`, `/reset`): True when the agent confirmed it in time."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 answer = await self.send(f"http://{address}{path}", payload, headers, limit=65536)
         except (TimeoutError, AnswerTooLarge, *UNREACHABLE):
             return False

@@ -119,7 +119,7 @@ class DockerRuntime:
             container = self.client.containers.get(name)
         if container.status != "running":
             container.start()
-        return self._handle_of(self.client.api.inspect_container(container.id))
+        return self._handle_of(self.client.api.inspect_container(name))
 
     def _options(self, spec: AgentSpec, name: str) -> dict[str, Any]:
         return {
@@ -199,7 +199,7 @@ class DockerRuntime:
 
         await self._call(remove)
 
-    async def list(self) -> list[AgentHandle]:
+    async def list_agents(self) -> list[AgentHandle]:
         return await self._call(self._list)
 
     def _list(self) -> list[AgentHandle]:
@@ -281,7 +281,7 @@ class _Watcher:
     def run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._client = docker.from_env(timeout=None)
+                self._client = docker.from_env(timeout=None)  # type: ignore[arg-type]
                 self._stream = self._client.api.events(decode=True, filters=self._filters)
                 for event in self._stream:
                     self._read(event)

@@ -23,6 +23,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,8 +37,9 @@ log = logging.getLogger(__name__)
 
 RECIPE = "1"  # raise it when the way the image is made changes
 BASE_IMAGE = "agentainer/python-base"
-PULL_SECONDS = 20.0
+PULL_SECONDS = 20
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "agentainer_flow"
+_building = threading.Lock()  # agents are created side by side; the first builds, the others wait
 LEFT_OUT = {"__pycache__", "test", "tests", "site-packages", "dist-packages"}
 USER = "10001:10001"
 # The import at build time leaves the byte code of just those modules that every start needs.
@@ -70,6 +72,11 @@ def built_in_tag() -> str:
 
 def ensure_built_in(client: docker.DockerClient) -> str:
     """The name of the built image; builds it when it is not here. Raises `RuntimeFault`."""
+    with _building:
+        return _ensure(client)
+
+
+def _ensure(client: docker.DockerClient) -> str:
     tag = built_in_tag()
     if _present(client, tag):
         return tag

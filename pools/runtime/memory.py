@@ -106,7 +106,7 @@ class MemoryRuntime:
             with contextlib.suppress(RuntimeError):
                 await agent.runner.cleanup()
 
-    async def list(self) -> list[AgentHandle]:
+    async def list_agents(self) -> list[AgentHandle]:
         return [self._handle(agent) for agent in self.agents.values()]
 
     async def events(self) -> AsyncIterator[AgentDeath]:

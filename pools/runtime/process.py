@@ -27,6 +27,8 @@ import psutil
 from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
 
 LOOK_EVERY = 0.25  # seconds between two looks at the processes
+# Of this whole process: whoever started a child must collect it, even after its runtime was closed.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -58,14 +60,13 @@ class ProcessRuntime:
     def __init__(self, directory: Path, instance: str) -> None:
         self._directory = directory
         self._instance = instance
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
 
     async def close(self) -> None:
-        self._reap()
+        _reap()
 
     async def ping(self) -> None:
         return None
@@ -114,7 +115,7 @@ class ProcessRuntime:
                 )
         except OSError as exc:
             raise RuntimeFault(f"A local agent could not be started: {exc}.") from exc
-        self._children[child.pid] = child
+        _children[child.pid] = child
         record = _Record(
             agent_id=str(spec.agent_id),
             pid=child.pid,
@@ -150,19 +151,20 @@ class ProcessRuntime:
     async def _gone_within(self, record: _Record, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self._reap()
+            _reap()
             if not record.alive():
+                _reap()  # it may have become a zombie since
                 return True
             await asyncio.sleep(0.02)
         return False
 
-    async def list(self) -> list[AgentHandle]:
+    async def list_agents(self) -> list[AgentHandle]:
         return [self._handle(record) for record in await asyncio.to_thread(self._records)]
 
     async def events(self) -> AsyncIterator[AgentDeath]:
         told: set[str] = set()
         while True:
-            self._reap()
+            _reap()
             records = await asyncio.to_thread(self._records)
             for record in records:
                 if record.agent_id not in told and not record.alive():
@@ -190,11 +192,6 @@ class ProcessRuntime:
             return _Record(**json.loads(path.read_text()))
         return None
 
-    def _reap(self) -> None:
-        for pid, child in list(self._children.items()):
-            if child.poll() is not None:
-                del self._children[pid]
-
     def _handle(self, record: _Record) -> AgentHandle:
         return AgentHandle(
             agent_id=UUID(record.agent_id),
@@ -214,6 +211,12 @@ class ProcessRuntime:
 
     def _scratch(self, agent_id: UUID) -> Path:
         return self._directory / f"{agent_id}.scratch"
+
+
+def _reap() -> None:
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
 
 
 def _started(pid: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import cast
 from uuid import UUID
 
 import redis
@@ -48,7 +49,7 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
     ids = [pool.pk for pool in rows]
     agents: dict[UUID, list[Agent]] = defaultdict(list)
     for agent in Agent.objects.filter(pool_id__in=ids, state__in=LIVE_VALUES):
-        agents[agent.pool_id].append(agent)
+        agents[cast(UUID, agent.pool_id)].append(agent)
     serving, figures, waits = _serving(leases, ids), _figures(leases, ids), _waits(leases, ids)
     return [
         pool_view(

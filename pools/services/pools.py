@@ -1,5 +1,5 @@
-"""Writes about pools: made, changed, deleted, resized. The row is the truth; Redis and the controller are told
-after the commit, and find out by themselves when that message is lost."""
+"""Writes about pools: made, changed, deleted, resized. The row is the truth; Redis and the controller are
+told after the commit, and find out by themselves when that message is lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def validate(values: Mapping[str, Any], name: str | None = None) -> None:
         faults.append(
             Fault(
                 "name",
-                "Use 1 to 128 letters, digits, dots, dashes and underscores, starting with a letter or digit.",
+                "Use 1 to 128 letters, digits, dots, dashes, underscores; start with a letter or digit.",
             )
         )
     if values["min_size"] < 0:

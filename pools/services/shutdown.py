@@ -24,7 +24,7 @@ async def remove_everything(runtime: Runtime) -> int:
     """
     await runtime.start()
     try:
-        handles = await runtime.list()
+        handles = await runtime.list_agents()
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def remove(agent_id: UUID) -> bool:

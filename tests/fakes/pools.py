@@ -18,7 +18,7 @@ from pools.runtime.base import Runtime
 from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
 
-SECRET = "secret-of-the-tests"  # noqa: S105
+SECRET = "secret-of-the-tests"
 SQUARE = Code("sha-of-square", "def main(x):\n    return x * x\n")
 
 

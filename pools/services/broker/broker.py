@@ -82,7 +82,7 @@ class Broker:
         await self._inbox.close()
         await self._wire.close()
 
-    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:
+    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:  # noqa: ASYNC109
         """A lease on a healthy agent. The same `holder` gets the same lease again.
 
         Raises `LeaseTimeout` when none came free within `timeout`, `PoolNotFound`.
@@ -112,7 +112,7 @@ class Broker:
         """One request to the leased agent, one use of it.
 
         Raises `AgentLost`, `AgentTimeout` (both end the agent at release), `LeaseLost`. What the body raised,
-        and answers that cannot be used, are `ItemResult.error`s. Cancelling it stops the request at the agent.
+        and answers that cannot be used, are `ItemResult.error`s. Cancelling stops the request at the agent.
         """
         held = self._held.get(lease.token)
         if held is None or held.lost:
@@ -174,7 +174,7 @@ class Broker:
 
     async def _check(self, held: Held, grant: Grant) -> str | None:
         """What is wrong with the agent, in a word, or None."""
-        health = await self._http.health(held.lease.address, held.headers, timeout=HANDSHAKE)
+        health = await self._http.health(held.lease.address, held.headers, within=HANDSHAKE)
         if not health.ok:
             return health.reason
         if grant.boot and health.boot != grant.boot:

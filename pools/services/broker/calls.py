@@ -136,7 +136,7 @@ class Caller:
     async def _stop(self, held: Held) -> bool:
         payload = orjson.dumps({"lease": held.lease.token})
         return await self._http.tell(
-            held.lease.address, "/cancel", payload, held.headers, timeout=CANCEL_PATIENCE
+            held.lease.address, "/cancel", payload, held.headers, within=CANCEL_PATIENCE
         )
 
     def _known_to(self, agent: object) -> set[str]:

@@ -5,6 +5,8 @@ Does not: open connections, or decide what a failure means for the lease.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +24,7 @@ from pools.facade.contracts import (
 )
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class BadAnswer(Exception):
@@ -33,7 +36,7 @@ def runs_hash(runs: Code | Handler) -> str:
 
 
 def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool) -> bytes:
-    """The body of POST /invoke. Raises `BadAnswer` never; `orjson.JSONEncodeError` for inputs that are not JSON."""
+    """The body of POST /invoke."""
     body: dict[str, Any] = {"context": {**invocation.context, "lease": lease, "fence": fence}}
     runs = invocation.runs
     if not invocation.batch:
@@ -48,7 +51,11 @@ def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool)
             body["source"] = runs.source
     elif isinstance(runs, Handler):
         body["runs"] = {"handler": runs.target, "bundle": runs.bundle_sha256}
-    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # Whole numbers beyond 64 bits, which orjson refuses and JSON allows.
+        return json.dumps(body).encode()
 
 
 def refusal(status: int, body: bytes) -> str | None:
@@ -80,7 +87,8 @@ def all_failed(invocation: Invocation, error: AgentError, logs: tuple[LogLine, .
 
 def _object(raw: bytes, status: int) -> Mapping[str, Any]:
     try:
-        answer = orjson.loads(raw)
+        # orjson would round whole numbers beyond 64 bits.
+        answer = json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
     except ValueError as exc:
         text = raw[:200].decode("utf-8", "replace")
         raise BadAnswer(f"The agent answered with status {status} and no JSON: {text!r}.") from exc

@@ -46,13 +46,13 @@ class Grants:
         self._waiting: dict[str, asyncio.Future[Grant]] = {}
         self.client = secrets.token_hex(8)
 
-    async def obtain(self, pool_id: UUID, holder: str, team_id: int, timeout: float) -> Grant:
-        """Raises `LeaseTimeout`, `PoolNotFound`. Cancelling it withdraws the wait and gives a raced grant back."""
+    async def obtain(self, pool_id: UUID, holder: str, team_id: int, within: float) -> Grant:
+        """Raises `LeaseTimeout`, `PoolNotFound`; cancelling withdraws the wait or gives the grant back."""
         pool, token = str(pool_id), secrets.token_hex(16)
         arrival: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
         self._waiting[token] = arrival
         try:
-            return await self._wait(pool, holder, team_id, token, arrival, timeout)
+            return await self._wait(pool, holder, team_id, token, arrival, within)
         except LeaseTimeout:
             raise
         except BaseException:
@@ -68,21 +68,21 @@ class Grants:
         team_id: int,
         token: str,
         arrival: asyncio.Future[Grant],
-        timeout: float,
+        within: float,
     ) -> Grant:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        deadline = started + timeout
+        deadline = started + within
         while True:
             left = deadline - loop.time()
             answer = await self._ask(pool, holder, team_id, token, left)
             if answer is not None and answer.grant is not None:
                 return answer.grant
             outcome = answer.outcome if answer else "away"
-            if outcome == "no_pool" and loop.time() - started > min(UNKNOWN_POOL_PATIENCE, timeout):
+            if outcome == "no_pool" and loop.time() - started > min(UNKNOWN_POOL_PATIENCE, within):
                 raise PoolNotFound("The pool is gone, or belongs to another team.")
             if outcome == "timeout" or left <= 0:
-                return await self._last_chance(pool, holder, token, timeout)
+                return await self._last_chance(pool, holder, token, within)
             pause = RECHECK if outcome == "waiting" else RETRY
             await asyncio.wait((arrival,), timeout=min(pause, max(0.001, left)))
             if arrival.done():
@@ -92,7 +92,7 @@ class Grants:
         """None when Redis is away; a Redis without its memory is told to the controller."""
         try:
             answer = await self._leases.acquire(
-                pool, holder, client=self.client, team_id=team_id, token=token, timeout=left
+                pool, holder, client=self.client, team_id=team_id, token=token, wait=left
             )
             if answer.outcome in ("no_epoch", "no_pool"):
                 await self._leases.nudge(pool)
@@ -101,7 +101,7 @@ class Grants:
             return None
         return answer
 
-    async def _last_chance(self, pool: str, holder: str, token: str, timeout: float) -> Grant:
+    async def _last_chance(self, pool: str, holder: str, token: str, within: float) -> Grant:
         """The time is up; a grant that raced with that is still a grant."""
         try:
             answer = await self._leases.withdraw(pool, holder, token, keep=True)
@@ -111,7 +111,7 @@ class Grants:
             if answer.grant is not None:
                 return answer.grant
         raise LeaseTimeout(
-            f"No agent came free within {timeout:g} s. Raise the pool's max_size or the time-out.",
+            f"No agent came free within {within:g} s. Raise the pool's max_size or the time-out.",
             headers={"Retry-After": "1"},
         )
 

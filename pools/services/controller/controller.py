@@ -42,7 +42,7 @@ REDIS_TROUBLE = (ConnectionError, RedisReplyError)
 
 
 class PoolController:
-    """`tick()` is one whole, idempotent round; `run_forever` leads and repeats it. `secret` makes agents' tokens."""
+    """`tick()` is one whole, idempotent round; `run_forever` repeats it. `secret` makes agents' tokens."""
 
     def __init__(
         self,

@@ -139,7 +139,7 @@ class Creator:
         while time.monotonic() < deadline:
             if agent.pk in self.dead or AgentState(agent.state) is not AgentState.WARMING:
                 raise RuntimeFault(await self._epitaph(agent, "An agent ended before it was ready"))
-            health = await self._http.health(agent.address, headers, timeout=HEALTH_TIMEOUT)
+            health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
             if health.ok:
                 return health.boot
             await asyncio.sleep(pause)
@@ -155,6 +155,7 @@ class Creator:
         return f"{sentence}. It last wrote: {lines[-1][:200]}" if lines else f"{sentence}."
 
     async def register(self, agent: Agent) -> None:
+        assert agent.pool_id is not None  # only a pool's agents are made
         last_used = int(agent.last_used.timestamp() * 1000) if agent.last_used else 0
         await self._leases.register(
             agent.pool_id,

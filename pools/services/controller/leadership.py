@@ -1,4 +1,4 @@
-"""One controller leads at a time: a lock in Redis says who may try, a row in the database says who may write."""
+"""One controller leads at a time: a lock in Redis says who may try, a row says who may write."""
 
 from __future__ import annotations
 

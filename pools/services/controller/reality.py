@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from uuid import UUID
 
 from pools.domain.agents import STARTING, AgentState, EndReason
@@ -79,7 +80,7 @@ class Reality:
     async def learn(self) -> None:
         """Compares the runtime with the rows. Raises `RuntimeFault` when the runtime does not answer."""
         served = [agent for agent in self._registry.agents.values() if AgentState(agent.state) in SERVING]
-        handles = {handle.agent_id: handle for handle in await self._runtime.list()}
+        handles = {handle.agent_id: handle for handle in await self._runtime.list_agents()}
         for agent in served:
             handle = handles.get(agent.pk)
             if handle is None or not handle.running:
@@ -126,18 +127,18 @@ class Reality:
             if missing and not busy:
                 task = asyncio.create_task(self._restore(agent))
                 self._restoring[agent.pk] = task
-                task.add_done_callback(lambda _, pk=agent.pk: self._restored(pk))
+                task.add_done_callback(partial(self._restored, agent.pk))
 
-    def _restored(self, agent_id: UUID) -> None:
-        task = self._restoring.pop(agent_id)
+    def _restored(self, agent_id: UUID, task: asyncio.Task[None]) -> None:
+        self._restoring.pop(agent_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("agent %s was not taken up yet: %s", agent_id, error)
 
     async def _restore(self, agent: Agent) -> None:
         """A holder from before may still have work running in it: it is reset, then it serves again."""
         headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
-        await self._http.tell(agent.address, "/reset", b"{}", headers, timeout=RESET_TIMEOUT)
-        health = await self._http.health(agent.address, headers, timeout=HEALTH_TIMEOUT)
+        await self._http.tell(agent.address, "/reset", b"{}", headers, within=RESET_TIMEOUT)
+        health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
         if not health.ok or (agent.boot and health.boot != agent.boot):
             self.died(
                 agent.pk, f"its health check failed ({health.reason or 'another boot'})", EndReason.UNHEALTHY

@@ -1,7 +1,7 @@
 """The controller's picture of its agents: the rows, mirrored in memory.
 
-The leader is the only writer of agent rows, so the mirror is exact as long as it leads. Every change goes to the
-database first.
+The leader is the only writer of agent rows, so the mirror is exact as long as it leads. Every change goes to
+the database first.
 """
 
 from __future__ import annotations

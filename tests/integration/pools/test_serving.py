@@ -248,9 +248,7 @@ async def test_a_lost_connection_to_redis_is_outlived(plant: Plant) -> None:
     pool = await new_pool(min_size=1, max_size=1)
     async with plant.running(), plant.brokering() as broker:
         lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
-        waiter = asyncio.create_task(
-            broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=10)
-        )
+        waiter = asyncio.create_task(broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=10))
         await asyncio.sleep(0.05)
         broker.leases.wire.abort()
         broker._inbox.abort()

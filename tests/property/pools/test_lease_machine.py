@@ -58,7 +58,7 @@ class LeaseMachine(RuleBasedStateMachine):
         return f"t{next(self.numbers):05}"
 
     def order_idle(self) -> None:
-        """Puts our own order in place of the milliseconds since an agent is idle, so that a run can be repeated."""
+        """Our own order in place of the milliseconds since an agent is idle: runs can be repeated."""
         idle = set(self.redis("ZRANGE", self.key("idle"), 0, -1))
         for agent in sorted(idle - self.idle_seen):
             self.redis("ZADD", self.key("idle"), next(self.numbers), agent)
@@ -83,9 +83,11 @@ class LeaseMachine(RuleBasedStateMachine):
         self.read_inbox()
 
     def register(self, agent: UUID) -> str:
-        return str(self.run_(
-            self.leases.register(self.pool, agent, "a:1", boot="b", nonce="n", uses=self.uses[agent])
-        ))
+        return str(
+            self.run_(
+                self.leases.register(self.pool, agent, "a:1", boot="b", nonce="n", uses=self.uses[agent])
+            )
+        )
 
     @precondition(lambda self: self.agents)
     @rule(pick=picks)
@@ -97,11 +99,11 @@ class LeaseMachine(RuleBasedStateMachine):
     def acquire(self, holder: str) -> None:
         token = self.new_token()
         answer = self.run_(
-            self.leases.acquire(
-                str(self.pool), holder, client=CLIENT, team_id=TEAM, token=token, timeout=3600
-            )
+            self.leases.acquire(str(self.pool), holder, client=CLIENT, team_id=TEAM, token=token, wait=3600)
         )
-        current = next((held for held, of in self.holder_of.items() if of == holder and held in self.held), None)
+        current = next(
+            (held for held, of in self.holder_of.items() if of == holder and held in self.held), None
+        )
         if current is not None:
             # 10: the same attempt has one lease.
             assert answer.grant is not None
@@ -269,7 +271,7 @@ class LeaseMachine(RuleBasedStateMachine):
             self.redis("DEL", key)
         answer = self.run_(
             self.leases.acquire(
-                str(self.pool), "h0", client=CLIENT, team_id=TEAM, token=self.new_token(), timeout=1
+                str(self.pool), "h0", client=CLIENT, team_id=TEAM, token=self.new_token(), wait=1
             )
         )
         assert answer.outcome == "no_epoch", "nothing is granted by a Redis without its memory"
@@ -289,7 +291,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if lost:
             assert self.run_(self.leases.heartbeat(lost)) == [0] * len(lost)
 
-    # --- what always holds -----------------------------------------------------------------------------------
+    # --- what always holds ---------------------------------------------------------------------------------
 
     @invariant()
     def each_agent_is_in_one_state_and_counters_are_a_recount(self) -> None:

@@ -1,0 +1,139 @@
+"""Real containers: deaths from outside, restarts of the controller, what an agent can reach."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import docker
+import pytest
+from channels.db import database_sync_to_async
+
+from pools.domain.agents import AgentState
+from pools.facade.contracts import AgentLost, Code, LeaseLost, LeaseOutcome
+from pools.models import Pool
+from pools.runtime.docker import DockerRuntime
+from pools.services.shutdown import remove_everything
+from tests.factories.pools import make_pool
+from tests.fakes.pools import Plant, invocation, rows_of, served, until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.docker]
+
+SLEEPY = Code("sleepy", "import time\ndef main(seconds):\n    time.sleep(seconds)\n    return 'awake'\n")
+CONNECT = Code(
+    "connect",
+    "import socket\n"
+    "def main(host, port):\n"
+    "    try:\n"
+    "        socket.create_connection((host, port), timeout=1).close()\n"
+    "    except OSError as exc:\n"
+    "        return type(exc).__name__\n"
+    "    return 'connected'\n",
+)
+LOOK = Code(
+    "look",
+    "import os\n"
+    "def main():\n"
+    "    found = {'uid': os.getuid(), 'caps': open('/proc/self/status').read()}\n"
+    "    try:\n"
+    "        open('/etc/written', 'w')\n"
+    "        found['root'] = 'written'\n"
+    "    except OSError:\n"
+    "        found['root'] = 'refused'\n"
+    "    open('/tmp/written', 'w').close()\n"
+    "    return found\n",
+)
+
+
+@pytest.fixture
+def engine() -> Iterator[docker.DockerClient]:
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+async def plant() -> AsyncIterator[Plant]:
+    made = Plant(DockerRuntime(f"test-{uuid4().hex[:8]}"))
+    yield made
+    await remove_everything(DockerRuntime(made.runtime._instance))  # type: ignore[attr-defined]
+
+
+async def new_pool(**values: Any) -> Pool:
+    pool: Pool = await database_sync_to_async(make_pool)(**values)
+    return pool
+
+
+async def test_killed_while_idle_and_while_leased(plant: Plant, engine: docker.DockerClient) -> None:
+    pool = await new_pool(min_size=2)
+    async with plant.running(), plant.brokering() as broker:
+        await until(lambda: served(pool.pk, 2), 60)
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        idle = next(agent for agent in await rows_of(pool.pk) if agent.pk != lease.agent_id)
+        await asyncio.to_thread(engine.api.kill, idle.container)
+        await until(lambda: rows_of(pool.pk, AgentState.GONE))
+
+        leased = next(agent for agent in await rows_of(pool.pk) if agent.pk == lease.agent_id)
+        call = asyncio.create_task(broker.invoke(lease, invocation({"seconds": 30}, runs=SLEEPY, timeout=40)))
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(engine.api.kill, leased.container)
+        with pytest.raises((AgentLost, LeaseLost)):
+            await call
+        await broker.release(lease, LeaseOutcome.POISON)
+
+        after = await broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=30)
+        assert after.agent_id not in {idle.pk, leased.pk}
+        assert after.fence > lease.fence
+        result = await broker.invoke(after, invocation({"x": 3}))
+        assert result.results[0].output == 9
+        await broker.release(after, LeaseOutcome.OK)
+        await until(lambda: served(pool.pk, 2), 60)
+
+
+async def test_a_controller_that_comes_back_adopts_its_containers(plant: Plant) -> None:
+    pool = await new_pool(min_size=2)
+    async with plant.running():
+        await until(lambda: served(pool.pk, 2), 60)
+    before = {agent.pk: agent.container for agent in await rows_of(pool.pk)}
+    plant.runtime = DockerRuntime(plant.runtime._instance)  # type: ignore[attr-defined]
+    async with plant.running() as controller, plant.brokering() as broker:
+        await controller.tick()
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        assert lease.agent_id in before
+        await broker.release(lease, LeaseOutcome.OK)
+        assert {agent.pk: agent.container for agent in await rows_of(pool.pk)} == before
+
+
+async def test_what_a_container_may_do(plant: Plant) -> None:
+    """Neither another agent nor the outside is in reach; root is read-only, /tmp not; no rights are left."""
+    pool = await new_pool(min_size=2)
+    async with plant.running(), plant.brokering() as broker:
+        leases = [
+            await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
+            for number in range(2)
+        ]
+        host, port = leases[1].address.split(":")
+        for where in ({"host": host, "port": int(port)}, {"host": "1.1.1.1", "port": 53}):
+            answer = await broker.invoke(leases[0], invocation(where, runs=CONNECT, timeout=20))
+            assert answer.results[0].output != "connected"
+        seen = (await broker.invoke(leases[0], invocation({}, runs=LOOK))).results[0].output
+        assert seen["uid"] == 10001
+        assert seen["root"] == "refused"
+        assert "CapEff:\t0000000000000000" in seen["caps"]
+        assert "NoNewPrivs:\t1" in seen["caps"]
+        for lease in leases:
+            await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_nothing_stays_behind(plant: Plant, engine: docker.DockerClient) -> None:
+    pool = await new_pool(min_size=2)
+    instance = plant.runtime._instance  # type: ignore[attr-defined]
+    async with plant.running():
+        await until(lambda: served(pool.pk, 2), 60)
+    assert await remove_everything(DockerRuntime(instance)) == 2
+    label = {"label": f"agentainer.instance={instance}"}
+    assert engine.api.containers(all=True, filters=label) == []
+    assert engine.api.networks(filters=label) == []
+    assert await rows_of(pool.pk) == []
