@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -23,7 +24,7 @@ SPAWN, KILL = b"S", b"K"
 ORDER = struct.Struct(">cI")
 # From the spawner: the number of a worker that ended with all its processes, and its exit code or -signal.
 REPORT = struct.Struct(">Ii")
-NO_FORK = 255 << 8  # reported as the exit code when no process could be started
+NO_FORK = -1000  # instead of the exit code, when no process could be started
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -34,6 +35,8 @@ Work = Callable[[socket.socket], None]
 def start(work: Work) -> tuple[socket.socket, int]:
     """Forks the spawner; returns the socket to it and its process id. Each worker runs `work(its socket)`."""
     ours, theirs = socket.socketpair()
+    sys.stdout.flush()
+    sys.stderr.flush()
     pid = os.fork()
     if pid:
         theirs.close()
@@ -146,10 +149,10 @@ class _Spawner:
             if worker is not None:
                 del self._pids[ended.si_pid]
                 self._kill_orphans()
-                self._report(worker, status)
+                self._report(worker, os.waitstatus_to_exitcode(status))
 
-    def _report(self, worker: int, status: int) -> None:
-        self._control.sendall(REPORT.pack(worker, os.waitstatus_to_exitcode(status)))
+    def _report(self, worker: int, code: int) -> None:
+        self._control.sendall(REPORT.pack(worker, code))
 
     def _kill_orphans(self) -> None:
         """Ends whatever was adopted. Its children come to us in turn, so this goes on until none is left."""

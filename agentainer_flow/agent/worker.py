@@ -17,10 +17,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agentainer_flow.agent import capture
-from agentainer_flow.agent.bodies import Body, BodyMissing, Bundles, Codes
+from agentainer_flow.agent.bodies import Body, BodyMissing, Bundles, Call, Codes
 from agentainer_flow.agent.capture import Captured, Channel
 from agentainer_flow.agent.failures import describe, error
 from agentainer_flow.agent.frames import CODE, ITEM, NEED, RUN, START, BrokenFrame, Reader
@@ -47,7 +47,7 @@ class Worker:
         self._codes = Codes()
         self._bundles = Bundles(bundles)
         self._work = work
-        self._own = None if handle is None else Body(handle, _files_of(handle))
+        self._own = None if handle is None else Body(cast(Call, handle), _files_of(handle))
         self._runner: asyncio.Runner | None = None
         self._room = MAX_OUTPUT
 
