@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 
 import psutil
@@ -56,6 +57,8 @@ def stop_processes(layout: Layout, instance: str) -> int:
         raise PlatformTrouble(f"These processes cannot be ended: {pids}; end them as their owner.")
     for file in (layout.supervisor_pid, layout.supervisor_socket):
         file.unlink(missing_ok=True)
+    if layout.supervisor_socket.parent != layout.run:
+        shutil.rmtree(layout.supervisor_socket.parent, ignore_errors=True)
     return len(before)
 
 

@@ -10,6 +10,8 @@ import sys
 import time
 import xmlrpc.client
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,16 +35,21 @@ class ProcessState:
     restarts: int
 
 
-def _server(layout: Layout) -> Any:
+@contextmanager
+def _supervisor(layout: Layout) -> Iterator[Any]:
     transport = SupervisorTransport(None, None, f"unix://{layout.supervisor_socket}")
-    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    try:
+        yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    finally:
+        transport.close()
 
 
 def answers(layout: Layout) -> bool:
     if not layout.supervisor_socket.exists():
         return False
     try:
-        _server(layout).getState()
+        with _supervisor(layout) as supervisor:
+            supervisor.getState()
     except UNREACHABLE:
         return False
     return True
@@ -77,7 +84,8 @@ def start(layout: Layout, instance: str, seconds: float = 15.0) -> None:
 
 def start_program(layout: Layout, name: str) -> None:
     """Returns at once; whether the program stays up is the supervisor's to see."""
-    _server(layout).startProcess(name, False)
+    with _supervisor(layout) as supervisor:
+        supervisor.startProcess(name, False)
 
 
 def restarts(layout: Layout) -> Counter[str]:
@@ -93,7 +101,8 @@ def restarts(layout: Layout) -> Counter[str]:
 def processes(layout: Layout) -> list[ProcessState]:
     """Every program, in the order of their start; empty when no supervisor answers."""
     try:
-        known = _server(layout).getAllProcessInfo()
+        with _supervisor(layout) as supervisor:
+            known = supervisor.getAllProcessInfo()
     except UNREACHABLE:
         return []
     again = restarts(layout)
@@ -111,7 +120,8 @@ def processes(layout: Layout) -> list[ProcessState]:
 def shut_down(layout: Layout) -> bool:
     """Asks the supervisor to stop everything and itself; False when none answers."""
     try:
-        _server(layout).shutdown()
+        with _supervisor(layout) as supervisor:
+            supervisor.shutdown()
     except UNREACHABLE:
         return False
     return True

@@ -1,4 +1,4 @@
-"""What people meet when something is wrong around them: a sentence that says what to do, and no half start."""
+"""What people meet when something is wrong around them: a sentence on what to do, and no half start."""
 
 from __future__ import annotations
 
