@@ -181,6 +181,7 @@ class Connection(asyncio.Protocol):
         self._all = all_connections
         self.fixed_headers = fixed_headers
         self.closing = False  # after the answer under way
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._scanned = 0
@@ -199,6 +200,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._all.discard(self)
+        self.closed.set_result(None)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.lost()
