@@ -8,7 +8,7 @@ export const API = "/api/v1/";
 const TEAM_KEY = "af-team";
 
 /** An answer that is not 2xx, or no answer at all (`status` 0). `message` is a sentence for people. */
-export class Problem extends Error {
+export class ApiProblem extends Error {
   readonly status: number;
   readonly code: string;
   readonly title: string;
@@ -16,7 +16,7 @@ export class Problem extends Error {
 
   constructor(body: Partial<ProblemBody> & { status: number }) {
     super(body.detail || body.title || `The server answered ${body.status}.`);
-    this.name = "Problem";
+    this.name = "ApiProblem";
     this.status = body.status;
     this.code = body.code ?? "unknown";
     this.title = body.title ?? "Error";
@@ -45,7 +45,7 @@ export function csrfToken(): string {
   return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? "";
 }
 
-/** `path` is relative to /api/v1/, or an address as lists give it in `next`. Throws `Problem`. */
+/** `path` is relative to /api/v1/, or an address as lists give it in `next`. Throws `ApiProblem`. */
 export async function request<T>(path: string, options: Options = {}): Promise<T> {
   const response = await send(path, options);
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
@@ -69,7 +69,7 @@ async function send(path: string, options: Options): Promise<Response> {
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Problem({
+    throw new ApiProblem({
       status: 0,
       code: "unreachable",
       title: "No connection",
@@ -84,11 +84,11 @@ function address(path: string): string {
   return url.pathname + url.search;
 }
 
-async function problemOf(response: Response): Promise<Problem> {
+async function problemOf(response: Response): Promise<ApiProblem> {
   try {
-    return new Problem({ ...((await response.json()) as ProblemBody), status: response.status });
+    return new ApiProblem({ ...((await response.json()) as ProblemBody), status: response.status });
   } catch {
-    return new Problem({ status: response.status, title: response.statusText });
+    return new ApiProblem({ status: response.status, title: response.statusText });
   }
 }
 
@@ -98,7 +98,7 @@ export function goToLogin(): void {
 }
 
 /** A query string without what is empty: `?workflow=census`, or nothing. */
-export function query(params: Record<string, string | number | null | undefined>): string {
+export function query(params: Query): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
     if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
@@ -106,3 +106,17 @@ export function query(params: Record<string, string | number | null | undefined>
   const text = search.toString();
   return text ? `?${text}` : "";
 }
+
+type Query = Record<string, string | number | null | undefined>;
+
+/** The verbs, for calls without options of their own. */
+export const api = {
+  get: <T>(path: string, params: Query = {}, signal?: AbortSignal) =>
+    request<T>(path + query(params), { signal }),
+  post: <T>(path: string, body?: unknown, headers?: Record<string, string>) =>
+    request<T>(path, { method: "POST", body, headers }),
+  put: <T>(path: string, body: unknown, headers?: Record<string, string>) =>
+    request<T>(path, { method: "PUT", body, headers }),
+  patch: <T>(path: string, body: unknown) => request<T>(path, { method: "PATCH", body }),
+  delete: (path: string) => request<void>(path, { method: "DELETE" }),
+};

@@ -1,20 +1,30 @@
-/** The names of everything in the query cache. Prefixes are meant for invalidation. */
+/** The names of everything in the query cache. The short ones are prefixes of the longer: for invalidation. */
 export const keys = {
-  me: ["me"] as const,
-  workflows: ["workflows"] as const,
-  workflowList: (search: string) => ["workflows", "list", search] as const,
+  me: () => ["me"] as const,
+  workflows: (search?: string) =>
+    search === undefined ? (["workflows"] as const) : (["workflows", "list", search] as const),
   workflow: (name: string) => ["workflows", "one", name] as const,
   versions: (name: string) => ["workflows", "one", name, "versions"] as const,
   version: (name: string, number: number) => ["workflows", "one", name, "versions", number] as const,
-  validation: (text: string) => ["validation", text] as const,
-  runs: ["runs"] as const,
-  runList: (filters: { workflow?: string; state?: string }) => ["runs", "list", filters] as const,
+  validation: (document: unknown) => ["validation", document] as const,
+  runs: (filter?: { workflow?: string; state?: string }) =>
+    filter === undefined ? (["runs"] as const) : (["runs", "list", filter] as const),
   run: (id: string) => ["runs", "one", id] as const,
   runLive: (id: string) => ["runs", "one", id, "live"] as const,
-  step: (id: string, step: string) => ["runs", "one", id, "step", step] as const,
-  items: (id: string, step: string) => ["runs", "one", id, "items", step] as const,
-  itemList: (id: string, step: string, state: string) => ["runs", "one", id, "items", step, state] as const,
+  steps: (id: string) => ["runs", "one", id, "steps"] as const,
+  step: (id: string, step: string) => ["runs", "one", id, "steps", step] as const,
+  items: (id: string, step?: string, state?: string) =>
+    [
+      "runs",
+      "one",
+      id,
+      "items",
+      ...(step === undefined ? [] : [step]),
+      ...(state === undefined ? [] : [state]),
+    ] as const,
   events: (id: string) => ["runs", "one", id, "events"] as const,
-  logs: (id: string, step: string) => ["runs", "one", id, "logs", step] as const,
-  pools: ["pools"] as const,
+  logs: (id: string, step?: string) =>
+    ["runs", "one", id, "logs", ...(step === undefined ? [] : [step])] as const,
+  pools: () => ["pools"] as const,
+  agents: () => ["agents"] as const,
 };

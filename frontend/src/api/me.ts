@@ -1,16 +1,16 @@
 import { queryOptions } from "@tanstack/react-query";
-import { chooseTeam, chosenTeam, Problem, request } from "./client";
+import { ApiProblem, chooseTeam, chosenTeam, request } from "./client";
 import { keys } from "./keys";
 import type { Me } from "./types";
 
 /** Who is signed in. A team that the person has left since is forgotten rather than an error. */
 export const me = queryOptions({
-  queryKey: keys.me,
+  queryKey: keys.me(),
   queryFn: async ({ signal }) => {
     try {
       return await request<Me>("me/", { signal });
     } catch (error) {
-      if (!(error instanceof Problem) || error.status !== 403 || chosenTeam() === null) throw error;
+      if (!(error instanceof ApiProblem) || error.status !== 403 || chosenTeam() === null) throw error;
       chooseTeam(null);
       return request<Me>("me/", { signal });
     }

@@ -8,7 +8,7 @@ const stepAt = (id: string, step: string) => `${at(id)}steps/${encodeURIComponen
 
 export const runList = (filters: { workflow?: string; state?: string }) =>
   infiniteQueryOptions({
-    queryKey: keys.runList(filters),
+    queryKey: keys.runs(filters),
     queryFn: ({ pageParam, signal }) =>
       request<Page<RunSummary>>(pageParam ?? `runs/${query(filters)}`, { signal }),
     initialPageParam: null as string | null,
@@ -26,18 +26,20 @@ export const cancelRun = (id: string) => request<Run>(`${at(id)}cancel/`, { meth
 
 /** The step with its input and output. `mark` changes with the step's state, so that it is asked anew. */
 export const stepDetail = (id: string, step: string, mark: string) =>
-  queryOptions({
-    queryKey: [...keys.step(id, step), mark] as const,
+  queryOptions<Step>({
+    queryKey: [...keys.step(id, step), mark],
     queryFn: ({ signal }) => request<Step>(stepAt(id, step), { signal }),
     staleTime: Number.POSITIVE_INFINITY,
-    placeholderData: (previous: Step | undefined) => (previous?.id === step ? previous : undefined),
+    placeholderData: (previous): Step | undefined => (previous?.id === step ? previous : undefined),
   });
 
 export const itemList = (id: string, step: string, state: string) =>
   infiniteQueryOptions({
-    queryKey: keys.itemList(id, step, state),
+    queryKey: keys.items(id, step, state),
     queryFn: ({ pageParam, signal }) =>
-      request<Page<Item>>(pageParam ?? `${stepAt(id, step)}items/${query({ state, limit: 200 })}`, { signal }),
+      request<Page<Item>>(pageParam ?? `${stepAt(id, step)}items/${query({ state, limit: 200 })}`, {
+        signal,
+      }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
   });

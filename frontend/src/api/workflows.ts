@@ -1,13 +1,21 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { query, request } from "./client";
 import { keys } from "./keys";
-import type { Page, Run, Validation, Version, VersionSummary, WorkflowDetail, WorkflowSummary } from "./types";
+import type {
+  Page,
+  Run,
+  Validation,
+  Version,
+  VersionSummary,
+  WorkflowDetail,
+  WorkflowSummary,
+} from "./types";
 
 const at = (name: string) => `workflows/${encodeURIComponent(name)}/`;
 
 export const workflowList = (search: string) =>
   infiniteQueryOptions({
-    queryKey: keys.workflowList(search),
+    queryKey: keys.workflows(search),
     queryFn: ({ pageParam, signal }) =>
       request<Page<WorkflowSummary>>(pageParam ?? `workflows/${query({ search })}`, { signal }),
     initialPageParam: null as string | null,

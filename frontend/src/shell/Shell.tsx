@@ -1,0 +1,32 @@
+import { useLocalStorage } from "@mantine/hooks";
+import { Outlet } from "@tanstack/react-router";
+import { usePoolsFeed } from "@/realtime/pools/usePoolsFeed";
+import { Commands } from "./Commands";
+import { Navigation } from "./Navigation";
+import classes from "./Shell.module.css";
+import { TopBar } from "./TopBar";
+
+/** The frame around every page: navigation on the left, the bar on top. */
+export function Shell() {
+  usePoolsFeed();
+  const [folded, setFolded] = useLocalStorage({
+    key: "af-navigation-folded",
+    defaultValue: false,
+    getInitialValueInEffect: false,
+  });
+  return (
+    <div className={classes.shell} data-folded={folded || undefined}>
+      <a className={classes.skip} href="#content">
+        Skip to the content
+      </a>
+      <Navigation folded={folded} onFold={() => setFolded(!folded)} />
+      <div className={classes.main}>
+        <TopBar />
+        <main id="content" className={classes.content} tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
+      <Commands />
+    </div>
+  );
+}
