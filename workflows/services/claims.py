@@ -14,9 +14,9 @@ from django.db.models import F, QuerySet
 
 from workflows.domain.states import RUN_FINAL
 from workflows.models import Executor, Run
+from workflows.selectors.health import alive
 
 BEAT_EVERY = 1.0
-SILENCE = 3.0
 FORGET_AFTER = 3600.0
 
 
@@ -29,10 +29,6 @@ def retire(executor_id: UUID) -> None:
     with transaction.atomic():
         Run.objects.filter(claimed_by=executor_id).update(claimed_by=None, fence=F("fence") + 1)
         Executor.objects.filter(pk=executor_id).delete()
-
-
-def alive(now: datetime) -> QuerySet[Executor]:
-    return Executor.objects.filter(beat_at__gt=now - timedelta(seconds=SILENCE))
 
 
 def _free(now: datetime) -> QuerySet[Run]:

@@ -17,6 +17,7 @@ from pools.facade.contracts import AgentLost, AgentTimeout, LeaseOutcome
 from tests.integration.workflows.harness import Harness, drive, make_run, mapping, task
 from workflows.domain.states import StepState
 from workflows.models import Event, Item, Run, Step
+from workflows.selectors.health import SILENCE
 from workflows.services import claims
 from workflows.services.journal import ClaimLost
 
@@ -376,7 +377,7 @@ def test_a_run_has_one_driver_until_that_falls_silent() -> None:
     assert claims.claim(run_id, one, now) == 1
     assert claims.claim(run_id, other, now) is None
     assert claims.unclaimed(now) == []
-    later = now + timedelta(seconds=claims.SILENCE + 0.1)
+    later = now + timedelta(seconds=SILENCE + 0.1)
     assert claims.unclaimed(later) == [run_id]
     assert claims.claim(run_id, other, later) == 2
 
