@@ -21,7 +21,7 @@ from pools.domain.agents import AgentState
 from pools.leases.store import Leases
 from pools.models import Agent, Pool
 from pools.selectors.pools import views
-from pools.services.views import quantile
+from pools.selectors.views import quantile
 
 QUANTILES = (0.5, 0.9, 0.99)
 STARTUP_WINDOW = 300.0  # seconds; the gauge is the median of these

@@ -21,7 +21,7 @@ from pools.api.serializers import (
 from pools.domain.agents import PublicState
 from pools.facade import api as pools
 from pools.facade.contracts import PoolSpec
-from pools.services.views import agent_payload, pool_payload
+from pools.selectors.views import agent_payload, pool_payload
 
 OPERATORS = {"POST": "operator", "PATCH": "operator", "DELETE": "operator"}
 

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from pools.facade import api as pools
 from pools.leases.scripts import Keys, prefix_of
-from pools.services.views import agent_payload, pool_payload
+from pools.selectors.views import agent_payload, pool_payload
 
 UNAUTHENTICATED, BAD_REQUEST, TRY_AGAIN = 4401, 4400, 1013
 BLOCK_MS = 5000

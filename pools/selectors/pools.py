@@ -16,7 +16,7 @@ from pools.facade.contracts import AgentView, PoolLoad, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import Leases
 from pools.models import Agent, Pool
-from pools.services.views import agent_view, pool_view
+from pools.selectors.views import agent_view, pool_view
 
 log = logging.getLogger(__name__)
 LIVE_VALUES = [state.value for state in LIVE]

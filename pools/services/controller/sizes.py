@@ -12,11 +12,11 @@ from pools.domain.sizing import PoolFigures, plan, target_after_reaping
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
+from pools.selectors.views import public_state
 from pools.services import agents as rows
 from pools.services.controller.creation import Creator
 from pools.services.controller.registry import Registry, in_database, now
 from pools.services.controller.removal import Remover
-from pools.services.views import public_state
 
 log = logging.getLogger(__name__)
 

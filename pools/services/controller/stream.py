@@ -12,8 +12,8 @@ import orjson
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent
+from pools.selectors.views import agent_payload, agent_view, pool_payload, pool_view
 from pools.services.controller.registry import Registry
-from pools.services.views import agent_payload, agent_view, pool_payload, pool_view
 
 KEPT = 5000  # messages; who comes back later than that gets a snapshot
 WAITS_EVERY = 1.0  # seconds between two readings of the waiting times
