@@ -7,6 +7,7 @@ import { workflowList } from "@/api/workflows";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
+import { Page } from "@/shell/Page";
 import { RowsSkeleton } from "./RowsSkeleton";
 import { RunRow } from "./RunRow";
 import classes from "./RunsPage.module.css";
@@ -24,7 +25,7 @@ export default function RunsPage() {
   const runs = useInfiniteQuery(runList({ workflow: filters.workflow, state: filters.state }));
   const rows = runs.data?.pages.flatMap((page) => page.results) ?? [];
   return (
-    <>
+    <Page>
       <PageHeader title="Runs" about="Every execution of a workflow, the newest first." />
       <RunFilters filters={filters} />
       {runs.error && <ErrorNote error={runs.error} onRetry={() => void runs.refetch()} />}
@@ -63,7 +64,7 @@ export default function RunsPage() {
           Show older runs
         </Button>
       )}
-    </>
+    </Page>
   );
 }
 

@@ -7,20 +7,18 @@ import { openFeed, socketUrl } from "../feed";
 import { inFrames } from "../frames";
 import { tellFeed } from "../status";
 import { noteUtilization } from "./history";
-import { type PoolsLive, type PoolsMessage, reducePools } from "./reducer";
+import { NOTHING, type PoolsLive, type PoolsMessage, reducePools } from "./reducer";
 
 /** Pools and agents: asked for once, then kept by the feed. */
 export const poolsLive = queryOptions({
   queryKey: keys.pools(),
   queryFn: async ({ signal, client }): Promise<PoolsLive> => {
+    const before = client.getQueryData<PoolsLive>(keys.pools()) ?? NOTHING;
     const [pools, agents] = await Promise.all([getPools(signal), getAgents(signal)]);
-    const known = client.getQueryData<PoolsLive>(keys.pools());
-    return {
-      seq: known?.seq ?? null,
-      epoch: known?.epoch ?? null,
-      pools: pools.results,
-      agents: agents.results,
-    };
+    const told = client.getQueryData<PoolsLive>(keys.pools());
+    // The feed was faster: what it told meanwhile is newer than these answers.
+    if (told && (told.seq !== before.seq || told.epoch !== before.epoch)) return told;
+    return { seq: before.seq, epoch: before.epoch, pools: pools.results, agents: agents.results };
   },
   staleTime: Number.POSITIVE_INFINITY,
 });

@@ -23,8 +23,11 @@ export const runLive = (id: string) =>
   queryOptions({
     queryKey: keys.runLive(id),
     queryFn: async ({ signal, client }): Promise<RunLive> => {
+      const before = client.getQueryData<RunLive>(keys.runLive(id))?.seq ?? null;
       const [run, steps] = await Promise.all([getRun(id, signal), getSteps(id, signal)]);
-      return { seq: client.getQueryData<RunLive>(keys.runLive(id))?.seq ?? null, run, steps };
+      const told = client.getQueryData<RunLive>(keys.runLive(id));
+      // The feed was faster: what it told meanwhile is newer than this answer.
+      return told && told.seq !== before ? told : { seq: before, run, steps };
     },
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -56,7 +59,10 @@ function appendEvents(client: QueryClient, id: string, events: RunEvent[]): void
     if (!data || !last || last.next !== null) return data;
     const seen = last.results.at(-1)?.seq ?? 0;
     const fresh = events.filter((event) => event.seq > seen);
-    return { ...data, pages: [...data.pages.slice(0, -1), { ...last, results: [...last.results, ...fresh] }] };
+    return {
+      ...data,
+      pages: [...data.pages.slice(0, -1), { ...last, results: [...last.results, ...fresh] }],
+    };
   });
 }
 

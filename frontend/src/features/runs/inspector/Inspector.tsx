@@ -1,0 +1,37 @@
+import { ActionIcon, ScrollArea } from "@mantine/core";
+import { IconX } from "@tabler/icons-react";
+import { useLiveStep } from "@/realtime/run/useRunFeed";
+import { useRunView } from "../useRunView";
+import classes from "./Inspector.module.css";
+import { RunFacts } from "./RunFacts";
+import { StepFacts } from "./StepFacts";
+
+/** What is known of the chosen step, or of the run while none is chosen. */
+export function Inspector({ id }: { id: string }) {
+  const [view, look] = useRunView();
+  const step = useLiveStep(id, view.step ?? "");
+  return (
+    <aside className={classes.inspector} aria-label="Inspector">
+      <ScrollArea
+        className={classes.scroll}
+        type="auto"
+        viewportProps={{ tabIndex: 0, "aria-label": "Details" }}
+      >
+        <div className={classes.body}>
+          {step && (
+            <ActionIcon
+              className={classes.close}
+              variant="subtle"
+              color="gray"
+              aria-label="Show the run instead"
+              onClick={() => look({ step: undefined, item: undefined })}
+            >
+              <IconX size={16} />
+            </ActionIcon>
+          )}
+          {step ? <StepFacts run={id} step={step} /> : <RunFacts id={id} />}
+        </div>
+      </ScrollArea>
+    </aside>
+  );
+}
