@@ -42,6 +42,7 @@ class _Protocol(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.outgoing: list[bytes] = []
         self.loop = asyncio.get_running_loop()
+        self.ended = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
@@ -58,6 +59,7 @@ class _Protocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self.ended.set()
         for future in self.pending:
             if not future.done():
                 future.set_exception(ConnectionError("the connection to Redis was lost"))
@@ -72,6 +74,15 @@ class _Protocol(asyncio.Protocol):
             self.loop.call_soon(self.flush)
         self.outgoing.append(packed)
         return future
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.flush()
+            self.transport.close()
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def flush(self) -> None:
         if self.transport is not None and self.outgoing:
@@ -99,10 +110,14 @@ class Wire:
             if self._closed:
                 raise ConnectionError("this connection to Redis was closed")
             protocol = await self._open()
-            for command in self._greeting():
-                await protocol.send(_pack(command))
-            for script in load().values():
-                await protocol.send(_pack((b"SCRIPT", b"LOAD", script.text)))
+            try:
+                for command in self._greeting():
+                    await protocol.send(_pack(command))
+                for script in load().values():
+                    await protocol.send(_pack((b"SCRIPT", b"LOAD", script.text)))
+            except BaseException:
+                protocol.close()
+                raise
             self._protocol = protocol
 
     async def _open(self) -> _Protocol:
@@ -132,15 +147,18 @@ class Wire:
 
     async def close(self) -> None:
         self._closed = True
-        if self._protocol is not None and self._protocol.transport is not None:
-            self._protocol.flush()
-            self._protocol.transport.close()
-        self._protocol = None
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.close()
+            try:
+                await asyncio.wait_for(protocol.ended.wait(), 2)
+            except TimeoutError:  # the server does not take what we still had to say
+                protocol.abort()
 
     def abort(self) -> None:
         """Drops the connection without leave-taking (tests of lost connections)."""
-        if self._protocol is not None and self._protocol.transport is not None:
-            self._protocol.transport.abort()
+        if self._protocol is not None:
+            self._protocol.abort()
 
     async def call(self, *command: Argument) -> Any:
         """Raises `ConnectionError` or `RedisReplyError`."""

@@ -92,7 +92,11 @@ def _ensure(client: docker.DockerClient) -> str:
     context.seek(0)
     try:
         client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True)
-    except (BuildError, APIError) as exc:
+    except BuildError as exc:
+        words = [str(step["stream"]).strip() for step in exc.build_log if "stream" in step]
+        last = next((text for text in reversed(words) if text), str(exc))
+        raise RuntimeFault(f"The agents' image could not be built: {last[-200:]}") from exc
+    except APIError as exc:
         raise RuntimeFault(f"The agents' image could not be built: {exc}.") from exc
     log.info("the agents' image was built in %.1f s", time.monotonic() - started)
     return tag

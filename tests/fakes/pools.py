@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,7 +20,13 @@ from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
 
 SECRET = "secret-of-the-tests"
-SQUARE = Code("sha-of-square", "def main(x):\n    return x * x\n")
+
+
+def code(source: str) -> Code:
+    return Code(hashlib.sha256(source.encode()).hexdigest(), source)
+
+
+SQUARE = code("def main(x):\n    return x * x\n")
 
 
 def invocation(*inputs: Any, batch: bool = False, runs: Code | None = SQUARE, **options: Any) -> Invocation:

@@ -121,6 +121,9 @@ class Broker:
             raise LeaseLost(f"The agent's {lease.uses_left} remaining uses are spent; take a new lease.")
         held.sent += 1
         result = await self._caller.invoke(held, invocation)
+        if _was_stopped(result) and await self._is_lost(held):
+            # The agent was reset or given to another because this lease had ended: the step is not to blame.
+            raise LeaseLost("The lease was lost during the request; its result is void.")
         if held.sent == 1:
             self._startup.note(lease.wait_seconds + result.first_byte_seconds)
         return result
@@ -203,6 +206,15 @@ class Broker:
                 if expiry == 0:
                     self._lose(token)
 
+    async def _is_lost(self, held: Held) -> bool:
+        try:
+            (expiry,) = await self.leases.heartbeat([held.lease.token])
+        except (ConnectionError, RedisReplyError):
+            return True
+        if expiry == 0:
+            held.lost = True
+        return held.lost
+
     def _lose(self, token: str) -> None:
         held = self._held.get(token)
         if held is not None:
@@ -219,3 +231,7 @@ class Broker:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("clean-up failed: %s", error)
+
+
+def _was_stopped(result: InvocationResult) -> bool:
+    return any(item.error is not None and item.error.type == "cancelled" for item in result.results)

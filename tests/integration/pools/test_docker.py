@@ -12,18 +12,17 @@ import pytest
 from channels.db import database_sync_to_async
 
 from pools.domain.agents import AgentState
-from pools.facade.contracts import AgentLost, Code, LeaseLost, LeaseOutcome
+from pools.facade.contracts import AgentLost, LeaseLost, LeaseOutcome
 from pools.models import Pool
 from pools.runtime.docker import DockerRuntime
 from pools.services.shutdown import remove_everything
 from tests.factories.pools import make_pool
-from tests.fakes.pools import Plant, invocation, rows_of, served, until
+from tests.fakes.pools import Plant, code, invocation, rows_of, served, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.docker]
 
-SLEEPY = Code("sleepy", "import time\ndef main(seconds):\n    time.sleep(seconds)\n    return 'awake'\n")
-CONNECT = Code(
-    "connect",
+SLEEPY = code("import time\ndef main(seconds):\n    time.sleep(seconds)\n    return 'awake'\n")
+CONNECT = code(
     "import socket\n"
     "def main(host, port):\n"
     "    try:\n"
@@ -32,8 +31,7 @@ CONNECT = Code(
     "        return type(exc).__name__\n"
     "    return 'connected'\n",
 )
-LOOK = Code(
-    "look",
+LOOK = code(
     "import os\n"
     "def main():\n"
     "    found = {'uid': os.getuid(), 'caps': open('/proc/self/status').read()}\n"

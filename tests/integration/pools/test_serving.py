@@ -14,7 +14,6 @@ from channels.db import database_sync_to_async
 from pools.facade.contracts import (
     AgentLost,
     AgentTimeout,
-    Code,
     LeaseLost,
     LeaseOutcome,
     LeaseTimeout,
@@ -23,10 +22,10 @@ from pools.facade.contracts import (
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
 from tests.factories.pools import make_pool
-from tests.fakes.pools import Plant, invocation, served, until
+from tests.fakes.pools import Plant, code, invocation, served, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SLOW = Code("slow", "import time\ndef main(seconds):\n    time.sleep(seconds)\n    return 'late'\n")
+SLOW = code("import time\ndef main(seconds):\n    time.sleep(seconds)\n    return 'late'\n")
 
 
 async def new_pool(**values: Any) -> Pool:
