@@ -8,10 +8,9 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aflow_site.settings.prod")
 http = get_asgi_application()
 
+from aflow_site.websockets import OurOrigins, TeamMiddleware  # noqa: E402 (the app registry must be ready)
 from pools.consumers.routing import websocket_urlpatterns as pool_sockets  # noqa: E402
 from workflows.consumers.routing import websocket_urlpatterns as run_sockets  # noqa: E402
-
-from aflow_site.websockets import OurOrigins, TeamMiddleware  # noqa: E402 (the app registry must be ready)
 
 application = ProtocolTypeRouter(
     {

@@ -1,12 +1,12 @@
 """Every address of the site: the API, what probes ask, the admin, and the web application for the rest."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from aflow_site.health import healthz, metrics, readyz
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("", include("teams.api.urls")),
     path("", include("pools.api.urls")),
     path("", include("workflows.api.urls")),

@@ -39,7 +39,7 @@ def embedded_redis() -> Iterator[str]:
 
     port = redis_server.free_port()
     with tempfile.TemporaryDirectory() as folder:
-        command = [redis_server.binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        command = [str(redis_server.binary()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         server = subprocess.Popen(
             [*command, "--appendonly", "yes", "--dir", folder], stdout=subprocess.DEVNULL
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _redis: subprocess.Popen[bytes] | None = None
 
 def pytest_configure(config: pytest.Config) -> None:
     global _redis
-    port = settings.EMBEDDED_REDIS_PORT
+    port: int | None = getattr(settings, "EMBEDDED_REDIS_PORT", None)
     if port is None or config.option.collectonly:
         return
     _redis = subprocess.Popen(
@@ -89,7 +89,7 @@ def _browser_problem() -> str | None:
     return None if _browser_path() else "no Chromium is installed (Debian: apt-get install chromium)"
 
 
-PIECES = {"docker": _docker_problem, "browser": _browser_problem}
+PIECES: dict[str, Callable[[], str | None]] = {"docker": _docker_problem, "browser": _browser_problem}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

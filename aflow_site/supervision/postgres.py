@@ -85,7 +85,8 @@ def _cluster(found: Path, directory: Path) -> Iterator[str]:
         raise PlatformTrouble(f"No PostgreSQL cluster could be made: {made.stderr.strip().splitlines()[-1]}")
     options = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
     settings = [part for option in options for part in ("-c", option)]
-    command = [found / "postgres", "-D", data, "-h", LOOPBACK, "-p", str(port), "-k", directory, *settings]
+    listen = ["-h", LOOPBACK, "-p", str(port), "-k", str(directory)]
+    command = [str(found / "postgres"), "-D", str(data), *listen, *settings]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, user=user, cwd=directory, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -102,7 +103,7 @@ def _cluster(found: Path, directory: Path) -> Iterator[str]:
 
 def _wait(found: Path, port: int, process: subprocess.Popen[bytes], directory: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    ready = [found / "pg_isready", "-q", "-h", LOOPBACK, "-p", str(port)]
+    ready = [str(found / "pg_isready"), "-q", "-h", LOOPBACK, "-p", str(port)]
     while subprocess.run(ready, check=False).returncode != 0:
         if process.poll() is not None or time.monotonic() > deadline:
             told = (directory / "log").read_text(errors="replace").strip().splitlines()

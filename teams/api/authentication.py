@@ -63,8 +63,8 @@ class SessionAuthentication(BaseAuthentication):
         return user, None
 
     def _check_csrf(self, request: Request) -> None:
-        check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type,return-value]
+        check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
         check.process_request(request._request)
-        reason = check.process_view(request._request, None, (), {})
+        reason = check.process_view(request._request, None, (), {})  # type: ignore[arg-type]
         if reason:
             raise NotAllowed(f"The CSRF token is missing or wrong ({reason}). Reload the page.")

@@ -133,7 +133,7 @@ class SchemaView(APIView):
 class ZipParser(BaseParser):
     media_type = "application/zip"
 
-    def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> Any:
         return read_body(stream)
 
 

@@ -105,7 +105,7 @@ class RunListView(APIView):
         for tag in query.getlist("tag"):
             found = found.filter(tags__tag=tag)
         pages = CursorPagination()
-        page = pages.paginate_queryset(found, request, self) or []
+        page: list[Any] = pages.paginate_queryset(found, request, self) or []
         return pages.get_paginated_response([read.run_summary(run) for run in page])
 
 
@@ -116,7 +116,7 @@ class _RunPart(APIView):
         return read.get_run(request.team.id, run_id)  # type: ignore[attr-defined]
 
     def page(self, request: Request, pages: CursorPagination, rows: Any, shape: Any) -> Response:
-        page = pages.paginate_queryset(rows, request, self) or []
+        page: list[Any] = pages.paginate_queryset(rows, request, self) or []
         return pages.get_paginated_response([shape(row) for row in page])
 
 

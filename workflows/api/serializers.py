@@ -102,7 +102,7 @@ class EventSerializer(serializers.Serializer):
     seq = serializers.IntegerField()
     type = serializers.CharField()
     at = serializers.DateTimeField()
-    data = serializers.JSONField()
+    data = serializers.JSONField()  # type: ignore[assignment]  # a field by the name of a property
 
 
 class LogLineSerializer(serializers.Serializer):
@@ -155,7 +155,7 @@ class FaultSerializer(serializers.Serializer):
 
 class ValidationSerializer(serializers.Serializer):
     valid = serializers.BooleanField()
-    errors = FaultSerializer(many=True)
+    errors = FaultSerializer(many=True)  # type: ignore[assignment]  # the same
 
 
 class BundleSerializer(serializers.Serializer):

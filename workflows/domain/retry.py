@@ -16,7 +16,7 @@ def delay_before(policy: Retry, next_attempt: int, randomness: float) -> float:
     "Exponential Backoff and Jitter"); `randomness` is uniform in [0, 1).
     """
     tries = next_attempt - 1
-    factor = {"constant": 1, "linear": tries, "exponential": 2 ** min(tries - 1, 40)}[policy.backoff]
+    factor: float = {"constant": 1, "linear": tries, "exponential": 2 ** min(tries - 1, 40)}[policy.backoff]
     wait = min(policy.delay * factor, policy.max_delay)
     return wait * (0.5 + randomness / 2) if policy.jitter else wait
 

@@ -10,13 +10,14 @@ import asyncio
 import heapq
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
 from workflows.domain.document import MapStep
-from workflows.domain.expressions import ExpressionError, Resolver, compile_template
+from workflows.domain.expressions import ExpressionError, compile_template
 from workflows.domain.planner import MapCounts, judge_map
 from workflows.domain.retry import delay_before, may_retry
 from workflows.domain.states import StepState, check_step
@@ -98,7 +99,7 @@ class MapRun:
             raise ExpressionError(f"`over` must give a list; here it gave {kind}")
         return values
 
-    async def _item_input(self) -> Resolver:
+    async def _item_input(self) -> Callable[[tuple[Any, int]], Any]:
         """A function from (item, index) in a scope to what the agent gets."""
         template = self.step.input
         if template is None:
@@ -285,7 +286,7 @@ class MapRun:
         return calls
 
     def _take_items(self, count: int) -> list[ItemRecord]:
-        items = []
+        items: list[ItemRecord] = []
         while self._again and len(items) < count:
             items.append(self._again.popleft())
         fresh = min(count - len(items), len(self._values) - self._next_index)

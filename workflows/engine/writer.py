@@ -68,6 +68,7 @@ class Writer:
 
     def _write(self, group: list[_Entry]) -> None:
         stop_at = time.monotonic() + GIVE_UP_AFTER
+        results: list[int | BaseException]
         while True:
             try:
                 results = _write_together([change for change, _ in group])

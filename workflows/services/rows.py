@@ -19,14 +19,20 @@ def json_text(value: Any) -> str | None:
     return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+def _column_field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    field = model._meta.get_field(name)
+    assert isinstance(field, models.Field), f"{name} is no column of {model.__name__}"
+    return field
+
+
 class RowWriter:
     """Writes `columns` of `model`, in that order; `key` columns tell which row."""
 
     def __init__(self, model: type[models.Model], columns: Sequence[str], key: Sequence[str]) -> None:
-        fields = [model._meta.get_field(name) for name in columns]
+        fields = [_column_field(model, name) for name in columns]
         self._fields = fields
         names = [f'"{field.column}"' for field in fields]
-        keys = [f'"{model._meta.get_field(name).column}"' for name in key]
+        keys = [f'"{_column_field(model, name).column}"' for name in key]
         table = f'"{model._meta.db_table}"'
         marks = ", ".join(["%s"] * len(names))
         changed = [name for name in names if name not in keys]

@@ -135,9 +135,9 @@ def test_the_second_start_keeps_the_login_and_ends_on_a_signal(live: LivePlatfor
     """The foreground: what Ctrl-C, or a service manager, ends."""
     live.down()
     before = (live.data_dir / "credentials.json").read_text()
-    arguments = ["up", "--data-dir", live.data_dir, "--port", str(live.port), "--no-examples"]
+    arguments = ["up", "--data-dir", str(live.data_dir), "--port", str(live.port), "--no-examples"]
     process = subprocess.Popen(
-        [sys.executable, ROOT / "manage.py", *arguments, "--runtime", "process"],
+        [sys.executable, str(ROOT / "manage.py"), *arguments, "--runtime", "process"],
         env=live.environment,
         stdout=subprocess.PIPE,
         text=True,

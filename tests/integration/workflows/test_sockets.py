@@ -51,7 +51,7 @@ async def sockets() -> AsyncIterator[Any]:
 
 
 async def read_until(socket: WebsocketCommunicator, event: str) -> list[dict[str, Any]]:
-    messages = []
+    messages: list[dict[str, Any]] = []
     while not messages or messages[-1].get("event") != event:
         messages.append(await socket.receive_json_from(timeout=5))
     return messages

@@ -88,7 +88,7 @@ def test_the_error_strategy_decides(
     [("constant", [2, 2, 2, 2]), ("linear", [2, 4, 6, 8]), ("exponential", [2, 4, 8, 9])],
 )
 def test_backoff(backoff: str, waits: list[float]) -> None:
-    policy = Retry(max_attempts=9, backoff=backoff, delay=2, max_delay=9, jitter=False)  # type: ignore[arg-type]
+    policy = Retry(max_attempts=9, backoff=backoff, delay=2, max_delay=9, jitter=False)
     assert [delay_before(policy, attempt, 0.7) for attempt in (2, 3, 4, 5)] == waits
 
 
