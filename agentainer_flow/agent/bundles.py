@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import lzma
 import shutil
 import stat
 import zipfile
@@ -15,9 +16,22 @@ import zlib
 from collections import OrderedDict
 from pathlib import Path, PurePosixPath
 
+from agentainer_flow.agent.scratch import remove
+
 KEPT = 8
 MAX_FILES = 10_000
 MAX_UNPACKED = 256 * 1024 * 1024
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# What zipfile and the decompressors raise for bad bytes, encryption, and methods they lack.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 class BadBundle(Exception):
@@ -50,9 +64,7 @@ class BundleStore:
         self._make_room(KEPT - 1, in_use)
         try:
             self._unpack(sha, content)
-        except OSError as exc:
-            if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
+        except OSError:
             self._make_room(0, in_use)
             try:
                 self._unpack(sha, content)
@@ -65,11 +77,11 @@ class BundleStore:
             if len(self._known) <= keep:
                 return
             del self._known[sha]
-            shutil.rmtree(self.directory / sha, ignore_errors=True)
+            remove(self.directory / sha)
 
     def _unpack(self, sha: str, content: bytes) -> None:
         partial = self.directory / f"{sha}.part"
-        shutil.rmtree(partial, ignore_errors=True)
+        remove(partial)
         partial.mkdir(parents=True)
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -82,16 +94,18 @@ class BundleStore:
                     with archive.open(entry) as source, target.open("xb") as file:
                         shutil.copyfileobj(source, file)
             partial.rename(self.directory / sha)
-        except FileExistsError as exc:
-            raise BadBundle("The bundle has a file twice.") from exc
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as exc:
+        except OSError as exc:
+            if exc.errno in NO_SPACE:
+                raise
+            raise BadBundle(f"The bundle cannot be unpacked: {exc.strerror or exc}.") from exc
+        except UNREADABLE as exc:
             raise BadBundle(f"The bundle is no zip file that can be read: {exc}.") from exc
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            remove(partial)
 
     def wipe(self) -> None:
         self._known.clear()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        remove(self.directory)
 
 
 def checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

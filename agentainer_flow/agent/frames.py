@@ -12,16 +12,21 @@ MAX_FRAME = 80 * 1024 * 1024
 _HEADER = struct.Struct(">cI")
 HEADER_SIZE = _HEADER.size
 
-# To the worker. RUN: START (the position of the first item to run), then the request's body as it came.
-RUN, CODE = b"R", b"C"
+# To the worker. START: the position of the first item to run; RUN follows: the request's body as it came.
+START, RUN, CODE = b"S", b"R", b"C"
 # From the worker. NEED: the sha256 of a code it lacks; LINE: a finished line of the answer; ITEM: one result.
 NEED, LINE, ITEM = b"N", b"L", b"I"
 
-START = struct.Struct(">I")
+POSITION = struct.Struct(">I")
 
 
 class BrokenFrame(Exception):
     """The other side sent something that is not a message."""
+
+
+def head(kind: bytes, size: int) -> bytes:
+    """For a payload that follows by itself."""
+    return _HEADER.pack(kind, size)
 
 
 def frame(kind: bytes, payload: bytes) -> bytes:

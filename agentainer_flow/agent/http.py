@@ -19,6 +19,8 @@ MAX_HEAD = 32 * 1024
 MAX_BODY = 64 * 1024 * 1024
 MAX_UNTRUSTED_BODY = 64 * 1024
 SLOW_REQUEST = 60.0  # seconds a request may take to arrive
+LINGER = 1.0  # seconds for which a refused client's further bytes are read and dropped
+MAX_CONNECTIONS = 1000
 
 _TOKEN = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
 _VERSION = re.compile(r"^HTTP/(\d)\.(\d)$")
@@ -61,8 +63,7 @@ def parse_head(head: bytes) -> Request:
         raise BadRequest(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
     headers = _headers(lines[1:])
     old = found[2] == "0"
-    connection = headers.get("connection", "").lower()
-    keep = "keep-alive" in connection if old else "close" not in connection
+    keep = not old and "close" not in headers.get("connection", "").lower()
     return Request(method, target.partition("?")[0], headers, keep, not old)
 
 
@@ -96,7 +97,8 @@ def body_length(headers: Mapping[str, str]) -> int:
 
 
 def error_body(kind: str, message: str) -> bytes:
-    return json.dumps({"error": {"type": kind, "message": message}}, ensure_ascii=False).encode()
+    error = {"type": kind, "message": message, "traceback": None}
+    return json.dumps({"error": error}, separators=(",", ":")).encode()
 
 
 class Exchange:
@@ -189,8 +191,12 @@ class Connection(asyncio.Protocol):
         self._needed = 0
         self._exchange: Exchange | None = None
         self._began: float | None = None
+        self._lingering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if len(self._all) >= MAX_CONNECTIONS:
+            transport.close()
+            return
         self._transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -206,6 +212,8 @@ class Connection(asyncio.Protocol):
             exchange.lost()
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            return
         self._buffer += data
         if self._exchange is None:
             self._advance()
@@ -214,7 +222,7 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         try:
-            while self._exchange is None and self._transport is not None and not self.closing:
+            while self._exchange is None and self._transport is not None and not self._ends():
                 request = self._next()
                 if request is None:
                     return
@@ -223,6 +231,9 @@ class Connection(asyncio.Protocol):
         except BadRequest as exc:
             kind = "too_large" if exc.status in (413, 431) else "bad_request"
             self._refuse(exc.status, kind, str(exc))
+
+    def _ends(self) -> bool:
+        return self.closing or self._lingering
 
     def _next(self) -> Request | None:
         """A complete request out of the buffer, or None while it is not there."""
@@ -261,9 +272,15 @@ class Connection(asyncio.Protocol):
         return True
 
     def _refuse(self, status: int, kind: str, message: str) -> None:
-        self.closing = True
+        """What follows in the stream cannot be told apart any more: the connection ends."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._lingering = True
         self._buffer.clear()
         Exchange(self, Request("GET", "", {}, False, False)).fail(status, kind, message)
+        # A socket that is closed with unread bytes takes our answer from the client as well.
+        asyncio.get_running_loop().call_later(LINGER, transport.close)
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -272,6 +289,9 @@ class Connection(asyncio.Protocol):
     def finished(self, keep_alive: bool) -> None:
         self._exchange = None
         if self._transport is None:
+            return
+        if self._lingering:
+            self._transport.write_eof()
             return
         if not keep_alive or self.closing:
             self.closing = True
@@ -294,5 +314,5 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def drop_if_slow(self, now: float) -> None:
-        if self._began is not None and now - self._began > SLOW_REQUEST:
+        if self._began is not None and not self._lingering and now - self._began > SLOW_REQUEST:
             self._refuse(408, "bad_request", "The request did not arrive in time.")

@@ -11,18 +11,17 @@ import asyncio
 import hashlib
 import hmac
 import json
-import shutil
 import socket
 import time
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 
 from agentainer_flow.agent.bundles import BadBundle, BundleStore
 from agentainer_flow.agent.calls import SHA, BadCall, Call, read_json
-from agentainer_flow.agent.frames import CODE, ITEM, LINE, NEED, RUN, START, frame
+from agentainer_flow.agent.frames import CODE, ITEM, LINE, NEED, POSITION, RUN, START, frame, head
 from agentainer_flow.agent.http import Connection, Exchange, Request, error_body
+from agentainer_flow.agent.scratch import Scratch
 from agentainer_flow.agent.settings import Settings
 from agentainer_flow.agent.workers import Worker, Workers, how_it_ended
 
@@ -30,6 +29,7 @@ CODES_KEPT = 64
 CODE_BYTES_KEPT = 32 * 1024 * 1024
 MAX_WAITING = 256
 LONGEST_TIMER = 10 * 86400.0
+SMALL = 65536  # bytes that are cheaper to copy than to send on their own
 LAST_BYTES = 5.0
 CANCELLED = "cancelled"
 STALE = "stale_fence"
@@ -39,14 +39,14 @@ class Agent:
     """`own` tells that a handler of the image answers, instead of code that comes with the request.
     `stopped` is set when there is nothing more to do, to the exit code."""
 
-    def __init__(self, settings: Settings, scratch: Path, control: socket.socket, *, own: bool) -> None:
+    def __init__(self, settings: Settings, scratch: Scratch, control: socket.socket, *, own: bool) -> None:
         self.boot = uuid.uuid4().hex
         self.connections: set[Connection] = set()
         self.stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._own = own
-        self._authorization = f"Bearer {settings.token}".encode() if settings.token else b""
-        self._work = scratch / "work"
-        self._bundles = BundleStore(scratch / "bundles")
+        self._token = settings.token.encode()
+        self._scratch = scratch
+        self._bundles = BundleStore(scratch.bundles)
         self._disk = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sources: OrderedDict[str, bytes] = OrderedDict()
@@ -66,8 +66,9 @@ class Agent:
         return Connection(self.serve, self.trusts, self.connections, f"X-Agent-Boot: {self.boot}\r\n")
 
     def trusts(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "").encode("latin-1")
-        return not self._authorization or hmac.compare_digest(given, self._authorization)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(token.encode("latin-1"), self._token)
+        return not self._token or (same and scheme.lower() == "bearer")
 
     def serve(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -125,6 +126,9 @@ class Agent:
         self._waiting.append(call)
         if call.deadline is not None:
             delay = min(call.deadline - time.time(), LONGEST_TIMER)
+            if delay <= 0:
+                self._too_late(call)
+                return
             call.timer = asyncio.get_running_loop().call_later(delay, self._too_late, call)
         running = self._running
         if running is not None and self._is_stale(running):
@@ -165,7 +169,7 @@ class Agent:
         async with self._disk:
             self._sources.clear()
             await asyncio.to_thread(self._bundles.wipe)
-            await asyncio.to_thread(shutil.rmtree, self._work, ignore_errors=True)
+            await asyncio.to_thread(self._scratch.wipe)
         self._resetting -= 1
         self._next()
         exchange.send(200, b'{"reset":true}')
@@ -239,7 +243,12 @@ class Agent:
         if self._worker is None:
             self._worker = self._workers.spawn()
         self._worker.on_print = call.printed
-        self._worker.send(frame(RUN, START.pack(len(call.answers)) + call.body))
+        first = frame(START, POSITION.pack(len(call.answers)))
+        if len(call.body) < SMALL:
+            self._worker.send(first + frame(RUN, call.body))
+        else:
+            self._worker.send(first + head(RUN, len(call.body)))
+            self._worker.send(call.body)
 
     def _heard(self, worker: Worker, kind: bytes, payload: bytes) -> None:
         call = self._running
@@ -259,7 +268,7 @@ class Agent:
         elif kind == NEED and call.source is not None:
             worker.send(frame(CODE, call.source))
         else:
-            self._workers.kill(worker)  # a body spoke for the worker
+            self._end(call, "worker_died", "The body broke the agent's own channel.")
 
     # --- ends -----------------------------------------------------------------------------------------
 
@@ -279,12 +288,10 @@ class Agent:
         waiting, self._when_ended = self._when_ended, []
         for action in waiting:
             action()
-        if self._draining and self._running is None:
-            self._next()
-        elif self._worker is None and (call is not None or waiting):
+        if self._worker is None and not self._draining and (call is not None or waiting):
             # At once, so that the next call finds it ready. One that died without work waits for work.
             self._worker = self._workers.spawn()
-            self._next()
+        self._next()
 
     def _answer_ended(self, call: Call, code: int) -> None:
         if call.ending is None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from pathlib import Path
 
 from agentainer_flow.agent import spawner, worker
+from agentainer_flow.agent.scratch import Scratch
 from agentainer_flow.agent.server import Agent
 from agentainer_flow.agent.settings import Settings
 from agentainer_flow.agent.worker import Handle
@@ -21,18 +20,17 @@ LOOK_FOR_SLOW = 10.0
 
 def run(settings: Settings, handle: Handle | None = None) -> int:
     """Until SIGTERM or SIGINT; the exit code. Raises `OSError` when the address cannot be had."""
-    scratch = Path(tempfile.mkdtemp(prefix="agentainer-"))
-    bundles, work = scratch / "bundles", scratch / "work"
-    control, pid = spawner.start(lambda sock: worker.run(sock, handle, bundles, work))
+    scratch = Scratch()
+    control, pid = spawner.start(lambda sock: worker.run(sock, handle, scratch.bundles, scratch.work))
     try:
         return asyncio.run(_serve(settings, scratch, control, own=handle is not None))
     finally:
         control.close()
         os.waitpid(pid, 0)
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove()
 
 
-async def _serve(settings: Settings, scratch: Path, control: socket.socket, *, own: bool) -> int:
+async def _serve(settings: Settings, scratch: Scratch, control: socket.socket, *, own: bool) -> int:
     loop = asyncio.get_running_loop()
     agent = Agent(settings, scratch, control, own=own)
     server = await loop.create_server(agent.connection, settings.host, settings.port, backlog=256)

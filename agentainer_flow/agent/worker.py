@@ -23,7 +23,7 @@ from agentainer_flow.agent import capture
 from agentainer_flow.agent.bodies import Body, BodyMissing, Bundles, Call, Codes
 from agentainer_flow.agent.capture import Captured, Channel
 from agentainer_flow.agent.failures import describe, error
-from agentainer_flow.agent.frames import CODE, ITEM, NEED, RUN, START, BrokenFrame, Reader
+from agentainer_flow.agent.frames import CODE, ITEM, NEED, POSITION, RUN, START, BrokenFrame, Reader
 from agentainer_flow.agent.outputs import MAX_OUTPUT, BadOutput, encode, line
 
 Handle = Callable[[Any, dict[str, Any]], Any]
@@ -53,12 +53,18 @@ class Worker:
 
     def serve(self) -> None:
         """Raises `EOFError` when the agent closes the socket."""
+        start = 0
         while True:
             kind, payload = self._reader.read()
-            if kind != RUN:
+            if kind == START:
+                (start,) = POSITION.unpack(payload)
+            elif kind == RUN:
+                request = json.loads(payload)
+                del payload  # it may be large
+                self._request(request, start)
+                del request
+            else:
                 raise BrokenFrame(f"a message of kind {kind!r}")
-            (start,) = START.unpack_from(payload)
-            self._request(json.loads(memoryview(payload)[START.size :].tobytes()), start)
 
     def _request(self, request: dict[str, Any], start: int) -> None:
         inputs = request["inputs"] if "inputs" in request else [request.get("input")]
