@@ -74,10 +74,10 @@ def report(root: Path, limit: int | None = None) -> dict[str, Any]:
     unparsed = 0
     paths = python_files(root)[:limit]
     for path in paths:
-        source = (root / path).read_bytes()
         try:
+            source = (root / path).read_bytes()
             tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError):
+        except (OSError, SyntaxError, ValueError, RecursionError):
             unparsed += 1
             continue
         functions, classes = census.functions, census.classes
