@@ -40,13 +40,13 @@ def install(api: ApiClient, layout: Layout) -> str:
     return ", ".join(done) or "unchanged"
 
 
-def run_first(api: ApiClient) -> dict[str, Any]:
-    """Runs it and returns the run. Raises: PlatformTrouble when it does not complete."""
-    run = api.run(FIRST, {}, timeout=RUN_SECONDS)
+def run_to_completion(api: ApiClient, name: str) -> dict[str, Any]:
+    """Runs an example and returns the run. Raises: PlatformTrouble when it does not complete."""
+    run = api.run(name, {}, timeout=RUN_SECONDS)
     if run["state"] != "completed":
         error = run.get("error") or {}
         raise PlatformTrouble(
-            f"The example {FIRST} ended {run['state']}: {error.get('message', 'no reason given')}"
+            f"The example {name} ended {run['state']}: {error.get('message', 'no reason given')}"
         )
     return run
 

@@ -65,7 +65,7 @@ class Command(PlatformCommand):
             with self.voice.step("Examples") as step:
                 step.note(examples.install(api, self.layout))
             with self.voice.step(f"Running {examples.FIRST}") as step:
-                run = examples.run_first(api)
+                run = examples.run_to_completion(api, examples.FIRST)
                 step.note(run["state"])
             examples.show(self.voice, run)
         finally:

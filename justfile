@@ -1,0 +1,28 @@
+# Short names for what developers do often; users need only ./aflow.
+
+default:
+    @just --list
+
+# Every check that needs no running platform
+lint:
+    ./aflow test --only lint
+
+# The quick tests
+unit:
+    ./aflow test --only python
+
+test *SUITES:
+    ./aflow test {{ if SUITES == "" { "" } else { "--only " + SUITES } }}
+
+up *FLAGS:
+    ./aflow up {{ FLAGS }}
+
+# After a change of the dependencies in pyproject.toml
+lock:
+    uv pip compile --generate-hashes --extra server pyproject.toml -o requirements.lock
+    uv pip compile --generate-hashes --extra server --extra dev pyproject.toml -o requirements-dev.lock
+    uv pip compile --generate-hashes --group node -o requirements-node.lock
+
+# Types that the browser shares with the server
+types:
+    npm --prefix frontend run types
