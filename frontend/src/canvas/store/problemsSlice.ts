@@ -1,0 +1,37 @@
+import type { StateCreator } from "zustand";
+import type { Fault } from "@/api/types";
+import type { DesignerState } from "./index";
+
+export interface ProblemsSlice {
+  /** What the server found in the document, in its order. */
+  problems: Fault[];
+  /** `stale`: the document has changed since it was checked; `unreachable`: it could not be checked. */
+  checked: "fresh" | "stale" | "unreachable";
+  setProblems: (problems: Fault[]) => void;
+  setChecked: (checked: ProblemsSlice["checked"]) => void;
+}
+
+export const problemsSlice: StateCreator<DesignerState, [], [], ProblemsSlice> = (set) => ({
+  problems: [],
+  checked: "stale",
+  setProblems: (problems) => set({ problems, checked: "fresh" }),
+  setChecked: (checked) => set({ checked }),
+});
+
+/** How many faults each step has. */
+export function faultsByStep(problems: Fault[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { step } of problems) {
+    if (step) counts.set(step, (counts.get(step) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The sentence about a field or a part of it; undefined when it is well. */
+export function faultAt(problems: Fault[], path: string): string | undefined {
+  return problems.find((fault) => isAt(fault.path, path))?.message;
+}
+
+function isAt(faulty: string, path: string): boolean {
+  return faulty === path || faulty.startsWith(`${path}.`) || faulty.startsWith(`${path}[`);
+}
