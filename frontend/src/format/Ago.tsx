@@ -7,7 +7,7 @@ export function Ago({ at }: { at: string | null | undefined }) {
   if (!at) return <span>–</span>;
   return (
     <time dateTime={at} title={exactTime(at)}>
-      {ago(at, Math.max(now, Date.now() - 5000))}
+      {ago(at, now)}
     </time>
   );
 }

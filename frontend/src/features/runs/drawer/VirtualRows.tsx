@@ -19,7 +19,8 @@ const NEAR_END = 20;
 
 /** A long list of which only the rows in view are in the page. */
 export function VirtualRows<Row>({ label, rows, rowHeight, keyOf, onEnd, follow, children }: Props<Row>) {
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
+  // eslint-disable-next-line react-hooks/incompatible-library -- it warns of a compiler that is not used here
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
@@ -37,24 +38,22 @@ export function VirtualRows<Row>({ label, rows, rowHeight, keyOf, onEnd, follow,
     if (follow && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
   }, [follow, rows.length, virtual]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
-    <div ref={box} className={classes.rows} role="list" aria-label={label} tabIndex={0}>
-      <div className={classes.sizer} style={{ height: virtual.getTotalSize() }}>
+    <section ref={box} className={classes.rows} aria-label={label} tabIndex={0}>
+      <ul className={classes.sizer} style={{ height: virtual.getTotalSize() }}>
         {shown.map((place) => (
-          <div
+          <li
             key={place.key}
             ref={virtual.measureElement}
             data-index={place.index}
-            role="listitem"
             aria-setsize={onEnd ? -1 : rows.length}
             aria-posinset={place.index + 1}
             className={classes.virtual}
             style={{ transform: `translateY(${place.start}px)` }}
           >
             {children(rows[place.index] as Row)}
-          </div>
+          </li>
         ))}
-      </div>
-    </div>
+      </ul>
+    </section>
   );
 }

@@ -8,10 +8,9 @@ export function FailureText({ failure }: { failure: Failure }) {
       <div className={classes.failureHead}>{failure.type}</div>
       <div className={classes.failureText}>{failure.message}</div>
       {failure.traceback && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
-        <pre className={classes.traceback} tabIndex={0} aria-label="Traceback">
-          {failure.traceback.trimEnd()}
-        </pre>
+        <section className={classes.traceback} tabIndex={0} aria-label="Traceback">
+          <pre>{failure.traceback.trimEnd()}</pre>
+        </section>
       )}
     </section>
   );

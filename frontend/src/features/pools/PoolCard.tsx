@@ -1,0 +1,113 @@
+import { Text, Title } from "@mantine/core";
+import { IconAlertTriangle } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
+import type { Pool } from "@/api/types";
+import { Figure } from "@/components/Figure";
+import { count, duration, percent, seconds } from "@/format";
+import { Agents } from "./Agents";
+import classes from "./Pools.module.css";
+import { PoolActions } from "./PoolActions";
+import { Sizes } from "./Sizes";
+import { Sparkline } from "./Sparkline";
+
+/** One pool: the figures that matter large, the rest below, its agents as tiles. */
+export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
+  const card = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (chosen) card.current?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
+  return (
+    <section ref={card} className={classes.card} aria-label={pool.name} data-chosen={chosen || undefined}>
+      <header className={classes.head}>
+        <div className={classes.names}>
+          <Title order={2}>{pool.name}</Title>
+          <code className={classes.image} title="The image of its agents">
+            {pool.image}
+          </code>
+          {pool.workflow && (
+            <Text size="sm" c="dimmed">
+              made by{" "}
+              <Link to="/workflows/$name" params={{ name: pool.workflow }} className={classes.link}>
+                {pool.workflow}
+              </Link>
+            </Text>
+          )}
+        </div>
+        <PoolActions pool={pool} />
+      </header>
+      {pool.problem && (
+        <p className={classes.problem} data-hue="red" role="alert">
+          <IconAlertTriangle size={16} aria-hidden />
+          {pool.problem}
+        </p>
+      )}
+      <MainFigures pool={pool} />
+      <figure className={classes.spark}>
+        <Sparkline name={pool.name} />
+        <figcaption>
+          <span>utilization, last 5 minutes</span>
+          <strong>{percent(pool.utilization)}</strong>
+        </figcaption>
+      </figure>
+      <SmallFigures pool={pool} />
+      <Agents pool={pool} />
+    </section>
+  );
+}
+
+function MainFigures({ pool }: { pool: Pool }) {
+  const { idle, active } = pool.states;
+  return (
+    <dl className={classes.main}>
+      <Figure
+        size="lg"
+        label="free"
+        value={count(idle)}
+        says="Warm agents that wait for a lease"
+        hue="green"
+      />
+      <Figure size="lg" label="active" value={count(active)} says="Agents that are leased now" />
+      <Figure
+        size="lg"
+        label="waiting"
+        value={count(pool.waiting)}
+        says="Steps in the queue for an agent of this pool"
+        hue={pool.waiting > 0 ? "amber" : undefined}
+      />
+    </dl>
+  );
+}
+
+function SmallFigures({ pool }: { pool: Pool }) {
+  return (
+    <dl className={classes.small}>
+      <Sizes pool={pool} />
+      <Figure
+        label="target"
+        value={count(pool.target_size)}
+        says="The size that the controller works towards"
+      />
+      <Figure
+        label="wait p50 / p99"
+        value={`${duration(pool.wait_p50_ms)} / ${duration(pool.wait_p99_ms)}`}
+        says="How long leases were waited for: half of them, and all but one in a hundred, took at most this"
+      />
+      <Figure
+        label="idle time-out"
+        value={seconds(pool.idle_timeout)}
+        says="An agent above the minimum ends after so long without work"
+      />
+      <Figure
+        label="uses per agent"
+        value={count(pool.max_uses)}
+        says="Requests after which an agent is replaced"
+      />
+      <Figure
+        label="warm-up"
+        value={pool.warm_up ? "on" : "off"}
+        says="Whether the minimum is kept warm before the first lease"
+      />
+    </dl>
+  );
+}
