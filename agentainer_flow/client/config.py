@@ -1,77 +1,78 @@
 """Which platform to talk to, and with which token.
 
-In this order, each of the two by itself: the arguments; AGENTAINER_URL and AGENTAINER_TOKEN; the file
-~/.config/agentainer/config.json ({"url", "token"}); in a checkout, the credentials that `./aflow up` wrote.
+In this order: arguments, AGENTAINER_URL and AGENTAINER_TOKEN, the user's config file, and in a checkout the
+credentials that the platform's first start wrote. A token from a file goes to that file's platform only.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from agentainer_flow.errors import ConfigError
 
+LAUNCHER = "aflow"  # the script that marks a checkout
+
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """`url`: without a slash at its end."""
-
+class Endpoint:
     url: str
-    token: str = field(repr=False)
+    token: str
 
 
-def find_connection(url: str | None = None, token: str | None = None) -> Connection:
-    """Raises ConfigError when the address or the token is nowhere to be found, or a file cannot be read."""
-    url = url or os.environ.get("AGENTAINER_URL")
-    token = token or os.environ.get("AGENTAINER_TOKEN")
-    for path in _files():
-        if url and token:
-            break
-        known = _read(path)
-        # A token belongs to the platform it was written for; it is never sent to another.
-        if url is None or _same(url, known.get("url")):
-            url = url or known.get("url")
-            token = token or known.get("token")
-    if not url:
+def config_file() -> Path:
+    """``{"url": …, "token": …}``."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "agentainer" / "config.json"
+
+
+def find_endpoint(url: str | None = None, token: str | None = None) -> Endpoint:
+    """Raises ConfigError with what to do."""
+    url = (url or os.environ.get("AGENTAINER_URL") or "").rstrip("/")
+    token = token or os.environ.get("AGENTAINER_TOKEN") or ""
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"The platform's URL begins with http:// or https://; {url!r} does not.")
+    if url and token:
+        return Endpoint(url, token)
+    for file in _files():
+        known = _read(file)
+        if known is not None and url in ("", known.url):
+            return Endpoint(known.url, token or known.token)
+    if url:
         raise ConfigError(
-            "No platform is known: set AGENTAINER_URL and AGENTAINER_TOKEN, or run ./aflow up in this checkout."
+            f"There is no token for {url}: set AGENTAINER_TOKEN, or write it to {config_file()}."
         )
-    if not token:
-        raise ConfigError(f"No token for {url} is known: set AGENTAINER_TOKEN.")
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise ConfigError(f"The platform's address must look like http://host:8000, not {url!r}.")
-    return Connection(url.rstrip("/"), token)
+    raise ConfigError(
+        "It is not known where the platform is: set AGENTAINER_URL and AGENTAINER_TOKEN, or start one with"
+        " ./aflow up in a checkout and work there."
+    )
 
 
-def config_path() -> Path:
-    """Where people keep their own settings."""
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(base) / "agentainer" / "config.json"
-
-
-def _files() -> list[Path]:
-    """The files that exist, the more personal first."""
+def _files() -> Iterator[Path]:
+    yield config_file()
+    data = os.environ.get("AFLOW_DATA_DIR")
+    if data:
+        yield Path(data) / "credentials.json"
     here = Path.cwd()
-    checkouts = [folder for folder in (here, *here.parents) if (folder / "aflow").is_file()]
-    data_dirs = [folder / ".aflow" for folder in checkouts]
-    if given := os.environ.get("AFLOW_DATA_DIR"):
-        data_dirs.insert(0, Path(given))
-    found = [config_path(), *(folder / "credentials.json" for folder in data_dirs)]
-    return [path for path in found if path.is_file()]
+    for directory in (here, *here.parents):
+        if (directory / LAUNCHER).is_file():
+            yield directory / ".aflow" / "credentials.json"
+            return
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(file: Path) -> Endpoint | None:
     try:
-        known = json.loads(path.read_text())
+        content: Any = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"{path} cannot be read: {exc}") from exc
-    if not isinstance(known, dict):
-        raise ConfigError(f'{path} must hold an object such as {{"url": "…", "token": "…"}}.')
-    return {key: value for key, value in known.items() if isinstance(value, str)}
-
-
-def _same(url: str, other: str | None) -> bool:
-    return other is not None and url.rstrip("/") == other.rstrip("/")
+        raise ConfigError(f"{file} cannot be read: {exc}.") from exc
+    url = content.get("url") if isinstance(content, dict) else None
+    token = content.get("token") if isinstance(content, dict) else None
+    if not isinstance(url, str) or not isinstance(token, str):
+        raise ConfigError(f'{file} must hold {{"url": …, "token": …}}.')
+    return Endpoint(url.rstrip("/"), token)

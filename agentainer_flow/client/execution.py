@@ -1,131 +1,113 @@
-"""One run, as a client sees it."""
+"""One run, seen from a program that waits for it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agentainer_flow.client.transport import Transport, segment
 from agentainer_flow.errors import RunCancelled, RunFailed, WaitTimeout
 
+if TYPE_CHECKING:
+    from agentainer_flow.client.transport import Transport
+
 ENDED = frozenset({"completed", "failed", "cancelled"})
-_FIRST_LOOK = 0.02  # seconds; looks become rarer the longer it takes
-_RAREST_LOOK = 1.0
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.5, 1.5  # seconds between two looks
 
 
 class WorkflowExecution:
-    """A run. `id` and `workflow` are fixed; `details` is what the platform said last (see `refresh`)."""
+    """`run` is the run as the platform last told it."""
 
-    def __init__(self, transport: Transport, details: dict[str, Any]) -> None:
+    def __init__(self, transport: Transport, run: dict[str, Any]) -> None:
         self._transport = transport
-        self.details = details
-        self.id: str = str(details["id"])
-        self.workflow: str = str(details["workflow"])
-
-    def __repr__(self) -> str:
-        return f"<WorkflowExecution {self.id} of {self.workflow}: {self.details['state']}>"
+        self.run = run
 
     @property
-    def _path(self) -> str:
-        return f"runs/{segment(self.id)}/"
-
-    @property
-    def ended(self) -> bool:
-        """Whether it had ended when the platform was asked last."""
-        return self.details["state"] in ENDED
+    def id(self) -> str:
+        return str(self.run["id"])
 
     @property
     def state(self) -> str:
-        """pending, running, completed, failed or cancelled; asks the platform while the run goes on."""
-        if not self.ended:
-            self.refresh()
-        return str(self.details["state"])
+        """pending, running, completed, failed or cancelled; asks the platform while it can change."""
+        return str(self.refresh()["state"])
 
-    def refresh(self) -> WorkflowExecution:
-        """Asks the platform."""
-        self.details = self._transport.request("GET", self._path)
-        return self
+    @property
+    def ended(self) -> bool:
+        """Whether the last answer said that the run has ended."""
+        return self.run["state"] in ENDED
+
+    def refresh(self) -> dict[str, Any]:
+        """The run as it is now."""
+        if not self.ended:
+            self.run = self._transport.request("GET", f"runs/{self.id}/")
+        return self.run
 
     def wait(self, timeout: float | None = None) -> WorkflowExecution:
-        """Returns when the run has ended, however it did. Raises WaitTimeout after `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = _FIRST_LOOK
-        while not self.ended and not self.refresh().ended:
-            if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise WaitTimeout(
-                        f"Run {self.id} of {self.workflow} has not ended after {timeout:g} s; it goes on."
-                    )
-                pause = min(pause, left)
-            time.sleep(pause)
-            pause = min(_RAREST_LOOK, pause * 1.5)
+        """Returns when the run has ended, whichever way. Raises WaitTimeout after `timeout` seconds."""
+        for _ in self._looks(timeout):
+            if self.refresh() and self.ended:
+                break
         return self
 
+    def _looks(self, timeout: float | None) -> Iterator[None]:
+        """Goes on with growing pauses. Raises WaitTimeout."""
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = FIRST_PAUSE
+        while True:
+            yield
+            left = pause if end is None else end - time.monotonic()
+            if left <= 0:
+                raise WaitTimeout(f"Run {self.id} has not ended within {timeout:g} s; it goes on.")
+            time.sleep(min(pause, left))
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
     def result(self, timeout: float | None = None) -> Any:
-        """The run's output, once it has ended. Raises RunFailed, RunCancelled, WaitTimeout."""
-        self.wait(timeout)
-        state = self.details["state"]
-        if state == "completed":
-            return self.details.get("output")
-        error = self.details.get("error") or {}
-        if state == "cancelled":
-            raise RunCancelled(self.id, state, f"Run {self.id} of {self.workflow} was cancelled.")
-        step, message = error.get("step"), error.get("message") or "no reason was given"
-        where = f" in step {step}" if step else ""
-        failed = RunFailed(
+        """The run's output (JSON). Raises RunFailed, RunCancelled, WaitTimeout."""
+        run = self.wait(timeout).run
+        if run["state"] == "completed":
+            return run["output"]
+        error = run.get("error") or {}
+        message, step = str(error.get("message") or "no reason was given"), error.get("step")
+        if run["state"] == "cancelled":
+            raise RunCancelled(self.id, "cancelled", f"Run {self.id} was cancelled.")
+        blame = f" in step {step}" if step else ""
+        kind = str(error.get("type") or "error")
+        failure = RunFailed(
             self.id,
-            state,
-            f"Run {self.id} of {self.workflow} failed{where}: {message}",
+            run["state"],
+            f"Run {self.id} failed{blame}: {kind}: {message}",
             step,
             error.get("traceback"),
         )
-        failed.type = str(error.get("type") or "error")
-        raise failed
+        failure.type = kind
+        raise failure
 
-    def cancel(self) -> WorkflowExecution:
-        """Asks for the run's end; `wait` for it."""
-        self.details = self._transport.request("POST", f"{self._path}cancel/", repeatable=True)
-        return self
+    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """The run's events in order, each {"seq", "type", "at", "data"}, as they happen, until it has ended."""
+        for _ in self._looks(None):
+            ended = self.refresh() and self.ended  # asked first: what comes after the end is read below
+            for event in self._transport.pages(f"runs/{self.id}/events/", {"after": after}):
+                after = event["seq"]
+                yield event
+            if ended:
+                return
+
+    def logs(self, step: str | None = None, item: int | None = None) -> list[dict[str, Any]]:
+        """What the bodies wrote so far: {"id", "at", "step", "item", "attempt", "stream", "text"}."""
+        return list(self._transport.pages(f"runs/{self.id}/logs/", {"step": step, "item": item}))
 
     def steps(self) -> list[dict[str, Any]]:
-        """The run's steps with their states and counts."""
-        found: list[dict[str, Any]] = self._transport.request("GET", f"{self._path}steps/")["results"]
-        return found
+        """The steps with their states and counts."""
+        steps: list[dict[str, Any]] = self._transport.request("GET", f"runs/{self.id}/steps/")["results"]
+        return steps
 
-    def items(self, step: str, *, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """The items of a map step, by index."""
-        for page in self._transport.pages(f"{self._path}steps/{segment(step)}/items/", {"state": state}):
-            yield from page
+    def items(self, step: str, state: str | None = None) -> list[dict[str, Any]]:
+        """The items of a parallel step; of one state (``failed``), if given."""
+        return list(self._transport.pages(f"runs/{self.id}/steps/{step}/items/", {"state": state}))
 
-    def events(self, *, after: int = 0, follow: bool = False) -> Iterator[dict[str, Any]]:
-        """{"seq", "type", "at", "data"} in order; with `follow` until the run has ended."""
-        pause = _FIRST_LOOK
-        while True:
-            last_round = not follow or self.ended or self.refresh().ended
-            for page in self._transport.pages(f"{self._path}events/", {"after": after}):
-                for event in page:
-                    after, pause = event["seq"], _FIRST_LOOK
-                    yield event
-            if last_round:
-                return
-            time.sleep(pause)
-            pause = min(_RAREST_LOOK, pause * 1.5)
+    def cancel(self) -> None:
+        """Asks for the run's end; `wait()` tells when it has come."""
+        self.run = self._transport.request("POST", f"runs/{self.id}/cancel/")
 
-    def logs(
-        self, *, step: str | None = None, item: int | None = None, follow: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """{"id", "at", "step", "item", "attempt", "stream", "text"} in order; with `follow` until the end."""
-        shown, pause = 0, _FIRST_LOOK
-        while True:
-            last_round = not follow or self.ended or self.refresh().ended
-            for page in self._transport.pages(f"{self._path}logs/", {"step": step, "item": item}):
-                for line in page:
-                    if line["id"] > shown:
-                        shown, pause = line["id"], _FIRST_LOOK
-                        yield line
-            if last_round:
-                return
-            time.sleep(pause)
-            pause = min(_RAREST_LOOK, pause * 1.5)
+    def __repr__(self) -> str:
+        return f"WorkflowExecution({self.id!r}, {self.run['state']!r})"

@@ -1,49 +1,41 @@
-"""Requests to the platform's REST API: repeated where that is safe, every refusal a typed error.
+"""HTTP to the platform: retries where they are safe, answers and refusals in our words.
 
-A request is sent again when the connection could not be made, or when it broke and sending twice does no harm:
-reads, saves of the same content, and everything with an Idempotency-Key. So it is after 429 and 503.
+A request is sent again after trouble of the connection when it is a GET, when it carries an idempotency key, or
+when it cannot have arrived. Does not: know any path.
 """
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
-from agentainer_flow.client.config import Connection
-from agentainer_flow.errors import FlowError, UnreachableError, api_error
+from agentainer_flow.client.config import Endpoint
+from agentainer_flow.errors import UnreachableError, api_error
 
-ATTEMPTS = 4
-FIRST_PAUSE = 0.2  # seconds, doubled each time
-LONGEST_PAUSE = 5.0
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-_SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+PAUSES = (0.1, 0.4, 1.0)  # seconds before each new try
+MOST_PATIENCE = 5.0  # seconds: the longest Retry-After that is waited for
+_TRY_AGAIN = (502, 503, 504)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Transport:
-    """`handler` replaces the network in tests, `sleep` the clock."""
+    """`transport` is for tests."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        handler: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.connection = connection
-        self._sleep = sleep
+    def __init__(self, endpoint: Endpoint, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = endpoint.url
+        # A proxy of the environment is for the outside, not for a platform on this machine.
+        loopback = urlsplit(endpoint.url).hostname in ("localhost", "127.0.0.1", "::1")
         self._http = httpx.Client(
-            base_url=f"{connection.url}/api/v1/",
-            headers={"Authorization": f"Token {connection.token}", "Accept": "application/json"},
-            timeout=_TIMEOUT,
-            # A proxy of the environment never leads to this machine itself.
-            trust_env=urlsplit(connection.url).hostname not in _LOOPBACK,
-            transport=handler,
+            base_url=f"{endpoint.url}/api/v1/",
+            headers={"Authorization": f"Token {endpoint.token}", "Accept": "application/json"},
+            timeout=TIMEOUT,
+            trust_env=not loopback,
+            transport=transport,
         )
 
     def close(self) -> None:
@@ -56,74 +48,64 @@ class Transport:
         *,
         json: Any = None,
         content: bytes | None = None,
-        query: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-        repeatable: bool = False,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> Any:
-        """The answer's JSON, None for an empty one. `path` is relative to /api/v1/.
+        """The answer's JSON (None without a body). `key` makes a repeated request count once.
 
-        Raises UnreachableError, or the FlowAPIError of the answer's status.
+        Raises a FlowAPIError when the platform refuses, UnreachableError when it does not answer.
         """
-        headers = dict(headers or {})
-        repeatable = repeatable or method in _SAFE or "Idempotency-Key" in headers
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        request = self._http.build_request(
-            method, path, json=json, content=content, params=given, headers=headers
-        )
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
+        sent = {**(headers or {}), **({"Idempotency-Key": key} if key else {})}
+        safe = method == "GET" or key is not None
+        for pause in (*PAUSES, None):
             try:
-                answer = self._http.send(request)
-            except httpx.ConnectError as exc:
-                if last:
-                    raise self._unreachable(exc) from exc
+                answer = self._http.request(
+                    method, path, json=json, content=content, params=_given(params), headers=sent
+                )
             except httpx.TransportError as exc:
-                if last or not repeatable:
-                    raise self._unreachable(exc) from exc
-            else:
-                if answer.status_code not in (429, 503) or last or not repeatable:
-                    return _body(answer)
-                self._sleep(_asked_pause(answer))
+                if pause is None or not (safe or isinstance(exc, _NOT_SENT)):
+                    raise UnreachableError(self._silence(exc)) from exc
+                time.sleep(pause)
                 continue
-            self._sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
-        raise AssertionError("the last attempt returns or raises")
+            except httpx.HTTPError as exc:
+                raise UnreachableError(self._silence(exc)) from exc
+            if pause is None or not safe or answer.status_code not in _TRY_AGAIN:
+                return _read(answer)
+            time.sleep(_patience(answer, pause))
+        raise AssertionError("the last try returns or raises")
 
-    def pages(self, path: str, query: dict[str, Any] | None = None) -> Iterator[list[dict[str, Any]]]:
-        """Each page of a list; asked for as they are taken."""
-        while True:
-            page = self.request("GET", path, query=query)
-            yield page["results"]
-            if not page.get("next"):
-                return
-            # Only its cursor counts: behind a proxy the platform may not know its own address.
-            query = {**(query or {}), **dict(parse_qsl(urlsplit(page["next"]).query))}
+    def _silence(self, exc: Exception) -> str:
+        return f"The platform at {self.url} does not answer ({exc or type(exc).__name__}): is it running?"
 
-    def _unreachable(self, exc: httpx.TransportError) -> UnreachableError:
-        reason = str(exc) or type(exc).__name__
-        return UnreachableError(f"The platform at {self.connection.url} does not answer ({reason}).")
-
-
-def _asked_pause(answer: httpx.Response) -> float:
-    try:
-        return min(LONGEST_PAUSE, max(0.0, float(answer.headers.get("Retry-After", "1"))))
-    except ValueError:
-        return 1.0
+    def pages(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The elements of a list, page after page."""
+        following: str | None = path
+        while following is not None:
+            page = self.request("GET", following, params=params)
+            yield from page["results"]
+            following, params = page.get("next"), None
 
 
-def _body(answer: httpx.Response) -> Any:
+def _given(params: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    # None keeps the query that a page's address brings; an empty mapping would take it away.
+    return {name: value for name, value in params.items() if value is not None} if params else None
+
+
+def _patience(answer: httpx.Response, pause: float) -> float:
+    wanted = answer.headers.get("Retry-After", "")
+    return min(float(wanted), MOST_PATIENCE) if wanted.isdigit() else pause
+
+
+def _read(answer: httpx.Response) -> Any:
     try:
         body = answer.json() if answer.content else None
     except ValueError:
         body = None
-        if answer.is_success:
-            raise FlowError(
-                f"{answer.url} did not answer with JSON; is this the platform's address?"
+        if not answer.is_error:
+            raise UnreachableError(
+                f"{answer.url} answered with no JSON: is this URL the platform's?"
             ) from None
-    if not answer.is_success:
+    if answer.is_error:
         raise api_error(answer.status_code, body)
     return body
-
-
-def segment(name: str) -> str:
-    """One part of a path, quoted."""
-    return quote(str(name), safe="")

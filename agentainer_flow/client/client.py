@@ -1,0 +1,169 @@
+"""The client of the platform's REST API, for programs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from agentainer_flow.client.config import find_endpoint
+from agentainer_flow.client.execution import WorkflowExecution
+from agentainer_flow.errors import Conflict
+from agentainer_flow.sdk.bundling import make_bundle
+from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.options import ExecutionMode
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class WorkflowClient:
+    """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, the checkout's platform.
+
+    Raises ConfigError when none of them is there. Every call raises a FlowAPIError when the platform refuses, and
+    UnreachableError when it does not answer. `transport` is for tests.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        # Here, not above: agents import modules that import this one, and have no HTTP client.
+        from agentainer_flow.client.transport import Transport
+
+        endpoint = find_endpoint(url, token)
+        self.url = endpoint.url
+        self._transport = Transport(endpoint, transport)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> WorkflowClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- workflows -------------------------------------------------------------------------------
+
+    def deploy(self, cls: type) -> dict[str, Any]:
+        """Uploads the class's modules and saves its document; a new version when something changed.
+
+        The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
+        """
+        bundle = make_bundle(cls)
+        document = compile_workflow(cls, bundle)
+        self._transport.request(
+            "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}
+        )
+        return self.save_workflow(document, keep_layout=True)
+
+    def create_workflow(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A new workflow. Raises Conflict when the name is taken, InvalidRequest with every fault."""
+        return self._answer("POST", "workflows/", json=document)
+
+    def save_workflow(self, document: Mapping[str, Any], *, keep_layout: bool = False) -> dict[str, Any]:
+        """Makes the workflow, or a new version of it. Raises PreconditionFailed when somebody was faster."""
+        try:
+            return self.create_workflow(document)
+        except Conflict:
+            known = self.get_workflow(document["name"])
+        if keep_layout and "layout" not in document:
+            ids = {step["id"] for step in document["steps"]}
+            layout = known["document"].get("layout", {})
+            kept = {step_id: place for step_id, place in layout.items() if step_id in ids}
+            document = {**document, "layout": kept} if kept else document
+        headers = {"If-Match": known["etag"]}
+        return self._answer("PUT", f"workflows/{document['name']}/", json=document, headers=headers)
+
+    def upload(self, content: bytes, content_type: str, *, name: str | None = None) -> dict[str, Any]:
+        """Creates a workflow of a document as it is (JSON or YAML); with `name`, saves a new version of it."""
+        headers = {"Content-Type": content_type}
+        if name is None:
+            return self._answer("POST", "workflows/", content=content, headers=headers)
+        headers["If-Match"] = self.get_workflow(name)["etag"]
+        return self._answer("PUT", f"workflows/{name}/", content=content, headers=headers)
+
+    def list_workflows(self, search: str | None = None) -> list[dict[str, Any]]:
+        return list(self._transport.pages("workflows/", {"search": search}))
+
+    def get_workflow(self, name: str) -> dict[str, Any]:
+        """With the newest version's "document" and its "etag"."""
+        return self._answer("GET", f"workflows/{name}/")
+
+    def delete_workflow(self, name: str) -> None:
+        """Its runs and versions stay."""
+        self._transport.request("DELETE", f"workflows/{name}/")
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        target: type | str,
+        params: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        mode: ExecutionMode = ExecutionMode.SYNC,
+    ) -> WorkflowExecution:
+        """Starts a run of a workflow by name, or of a class, which is deployed first.
+
+        With SYNC it returns when the run has ended, whichever way: `result()` gives the output or raises.
+        """
+        name = target if isinstance(target, str) else self.deploy(target)["name"]
+        asked = {"params": dict(params or {}), "tags": list(tags or ())}
+        run = self._answer("POST", f"workflows/{name}/runs/", json=asked, key=uuid.uuid4().hex)
+        execution = WorkflowExecution(self._transport, run)
+        return execution.wait() if mode is ExecutionMode.SYNC else execution
+
+    run_workflow = run
+
+    def execution(self, run_id: str) -> WorkflowExecution:
+        """A run that was started elsewhere."""
+        return WorkflowExecution(self._transport, self.get_run(run_id))
+
+    def get_result(self, run_id: str, timeout: float | None = None) -> Any:
+        """Waits for a run's output. Raises RunFailed, RunCancelled, WaitTimeout."""
+        return self.execution(run_id).result(timeout)
+
+    def get_run(self, run_id: str) -> dict[str, Any]:
+        return self._answer("GET", f"runs/{run_id}/")
+
+    def list_runs(
+        self,
+        workflow: str | None = None,
+        state: str | None = None,
+        tag: str | None = None,
+        limit: int = 50,
+    ) -> list[dict[str, Any]]:
+        """The newest `limit` runs."""
+        filters = {"workflow": workflow, "state": state, "tag": tag, "limit": min(limit, 500)}
+        found: list[dict[str, Any]] = []
+        for run in self._transport.pages("runs/", filters):
+            found.append(run)
+            if len(found) >= limit:
+                break
+        return found
+
+    # --- pools -----------------------------------------------------------------------------------
+
+    def list_pools(self) -> list[dict[str, Any]]:
+        return list(self._transport.pages("pools/"))
+
+    def get_pool(self, name: str) -> dict[str, Any]:
+        return self._answer("GET", f"pools/{name}/")
+
+    def resize_pool(self, name: str, min_size: int, max_size: int) -> dict[str, Any]:
+        sizes = {"min_size": min_size, "max_size": max_size}
+        return self._answer("POST", f"pools/{name}/resize/", json=sizes)
+
+    def list_agents(self, pool: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
+        return list(self._transport.pages("agents/", {"pool": pool, "state": state}))
+
+    def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._transport.request(method, path, **options)
+        return answer
