@@ -31,5 +31,7 @@ export default defineConfig(({ command }) => ({
     setupFiles: ["src/testing/setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     css: false,
+    // It imports dayjs's plugins without their extension, which Node refuses.
+    server: { deps: { inline: ["@rjsf/mantine"] } },
   },
 }));

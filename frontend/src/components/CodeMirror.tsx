@@ -86,7 +86,10 @@ export default function CodeMirror(props: CodeMirrorProps) {
   const change = useRef(props.onChange);
   const first = useRef(value);
   const writable = useRef(new Compartment());
-  change.current = props.onChange;
+
+  useEffect(() => {
+    change.current = props.onChange;
+  }, [props.onChange]);
 
   useEffect(() => {
     if (!host.current) return;

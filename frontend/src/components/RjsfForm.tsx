@@ -1,5 +1,5 @@
 import Form from "@rjsf/mantine";
-import type { RJSFSchema, UiSchema } from "@rjsf/utils";
+import type { RJSFSchema, RJSFValidationError, UiSchema } from "@rjsf/utils";
 import { customizeValidator } from "@rjsf/validator-ajv8";
 import Ajv2020 from "ajv/dist/2020";
 import { useMemo, useState } from "react";
@@ -13,21 +13,26 @@ export interface SchemaFormProps {
 }
 
 const validator = customizeValidator({ AjvClass: Ajv2020 });
-const ui: UiSchema = { "ui:submitButtonOptions": { norender: true }, "ui:title": "", "ui:description": "" };
+const ui: UiSchema = { "ui:submitButtonOptions": { norender: true } };
+// Mantine's inputs show their own error; the theme would show it a second time under them.
+const templates = { FieldErrorTemplate: () => null };
 
 /** The form that a JSON Schema (draft 2020-12) describes; it checks on submit, and keeps what was typed. */
 export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormProps) {
   const [values, setValues] = useState(initial);
-  const readable = useMemo(() => withTitles(schema), [schema]);
+  const untitled = useMemo(() => withoutTitle(schema), [schema]);
   return (
     <Form
       id={id}
-      schema={readable}
+      schema={untitled}
       uiSchema={ui}
       validator={validator}
+      templates={templates}
       formData={values}
       showErrorList={false}
       noHtml5Validate
+      focusOnFirstError
+      transformErrors={inPlainWords}
       onChange={(event) => setValues(event.formData as Record<string, unknown>)}
       onSubmit={(event) => onSubmit((event.formData ?? {}) as Record<string, unknown>)}
     />
@@ -35,7 +40,12 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
 }
 
 /** Without the schema's own title and description: the dialog around the form says both. */
-function withTitles(schema: Record<string, unknown>): RJSFSchema {
-  const { title: _title, description: _description, $schema: _schema, ...rest } = schema;
-  return { type: "object", ...rest } as RJSFSchema;
+function withoutTitle(schema: Record<string, unknown>): RJSFSchema {
+  const hidden = new Set(["title", "description", "$schema"]);
+  const rest = Object.entries(schema).filter(([name]) => !hidden.has(name));
+  return { type: "object", ...Object.fromEntries(rest) };
+}
+
+function inPlainWords(errors: RJSFValidationError[]): RJSFValidationError[] {
+  return errors.map((error) => (error.name === "required" ? { ...error, message: "Fill this in." } : error));
 }

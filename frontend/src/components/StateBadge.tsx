@@ -12,7 +12,13 @@ interface Props {
 export function StateBadge({ state, variant = "tinted", size = "sm" }: Props) {
   const look = lookOf(state);
   return (
-    <span className={classes.badge} data-hue={look.hue} data-variant={variant} data-size={size} title={look.says}>
+    <span
+      className={classes.badge}
+      data-hue={look.hue}
+      data-variant={variant}
+      data-size={size}
+      title={look.says}
+    >
       <StateIcon state={state} size={size === "md" ? 16 : 14} />
       {look.word}
     </span>
@@ -24,6 +30,12 @@ export function StateIcon({ state, size = 14 }: { state: string; size?: number }
   const look = lookOf(state);
   const Icon = look.icon;
   return (
-    <Icon className={look.turns ? classes.turning : classes.icon} data-hue={look.hue} size={size} stroke={2} aria-hidden />
+    <Icon
+      className={look.turns ? classes.turning : classes.icon}
+      data-hue={look.hue}
+      size={size}
+      stroke={2}
+      aria-hidden
+    />
   );
 }

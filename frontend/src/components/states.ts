@@ -34,7 +34,12 @@ const looks: Record<string, StateLook> = {
   pending: { word: "pending", hue: "grey", icon: IconClock, says: "Waits for the steps before it" },
   queued: { word: "queued", hue: "slate", icon: IconStack2, says: "Ready; waits for a free agent" },
   running: { word: "running", hue: "blue", icon: IconLoader2, says: "At work on an agent", turns: true },
-  waiting: { word: "waiting", hue: "amber", icon: IconHourglass, says: "Waits for somebody or something outside" },
+  waiting: {
+    word: "waiting",
+    hue: "amber",
+    icon: IconHourglass,
+    says: "Waits for somebody or something outside",
+  },
   paused: { word: "paused", hue: "amber", icon: IconPlayerPause, says: "Held; starts nothing new" },
   completed: { word: "completed", hue: "green", icon: IconCircleCheck, says: "Ended well" },
   failed: { word: "failed", hue: "red", icon: IconCircleX, says: "Ended with an error" },
@@ -45,7 +50,12 @@ const looks: Record<string, StateLook> = {
   idle: { word: "idle", hue: "green", icon: IconCircle, says: "Warm and free" },
   active: { word: "active", hue: "green", icon: IconActivity, says: "Leased and at work" },
   draining: { word: "draining", hue: "amber", icon: IconDroplet, says: "Finishes its lease, then ends" },
-  unhealthy: { word: "unhealthy", hue: "red", icon: IconHeartBroken, says: "Failed its health check; being replaced" },
+  unhealthy: {
+    word: "unhealthy",
+    hue: "red",
+    icon: IconHeartBroken,
+    says: "Failed its health check; being replaced",
+  },
   terminated: { word: "terminated", hue: "grey", icon: IconPower, says: "Ended" },
 };
 

@@ -50,7 +50,8 @@ export function Commands() {
     leftSection: <IconSitemap {...icon} />,
     onClick: () => void navigate({ to: "/workflows/$name", params: { name: workflow.name } }),
   }));
-  const running = names.map((workflow) => ({
+  const runnable = names.filter((workflow) => workflow.steps > 0);
+  const running = runnable.map((workflow) => ({
     id: `run-${workflow.name}`,
     label: `Run ${workflow.name}`,
     leftSection: <IconPlayerPlay {...icon} />,
@@ -69,6 +70,7 @@ export function Commands() {
       shortcut="mod + K"
       highlightQuery
       scrollable
+      overlayProps={{ blur: 0, backgroundOpacity: 0.4 }}
       maxHeight={440}
       nothingFound="Nothing has that name."
       onSpotlightOpen={() => setOpen(true)}

@@ -51,7 +51,12 @@ export const theme = createTheme({
     Button: { defaultProps: { size: "sm" } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, transitionProps: { duration: 80 } } },
     Modal: {
-      defaultProps: { centered: true, transitionProps: { duration: 100 }, overlayProps: { opacity: 0.45 } },
+      defaultProps: {
+        closeButtonProps: { "aria-label": "Close" },
+        centered: true,
+        transitionProps: { duration: 100 },
+        overlayProps: { opacity: 0.45 },
+      },
     },
     Menu: { defaultProps: { shadow: "md", transitionProps: { duration: 80 } } },
     TextInput: { defaultProps: { size: "sm" } },

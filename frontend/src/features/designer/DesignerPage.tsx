@@ -1,0 +1,3 @@
+import { PageLoading } from "@/shell/PageLoading";
+
+export default PageLoading;

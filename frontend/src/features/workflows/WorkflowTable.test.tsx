@@ -1,0 +1,46 @@
+import { screen, within } from "@testing-library/react";
+import { expect, it } from "vitest";
+import type { WorkflowSummary } from "@/api/types";
+import { faultsOf, renderPage } from "@/testing/render";
+import { WorkflowTable } from "./WorkflowTable";
+
+const now = new Date().toISOString();
+
+const census: WorkflowSummary = {
+  name: "code-census",
+  description: "Counts what a source tree is made of",
+  version: 3,
+  steps: 12,
+  has_params: true,
+  created_at: now,
+  updated_at: now,
+  last_run: {
+    id: "01a20b85-66e2-7218-86e8-b8247f0d362a",
+    workflow: "code-census",
+    version: 3,
+    state: "failed",
+    error: null,
+    tags: [],
+    created_by: "ada",
+    created_at: now,
+    started_at: now,
+    finished_at: now,
+    duration_ms: 12,
+  },
+};
+const empty: WorkflowSummary = { ...census, name: "empty", description: "", steps: 0, last_run: null };
+
+it("shows each workflow with its last run, and has nothing that axe minds", async () => {
+  const { container } = await renderPage(<WorkflowTable rows={[census, empty]} loading={false} />);
+  const row = screen.getByRole("link", { name: "code-census" }).closest("tr") as HTMLElement;
+  expect(within(row).getByText("failed")).toBeVisible();
+  expect(within(row).getByText("12")).toBeVisible();
+  expect(screen.getByText("Never run")).toBeVisible();
+  expect(await faultsOf(container)).toEqual([]);
+});
+
+it("does not offer to run what has no steps", async () => {
+  await renderPage(<WorkflowTable rows={[census, empty]} loading={false} />);
+  expect(screen.getByRole("button", { name: "Run code-census" })).toBeEnabled();
+  expect(screen.getByRole("button", { name: "Run empty" })).toBeDisabled();
+});
