@@ -1,16 +1,59 @@
 """Agentainer Flow: the SDK, the CLI and the built-in agent.
 
-Public names are resolved when they are first used, so that `agentainer_flow.agent` needs nothing of the rest.
+Public names are resolved when they are first used, so that `agentainer_flow.agent` needs nothing of the rest,
+and defining a workflow needs no HTTP client.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentainer_flow.client import WorkflowClient, WorkflowExecution
+    from agentainer_flow.context import Context
+    from agentainer_flow.errors import DefinitionError, FlowAPIError, FlowError, RunCancelled, RunFailed
+    from agentainer_flow.sdk.decorators import step, workflow
+    from agentainer_flow.sdk.definition import compile_workflow
+    from agentainer_flow.sdk.options import ErrorHandler, ExecutionMode, PoolConfig, RetryPolicy
 
 __version__ = "0.1.0"
+__all__ = [
+    "Context",
+    "DefinitionError",
+    "ErrorHandler",
+    "ExecutionMode",
+    "FlowAPIError",
+    "FlowError",
+    "PoolConfig",
+    "RetryPolicy",
+    "RunCancelled",
+    "RunFailed",
+    "WorkflowClient",
+    "WorkflowExecution",
+    "compile_workflow",
+    "step",
+    "workflow",
+]
 
 # Public name -> the module that defines it.
-_HOMES: dict[str, str] = {}
+_HOMES = {
+    "Context": "agentainer_flow.context",
+    "DefinitionError": "agentainer_flow.errors",
+    "ErrorHandler": "agentainer_flow.sdk.options",
+    "ExecutionMode": "agentainer_flow.sdk.options",
+    "FlowAPIError": "agentainer_flow.errors",
+    "FlowError": "agentainer_flow.errors",
+    "PoolConfig": "agentainer_flow.sdk.options",
+    "RetryPolicy": "agentainer_flow.sdk.options",
+    "RunCancelled": "agentainer_flow.errors",
+    "RunFailed": "agentainer_flow.errors",
+    "WorkflowClient": "agentainer_flow.client",
+    "WorkflowExecution": "agentainer_flow.client",
+    "compile_workflow": "agentainer_flow.sdk.definition",
+    "step": "agentainer_flow.sdk.decorators",
+    "workflow": "agentainer_flow.sdk.decorators",
+}
 
 
 def __getattr__(name: str) -> object:

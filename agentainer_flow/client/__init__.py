@@ -3,7 +3,7 @@
 Does not: import the server, or know more of it than its interface.
 """
 
+from agentainer_flow.client.client import WorkflowClient
 from agentainer_flow.client.execution import WorkflowExecution
-from agentainer_flow.client.workflows import WorkflowClient
 
 __all__ = ["WorkflowClient", "WorkflowExecution"]

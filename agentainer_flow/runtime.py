@@ -1,0 +1,66 @@
+"""The agent's side of SDK steps: a target ``module:Class.method`` of the active bundle becomes a call.
+
+One object of each class serves all calls of this process. Needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentainer_flow.context import Context
+from agentainer_flow.sdk.steps import MARK, Step
+
+
+class StepMissing(LookupError):
+    """The bundle has no such step."""
+
+
+_objects: dict[type, Any] = {}
+
+
+def call_step(target: str, given: Any, context: Mapping[str, Any]) -> Any:
+    """The step's result, or something to await. Raises StepMissing, and whatever the user's code raises."""
+    module_name, _, path = target.partition(":")
+    owner, function = _find(importlib.import_module(module_name), path)
+    step = getattr(function, MARK, None)
+    bound = Context(context, input=given, log=_log)
+    if isinstance(step, Step):
+        return step.call(_object(owner), bound, given)
+    return _call_plain(getattr(_object(owner), path.rpartition(".")[2]), bound, given)
+
+
+def _find(module: Any, path: str) -> tuple[type, Any]:
+    owner: Any = None
+    found = module
+    for name in path.split("."):
+        owner, found = found, getattr(found, name, None)
+        if found is None:
+            raise StepMissing(f"The module {module.__name__} has no {path}.")
+    if not isinstance(owner, type):
+        raise StepMissing(f"{path} of {module.__name__} is not a method of a class.")
+    return owner, found
+
+
+def _object(owner: type) -> Any:
+    if owner not in _objects:
+        _objects[owner] = owner()
+    return _objects[owner]
+
+
+def _call_plain(method: Callable[..., Any], context: Context, given: Any) -> Any:
+    """A method without @step: an object is spread over keyword arguments after the context."""
+    if isinstance(given, dict):
+        return method(context, **given)
+    return method(context) if given is None else method(context, given)
+
+
+def _log(stream: str, text: str) -> None:
+    capture = sys.modules.get("agentainer_flow.agent.capture")
+    channel = None if capture is None else capture.channel
+    if channel is None:
+        print(text)
+    else:
+        channel.log(stream, text)

@@ -1,0 +1,102 @@
+"""Packs the module of a workflow class for the agents: a zip archive that is the same for the same content.
+
+A module outside of packages goes alone; of a package goes the whole of the outermost package's directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from agentainer_flow.errors import BundleError
+
+MAX_BYTES = 50 * 1024 * 1024
+_LEFT_OUT = {"__pycache__", "node_modules"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file: times must not change the hash
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """`module` is the name under which agents import the workflow's module; `content` the zip archive."""
+
+    module: str
+    content: bytes
+    sha256: str
+
+
+def make_bundle(cls: type) -> Bundle:
+    """Raises BundleError with a sentence."""
+    if "<locals>" in cls.__qualname__:
+        raise BundleError(
+            f"{cls.__name__} is defined inside a function, where agents cannot import it; move it to the top of"
+            " its module."
+        )
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if module is None or file is None or not Path(file).is_file():
+        raise BundleError(
+            f"{cls.__name__} does not come from a file; write it into a module, which the agents then get."
+        )
+    path = Path(file).resolve()
+    name = _import_name(module, path)
+    files = _package_files(name, path) if "." in name else {path.name: path}
+    content = _zip(files)
+    return Bundle(name, content, hashlib.sha256(content).hexdigest())
+
+
+def _import_name(module: ModuleType, path: Path) -> str:
+    name = module.__name__
+    if name == "__main__":
+        spec = module.__spec__  # of `python -m package.module`; None for a script
+        name = path.stem if spec is None else spec.name
+    elif "." in name and not _has_package(name, path):
+        name = path.stem  # imported under a made-up name, as test runners do
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise BundleError(
+            f"{path.name} cannot be imported by that name; rename it, with letters, digits and _."
+        )
+    return name
+
+
+def _outermost(name: str, path: Path) -> Path:
+    """Where the directory of the outermost package of module `name` must lie."""
+    levels = name.count(".") - (path.name != "__init__.py")
+    return path.parents[levels]
+
+
+def _has_package(name: str, path: Path) -> bool:
+    return _outermost(name, path).name == name.partition(".")[0]
+
+
+def _package_files(name: str, path: Path) -> dict[str, Path]:
+    root = _outermost(name, path)
+    found: dict[str, Path] = {}
+    size = 0
+    for file in sorted(root.rglob("*")):
+        parts = file.relative_to(root).parts
+        if _LEFT_OUT.intersection(parts) or any(part.startswith(".") for part in parts):
+            continue
+        if not file.is_file() or file.suffix in (".pyc", ".pyo"):
+            continue
+        size += file.stat().st_size
+        if size > MAX_BYTES:
+            limit = MAX_BYTES // 1024**2
+            raise BundleError(f"The package {root.name} has more than {limit} MiB; move its data elsewhere.")
+        found["/".join((root.name, *parts))] = file
+    return found
+
+
+def _zip(files: dict[str, Path]) -> bytes:
+    buffer = io.BytesIO()
+    # Stored, not deflated: what deflating gives differs between versions of zlib.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes())
+    return buffer.getvalue()

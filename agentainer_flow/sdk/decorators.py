@@ -1,0 +1,274 @@
+"""`@workflow` and `@step`. Each checks all it is told at once, where it is written."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, overload
+
+from agentainer_flow.errors import DefinitionError
+from agentainer_flow.sdk import options
+from agentainer_flow.sdk.definition import Workflow, attach
+from agentainer_flow.sdk.options import Duration, ErrorHandler, PoolConfig, RetryPolicy
+from agentainer_flow.sdk.steps import MARK, Kind, Step
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Arguments of the finished product that the platform does not implement yet.
+_PLANNED_WORKFLOW = ("timeout", "failure_strategy", "scaling", "scaling_policy", "schedule", "triggers")
+_PLANNED_STEP = ("streaming", "when", "always_run", "execution_mode", "env", "resources")
+_WORKFLOW = ("name", "description", "params", "max_parallel", "retry_policy")
+_STEP = (
+    "name",
+    "depends_on",
+    "image",
+    "parallel",
+    "max_workers",
+    "dynamic",
+    "reduce",
+    "timeout",
+    "retry_policy",
+    "error_strategy",
+    "error_handler",
+    "min_success_rate",
+    "pool_config",
+    "pool_size",
+)
+_NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
+# What the body of a method without statements is made of, async ones and later Pythons included.
+_NOTHING = frozenset(
+    "RESUME NOP LOAD_CONST RETURN_VALUE RETURN_CONST RETURN_GENERATOR POP_TOP CALL_INTRINSIC_1 RERAISE".split()
+)
+
+Dependency = str | Callable[..., Any]
+
+
+@overload
+def workflow(cls: C, /) -> C: ...
+
+
+@overload
+def workflow(
+    *,
+    name: str | None = None,
+    description: str = "",
+    params: Mapping[str, Any] | None = None,
+    max_parallel: int | None = None,
+    retry_policy: RetryPolicy | None = None,
+) -> Callable[[C], C]: ...
+
+
+def workflow(cls: Any = None, /, **given: Any) -> Any:
+    """Makes a workflow of a class whose steps are methods under `@step`.
+
+    `name`: lower-case letters, digits, - and _; left out, made of the class's name. `params`: JSON Schema of
+    the run's params, an object. `max_parallel`: items at work at once in the whole run. `retry_policy`: for
+    steps without one of their own. The class gets `to_document()`. Raises DefinitionError.
+    """
+    options.refuse_unknown("@workflow", set(given) - set(_WORKFLOW), _WORKFLOW, _PLANNED_WORKFLOW)
+
+    def decorate(decorated: C) -> C:
+        if not inspect.isclass(decorated):
+            raise DefinitionError("@workflow goes on a class.")
+        return attach(decorated, _workflow_of(decorated, given))
+
+    return decorate if cls is None else decorate(cls)
+
+
+def _workflow_of(cls: type, given: Mapping[str, Any]) -> Workflow:
+    where = f"@workflow on {cls.__name__}"
+    name = given.get("name")
+    name = _kebab(cls.__name__) if name is None else options.text(where, "name", name)
+    if not _NAME.match(name):
+        raise DefinitionError(
+            f"{where}: the name {name!r} must be lower-case letters, digits, - and _; up to 63 characters."
+        )
+    description = given.get("description") or inspect.cleandoc(cls.__doc__ or "")
+    if not isinstance(description, str):
+        raise DefinitionError(f"{where}: description must be text.")
+    most, retry = given.get("max_parallel"), given.get("retry_policy")
+    return Workflow(
+        cls=cls,
+        name=name,
+        description=description,
+        params=_params(where, given.get("params")),
+        max_parallel=None if most is None else options.whole(where, "max_parallel", most, low=1, high=10_000),
+        retry_policy=None if retry is None else options.retry(where, retry),
+        steps=_steps_of(cls),
+    )
+
+
+def _kebab(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name)
+    return words.lower().strip("_")
+
+
+def _params(where: str, params: Any) -> dict[str, Any] | None:
+    if params is None:
+        return None
+    if not isinstance(params, Mapping) or not {"type", "properties"} & params.keys():
+        raise DefinitionError(
+            f"{where}: params is a JSON Schema, such as"
+            ' {"type": "object", "properties": {"root": {"type": "string"}}, "required": ["root"]}.'
+        )
+    if params.get("type", "object") != "object":
+        raise DefinitionError(f'{where}: the params of a run are an object; their "type" is "object".')
+    return {"type": "object", **params}
+
+
+def _steps_of(cls: type) -> dict[str, Step]:
+    """Method name -> step, in the order of definition; those of base classes first."""
+    found: dict[str, Step] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            step = getattr(value, MARK, None)
+            if isinstance(value, staticmethod | classmethod) and step is not None:
+                raise DefinitionError(f"step {name}: @step goes on a plain method, def {name}(self, ctx).")
+            if isinstance(step, Step):
+                found[name] = step
+            elif name in found:
+                del found[name]  # a subclass put something else in its place
+    if not found:
+        raise DefinitionError(f"@workflow on {cls.__name__}: mark at least one method with @step.")
+    return found
+
+
+@overload
+def step(function: F, /) -> F: ...
+
+
+@overload
+def step(
+    *,
+    name: str | None = None,
+    depends_on: Dependency | Iterable[Dependency] | None = None,
+    image: str | None = None,
+    parallel: bool = False,
+    max_workers: int | None = None,
+    dynamic: bool = False,
+    reduce: bool = False,
+    timeout: Duration | None = None,
+    retry_policy: RetryPolicy | None = None,
+    error_strategy: str | ErrorHandler | None = None,
+    error_handler: ErrorHandler | str | None = None,
+    min_success_rate: float | None = None,
+    pool_config: PoolConfig | None = None,
+    pool_size: int | None = None,
+) -> Callable[[F], F]: ...
+
+
+def step(function: Any = None, /, **given: Any) -> Any:
+    """Makes a step of a (sync or async) method `(self, ctx, …)`; its body runs on an agent.
+
+    `depends_on`: names of steps or methods, or the methods; left out, the step before it; `()`: none.
+    `parallel=True` runs the body once for each element of the list that the step before returned, on up to
+    `max_workers` agents at once; `reduce=True` runs it once over all their results. `timeout`: of one attempt.
+    `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide what failed items mean.
+    `pool_config` or `pool_size` gives the step a pool of its own. `image`: a container image that does the work
+    in place of the body, which stays empty. Raises DefinitionError.
+    """
+    options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
+
+    def decorate(decorated: F) -> F:
+        if not inspect.isfunction(decorated):
+            raise DefinitionError("@step goes on a plain method: def NAME(self, ctx).")
+        if decorated.__name__ == "<lambda>":
+            raise DefinitionError("@step goes on a method with a name, not on a lambda.")
+        setattr(decorated, MARK, _step_of(decorated, given))
+        return decorated
+
+    return decorate if function is None else decorate(function)
+
+
+def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
+    where = f"step {function.__name__}"
+
+    def value(name: str, check: Callable[[str, str, Any], Any]) -> Any:
+        return None if given.get(name) is None else check(where, name, given[name])
+
+    kind = _kind(where, given)
+    made = Step(
+        function=function,
+        kind=kind,
+        name=value("name", options.text),
+        depends_on=_dependencies(where, given.get("depends_on")),
+        image=value("image", options.text),
+        max_parallel=value("max_workers", lambda *at: options.whole(*at, low=1, high=10_000)),
+        timeout=value("timeout", options.duration),
+        retry_policy=value("retry_policy", lambda where, _name, policy: options.retry(where, policy)),
+        error_strategy=_strategy(where, given),
+        min_success_rate=value("min_success_rate", options.share),
+        pool=options.pool(where, given.get("pool_config"), given.get("pool_size")),
+    )
+    _check(made, kind)
+    return made
+
+
+def _kind(where: str, given: Mapping[str, Any]) -> Kind:
+    parallel, dynamic, reduce = (
+        options.flag(where, name, given.get(name, False)) for name in ("parallel", "dynamic", "reduce")
+    )
+    if parallel and reduce:
+        raise DefinitionError(f"{where}: parallel and reduce exclude each other; make two steps of it.")
+    if dynamic and not parallel:
+        raise DefinitionError(f"{where}: dynamic=True goes with parallel=True.")
+    return "map" if parallel else "reduce" if reduce else "task"
+
+
+def _strategy(where: str, given: Mapping[str, Any]) -> str | None:
+    found = {
+        options.error_strategy(where, name, given[name])
+        for name in ("error_strategy", "error_handler")
+        if given.get(name) is not None
+    }
+    if len(found) > 1:
+        raise DefinitionError(f"{where}: error_strategy and error_handler contradict each other; give one.")
+    return found.pop() if found else None
+
+
+def _dependencies(where: str, given: Any) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    many = [given] if isinstance(given, str) or callable(given) else given
+    if not isinstance(many, Iterable):
+        raise DefinitionError(f"{where}: depends_on takes names of steps, not {given!r}.")
+    names: list[str] = []
+    for one in many:
+        name = one if isinstance(one, str) else getattr(one, "__name__", None)
+        if not isinstance(name, str):
+            raise DefinitionError(f"{where}: depends_on takes names of steps, not {one!r}.")
+        names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _check(made: Step, kind: Kind) -> None:
+    """What does not go together."""
+    if kind != "map":
+        for argument, value in (
+            ("max_workers", made.max_parallel),
+            ("error_strategy", made.error_strategy),
+            ("min_success_rate", made.min_success_rate),
+        ):
+            if value is not None:
+                raise DefinitionError(f"{made.where}: {argument} goes with parallel=True.")
+    partial = made.error_strategy == ErrorHandler.CONTINUE_ON_PARTIAL.value
+    if partial and made.min_success_rate is None:
+        raise DefinitionError(
+            f"{made.where}: continue_on_partial needs min_success_rate; add min_success_rate=0.95, say."
+        )
+    if not partial and made.min_success_rate is not None:
+        raise DefinitionError(
+            f'{made.where}: min_success_rate only counts with error_strategy="continue_on_partial".'
+        )
+    _ = made.extra  # a signature that cannot be called is told here
+    if made.image is not None and not _is_empty(made.function):
+        raise DefinitionError(
+            f"{made.where}: its image does the work and the body would never run; leave the body empty (...)."
+        )
+
+
+def _is_empty(function: Callable[..., Any]) -> bool:
+    return all(instruction.opname in _NOTHING for instruction in dis.get_instructions(function))

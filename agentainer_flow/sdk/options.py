@@ -1,0 +1,196 @@
+"""The values that `@workflow` and `@step` take, checked where they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, Literal, TypedDict, get_args
+
+from agentainer_flow.errors import DefinitionError, NotSupportedError
+
+Duration = str | int | float | timedelta
+Backoff = Literal["constant", "linear", "exponential"]
+_DURATION = re.compile(r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$")
+
+
+class ExecutionMode(Enum):
+    """Whether `WorkflowClient.run` waits for the end of the run (SYNC) or returns at once (ASYNC)."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+class ErrorHandler(Enum):
+    """What a parallel step does when one of its items has failed for good."""
+
+    FAIL_FAST = "fail_fast"
+    CONTINUE = "continue"
+    CONTINUE_ON_PARTIAL = "continue_on_partial"
+
+
+class PoolConfig(TypedDict, total=False):
+    """The pool of a step. `size` sets both bounds; `max_agent_uses` is another word for `max_uses`."""
+
+    mode: Literal["pooled", "standard"]
+    size: int
+    min_size: int
+    max_size: int
+    warm_up: bool
+    max_uses: int
+    max_agent_uses: int
+    idle_timeout: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a failing attempt is made again, and the wait before each new one (durations: "1s", or seconds).
+
+    Raises DefinitionError for values that make no sense.
+    """
+
+    max_attempts: int = 3
+    backoff: Backoff = "exponential"
+    delay: Duration = 1.0
+    max_delay: Duration = 30.0
+    jitter: bool = True
+
+    def __post_init__(self) -> None:
+        whole("RetryPolicy", "max_attempts", self.max_attempts, low=1, high=100)
+        choice("RetryPolicy", "backoff", self.backoff, get_args(Backoff))
+        for name in ("delay", "max_delay"):
+            duration("RetryPolicy", name, getattr(self, name))
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "max_attempts": self.max_attempts,
+            "backoff": self.backoff,
+            "delay": duration("RetryPolicy", "delay", self.delay),
+            "max_delay": duration("RetryPolicy", "max_delay", self.max_delay),
+            "jitter": self.jitter,
+        }
+
+
+# --- checks: each takes where the value was written, and raises DefinitionError ------------------------------
+
+
+def refuse_unknown(
+    where: str, given: Iterable[str], known: Iterable[str], planned: Iterable[str] = ()
+) -> None:
+    """NotSupportedError for a documented argument of later versions, DefinitionError for any other."""
+    planned = set(planned)
+    for name in given:
+        if name in planned:
+            raise NotSupportedError(f"{where}: {name} is not supported by this version; leave it out.")
+        near = get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else f". Known are: {', '.join(sorted(known))}."
+        raise DefinitionError(f"{where} has no argument {name}{hint}")
+
+
+def text(where: str, name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise DefinitionError(f"{where}: {name} must be text, not {value!r}.")
+    return value
+
+
+def flag(where: str, name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise DefinitionError(f"{where}: {name} must be True or False, not {value!r}.")
+    return value
+
+
+def whole(where: str, name: str, value: object, *, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise DefinitionError(f"{where}: {name} must be a whole number from {low} to {high}, not {value!r}.")
+    return value
+
+
+def share(where: str, name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise DefinitionError(f"{where}: {name} must be a number from 0 to 1, not {value!r}.")
+    return float(value)
+
+
+def choice(where: str, name: str, value: object, allowed: Iterable[str]) -> str:
+    allowed = list(allowed)
+    if value not in allowed:
+        near = get_close_matches(str(value), allowed, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DefinitionError(f"{where}: {name} must be one of {', '.join(allowed)}, not {value!r}.{hint}")
+    return str(value)
+
+
+def duration(where: str, name: str, value: object) -> str | float:
+    """The value as the document takes it."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, str) and _DURATION.match(value):
+        return value.strip()
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return value
+    raise DefinitionError(
+        f'{where}: {name} must be a duration such as "90s", "10m" or a number of seconds, not {value!r}.'
+    )
+
+
+def retry(where: str, value: object) -> RetryPolicy:
+    if not isinstance(value, RetryPolicy):
+        raise DefinitionError(f"{where}: retry_policy must be a RetryPolicy(…), not {value!r}.")
+    return value
+
+
+def error_strategy(where: str, name: str, value: object) -> str:
+    if isinstance(value, ErrorHandler):
+        return value.value
+    return choice(where, name, value, [handler.value for handler in ErrorHandler])
+
+
+def pool(where: str, config: Mapping[str, Any] | None, size: object) -> dict[str, Any] | None:
+    """The document's `pool` object; None when the step asks for no pool of its own."""
+    if config is None:
+        if size is None:
+            return None
+        return {"mode": "pooled", "size": whole(where, "pool_size", size, low=1, high=1000)}
+    if not isinstance(config, Mapping):
+        raise DefinitionError(f'{where}: pool_config must be a dict such as {{"size": 5}}, not {config!r}.')
+    inside = f"{where}: pool_config"
+    refuse_unknown(inside, set(config) - set(PoolConfig.__annotations__), PoolConfig.__annotations__)
+    given = dict(config)
+    _one_of(inside, given, "max_uses", "max_agent_uses")
+    if size is not None:
+        if "size" in given:
+            raise DefinitionError(f"{where}: give pool_size or pool_config's size, not both.")
+        given["size"] = whole(where, "pool_size", size, low=1, high=1000)
+    result: dict[str, Any] = {
+        "mode": choice(inside, "mode", given.pop("mode", "pooled"), ["pooled", "standard"])
+    }
+    for name, low, high in (("size", 1, 1000), ("min_size", 0, 1000), ("max_size", 1, 1000)):
+        if name in given:
+            result[name] = whole(inside, name, given[name], low=low, high=high)
+    if "warm_up" in given:
+        result["warm_up"] = flag(inside, "warm_up", given["warm_up"])
+    if "max_uses" in given:
+        result["max_uses"] = whole(inside, "max_uses", given["max_uses"], low=1, high=2**31)
+    if "idle_timeout" in given:
+        result["idle_timeout"] = duration(inside, "idle_timeout", given["idle_timeout"])
+    _check_pool(inside, result)
+    return result
+
+
+def _one_of(where: str, given: dict[str, Any], name: str, other: str) -> None:
+    if other in given:
+        if name in given:
+            raise DefinitionError(f"{where}: give {name} or {other}, not both.")
+        given[name] = given.pop(other)
+
+
+def _check_pool(where: str, pool: Mapping[str, Any]) -> None:
+    if "size" in pool and ("min_size" in pool or "max_size" in pool):
+        raise DefinitionError(f"{where}: give size, or min_size and max_size, not both.")
+    if pool.get("min_size", 0) > pool.get("max_size", 1000):
+        raise DefinitionError(f"{where}: min_size is more than max_size.")
+    if pool["mode"] == "standard" and (pool.get("max_uses", 1) > 1 or pool.get("warm_up")):
+        raise DefinitionError(f"{where}: mode standard uses an agent once; leave max_uses and warm_up out.")
