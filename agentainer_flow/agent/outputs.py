@@ -11,7 +11,6 @@ MAX_OUTPUT = 60 * 1024 * 1024  # bytes of all outputs of a request
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 _NAME = re.compile(r"^[^\W\d]\w*$")
 _encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-_lenient = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
 
 class BadOutput(Exception):
@@ -34,8 +33,8 @@ def encode(value: Any) -> bytes:
 
 
 def line(value: Any) -> bytes:
-    """For our own messages: never fails on text that is no valid Unicode."""
-    return _lenient.encode(value).encode()
+    """For our own messages: what is no valid Unicode in them becomes question marks."""
+    return _encoder.encode(value).encode("utf-8", "replace")
 
 
 def _has_odd_keys(value: Any) -> bool:
