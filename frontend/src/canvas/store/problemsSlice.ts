@@ -2,19 +2,34 @@ import type { StateCreator } from "zustand";
 import type { Fault } from "@/api/types";
 import type { DesignerState } from "./index";
 
+/** What was typed into a JSON field and cannot be read yet; the document keeps its last value meanwhile. */
+export interface Unreadable {
+  text: string;
+  fault: Fault;
+}
+
 export interface ProblemsSlice {
   /** What the server found in the document, in its order. */
   problems: Fault[];
   /** `stale`: the document has changed since it was checked; `unreachable`: it could not be checked. */
   checked: "fresh" | "stale" | "unreachable";
+  /** By `STEP:FIELD`, so that it is still there when one comes back to the step. */
+  unreadable: Record<string, Unreadable>;
   setProblems: (problems: Fault[]) => void;
+  setUnreadable: (key: string, found: Unreadable | null) => void;
   setChecked: (checked: ProblemsSlice["checked"]) => void;
 }
 
-export const problemsSlice: StateCreator<DesignerState, [], [], ProblemsSlice> = (set) => ({
+export const problemsSlice: StateCreator<DesignerState, [], [], ProblemsSlice> = (set, get) => ({
   problems: [],
+  unreadable: {},
   checked: "stale",
   setProblems: (problems) => set({ problems, checked: "fresh" }),
+  setUnreadable: (key, found) => {
+    const { [key]: before, ...others } = get().unreadable;
+    if (found) set({ unreadable: { ...others, [key]: found } });
+    else if (before) set({ unreadable: others });
+  },
   setChecked: (checked) => set({ checked }),
 });
 

@@ -1,0 +1,29 @@
+/** One line of what a step runs, and where: for nodes and their descriptions. */
+import type { Step, WorkflowDocument } from "../document";
+
+/** The docstring or first statement of `main`, the image, or the handler. */
+export function whatItRuns(step: Step): string {
+  const run = step.run ?? {};
+  if (run.code !== undefined) return firstLine(run.code);
+  if (run.image !== undefined) return run.path ? `${run.image} ${run.path}` : run.image || "no image yet";
+  return run.handler ?? "nothing yet";
+}
+
+/** The pool that its agents come from, in words. */
+export function whereItRuns(step: Step, document: WorkflowDocument): string {
+  if (typeof step.pool === "string") return step.pool;
+  if (step.pool) return step.pool.mode === "standard" ? "own agents, used once" : "own pool";
+  return document.defaults?.pool ?? "shared pool";
+}
+
+function firstLine(code: string): string {
+  const lines = code.split("\n").map((line) => line.trim());
+  const main = lines.findIndex((line) => /^(async\s+)?def\s+main\b/.test(line));
+  const body = lines.slice(main + 1).find((line) => line !== "" && !line.startsWith("#"));
+  return unquoted(body ?? lines.find((line) => line !== "") ?? "no code yet");
+}
+
+function unquoted(line: string): string {
+  const docstring = line.match(/^(?:"""|''')\s*(.*?)\s*(?:"""|''')?$/);
+  return docstring?.[1] || line;
+}
