@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class SiteConfig(AppConfig):
     name = "aflow_site"
     label = "aflow_site"
+
+    def ready(self) -> None:
+        # Makes ours the current Celery application in every process, so that nudges go to our broker.
+        from aflow_site import celery  # noqa: F401

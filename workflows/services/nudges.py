@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
+
+log = logging.getLogger(__name__)
 
 CONTROL_CHANNEL = "aflow:runs:cancel"
 
@@ -22,8 +25,8 @@ def nudge(run_id: UUID) -> None:
     """Tells some executor to look at the run. When the broker is away, the controller's timer will."""
     try:
         current_app.send_task("workflows.look_at", args=[str(run_id)], retry=False)
-    except OperationalError:
-        return
+    except OperationalError as exc:
+        log.warning("no nudge for run %s, the broker is away: %s", run_id, exc)
 
 
 @cache
@@ -35,5 +38,5 @@ def tell_driver(run_id: UUID) -> None:
     """Tells the run's driver to stop; its own beat finds the request within a second otherwise."""
     try:
         _redis().publish(CONTROL_CHANNEL, str(run_id))
-    except RedisError:
-        return
+    except RedisError as exc:
+        log.warning("the driver of run %s is not told, Redis is away: %s", run_id, exc)

@@ -68,3 +68,10 @@ def test_metrics_tell_what_the_rows_tell() -> None:
 def test_the_api_describes_itself_without_a_warning(tmp_path: Path) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "openapi.yaml"))
     assert "openapi: 3.1.0" in (tmp_path / "openapi.yaml").read_text()
+
+
+def test_nudges_go_to_our_broker(settings: Any) -> None:
+    from celery import current_app
+
+    assert current_app.conf.broker_url == settings.CELERY_BROKER_URL
+    assert current_app.conf.task_acks_late is False
