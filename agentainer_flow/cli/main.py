@@ -1,0 +1,143 @@
+"""Parses the command line, calls one command, and turns what goes wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from agentainer_flow.cli import commands
+from agentainer_flow.cli.output import Output
+from agentainer_flow.client import WorkflowClient
+from agentainer_flow.errors import (
+    AuthenticationError,
+    ConfigError,
+    FlowError,
+    PermissionDenied,
+    UnreachableError,
+)
+
+DONE, FAILED, USAGE, NO_ACCESS = 0, 1, 2, 3
+Command = Callable[[WorkflowClient, argparse.Namespace, Output], int]
+Add = Callable[..., argparse.ArgumentParser]  # a verb: its name, what it calls, its help
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; see the package."""
+    parser = build_parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as exc:
+        return USAGE if exc.code else DONE
+    try:
+        with WorkflowClient(arguments.url, arguments.token) as client:
+            code: int = arguments.command(client, arguments, Output(as_json=arguments.json))
+            sys.stdout.flush()
+            return code
+    except (ConfigError, UnreachableError, AuthenticationError, PermissionDenied) as exc:
+        return _told(exc, NO_ACCESS)
+    except commands.WrongUsage as exc:
+        return _told(exc, USAGE)
+    except FlowError as exc:
+        return _told(exc, FAILED)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `aflow … | head`; what is still buffered has no reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _told(exc: Exception, code: int) -> int:
+    print(f"aflow: {exc}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"aflow: {message}\n{self.format_usage()}")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="aflow",
+        description="Workflows on pools of warm containers.",
+        epilog="Exit codes: 0 done, 1 refused or run failed, 2 wrong usage, 3 no connection or no valid token.",
+    )
+    nouns = parser.add_subparsers(metavar="NOUN", required=True)
+
+    def noun(name: str, about: str) -> Add:
+        verbs = nouns.add_parser(name, help=about).add_subparsers(metavar="VERB", required=True)
+
+        def add(verb: str, command: Command, summary: str) -> argparse.ArgumentParser:
+            made = verbs.add_parser(verb, help=summary, description=summary[:1].upper() + summary[1:] + ".")
+            made.add_argument("--json", action="store_true", help="print JSON, for programs")
+            made.add_argument("--url", help="the platform (default: AGENTAINER_URL, the config file)")
+            made.add_argument("--token", help="an API token (default: AGENTAINER_TOKEN, the config file)")
+            made.set_defaults(command=command)
+            return made
+
+        return add
+
+    _workflow_verbs(noun("workflow", "make, run and look at workflows"))
+    _run_verbs(noun("run", "look at runs, and stop them"))
+    _pool_verbs(noun("pool", "look at pools, and size them"))
+    agents = noun("agent", "look at agents")
+    agents("list", commands.list_agents, "the live agents").add_argument("--pool", help="of this pool only")
+    return parser
+
+
+def _workflow_verbs(add: Add) -> None:
+    create = add("create", commands.create_workflow, "make a workflow of a document or of an SDK class")
+    create.add_argument(
+        "file", help="FILE.json, FILE.yaml, FILE.py with one @workflow class, or - for standard input"
+    )
+    create.add_argument("--update", action="store_true", help="save a new version when the name is taken")
+    add("list", commands.list_workflows, "the workflows").add_argument("--search", help="in their names")
+    add("get", commands.get_workflow, "one workflow").add_argument("name")
+    run = add("run", commands.run_workflow, "start a run")
+    run.add_argument("name")
+    run.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="VALUE is JSON, or else text; repeatable",
+    )
+    run.add_argument("--params", metavar="JSON", help="all params as one JSON object")
+    run.add_argument("--tag", action="append", default=[], help="repeatable")
+    run.add_argument("--wait", action="store_true", help="until it ends; print its output, 1 when it failed")
+    run.add_argument("--timeout", type=float, metavar="SECONDS", help="how long to wait")
+    add("status", commands.run_status, "the state of a run").add_argument("run")
+    add("jobs", commands.run_steps, "the steps of a run").add_argument("run")
+    _logs(add)
+    export = add("export", commands.export_workflow, "print a workflow's document as JSON")
+    export.add_argument("name")
+
+
+def _logs(add: Add) -> None:
+    logs = add("logs", commands.run_logs, "what the steps of a run wrote")
+    logs.add_argument("run")
+    logs.add_argument("--step")
+    logs.add_argument("--item", type=int)
+
+
+def _run_verbs(add: Add) -> None:
+    listing = add("list", commands.list_runs, "the newest runs")
+    listing.add_argument("--workflow")
+    listing.add_argument("--state")
+    listing.add_argument("--tag")
+    listing.add_argument("--limit", type=int, default=20)
+    add("get", commands.run_status, "one run").add_argument("run")
+    add("cancel", commands.cancel_run, "stop a run").add_argument("run")
+    _logs(add)
+
+
+def _pool_verbs(add: Add) -> None:
+    add("list", commands.list_pools, "the pools")
+    add("get", commands.get_pool, "one pool").add_argument("name")
+    resize = add("resize", commands.resize_pool, "set how many agents a pool may have")
+    resize.add_argument("name")
+    resize.add_argument("--min", type=int, help="agents that are always there")
+    resize.add_argument("--max", type=int, help="agents at most")
