@@ -7,7 +7,16 @@ from typing import Any
 
 # Names of the finished product that this version does not have; asking for one says so.
 _PLANNED = frozenset(
-    "state secrets parallel_context deploy_agent run_workflow metric progress emit_progress".split()
+    {
+        "deploy_agent",
+        "emit_progress",
+        "metric",
+        "parallel_context",
+        "progress",
+        "run_workflow",
+        "secrets",
+        "state",
+    }
 )
 
 Log = Callable[[str, str], None]  # (stream, text)

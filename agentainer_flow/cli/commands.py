@@ -84,7 +84,8 @@ def _create_of_document(client: WorkflowClient, file: str, *, update: bool) -> d
     except Conflict as exc:
         if not update:
             raise FlowError(f"{exc.detail} To save a new version: --update.") from exc
-    return client.upload(content, kind, name=_name_in(content, is_json=is_json))
+    saved: dict[str, Any] = client.upload(content, kind, name=_name_in(content, is_json=is_json))
+    return saved
 
 
 def _name_in(content: bytes, *, is_json: bool) -> str:

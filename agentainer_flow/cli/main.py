@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aflow",
         description="Workflows on pools of warm containers.",
-        epilog="Exit codes: 0 done, 1 refused or run failed, 2 wrong usage, 3 no connection or no valid token.",
+        epilog="Exit codes: 0 done, 1 refused or run failed, 2 wrong usage, 3 no connection or no token.",
     )
     nouns = parser.add_subparsers(metavar="NOUN", required=True)
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class WorkflowClient:
-    """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, the checkout's platform.
+    """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
+    checkout in which it runs. Raises ConfigError when none of them is there.
 
-    Raises ConfigError when none of them is there. Every call raises a FlowAPIError when the platform refuses, and
-    UnreachableError when it does not answer. `transport` is for tests.
+    Every call raises a FlowAPIError when the platform refuses, and UnreachableError when it does not answer.
+    `transport` is for tests.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class WorkflowClient:
         return self._answer("PUT", f"workflows/{document['name']}/", json=document, headers=headers)
 
     def upload(self, content: bytes, content_type: str, *, name: str | None = None) -> dict[str, Any]:
-        """Creates a workflow of a document as it is (JSON or YAML); with `name`, saves a new version of it."""
+        """Makes a workflow of a document as it is (JSON or YAML); with `name`, a new version of that one."""
         headers = {"Content-Type": content_type}
         if name is None:
             return self._answer("POST", "workflows/", content=content, headers=headers)

@@ -83,7 +83,7 @@ class WorkflowExecution:
         raise failure
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
-        """The run's events in order, each {"seq", "type", "at", "data"}, as they happen, until it has ended."""
+        """The run's events in order, as they happen, until its end: {"seq", "type", "at", "data"}."""
         for _ in self._looks(None):
             ended = self.refresh() and self.ended  # asked first: what comes after the end is read below
             for event in self._transport.pages(f"runs/{self.id}/events/", {"after": after}):

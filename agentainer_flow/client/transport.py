@@ -1,7 +1,7 @@
 """HTTP to the platform: retries where they are safe, answers and refusals in our words.
 
-A request is sent again after trouble of the connection when it is a GET, when it carries an idempotency key, or
-when it cannot have arrived. Does not: know any path.
+A request is sent again after trouble of the connection when it is a GET, when it carries an idempotency key,
+or when it cannot have arrived. Does not: know any path.
 """
 
 from __future__ import annotations

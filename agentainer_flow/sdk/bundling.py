@@ -33,8 +33,8 @@ def make_bundle(cls: type) -> Bundle:
     """Raises BundleError with a sentence."""
     if "<locals>" in cls.__qualname__:
         raise BundleError(
-            f"{cls.__name__} is defined inside a function, where agents cannot import it; move it to the top of"
-            " its module."
+            f"{cls.__name__} is defined inside a function, where agents cannot import it; move it to the"
+            " top of its module."
         )
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)

@@ -40,7 +40,17 @@ _STEP = (
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
 # What the body of a method without statements is made of, async ones and later Pythons included.
 _NOTHING = frozenset(
-    "RESUME NOP LOAD_CONST RETURN_VALUE RETURN_CONST RETURN_GENERATOR POP_TOP CALL_INTRINSIC_1 RERAISE".split()
+    {
+        "CALL_INTRINSIC_1",
+        "LOAD_CONST",
+        "NOP",
+        "POP_TOP",
+        "RERAISE",
+        "RESUME",
+        "RETURN_CONST",
+        "RETURN_GENERATOR",
+        "RETURN_VALUE",
+    }
 )
 
 Dependency = str | Callable[..., Any]
@@ -165,10 +175,10 @@ def step(function: Any = None, /, **given: Any) -> Any:
 
     `depends_on`: names of steps or methods, or the methods; left out, the step before it; `()`: none.
     `parallel=True` runs the body once for each element of the list that the step before returned, on up to
-    `max_workers` agents at once; `reduce=True` runs it once over all their results. `timeout`: of one attempt.
-    `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide what failed items mean.
-    `pool_config` or `pool_size` gives the step a pool of its own. `image`: a container image that does the work
-    in place of the body, which stays empty. Raises DefinitionError.
+    `max_workers` agents at once; `reduce=True` runs it once over all their results. `timeout`: of one
+    attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide what failed items
+    mean. `pool_config` or `pool_size` gives the step a pool of its own. `image`: a container image that does
+    the work in place of the body, which stays empty. Raises DefinitionError.
     """
     options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
 

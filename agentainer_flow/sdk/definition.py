@@ -128,7 +128,7 @@ class Workflow:
         if step.kind == "task":
             values = self._named(step, needs) if step.extra else self._everything(needs)
             if step.image is not None and not step.extra:
-                return values["input"] if "input" in values else "${params}"
+                return values.get("input", "${params}")
         else:
             if len(needs) != 1:
                 raise DefinitionError(_wants_one(step))
@@ -160,8 +160,8 @@ class Workflow:
                     values[name] = f"${{params.{name}}}"
                 elif parameter.default is parameter.empty:
                     raise DefinitionError(
-                        f"{step.where}: a run may leave the param {name} out; give it a default in the schema,"
-                        f" list it under required, or write {name}=None here."
+                        f"{step.where}: a run may leave the param {name} out; give it a default in the"
+                        f" schema, list it under required, or write {name}=None here."
                     )
             elif earlier in before:
                 values[name] = _output_of(earlier)
@@ -233,8 +233,8 @@ def _unfilled(step: Step, name: str, known: list[str]) -> str:
     hint = f" Did you mean {near[0]}?" if near else ""
     there = f" Here these are: {', '.join(sorted(known))}." if known and not near else ""
     return (
-        f"{step.where}: nothing fills its parameter {name}; name it like a param of the workflow or like a step"
-        f" that it depends on, or give it a default.{hint}{there}"
+        f"{step.where}: nothing fills its parameter {name}; name it like a param of the workflow or like a"
+        f" step that it depends on, or give it a default.{hint}{there}"
     )
 
 

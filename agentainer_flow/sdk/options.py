@@ -47,9 +47,9 @@ class PoolConfig(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failing attempt is made again, and the wait before each new one (durations: "1s", or seconds).
+    """How often a failing attempt is made again, and the wait before each new one.
 
-    Raises DefinitionError for values that make no sense.
+    Durations: "1s", or seconds. Raises DefinitionError for values that make no sense.
     """
 
     max_attempts: int = 3
@@ -74,7 +74,7 @@ class RetryPolicy:
         }
 
 
-# --- checks: each takes where the value was written, and raises DefinitionError ------------------------------
+# --- checks: each takes where the value was written, and raises DefinitionError ---------------------------
 
 
 def refuse_unknown(

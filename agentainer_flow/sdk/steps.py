@@ -4,7 +4,8 @@ The same object lives in the compiler and, once the bundle is imported there, in
 input out, the other hands it to the method, by the same rule:
 
 - A plain step's extra parameters are keys of its input: `${params.NAME}` or `${steps.NAME.output}`.
-- A parallel step's input is {"item": …}, a reduce step's {"results": …}; one extra parameter, of any name, gets it.
+- A parallel step's input is {"item": …}, a reduce step's {"results": …}; one extra parameter, of any name,
+  gets it.
 - `(self, ctx)` alone: `ctx.input` has the output of the step before, of several a dict by their names, of
   none the run's params; of a parallel or reduce step the item or the results.
 - The run's params travel along as "params", for `ctx.params` and a parameter of that name.
@@ -88,14 +89,15 @@ class Step:
             value = values.get(_SINGLE[self.kind])
             return Arguments(value, params, dict.fromkeys(self.extra, value))
         if not self.extra:
-            return Arguments(values["input"] if "input" in values else params, params, {})
+            return Arguments(values.get("input", params), params, {})
         keywords = {name: values[name] for name in self.extra if name in values}
         for name in (self.extra.keys() - keywords.keys()) & params.keys():
             keywords[name] = params[name]  # one that a run may leave out
         return Arguments(keywords, params, keywords)
 
     def call(self, owner: Any, context: Any, given: Any) -> Any:
-        """Calls the method of `owner`; its result, or something to await. Sets `context.input` and `.params`."""
+        """Calls the method of `owner`, after setting `context.input` and `.params`; its result, or something
+        to await."""
         arguments = self.arguments(given)
         context.input, context.params = arguments.input, dict(arguments.params)
         return self.function(owner, context, **arguments.keywords)
