@@ -1,45 +1,61 @@
-"""Counts words with the SDK: a list of texts, one agent call for each, and one that adds up.
+"""Counts words on warm agents: a workflow as plain Python.
 
-./aflow up --detach
-python examples/sdk_word_count.py          (with AGENTAINER_URL and AGENTAINER_TOKEN, or in the checkout)
+    ./aflow up --detach
+    .venv/bin/python examples/sdk_word_count.py
+
+deploys the class and runs it; the three methods run in agents, in the order in which they are written.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 from agentainer_flow import Context, RetryPolicy, WorkflowClient, step, workflow
 
-POEM = """Two roads diverged in a yellow wood,
-And sorry I could not travel both
-And be one traveler, long I stood
-And looked down one as far as I could"""
+TEXTS = [
+    "the quick brown fox jumps over the lazy dog",
+    "the dog sleeps and the fox runs",
+    "a lazy afternoon for a quick nap",
+]
 
 
 @workflow(
-    description="Counts the words of a text, line by line",
-    params={"type": "object", "properties": {"text": {"type": "string", "default": POEM}}},
+    description="Counts the words of some texts, each on a warm agent",
+    params={
+        "type": "object",
+        "properties": {
+            "texts": {"type": "array", "items": {"type": "string"}, "default": TEXTS, "title": "Texts"},
+            "most": {"type": "integer", "minimum": 1, "default": 3, "title": "How many words to name"},
+        },
+    },
+    retry_policy=RetryPolicy(max_attempts=3),
 )
 class WordCount:
-    @step
-    def split(self, ctx: Context, text: str) -> list[str]:
-        lines = text.splitlines()
-        ctx.log(f"{len(lines)} lines")
-        return lines
+    @step()
+    def texts(self, ctx: Context, texts: list[str] = TEXTS) -> list[str]:
+        ctx.log(f"{len(texts)} texts")
+        return texts
 
-    @step(parallel=True, pool_config={"mode": "pooled", "size": 2, "warm_up": True, "idle_timeout": 300})
-    def count(self, ctx: Context, line: str) -> dict[str, int]:
-        return Counter(re.findall(r"\w+", line.lower()))
+    @step(
+        parallel=True,
+        pool_config={"mode": "pooled", "size": 3, "warm_up": True, "max_uses": 1000, "idle_timeout": 300},
+    )
+    def count(self, ctx: Context, text: str) -> dict[str, int]:
+        return Counter(re.findall(r"[a-z]+", text.lower()))
 
-    @step(reduce=True, retry_policy=RetryPolicy(max_attempts=2))
-    async def total(self, ctx: Context, counts: list[dict[str, int]]) -> dict[str, int]:
+    @step(reduce=True)
+    async def total(self, ctx: Context, counts: list[dict[str, int]]) -> dict[str, Any]:
         words: Counter[str] = Counter()
-        for line in counts:
-            words.update(line)
-        return dict(words.most_common(5))
+        for count in counts:
+            words.update(count)
+        most = sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))[: ctx.params.get("most", 3)]
+        return {"words": words.total(), "most_frequent": [{"word": word, "count": n} for word, n in most]}
 
 
 if __name__ == "__main__":
-    execution = WorkflowClient().run(WordCount)
-    print(execution.result())
+    with WorkflowClient() as client:
+        execution = client.run(WordCount, {"most": 5})
+        print(f"run {execution.id}: {execution.state}")
+        print(execution.result())
