@@ -98,7 +98,11 @@ class RunningAgent:
             },
         )
         assert self.process.stdout is not None
-        self.first_line = self.process.stdout.readline().decode()
+        self.printed: list[str] = []  # up to the line that tells where it listens
+        while not self.printed or not self.printed[-1].startswith("listening on "):
+            self.printed.append(self.process.stdout.readline().decode())
+            if not self.printed[-1]:
+                raise AssertionError(self.process.communicate()[1].decode())
         self.port = int(port_file.read_text())
 
     def connect(self) -> socket.socket:

@@ -31,7 +31,7 @@ def test_health_tells_the_boot_and_needs_no_token(agent: RunningAgent) -> None:
 
 
 def test_it_says_where_it_listens(agent: RunningAgent) -> None:
-    assert agent.first_line == f"listening on 127.0.0.1:{agent.port}\n"
+    assert agent.printed == [f"listening on 127.0.0.1:{agent.port}\n"]
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + "x", "\xe9"])
