@@ -41,7 +41,7 @@ class PlatformCommand(BaseCommand):
         add_data_dir_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # each request would be a line on the terminal
+        logging.getLogger().setLevel(logging.WARNING)  # the steps say what happens; the rest is for logs
         self.voice = Voice()
         self.layout = current_layout()
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.conf import settings
@@ -60,5 +59,5 @@ class Command(PlatformCommand):
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return f"{len(value)} rows, first: {escape(json.dumps(value[0])[:60])}" if value else "none"
+        return f"{len(value)} rows"
     return escape(str(value))
