@@ -19,7 +19,7 @@ class Scratch:
         self.root = Path(tempfile.mkdtemp(prefix="agentainer-"))
         self.bundles = self.root / "bundles"
         self.work = self.root / "work"
-        # In a container of its own, all that can be written is this agent's; elsewhere others have files there.
+        # In a container of its own, all that can be written is this agent's; elsewhere others use it too.
         places = (tempfile.gettempdir(), "/dev/shm", "/var/tmp")
         self._swept = [Path(place) for place in places if _is_alone() and os.path.ismount(place)]
         self.work.mkdir()
