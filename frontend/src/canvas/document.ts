@@ -90,7 +90,8 @@ export function readDocument(value: unknown): WorkflowDocument | string {
   for (const [index, step] of steps.entries()) {
     if (!isObject(step)) return `steps[${index}] must be an object.`;
     if (typeof step.id !== "string" || step.id === "") return `steps[${index}] needs an id.`;
-    if (step.needs !== undefined && !isListOfTexts(step.needs)) return `steps[${index}].needs must be a list of ids.`;
+    if (step.needs !== undefined && !isListOfTexts(step.needs))
+      return `steps[${index}].needs must be a list of ids.`;
     if (step.run !== undefined && !isObject(step.run)) return `steps[${index}].run must be an object.`;
   }
   if (value.layout !== undefined && !isObject(value.layout)) return "`layout` must be an object.";
@@ -129,7 +130,10 @@ export function updateStep(document: WorkflowDocument, id: string, fields: Parti
 }
 
 /** Sets fields of the workflow itself; a field that is `undefined` is left out. */
-export function updateWorkflow(document: WorkflowDocument, fields: Partial<WorkflowDocument>): WorkflowDocument {
+export function updateWorkflow(
+  document: WorkflowDocument,
+  fields: Partial<WorkflowDocument>,
+): WorkflowDocument {
   return without({ ...document, ...fields });
 }
 

@@ -69,7 +69,7 @@ export function documentToGraph(document: WorkflowDocument): Graph {
 export function applyGraphChange(document: WorkflowDocument, change: GraphChange): WorkflowDocument {
   switch (change.kind) {
     case "move":
-      return placed(document, change.places);
+      return placed(settled(document), change.places);
     case "connect":
       return refusal(document, change.source, change.target)
         ? document
@@ -77,10 +77,20 @@ export function applyGraphChange(document: WorkflowDocument, change: GraphChange
     case "disconnect":
       return disconnect(document, change.source, change.target);
     case "remove": {
-      const cut = change.edges.map(edgeOf).reduce((left, edge) => disconnect(left, edge.source, edge.target), document);
+      const cut = change.edges
+        .map(edgeOf)
+        .reduce((left, edge) => disconnect(left, edge.source, edge.target), document);
       return change.steps.length > 0 ? removeSteps(cut, change.steps) : cut;
     }
   }
+}
+
+/** The document with a place for every step where it stands now: the first change must not move the others. */
+export function settled(document: WorkflowDocument): WorkflowDocument {
+  const missing = documentToGraph(document).nodes.filter(({ id }) => !isPlace(document.layout?.[id]));
+  return missing.length === 0
+    ? document
+    : placed(document, Object.fromEntries(missing.map(({ id, position }) => [id, position])));
 }
 
 /** Why an edge cannot be drawn, in a sentence; null when it can. */
@@ -89,7 +99,8 @@ export function refusal(document: WorkflowDocument, source: string, target: stri
   if (!step || !document.steps.some(({ id }) => id === source)) return "One of the two steps is not there.";
   if (source === target) return "A step cannot wait for itself.";
   if (needsOf(step).includes(source)) return `${target} waits for ${source} already.`;
-  if (ancestorsOf(document, source).has(target)) return `${source} already waits for ${target}: that would be a loop.`;
+  if (ancestorsOf(document, source).has(target))
+    return `${source} already waits for ${target}: that would be a loop.`;
   return null;
 }
 

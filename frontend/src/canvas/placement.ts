@@ -85,7 +85,10 @@ export function insertBetween(
   const steps = document.steps.flatMap((one) => {
     if (one.id !== target) return [one];
     const needs = needsOf(one).map((need) => (need === source ? step.id : need));
-    return [{ ...step, needs: [source] }, { ...one, needs }];
+    return [
+      { ...step, needs: [source] },
+      { ...one, needs },
+    ];
   });
   const wider = placed({ ...document, steps }, moved);
   return placed(wider, { [step.id]: seatNear({ ...wider, steps: document.steps }, middle) });

@@ -9,7 +9,11 @@ export interface Suggestion {
 }
 
 /** What an expression of this step may name; for the workflow's output when there is no step. */
-export function suggestionsFor(document: WorkflowDocument, step: Step | null, field: "over" | "other"): Suggestion[] {
+export function suggestionsFor(
+  document: WorkflowDocument,
+  step: Step | null,
+  field: "over" | "other",
+): Suggestion[] {
   const found: Suggestion[] = [];
   const before = step ? ancestorsOf(document, step.id) : new Set(document.steps.map(({ id }) => id));
   const near = new Set(step?.needs ?? []);

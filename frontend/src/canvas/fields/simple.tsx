@@ -21,7 +21,15 @@ export function useFault(path: string): string | undefined {
 }
 
 /** A part of the inspector with its heading, and an action beside it. */
-export function Section({ title, children, aside }: { title: string; children: ReactNode; aside?: ReactNode }) {
+export function Section({
+  title,
+  children,
+  aside,
+}: {
+  title: string;
+  children: ReactNode;
+  aside?: ReactNode;
+}) {
   return (
     <section className={classes.section} aria-label={title}>
       <h3 className={classes.heading}>
@@ -37,7 +45,14 @@ export function Pair({ children }: { children: ReactNode }) {
   return <div className={classes.pair}>{children}</div>;
 }
 
-export function TextField({ path, value, onChange, about, mono, ...rest }: FieldProps<string> & { mono?: boolean }) {
+export function TextField({
+  path,
+  value,
+  onChange,
+  about,
+  mono,
+  ...rest
+}: FieldProps<string> & { mono?: boolean }) {
   const fault = useFault(path);
   return (
     <TextInput
@@ -86,7 +101,14 @@ interface ChoiceProps<T extends string> extends FieldProps<T> {
   options: { value: T; label: string }[];
 }
 
-export function ChoiceField<T extends string>({ path, value, onChange, about, options, ...rest }: ChoiceProps<T>) {
+export function ChoiceField<T extends string>({
+  path,
+  value,
+  onChange,
+  about,
+  options,
+  ...rest
+}: ChoiceProps<T>) {
   const fault = useFault(path);
   return (
     <Select

@@ -9,5 +9,13 @@ export const KINDS: readonly StepKind[] = [task, map, reduce];
 
 /** The kind of a step; a type that this page does not know looks plain, and keeps all its fields. */
 export function kindOf(type: string): StepKind {
-  return KINDS.find((kind) => kind.type === type) ?? { ...task, type, word: type || "Unknown", icon: IconBox, hue: "grey" };
+  return (
+    KINDS.find((kind) => kind.type === type) ?? {
+      ...task,
+      type,
+      word: type || "Unknown",
+      icon: IconBox,
+      hue: "grey",
+    }
+  );
 }

@@ -1,0 +1,41 @@
+import { type HotkeyItem, useHotkeys } from "@mantine/hooks";
+import { useMemo } from "react";
+import { ACTIONS, type Action, type ActionContext, perform } from "./index";
+
+/** Keys do nothing while a dialog or a menu is open, and Delete only where nothing else could be meant. */
+function meansTheCanvas(event: KeyboardEvent): boolean {
+  const target = event.target instanceof Element ? event.target : null;
+  if (document.querySelector('[role="dialog"], [role="menu"], [data-af-palette]')) return false;
+  const plain = !(event.ctrlKey || event.metaKey);
+  return !plain || target === document.body || target?.closest(".react-flow") !== null;
+}
+
+function item(action: Action, hotkey: string, context: ActionContext): HotkeyItem {
+  return [
+    hotkey,
+    (event) => {
+      if (meansTheCanvas(event) && perform(action, context)) event.preventDefault();
+    },
+    { preventDefault: action.everywhere === true },
+  ];
+}
+
+const MORE: Record<string, string[]> = { delete: ["Backspace"], redo: ["mod+Y"] };
+
+/** Binds every action's hotkey for as long as the designer is open. */
+export function useActionHotkeys(context: ActionContext): void {
+  const [everywhere, outside] = useMemo(() => {
+    const items = (among: Action[]) =>
+      among.flatMap((action) =>
+        [action.hotkey, ...(MORE[action.id] ?? [])]
+          .filter((hotkey): hotkey is string => hotkey !== undefined)
+          .map((hotkey) => item(action, hotkey, context)),
+      );
+    return [
+      items(ACTIONS.filter((action) => action.everywhere)),
+      items(ACTIONS.filter((action) => !action.everywhere)),
+    ];
+  }, [context]);
+  useHotkeys(everywhere, [], true);
+  useHotkeys(outside);
+}
