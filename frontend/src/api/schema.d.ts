@@ -535,7 +535,7 @@ export interface components {
             id: string;
             workflow: string;
             version: number;
-            state: components["schemas"]["State98eEnum"];
+            state: components["schemas"]["RunStateEnum"];
             error: components["schemas"]["RunError"] | null;
             tags: string[];
             created_by: string;
@@ -564,6 +564,15 @@ export interface components {
             tags?: string[];
             version?: number | null;
         };
+        /**
+         * @description * `pending` - pending
+         *     * `running` - running
+         *     * `completed` - completed
+         *     * `failed` - failed
+         *     * `cancelled` - cancelled
+         * @enum {string}
+         */
+        RunStateEnum: "pending" | "running" | "completed" | "failed" | "cancelled";
         RunStats: {
             agents: number;
             leases: number;
@@ -578,7 +587,7 @@ export interface components {
             id: string;
             workflow: string;
             version: number;
-            state: components["schemas"]["State98eEnum"];
+            state: components["schemas"]["RunStateEnum"];
             error: components["schemas"]["RunError"] | null;
             tags: string[];
             created_by: string;
@@ -591,15 +600,6 @@ export interface components {
             /** Format: double */
             duration_ms: number | null;
         };
-        /**
-         * @description * `pending` - pending
-         *     * `running` - running
-         *     * `completed` - completed
-         *     * `failed` - failed
-         *     * `cancelled` - cancelled
-         * @enum {string}
-         */
-        State98eEnum: "pending" | "running" | "completed" | "failed" | "cancelled";
         States: {
             starting: number;
             idle: number;

@@ -62,6 +62,7 @@ export const theme = createTheme({
     TextInput: { defaultProps: { size: "sm" } },
     NumberInput: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", allowDeselect: false } },
+    Badge: { defaultProps: { tt: "none", fw: 500 } },
     Table: { defaultProps: { verticalSpacing: 10, horizontalSpacing: 16 } },
   },
 });

@@ -9,9 +9,9 @@ import classes from "./Section.module.css";
 
 const roles: Record<string, string> = {
   viewer: "sees everything of the team",
-  editor: "also edits and runs workflows",
-  operator: "also manages pools",
-  admin: "also manages the team",
+  editor: "edits and runs workflows",
+  operator: "edits and runs workflows, manages pools",
+  admin: "edits and runs workflows, manages pools and the team",
 };
 
 export function PersonPanel() {
