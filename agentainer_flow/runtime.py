@@ -26,7 +26,7 @@ def call_step(target: str, given: Any, context: Mapping[str, Any]) -> Any:
     module_name, _, path = target.partition(":")
     owner, function = _find(importlib.import_module(module_name), path)
     step = getattr(function, MARK, None)
-    bound = Context(context, input=given, log=_log)
+    bound = Context({**context, "item_index": _item_index(context)}, input=given, log=_log)
     if isinstance(step, Step):
         return step.call(_object(owner), bound, given)
     return _call_plain(getattr(_object(owner), path.rpartition(".")[2]), bound, given)
@@ -57,9 +57,22 @@ def _call_plain(method: Callable[..., Any], context: Context, given: Any) -> Any
     return method(context) if given is None else method(context, given)
 
 
-def _log(stream: str, text: str) -> None:
+def _channel() -> Any:
+    """The worker's channel; None outside an agent."""
     capture = sys.modules.get("agentainer_flow.agent.capture")
-    channel = None if capture is None else capture.channel
+    return None if capture is None else capture.channel
+
+
+def _item_index(context: Mapping[str, Any]) -> Any:
+    """Of a batch, the context tells the indexes of all items, and the channel which one is at work."""
+    channel, indexes = _channel(), context.get("item_indexes")
+    if channel is None or not indexes or channel.item >= len(indexes):
+        return context.get("item_index")
+    return indexes[channel.item]
+
+
+def _log(stream: str, text: str) -> None:
+    channel = _channel()
     if channel is None:
         print(text)
     else:

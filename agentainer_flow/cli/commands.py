@@ -84,8 +84,7 @@ def _create_of_document(client: WorkflowClient, file: str, *, update: bool) -> d
     except Conflict as exc:
         if not update:
             raise FlowError(f"{exc.detail} To save a new version: --update.") from exc
-    saved: dict[str, Any] = client.upload(content, kind, name=_name_in(content, is_json=is_json))
-    return saved
+    return client.upload(content, kind, name=_name_in(content, is_json=is_json))
 
 
 def _name_in(content: bytes, *, is_json: bool) -> str:
@@ -152,14 +151,12 @@ def run_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
 
 
 def _params(whole: str | None, single: list[str]) -> dict[str, Any]:
-    params: Any = {}
-    if whole is not None:
-        try:
-            params = json.loads(whole)
-        except ValueError as exc:
-            raise WrongUsage(f"--params is no JSON: {exc}.") from exc
-        if not isinstance(params, dict):
-            raise WrongUsage('--params must be a JSON object, such as {"name": "Ada"}.')
+    try:
+        params = {} if whole is None else json.loads(whole)
+    except ValueError as exc:
+        raise WrongUsage(f"--params is no JSON: {exc}.") from exc
+    if not isinstance(params, dict):
+        raise WrongUsage('--params must be a JSON object, such as {"name": "Ada"}.')
     for text in single:
         key, equals, value = text.partition("=")
         if not equals or not key:

@@ -21,7 +21,7 @@ class Output:
             print(text)
 
     def rows(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], empty: str) -> None:
-        """`columns`: heading -> key, dotted for what is inside (`states.idle`). `empty` stands for no rows."""
+        """`columns`: heading -> key, dotted for what is inside (`states.idle`). `empty`: for no rows."""
         if self.as_json:
             self.value(list(rows))
         elif not rows:

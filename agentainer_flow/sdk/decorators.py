@@ -134,8 +134,9 @@ def _steps_of(cls: type) -> dict[str, Step]:
     found: dict[str, Step] = {}
     for base in reversed(cls.__mro__):
         for name, value in vars(base).items():
-            step = getattr(value, MARK, None)
-            if isinstance(value, staticmethod | classmethod) and step is not None:
+            wrapped = isinstance(value, staticmethod | classmethod)
+            step = getattr(value.__func__ if wrapped else value, MARK, None)
+            if wrapped and step is not None:
                 raise DefinitionError(f"step {name}: @step goes on a plain method, def {name}(self, ctx).")
             if isinstance(step, Step):
                 found[name] = step

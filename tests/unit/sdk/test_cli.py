@@ -1,0 +1,197 @@
+"""`aflow` as people and programs use it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agentainer_flow.cli import main
+from agentainer_flow.client import WorkflowClient, transport
+from tests.unit.sdk.platform_twin import TOKEN, URL, PlatformTwin
+
+cli_main = importlib.import_module("agentainer_flow.cli.main")  # `cli.main` is the function of that name
+
+DOCUMENT = """
+name: "hello"  # a comment
+steps:
+  - {id: greet, type: task, run: {code: "def main(): return 1"}}
+"""
+
+
+@pytest.fixture
+def twin(monkeypatch: pytest.MonkeyPatch) -> PlatformTwin:
+    made = PlatformTwin()
+    monkeypatch.setattr(transport, "PAUSES", (0.0,))
+    monkeypatch.setattr(cli_main, "WorkflowClient", partial(WorkflowClient, transport=made.transport))
+    monkeypatch.setenv("AGENTAINER_URL", URL)
+    monkeypatch.setenv("AGENTAINER_TOKEN", TOKEN)
+    return made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "hello.yaml"
+    path.write_text(DOCUMENT)
+    return str(path)
+
+
+def test_create_list_get_export(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workflow", "list"]) == 0
+    assert "no workflow yet" in capsys.readouterr().out
+    assert main(["workflow", "create", file]) == 0
+    assert capsys.readouterr().out == "hello: version 1 is saved.\n"
+    assert main(["workflow", "list"]) == 0
+    heading, row = capsys.readouterr().out.splitlines()
+    assert heading.split()[:2] == ["WORKFLOW", "VERSION"]
+    assert row.split()[:2] == ["hello", "1"]
+    assert main(["workflow", "get", "hello"]) == 0
+    assert "greet" in capsys.readouterr().out
+    assert main(["workflow", "export", "hello"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "hello"
+
+
+def test_create_again_wants_update(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workflow", "create", file]) == 0
+    assert main(["workflow", "create", file]) == 1
+    assert "--update" in capsys.readouterr().err
+    Path(file).write_text(DOCUMENT + "description: changed\n")
+    assert main(["workflow", "create", file, "--update", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == 2
+
+
+def test_create_of_json_and_of_standard_input(
+    twin: PlatformTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"name": "one", "steps": [{"id": "a"}]}))
+    assert main(["workflow", "create", str(path)]) == 0
+    assert main(["workflow", "create", str(path), "--update"]) == 0
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(DOCUMENT.encode())))
+    assert main(["workflow", "create", "-"]) == 0
+    assert set(twin.workflows) == {"one", "hello"}
+
+
+def test_create_of_a_class(twin: PlatformTwin, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cli_flow.py"
+    path.write_text(
+        "from agentainer_flow import step, workflow\n\n@workflow\nclass Nightly:\n"
+        "    @step\n    def one(self, ctx):\n        return 1\n"
+    )
+    assert main(["workflow", "create", str(path)]) == 0
+    run = twin.workflows["nightly"]["document"]["steps"][0]["run"]
+    assert run["handler"] == "cli_flow:Nightly.one"
+    path.write_text("import no_such_module\n")
+    assert main(["workflow", "create", str(path)]) == 1
+    path.write_text("x = 1\n")
+    assert main(["workflow", "create", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert "ModuleNotFoundError" in told
+    assert "it has none" in told
+    assert "Traceback" not in told
+
+
+def test_run_and_wait(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["workflow", "create", file])
+    capsys.readouterr()
+    arguments = ["workflow", "run", "hello", "--params", '{"a": 1}', "--param", "b=2", "--param", "c=x=y"]
+    assert main([*arguments, "--wait"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"params": {"a": 1, "b": 2, "c": "x=y"}}
+    assert "completed in 0.01 s" in said.err
+    assert main(["workflow", "run", "hello", "--wait", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "completed"
+    assert main(["workflow", "run", "hello"]) == 0
+    assert "run-3 has started" in capsys.readouterr().out
+
+
+def test_a_failed_run_is_exit_code_1(
+    twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["workflow", "create", file])
+    twin.state = "failed"
+    twin.error = {"type": "ValueError", "message": "no", "step": "greet", "traceback": "its traceback"}
+    assert main(["workflow", "run", "hello", "--wait"]) == 1
+    told = capsys.readouterr().err
+    assert "its traceback" in told
+    assert "failed in step greet" in told
+    assert main(["workflow", "run", "hello", "--wait", "--json"]) == 1
+    assert main(["workflow", "status", "run-1"]) == 1
+
+
+def test_looking_at_runs(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["workflow", "create", file])
+    main(["workflow", "run", "hello", "--wait"])
+    capsys.readouterr()
+    for arguments, told in (
+        (["workflow", "status", "run-1"], "completed"),
+        (["workflow", "jobs", "run-1"], "map"),
+        (["workflow", "logs", "run-1"], "a[2]  hello"),
+        (["run", "list"], "run-1"),
+        (["run", "get", "run-1"], "completed"),
+        (["run", "cancel", "run-1"], "being stopped"),
+        (["pool", "list"], "python"),
+        (["pool", "get", "python"], "python"),
+        (["agent", "list", "--pool", "python"], "agent-1"),
+    ):
+        assert main(arguments) == 0, arguments
+        assert told in capsys.readouterr().out
+        assert main([*arguments, "--json"]) == 0, arguments
+        json.loads(capsys.readouterr().out)
+
+
+def test_resizing_a_pool(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pool", "resize", "python", "--max", "9"]) == 0
+    assert capsys.readouterr().out == "python: 1 to 9 agents.\n"
+    assert main(["pool", "resize", "python"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["workflow", "run", "x", "--param", "novalue"], "KEY=VALUE"),
+        (["workflow", "run", "x", "--params", "[1]"], "must be a JSON object"),
+        (["workflow", "run", "x", "--params", "{"], "is no JSON"),
+        (["workflow", "create", "/no/such/file.json"], "cannot be read"),
+        (["run", "list", "--limit", "0"], "1 or more"),
+        (["workflow"], "VERB"),
+        (["wrkflow", "list"], "invalid choice"),
+        (["pool", "resize", "p", "--min", "many"], "invalid int"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(
+    twin: PlatformTwin, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "Exit codes" in capsys.readouterr().out
+
+
+def test_no_access_is_exit_code_3(
+    twin: PlatformTwin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pool", "list", "--token", "wrong"]) == 3
+    monkeypatch.setattr(cli_main, "WorkflowClient", WorkflowClient)
+    assert main(["pool", "list", "--url", "http://127.0.0.1:9"]) == 3
+    assert "is it running" in capsys.readouterr().err
+    for name in ("AGENTAINER_URL", "AGENTAINER_TOKEN", "AFLOW_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["pool", "list"]) == 3
+    assert main(["workflow", "get", "nope", "--url", URL]) == 3
+
+
+def test_refusals_are_exit_code_1(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workflow", "get", "nope"]) == 1
+    assert capsys.readouterr().err == "aflow: There is no workflow nope.\n"
