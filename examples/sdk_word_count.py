@@ -1,9 +1,10 @@
 """Counts words on warm agents: a workflow as plain Python.
 
-    ./aflow up --detach
-    .venv/bin/python examples/sdk_word_count.py
+    ./aflow workflow create examples/sdk_word_count.py
+    ./aflow workflow run word-count --param most=5 --wait
 
-deploys the class and runs it; the three methods run in agents, in the order in which they are written.
+The methods run in agents, in the order in which they are written. Where the package is installed, the script
+itself deploys and runs it too.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 from agentainer_flow.cli import commands
@@ -13,19 +14,28 @@ from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import (
     AuthenticationError,
+    BundleError,
     ConfigError,
+    DefinitionError,
     FlowError,
     PermissionDenied,
+    RunError,
     UnreachableError,
+    WaitTimeout,
 )
 
-DONE, FAILED, USAGE, NO_ACCESS = 0, 1, 2, 3
+DONE, RUN_FAILED, USAGE, NO_ACCESS, REFUSED = range(5)
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 the run failed, was cancelled, or has not ended within --timeout; 2 wrong usage,"
+    " or a file that cannot be used; 3 the platform cannot be reached, or the token is missing or not"
+    " accepted; 4 the platform refused."
+)
 Command = Callable[[WorkflowClient, argparse.Namespace, Output], int]
 Add = Callable[..., argparse.ArgumentParser]  # a verb: its name, what it calls, its help
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; see the package."""
+    """The exit code; see EXIT_CODES."""
     parser = build_parser()
     try:
         arguments = parser.parse_args(argv)
@@ -38,10 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
     except (ConfigError, UnreachableError, AuthenticationError, PermissionDenied) as exc:
         return _told(exc, NO_ACCESS)
-    except commands.WrongUsage as exc:
+    except (commands.WrongUsage, BundleError, DefinitionError) as exc:
         return _told(exc, USAGE)
+    except (RunError, WaitTimeout) as exc:
+        return _told(exc, RUN_FAILED)
     except FlowError as exc:
-        return _told(exc, FAILED)
+        return _told(exc, REFUSED)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `aflow … | head`; what is still buffered has no reader
@@ -55,15 +67,24 @@ def _told(exc: Exception, code: int) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
+    """Complains in a sentence. The only choices of this command line are its verbs."""
+
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"aflow: {message}\n{self.format_usage()}")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            near = get_close_matches(str(value), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}."
+            raise argparse.ArgumentError(None, f"There is no command {value}; {hint}")
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aflow",
         description="Workflows on pools of warm containers.",
-        epilog="Exit codes: 0 done, 1 refused or run failed, 2 wrong usage, 3 no connection or no token.",
+        epilog=EXIT_CODES,
     )
     nouns = parser.add_subparsers(metavar="NOUN", required=True)
 

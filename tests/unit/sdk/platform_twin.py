@@ -168,7 +168,7 @@ def page(request: httpx.Request, rows: list[Any]) -> httpx.Response:
 
 
 def problem(
-    status: int, code: str, detail: str, errors: list[Any] | None = None, **headers: str
+    status: int, code: str, detail: str, errors: list[Any] | None = None, *, retry_after: str | None = None
 ) -> httpx.Response:
     body = {"status": status, "code": code, "title": code, "detail": detail, "errors": errors or []}
-    return httpx.Response(status, json=body, headers=headers)
+    return httpx.Response(status, json=body, headers={"Retry-After": retry_after} if retry_after else None)

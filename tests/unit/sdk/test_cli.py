@@ -57,7 +57,7 @@ def test_create_list_get_export(twin: PlatformTwin, file: str, capsys: pytest.Ca
 
 def test_create_again_wants_update(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["workflow", "create", file]) == 0
-    assert main(["workflow", "create", file]) == 1
+    assert main(["workflow", "create", file]) == 4
     assert "--update" in capsys.readouterr().err
     Path(file).write_text(DOCUMENT + "description: changed\n")
     assert main(["workflow", "create", file, "--update", "--json"]) == 0
@@ -86,9 +86,9 @@ def test_create_of_a_class(twin: PlatformTwin, tmp_path: Path, capsys: pytest.Ca
     run = twin.workflows["nightly"]["document"]["steps"][0]["run"]
     assert run["handler"] == "cli_flow:Nightly.one"
     path.write_text("import no_such_module\n")
-    assert main(["workflow", "create", str(path)]) == 1
+    assert main(["workflow", "create", str(path)]) == 2
     path.write_text("x = 1\n")
-    assert main(["workflow", "create", str(path)]) == 1
+    assert main(["workflow", "create", str(path)]) == 2
     told = capsys.readouterr().err
     assert "ModuleNotFoundError" in told
     assert "it has none" in told
@@ -121,6 +121,22 @@ def test_a_failed_run_is_exit_code_1(
     assert "failed in step greet" in told
     assert main(["workflow", "run", "hello", "--wait", "--json"]) == 1
     assert main(["workflow", "status", "run-1"]) == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_cancelled_run_is_exit_code_1(twin: PlatformTwin, file: str, more: list[str]) -> None:
+    main(["workflow", "create", file])
+    twin.state = "cancelled"
+    assert main(["workflow", "run", "hello", "--wait", *more]) == 1
+
+
+def test_a_run_that_takes_too_long_is_exit_code_1(
+    twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["workflow", "create", file])
+    twin.looks = 1000
+    assert main(["workflow", "run", "hello", "--wait", "--timeout", "0.05"]) == 1
+    assert "it goes on" in capsys.readouterr().err
 
 
 def test_looking_at_runs(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +175,9 @@ def test_resizing_a_pool(twin: PlatformTwin, capsys: pytest.CaptureFixture[str])
         (["workflow", "create", "/no/such/file.json"], "cannot be read"),
         (["run", "list", "--limit", "0"], "1 or more"),
         (["workflow"], "VERB"),
-        (["wrkflow", "list"], "invalid choice"),
+        (["wrkflow", "list"], "did you mean workflow?"),
+        (["pool", "lst"], "did you mean list?"),
+        (["budget", "list"], "there is workflow, run, pool, agent."),
         (["pool", "resize", "p", "--min", "many"], "invalid int"),
     ],
 )
@@ -192,6 +210,6 @@ def test_no_access_is_exit_code_3(
     assert main(["workflow", "get", "nope", "--url", URL]) == 3
 
 
-def test_refusals_are_exit_code_1(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["workflow", "get", "nope"]) == 1
+def test_refusals_are_exit_code_4(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workflow", "get", "nope"]) == 4
     assert capsys.readouterr().err == "aflow: There is no workflow nope.\n"

@@ -201,10 +201,10 @@ def test_a_platform_that_stays_away_is_told(client: WorkflowClient, twin: Platfo
 
 def test_an_overloaded_platform_is_asked_again(client: WorkflowClient, twin: PlatformTwin) -> None:
     twin.trouble = lambda request: (
-        problem(503, "overloaded", "Later.", **{"Retry-After": "0"}) if len(twin.requests) < 3 else None
+        problem(503, "overloaded", "Later.", retry_after="0") if len(twin.requests) < 3 else None
     )
     assert client.get_pool("python")["name"] == "python"
-    twin.trouble = lambda request: problem(503, "overloaded", "Later.", **{"Retry-After": "0"})
+    twin.trouble = lambda request: problem(503, "overloaded", "Later.", retry_after="0")
     with pytest.raises(Overloaded):
         client.get_pool("python")
 
