@@ -25,13 +25,20 @@ export function StateBadge({ state, variant = "tinted", size = "sm" }: Props) {
   );
 }
 
+interface IconProps {
+  state: string;
+  size?: number;
+  /** Keeps it from turning, where the state is a past one. */
+  still?: boolean;
+}
+
 /** The icon alone, where the word stands next to it. */
-export function StateIcon({ state, size = 14 }: { state: string; size?: number }) {
+export function StateIcon({ state, size = 14, still = false }: IconProps) {
   const look = lookOf(state);
   const Icon = look.icon;
   return (
     <Icon
-      className={look.turns ? classes.turning : classes.icon}
+      className={look.turns && !still ? classes.turning : classes.icon}
       data-hue={look.hue}
       size={size}
       stroke={2}

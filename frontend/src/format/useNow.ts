@@ -28,7 +28,7 @@ class Clock {
   }
 }
 
-const clocks = { fast: new Clock(100), slow: new Clock(5000) };
+const clocks = { fast: new Clock(100), slow: new Clock(1000) };
 const still = () => () => undefined;
 
 /** Now, in Unix milliseconds; `off` reads once and does not tick. */

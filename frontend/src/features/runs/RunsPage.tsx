@@ -33,7 +33,7 @@ export default function RunsPage() {
       {runs.data && rows.length === 0 && <NoRuns filtered={Boolean(filters.workflow || filters.state)} />}
       {rows.length > 0 && (
         <div className={classes.card}>
-          <Table.ScrollContainer minWidth={720}>
+          <Table.ScrollContainer minWidth={720} type="native">
             <Table highlightOnHover className={classes.table}>
               <Table.Thead>
                 <Table.Tr>

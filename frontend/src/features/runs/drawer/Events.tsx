@@ -29,7 +29,7 @@ export function Events({ id }: { id: string }) {
             {clock(event.at)}
           </time>
           <span className={classes.kind}>
-            <StateIcon state={stateOf(event)} />
+            <StateIcon state={stateOf(event)} still />
             {event.type}
           </span>
           <span className={classes.value}>{told(event)}</span>

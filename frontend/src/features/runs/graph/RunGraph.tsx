@@ -1,75 +1,59 @@
-import { useMantineColorScheme } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { Skeleton, useMantineColorScheme } from "@mantine/core";
 import {
   Background,
   BackgroundVariant,
   Controls,
   type Edge,
-  type EdgeTypes,
   type NodeChange,
   type NodeTypes,
   ReactFlow,
   ReactFlowProvider,
+  useReactFlow,
+  useStore,
 } from "@xyflow/react";
-import { useCallback, useMemo } from "react";
+import { type RefObject, useCallback, useEffect, useRef } from "react";
 import "@xyflow/react/dist/style.css";
 import type { Step } from "@/api/types";
-import { versionDetail } from "@/api/workflows";
+import { type Graph, NODE } from "@/canvas/graph";
 import { lookOf } from "@/components/states";
 import { useRunLive } from "@/realtime/run/useRunFeed";
 import { useRunView } from "../useRunView";
-import { NODE, type Place, placesOf } from "./layers";
 import classes from "./RunGraph.module.css";
 import { StepNode, type StepNodeType } from "./StepNode";
+import { useRunGraph } from "./useRunGraph";
 
 const nodeTypes: NodeTypes = { step: StepNode };
-const edgeTypes: EdgeTypes = {};
-const fit = { padding: 0.16, maxZoom: 1 };
+const fit = { padding: 0.1, maxZoom: 1, minZoom: 0.6 };
 
 /** The run's graph with live states; choosing a node shows the step beside it. */
 export function RunGraph({ id }: { id: string }) {
   const { data } = useRunLive(id);
-  const { data: version } = useQuery({
-    ...versionDetail(data?.run.workflow ?? "", data?.run.version ?? 0),
-    enabled: Boolean(data),
-    // A workflow that was deleted since: the steps know enough to be drawn.
-    retry: false,
-  });
-  const steps = data?.steps ?? [];
-  const layout = layoutIn(version?.document);
+  if (!data) return null;
+  return <Placed id={id} workflow={data.run.workflow} version={data.run.version} steps={data.steps} />;
+}
+
+interface PlacedProps {
+  id: string;
+  workflow: string;
+  version: number;
+  steps: Step[];
+}
+
+function Placed({ id, workflow, version, steps }: PlacedProps) {
+  const graph = useRunGraph(workflow, version, steps);
+  if (!graph) return <Skeleton height="100%" radius={0} aria-label="Loading the graph" />;
   return (
     <ReactFlowProvider>
-      <Canvas key={layout ? "placed" : "columns"} run={id} steps={steps} layout={layout} />
+      <Flow run={id} steps={steps} graph={graph} />
     </ReactFlowProvider>
   );
 }
 
-interface CanvasProps {
-  run: string;
-  steps: Step[];
-  layout: Record<string, Place> | undefined;
-}
-
-function Canvas({ run, steps, layout }: CanvasProps) {
+function Flow({ run, steps, graph }: { run: string; steps: Step[]; graph: Graph }) {
   const [view, look] = useRunView();
   const { colorScheme } = useMantineColorScheme();
-  const places = useMemo(() => placesOf(steps, layout), [steps, layout]);
-  const nodes = steps.map((step): StepNodeType => {
-    const { word } = lookOf(step.state);
-    return {
-      id: step.id,
-      type: "step",
-      position: places.get(step.id) ?? { x: 0, y: 0 },
-      data: { run },
-      ...NODE,
-      selected: view.step === step.id,
-      ariaLabel: `${step.id}, ${step.type}, ${word}`,
-      draggable: false,
-      connectable: false,
-      deletable: false,
-    };
-  });
-  const edges = useMemo(() => edgesOf(steps), [steps]);
+  const moved = useRef(false);
+  const states = new Map(steps.map((step) => [step.id, step.state]));
   const onNodesChange = useCallback(
     (changes: NodeChange<StepNodeType>[]) => {
       const chosen = changes.find((change) => change.type === "select" && change.selected);
@@ -80,12 +64,15 @@ function Canvas({ run, steps, layout }: CanvasProps) {
   return (
     <ReactFlow
       className={classes.flow}
-      nodes={nodes}
-      edges={edges}
+      nodes={graph.nodes.map((node) => nodeOf(node, run, states.get(node.id), view.step))}
+      edges={graph.edges.map((edge) => edgeFor(edge, states))}
       nodeTypes={nodeTypes}
-      edgeTypes={edgeTypes}
       onNodesChange={onNodesChange}
       onPaneClick={() => look({ step: undefined, item: undefined })}
+      onMoveStart={(event) => {
+        // Null when the page itself moves the view.
+        if (event) moved.current = true;
+      }}
       colorMode={colorScheme === "auto" ? "system" : colorScheme}
       fitView
       fitViewOptions={fit}
@@ -94,35 +81,56 @@ function Canvas({ run, steps, layout }: CanvasProps) {
       nodesDraggable={false}
       nodesConnectable={false}
       edgesFocusable={false}
-      proOptions={{ hideAttribution: true }}
     >
       <Background variant={BackgroundVariant.Dots} gap={16} size={1} color="var(--af-grid)" />
       <Controls showInteractive={false} fitViewOptions={fit} />
+      <KeepFitted moved={moved} />
     </ReactFlow>
   );
 }
 
-function edgesOf(steps: Step[]): Edge[] {
-  const states = new Map(steps.map((step) => [step.id, step.state]));
-  return steps.flatMap((step) =>
-    step.needs.map((need) => ({
-      id: `${need}>${step.id}`,
-      source: need,
-      target: step.id,
-      type: "smoothstep",
-      focusable: false,
-      selectable: false,
-      className: classes.edge,
-      // The way that work takes now, and the ways it has taken.
-      animated: states.get(need) === "completed" && step.state === "running",
-      data: { taken: states.get(need) === "completed" },
-      style:
-        states.get(need) === "completed" ? { stroke: "var(--af-border-strong)", strokeWidth: 2 } : undefined,
-    })),
-  );
+/** Fits the graph to its panel whenever that changes its size, until a person has moved the view. */
+function KeepFitted({ moved }: { moved: RefObject<boolean> }) {
+  const { fitView } = useReactFlow();
+  const width = useStore((state) => state.width);
+  const height = useStore((state) => state.height);
+  useEffect(() => {
+    if (!moved.current && width > 0 && height > 0) void fitView(fit);
+  }, [fitView, moved, width, height]);
+  return null;
 }
 
-function layoutIn(document: unknown): Record<string, Place> | undefined {
-  const layout = (document as { layout?: unknown } | undefined)?.layout;
-  return layout && typeof layout === "object" ? (layout as Record<string, Place>) : undefined;
+function nodeOf(
+  { id, step, position }: Graph["nodes"][number],
+  run: string,
+  state: string | undefined,
+  chosen: string | undefined,
+): StepNodeType {
+  return {
+    id,
+    type: "step",
+    position,
+    data: { run },
+    ...NODE,
+    selected: chosen === id,
+    ariaLabel: `${id}, ${step.type}, ${lookOf(state ?? "pending").word}`,
+    draggable: false,
+    connectable: false,
+    deletable: false,
+  };
+}
+
+/** The ways that work has taken stand out; where it flows now, they move. */
+function edgeFor({ id, source, target }: Graph["edges"][number], states: Map<string, string>): Edge {
+  const taken = states.get(source) === "completed";
+  return {
+    id,
+    source,
+    target,
+    type: "smoothstep",
+    focusable: false,
+    selectable: false,
+    animated: taken && states.get(target) === "running",
+    style: taken ? { stroke: "var(--af-faint)", strokeWidth: 1.5 } : undefined,
+  };
 }

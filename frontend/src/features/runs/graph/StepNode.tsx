@@ -22,21 +22,25 @@ export const StepNode = memo(function StepNode({ id, data, selected }: NodeProps
     <div className={classes.node} data-hue={look.hue} data-selected={selected} data-state={step.state}>
       <Handle type="target" position={Position.Left} className={classes.port} />
       <div className={classes.head}>
-        <Icon size={16} stroke={1.8} className={classes.type} aria-hidden />
-        <span className={classes.name}>{step.id}</span>
-        {step.attempts > 1 && step.type !== "map" && (
-          <span className={classes.attempts} title="Attempts">
-            ×{step.attempts}
-          </span>
-        )}
-      </div>
-      <div className={classes.where}>
-        {word}
-        {step.pool ? ` on ${step.pool}` : ""}
+        <span className={classes.type}>
+          <Icon size={18} stroke={1.8} aria-hidden />
+        </span>
+        <div className={classes.words}>
+          <div className={classes.name} title={step.id}>
+            {step.id}
+          </div>
+          <div className={classes.where}>
+            {word}
+            {step.pool ? ` · ${step.pool}` : ""}
+          </div>
+        </div>
       </div>
       <div className={classes.foot}>
         <StateIcon state={step.state} />
         <span className={classes.state}>{look.word}</span>
+        {step.attempts > 1 && step.type !== "map" && (
+          <span className={classes.attempts}>{count(step.attempts)} attempts</span>
+        )}
         <span className={classes.figures}>
           {step.type === "map" && total > 0 ? (
             `${count(completed + failed)} of ${count(total)}`

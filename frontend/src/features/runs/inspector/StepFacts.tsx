@@ -98,9 +98,11 @@ function Values({ run, step }: { run: string; step: Step }) {
       <Title order={3} className={classes.section}>
         Input
       </Title>
-      {data.input == null ? (
+      {step.type === "map" && <p className={classes.none}>Each item has an input of its own.</p>}
+      {step.type !== "map" && data.input == null && (
         <p className={classes.none}>{over ? "This step got no input." : "Known when the step starts."}</p>
-      ) : (
+      )}
+      {step.type !== "map" && data.input != null && (
         <JsonView value={data.input} label={`input of ${step.id}`} maxHeight={240} />
       )}
       <Title order={3} className={classes.section}>
