@@ -1,11 +1,10 @@
-import { useEffect, useId, useRef, useState } from "react";
 import { CodeEditor } from "@/components/CodeEditor";
-import { sameJson } from "../json";
-import type { Suggestion } from "../suggestions";
 import { useDesigner } from "../store";
+import type { Suggestion } from "../suggestions";
 import { useCompletions } from "./completions";
 import classes from "./fields.module.css";
 import { useFault } from "./simple";
+import { useJsonText } from "./useJsonText";
 
 interface Props {
   path: string;
@@ -13,7 +12,7 @@ interface Props {
   draftKey: string;
   step: string | null;
   label: string;
-  /** Hides the label from the eye; the field keeps its name. */
+  /** Leaves the label to what stands around it; the field keeps its name. */
   bare?: boolean;
   value: unknown;
   /** `undefined` when the editor is emptied. */
@@ -24,47 +23,20 @@ interface Props {
   placeholder?: string;
 }
 
-const written = (value: unknown) => (value === undefined ? "" : JSON.stringify(value, null, 2));
+const NONE: Suggestion[] = [];
 
-/** A JSON editor over one value of the document. Text that is no JSON yet is kept, told, and not taken over. */
+/** A JSON editor over one value of the document. */
 export function JsonField(props: Props) {
-  const { path, draftKey, step, label, value, onChange, suggestions, about } = props;
-  const id = useId();
-  const unreadable = useDesigner((state) => state.unreadable[draftKey]);
-  const setUnreadable = useDesigner((state) => state.setUnreadable);
+  const { path, label, suggestions = NONE, about } = props;
+  const { text, type, fault: unreadable } = useJsonText(props);
   const readOnly = useDesigner((state) => state.readOnly);
   const fault = useFault(path);
-  const [text, setText] = useState(unreadable?.text ?? written(value));
-  const known = useRef(value);
-  const completions = useCompletions(suggestions ?? [], true);
-
-  useEffect(() => {
-    if (sameJson(known.current ?? null, value ?? null)) return;
-    known.current = value;
-    setText(written(value));
-    setUnreadable(draftKey, null);
-  }, [value, draftKey, setUnreadable]);
-
-  const type = (typed: string) => {
-    if (typed === text) return;
-    setText(typed);
-    const read = readJson(typed);
-    if ("fault" in read) {
-      setUnreadable(draftKey, { text: typed, fault: { path, message: read.fault, step } });
-      return;
-    }
-    setUnreadable(draftKey, null);
-    known.current = read.value;
-    onChange(read.value);
-  };
-
+  const completions = useCompletions(suggestions, true);
   return (
     <div data-path={path}>
       {!props.bare && (
         <div className={classes.labelRow}>
-          <span className={classes.label} id={id}>
-            {label}
-          </span>
+          <span className={classes.label}>{label}</span>
         </div>
       )}
       <CodeEditor
@@ -80,21 +52,10 @@ export function JsonField(props: Props) {
       />
       {(unreadable || fault) && (
         <p className={classes.fault} role="alert">
-          {unreadable?.fault.message ?? fault}
+          {unreadable ?? fault}
         </p>
       )}
       {about && <p className={classes.about}>{about}</p>}
     </div>
   );
-}
-
-/** Nothing typed is nothing said (`undefined`), not a fault. */
-function readJson(text: string): { value: unknown } | { fault: string } {
-  if (text.trim() === "") return { value: undefined };
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { fault: `This is not JSON yet (${reason}); the workflow keeps the last value that was.` };
-  }
 }

@@ -1,12 +1,14 @@
 import type { Completion, CompletionContext, CompletionSource } from "@codemirror/autocomplete";
 import type { EditorView } from "@codemirror/view";
-import { useCallback, useRef } from "react";
+import { useCallback, useEffect, useRef } from "react";
 import type { Suggestion } from "../suggestions";
 
 /** Offers expressions where `${` is typed, or where Ctrl-Space asks. The source stays the same function. */
 export function useCompletions(suggestions: Suggestion[], json: boolean): CompletionSource {
   const offered = useRef(suggestions);
-  offered.current = suggestions;
+  useEffect(() => {
+    offered.current = suggestions;
+  }, [suggestions]);
   return useCallback(
     (context: CompletionContext) => {
       const typed = context.matchBefore(/\$\{?[\w.-]*/);
