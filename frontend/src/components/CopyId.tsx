@@ -11,7 +11,7 @@ export function CopyId({ id, full = false }: { id: string; full?: boolean }) {
         <Tooltip label={copied ? "Copied" : `Copy ${id}`}>
           <UnstyledButton
             className={classes.id}
-            aria-label={`Copy id ${id}`}
+            aria-label={`Copy id ${full ? id : shortId(id)}`}
             onClick={(event) => {
               event.preventDefault();
               event.stopPropagation();

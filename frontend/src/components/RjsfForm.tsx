@@ -1,8 +1,17 @@
+import { Button, Text } from "@mantine/core";
 import Form from "@rjsf/mantine";
-import type { RJSFSchema, RJSFValidationError, UiSchema } from "@rjsf/utils";
+import {
+  type ArrayFieldTitleProps,
+  type IconButtonProps,
+  type RJSFSchema,
+  type RJSFValidationError,
+  type TitleFieldProps,
+  titleId,
+  type UiSchema,
+} from "@rjsf/utils";
 import { customizeValidator } from "@rjsf/validator-ajv8";
 import Ajv2020 from "ajv/dist/2020";
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 
 export interface SchemaFormProps {
   /** Names the form, so that a button outside it can submit it. */
@@ -14,8 +23,16 @@ export interface SchemaFormProps {
 
 const validator = customizeValidator({ AjvClass: Ajv2020 });
 const ui: UiSchema = { "ui:submitButtonOptions": { norender: true } };
-// Mantine's inputs show their own error; the theme would show it a second time under them.
-const templates = { FieldErrorTemplate: () => null };
+const templates = {
+  // Mantine's inputs show their own error; the theme would show it a second time under them.
+  FieldErrorTemplate: () => null,
+  // Legends, not headings: the form stands in a dialog that has one.
+  TitleFieldTemplate: ({ id, title }: TitleFieldProps) => <Legend id={id}>{title}</Legend>,
+  ArrayFieldTitleTemplate: ({ fieldPathId, title }: ArrayFieldTitleProps) => (
+    <Legend id={titleId(fieldPathId)}>{title}</Legend>
+  ),
+  ButtonTemplates: { AddButton },
+};
 
 /** The form that a JSON Schema (draft 2020-12) describes; it checks on submit, and keeps what was typed. */
 export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormProps) {
@@ -36,6 +53,22 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
       onChange={(event) => setValues(event.formData as Record<string, unknown>)}
       onSubmit={(event) => onSubmit((event.formData ?? {}) as Record<string, unknown>)}
     />
+  );
+}
+
+function Legend({ id, children }: { id: string; children: ReactNode }) {
+  return (
+    <Text component="span" id={id} size="sm" fw={500}>
+      {children}
+    </Text>
+  );
+}
+
+function AddButton({ id, disabled, onClick }: IconButtonProps) {
+  return (
+    <Button id={id} variant="default" size="xs" disabled={disabled} onClick={onClick}>
+      Add
+    </Button>
   );
 }
 

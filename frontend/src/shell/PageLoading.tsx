@@ -5,7 +5,7 @@ import { Page } from "./Page";
 export function PageLoading() {
   return (
     <Page>
-      <Stack gap={16} aria-busy="true" aria-label="Loading">
+      <Stack gap={16} role="group" aria-busy="true" aria-label="Loading">
         <Skeleton h={28} w={200} />
         <Skeleton h={48} />
         <Skeleton h={48} />

@@ -13,10 +13,10 @@ export function TopBar() {
     <header className={classes.bar}>
       <Breadcrumbs />
       <LiveMark />
-      <UnstyledButton className={classes.search} onClick={spotlight.open} aria-label="Search and commands">
+      <UnstyledButton className={classes.search} onClick={spotlight.open} aria-keyshortcuts="Control+K">
         <IconSearch size={16} stroke={1.7} aria-hidden />
         <span>Search</span>
-        <kbd>Ctrl K</kbd>
+        <kbd aria-hidden>Ctrl K</kbd>
       </UnstyledButton>
       <TeamMenu />
       <ThemeSwitch />

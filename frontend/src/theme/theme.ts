@@ -53,6 +53,8 @@ export const theme = createTheme({
     Modal: {
       defaultProps: {
         closeButtonProps: { "aria-label": "Close" },
+        // The head of a dialog is not the page's banner.
+        attributes: { header: { role: "none" } },
         centered: true,
         transitionProps: { duration: 100 },
         overlayProps: { opacity: 0.45 },
