@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.execution import WorkflowExecution
@@ -81,7 +82,7 @@ class WorkflowClient:
             kept = {step_id: place for step_id, place in layout.items() if step_id in ids}
             document = {**document, "layout": kept} if kept else document
         headers = {"If-Match": known["etag"]}
-        return self._answer("PUT", f"workflows/{document['name']}/", json=document, headers=headers)
+        return self._answer("PUT", f"workflows/{_part(document['name'])}/", json=document, headers=headers)
 
     def upload(self, content: bytes, content_type: str, *, name: str | None = None) -> dict[str, Any]:
         """Makes a workflow of a document as it is (JSON or YAML); with `name`, a new version of that one."""
@@ -89,18 +90,18 @@ class WorkflowClient:
         if name is None:
             return self._answer("POST", "workflows/", content=content, headers=headers)
         headers["If-Match"] = self.get_workflow(name)["etag"]
-        return self._answer("PUT", f"workflows/{name}/", content=content, headers=headers)
+        return self._answer("PUT", f"workflows/{_part(name)}/", content=content, headers=headers)
 
     def list_workflows(self, search: str | None = None) -> list[dict[str, Any]]:
         return list(self._transport.pages("workflows/", {"search": search}))
 
     def get_workflow(self, name: str) -> dict[str, Any]:
         """With the newest version's "document" and its "etag"."""
-        return self._answer("GET", f"workflows/{name}/")
+        return self._answer("GET", f"workflows/{_part(name)}/")
 
     def delete_workflow(self, name: str) -> None:
         """Its runs and versions stay."""
-        self._transport.request("DELETE", f"workflows/{name}/")
+        self._transport.request("DELETE", f"workflows/{_part(name)}/")
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -115,9 +116,13 @@ class WorkflowClient:
 
         With SYNC it returns when the run has ended, whichever way: `result()` gives the output or raises.
         """
-        name = target if isinstance(target, str) else self.deploy(target)["name"]
-        asked = {"params": dict(params or {}), "tags": list(tags or ())}
-        run = self._answer("POST", f"workflows/{name}/runs/", json=asked, key=uuid.uuid4().hex)
+        asked: dict[str, Any] = {"params": dict(params or {}), "tags": list(tags or ())}
+        if isinstance(target, str):
+            name = target
+        else:
+            deployed = self.deploy(target)
+            name, asked["version"] = deployed["name"], deployed["version"]
+        run = self._answer("POST", f"workflows/{_part(name)}/runs/", json=asked, key=uuid.uuid4().hex)
         execution = WorkflowExecution(self._transport, run)
         return execution.wait() if mode is ExecutionMode.SYNC else execution
 
@@ -132,7 +137,7 @@ class WorkflowClient:
         return self.execution(run_id).result(timeout)
 
     def get_run(self, run_id: str) -> dict[str, Any]:
-        return self._answer("GET", f"runs/{run_id}/")
+        return self._answer("GET", f"runs/{_part(run_id)}/")
 
     def list_runs(
         self,
@@ -156,11 +161,11 @@ class WorkflowClient:
         return list(self._transport.pages("pools/"))
 
     def get_pool(self, name: str) -> dict[str, Any]:
-        return self._answer("GET", f"pools/{name}/")
+        return self._answer("GET", f"pools/{_part(name)}/")
 
     def resize_pool(self, name: str, min_size: int, max_size: int) -> dict[str, Any]:
         sizes = {"min_size": min_size, "max_size": max_size}
-        return self._answer("POST", f"pools/{name}/resize/", json=sizes)
+        return self._answer("POST", f"pools/{_part(name)}/resize/", json=sizes)
 
     def list_agents(self, pool: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
         return list(self._transport.pages("agents/", {"pool": pool, "state": state}))
@@ -168,3 +173,8 @@ class WorkflowClient:
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._transport.request(method, path, **options)
         return answer
+
+
+def _part(name: str) -> str:
+    """One part of an address; a name with a slash in it must not lead elsewhere."""
+    return quote(name, safe="")

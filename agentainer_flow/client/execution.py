@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from agentainer_flow.errors import RunCancelled, RunFailed, WaitTimeout
 
@@ -103,7 +104,9 @@ class WorkflowExecution:
 
     def items(self, step: str, state: str | None = None) -> list[dict[str, Any]]:
         """The items of a parallel step; of one state (``failed``), if given."""
-        return list(self._transport.pages(f"runs/{self.id}/steps/{step}/items/", {"state": state}))
+        return list(
+            self._transport.pages(f"runs/{self.id}/steps/{quote(step, safe='')}/items/", {"state": state})
+        )
 
     def cancel(self) -> None:
         """Asks for the run's end; `wait()` tells when it has come."""

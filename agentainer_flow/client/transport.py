@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -19,7 +19,7 @@ from agentainer_flow.errors import UnreachableError, api_error
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PAUSES = (0.1, 0.4, 1.0)  # seconds before each new try
 MOST_PATIENCE = 5.0  # seconds: the longest Retry-After that is waited for
-_TRY_AGAIN = (502, 503, 504)
+_TRY_AGAIN = (429, 502, 503, 504)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -80,16 +80,18 @@ class Transport:
 
     def pages(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """The elements of a list, page after page."""
-        following: str | None = path
-        while following is not None:
-            page = self.request("GET", following, params=params)
+        query = dict(params or {})
+        while True:
+            page = self.request("GET", path, params=query)
             yield from page["results"]
-            following, params = page.get("next"), None
+            if page.get("next") is None:
+                return
+            # Only its query counts: behind a proxy the platform may not know its own address.
+            query = {**query, **dict(parse_qsl(urlsplit(page["next"]).query))}
 
 
-def _given(params: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    # None keeps the query that a page's address brings; an empty mapping would take it away.
-    return {name: value for name, value in params.items() if value is not None} if params else None
+def _given(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (params or {}).items() if value is not None}
 
 
 def _patience(answer: httpx.Response, pause: float) -> float:

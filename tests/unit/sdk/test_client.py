@@ -86,6 +86,30 @@ def test_a_class_is_deployed_and_run(client: WorkflowClient) -> None:
     assert execution.result() == {"params": {"size": 2}}
 
 
+def test_a_class_runs_in_the_version_that_was_deployed(client: WorkflowClient, twin: PlatformTwin) -> None:
+    client.deploy(Sample)
+    twin.workflows["sample"]["document"] = {**twin.workflows["sample"]["document"], "description": "older"}
+    assert client.run(Sample).run["version"] == 2
+
+
+def test_a_name_with_a_slash_leads_nowhere_else(client: WorkflowClient, twin: PlatformTwin) -> None:
+    with pytest.raises(NotFound):
+        client.get_workflow("../pools")
+    assert twin.requests[-1].url.raw_path == b"/api/v1/workflows/..%2Fpools/"
+
+
+def test_pages_stay_at_the_address_we_know(client: WorkflowClient, twin: PlatformTwin) -> None:
+    def elsewhere(request: httpx.Request) -> httpx.Response | None:
+        if request.url.params.get("cursor") is not None or not request.url.path.endswith("/pools/"):
+            return None
+        following = "https://inside.test:1/api/v1/pools/?cursor=0&limit=1"
+        return httpx.Response(200, json={"results": [{"name": "first"}], "next": following})
+
+    twin.trouble = elsewhere
+    assert [pool["name"] for pool in client.list_pools()] == ["first", "python"]
+    assert {request.url.host for request in twin.requests} == {"platform.test"}
+
+
 def test_async_returns_at_once(client: WorkflowClient) -> None:
     client.create_workflow(DOCUMENT)
     execution = client.run("hello", mode=ExecutionMode.ASYNC)
