@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from agentainer_flow import compile_workflow
+from agentainer_flow.cli.loading import workflow_class_of
 from workflows.domain.validation import check_document
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -50,6 +52,14 @@ def test_every_example_is_a_valid_document(path: Path) -> None:
     assert faults == []
     assert document is not None
     assert document.name == path.stem
+
+
+def test_the_sdk_example_compiles_to_a_valid_document() -> None:
+    document, faults = check_document(compile_workflow(workflow_class_of(EXAMPLES / "sdk_word_count.py")))
+
+    assert faults == []
+    assert document is not None
+    assert [step.type for step in document.steps] == ["task", "map", "reduce"]
 
 
 @pytest.mark.parametrize("limit", [1, 180])
