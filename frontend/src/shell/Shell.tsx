@@ -1,4 +1,5 @@
 import { useLocalStorage } from "@mantine/hooks";
+import { ModalsProvider } from "@mantine/modals";
 import { Outlet } from "@tanstack/react-router";
 import { usePoolsFeed } from "@/realtime/pools/usePoolsFeed";
 import { Commands } from "./Commands";
@@ -15,18 +16,21 @@ export function Shell() {
     getInitialValueInEffect: false,
   });
   return (
-    <div className={classes.shell} data-folded={folded || undefined}>
-      <a className={classes.skip} href="#content">
-        Skip to the content
-      </a>
-      <Navigation folded={folded} onFold={() => setFolded(!folded)} />
-      <div className={classes.main}>
-        <TopBar />
-        <main id="content" className={classes.content} tabIndex={-1}>
-          <Outlet />
-        </main>
+    // Inside the router: what stands in a dialog may link and navigate.
+    <ModalsProvider>
+      <div className={classes.shell} data-folded={folded || undefined}>
+        <a className={classes.skip} href="#content">
+          Skip to the content
+        </a>
+        <Navigation folded={folded} onFold={() => setFolded(!folded)} />
+        <div className={classes.main}>
+          <TopBar />
+          <main id="content" className={classes.content} tabIndex={-1}>
+            <Outlet />
+          </main>
+        </div>
+        <Commands />
       </div>
-      <Commands />
-    </div>
+    </ModalsProvider>
   );
 }

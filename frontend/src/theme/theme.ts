@@ -13,6 +13,19 @@ const iris: MantineColorsTuple = [
   "#2f398f",
 ];
 
+const red: MantineColorsTuple = [
+  "#fdeeee",
+  "#fadadb",
+  "#f3b3b5",
+  "#ec8b8f",
+  "#e3666b",
+  "#d4434a",
+  "#c4262d",
+  "#ad1f26",
+  "#931a20",
+  "#741418",
+];
+
 const dark: MantineColorsTuple = [
   "#ececf1",
   "#c9c9d2",
@@ -30,7 +43,7 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: "iris",
   primaryShade: 6,
-  colors: { iris, dark },
+  colors: { iris, red, dark },
   fontFamily: "var(--af-font)",
   fontFamilyMonospace: "var(--af-mono)",
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },

@@ -1,6 +1,7 @@
 import { Button, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useRef } from "react";
 import { freshKey } from "@/api/ids";
 import { keys } from "@/api/keys";
@@ -8,7 +9,6 @@ import type { Run } from "@/api/types";
 import { startRun, versionDetail, workflowDetail } from "@/api/workflows";
 import { ErrorNote } from "@/components/ErrorNote";
 import { SchemaForm } from "@/components/SchemaForm";
-import { router } from "@/router";
 import { type ParamsSchema, paramsOf } from "./params";
 
 interface RunTarget {
@@ -39,6 +39,7 @@ function useDocument({ workflow, version }: RunTarget) {
 
 function RunTheWorkflow(target: RunTarget) {
   const client = useQueryClient();
+  const navigate = useNavigate();
   const found = useDocument(target);
   const key = useRef(freshKey());
   const start = useMutation({
@@ -48,7 +49,7 @@ function RunTheWorkflow(target: RunTarget) {
       modals.close(MODAL);
       void client.invalidateQueries({ queryKey: keys.runs() });
       void client.invalidateQueries({ queryKey: keys.workflows() });
-      void router.navigate({ to: "/runs/$id", params: { id: run.id } });
+      void navigate({ to: "/runs/$id", params: { id: run.id } });
     },
     // What is sent next may differ from what was refused, so it is another request.
     onError: () => {

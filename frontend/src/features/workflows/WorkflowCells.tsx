@@ -105,6 +105,7 @@ function useRemoval(name: string): () => void {
       ),
       labels: { confirm: "Delete workflow", cancel: "Keep it" },
       confirmProps: { color: "red" },
+      groupProps: { mt: 24, gap: 8 },
       onConfirm: () => removal.mutate(),
     });
 }
