@@ -38,15 +38,16 @@ class RunDriver:
         self._changed.set()
 
     async def drive(self) -> None:
-        """Returns when the run has ended and that is durable, or when the claim is lost."""
+        """Returns when the run has ended and that is durable, or when the claim is lost.
+
+        Raises what keeps the run from being written down.
+        """
         try:
             self._resume()
             await self._advance()
             await self.context.book.settled()
         except ClaimLost:
             log.info("run %s was taken over by another executor", self.run.id)
-        except DatabaseError:
-            log.exception("run %s cannot be written down; another attempt will follow", self.run.id)
         finally:
             await self._stop(list(self._tasks))
 

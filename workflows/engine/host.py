@@ -18,7 +18,13 @@ from uuid import UUID
 
 import redis.asyncio as redis
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connections,
+)
 
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.ids import new_id
@@ -31,6 +37,7 @@ from workflows.engine.loading import load_run
 from workflows.engine.writer import Writer
 from workflows.selectors.bundles import bundle_content
 from workflows.services import claims
+from workflows.services.abandoning import abandon
 from workflows.services.nudges import CONTROL_CHANNEL
 
 log = logging.getLogger(__name__)
@@ -171,10 +178,12 @@ class Engine:
             driver = RunDriver(self._context(claimed))
             self._drivers[run_id] = driver
             await driver.drive()
-        except DatabaseError as exc:
+        except (OperationalError, InterfaceError) as exc:
             log.warning("run %s waits for the database: %s", run_id, exc)
-        except Exception:
+        except Exception as exc:
             log.exception("run %s broke in the engine", run_id)
+            if fence is not None:
+                await self._in_thread(abandon, run_id, fence, f"{type(exc).__name__}: {exc}")
         finally:
             self._drivers.pop(run_id, None)
             if fence is not None:
@@ -192,6 +201,14 @@ class Engine:
             clock=system_clock,
             random=random.Random(),
             threads=self._readers,
-            load_bundle=partial(bundle_content, run.team_id),
+            load_bundle=partial(_load_bundle, run.team_id),
             slots=asyncio.Semaphore(run.document.max_parallel or MAX_CALLS),
         )
+
+
+def _load_bundle(team_id: int, sha256: str) -> bytes:
+    """Called in some thread of the loop's; it must not keep a connection there."""
+    try:
+        return bundle_content(team_id, sha256)
+    finally:
+        connections.close_all()

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from workflows.services.journal import Change, ClaimLost, apply
 
@@ -34,7 +34,8 @@ class Writer:
         self._thread.start()
 
     async def commit(self, change: Change) -> int:
-        """Durable when it returns; the number of the run's last event. Raises ClaimLost, DatabaseError."""
+        """Durable when it returns; the number of the run's last event. Raises ClaimLost, or what the database
+        said of this change."""
         future: asyncio.Future[int] = self._loop.create_future()
         self._queue.put((change, future))
         return await future
@@ -80,7 +81,7 @@ class Writer:
                     break
                 log.warning("the database refuses to write, trying again: %s", exc)
                 time.sleep(_PAUSE)
-            except DatabaseError:
+            except Exception:
                 # One change is at fault; alone, each of the others is written.
                 results = [_write_alone(change) for change, _ in group]
                 break
@@ -101,7 +102,7 @@ def _write_together(changes: list[Change]) -> list[int | BaseException]:
 def _write_alone(change: Change) -> int | BaseException:
     try:
         return _write_together([change])[0]
-    except DatabaseError as exc:
+    except Exception as exc:
         log.exception("a change of run %s cannot be written", change.run_id)
         return exc
 

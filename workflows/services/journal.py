@@ -17,7 +17,7 @@ from django.db.models import F
 
 from aflow_site.kernel.errors import Conflict
 from workflows.models import Event, Item, LogLine, Run, Step
-from workflows.services.rows import RowWriter
+from workflows.services.rows import RowWriter, storable
 
 STEP_COLUMNS = (
     "id",
@@ -81,7 +81,11 @@ def apply(change: Change) -> int:
     """Writes the change in the open transaction; the number of its last event. ClaimLost if fenced."""
     last = _advance_seq(change)
     if change.run:
-        Run.objects.filter(pk=change.run_id).update(**change.run)
+        fields = {
+            name: storable(value) if name in ("output", "error") else value
+            for name, value in change.run.items()
+        }
+        Run.objects.filter(pk=change.run_id).update(**fields)
     _steps.update(change.steps)
     _items.upsert(change.items)
     first = last - len(change.events) + 1

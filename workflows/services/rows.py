@@ -6,6 +6,8 @@ Django's fields do: UUIDs, times, JSON.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,10 +15,26 @@ from typing import Any
 import orjson
 from django.db import connection, models
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
-def json_text(value: Any) -> str | None:
-    """JSON for a nullable JSON column: None is stored as SQL NULL."""
-    return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+def json_text(value: Any) -> str:
+    """JSON for a column. Whatever a step returned can be stored: a NUL character and halves of surrogate
+    pairs, which PostgreSQL refuses, become U+FFFD; whole numbers of any size stay as they are."""
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+
+
+def storable(value: Any) -> Any:
+    """The JSON value as it will be read back."""
+    return json.loads(json_text(value))
+
+
+def plain_text(value: str) -> str:
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _column_field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
@@ -87,5 +105,7 @@ def _adapter(field: Any) -> Callable[[Any], Any]:
         native = connection.features.has_native_uuid_field
         return (lambda value: value) if native else (lambda value: value.hex)
     if isinstance(field, models.JSONField):
-        return lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        return json_text
+    if isinstance(field, models.TextField):
+        return plain_text
     return lambda value: value

@@ -65,6 +65,10 @@ class Held:
         return self.stopping is None or await self.stopping
 
 
+# An agent that keeps deadlines answers in this time after one; only others are given up.
+GRACE = 1.0
+
+
 class Caller:
     """Remembers which code and bundles each agent has, so that sources travel once."""
 
@@ -77,7 +81,7 @@ class Caller:
         assert task is not None
         held.calls.add(task)
         try:
-            async with asyncio.timeout(invocation.timeout):
+            async with asyncio.timeout(invocation.timeout + GRACE):
                 return await self._exchange(held, invocation)
         except TimeoutError:
             held.must_end = True

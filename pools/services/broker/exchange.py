@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -36,8 +37,9 @@ def runs_hash(runs: Code | Handler) -> str:
 
 
 def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool) -> bytes:
-    """The body of POST /invoke."""
-    body: dict[str, Any] = {"context": {**invocation.context, "lease": lease, "fence": fence}}
+    """The body of POST /invoke. At the deadline (wall time) an agent stops the body by itself."""
+    told = {"lease": lease, "fence": fence, "deadline": time.time() + invocation.timeout}
+    body: dict[str, Any] = {"context": {**invocation.context, **told}}
     runs = invocation.runs
     if not invocation.batch:
         body["input"] = invocation.inputs[0]

@@ -19,6 +19,7 @@ from workflows.domain.states import StepState
 from workflows.models import Event, Item, Run, Step
 from workflows.selectors.health import SILENCE
 from workflows.services import claims
+from workflows.services.abandoning import abandon
 from workflows.services.journal import ClaimLost
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -406,3 +407,31 @@ def test_states_of_rows_are_held_by_the_database() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Step.objects.filter(run_id=run_id).update(state="strange")
     assert Step.objects.get(run_id=run_id).state == StepState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("output", "stored"),
+    [
+        ("a\x00b", "a\ufffdb"),
+        ("\\u0000", "\\u0000"),
+        ("half \ud800", "half ?"),
+        (2**200, 2**200),
+        ({"deep": ["é", 1.5, None, True]}, {"deep": ["é", 1.5, None, True]}),
+    ],
+)
+async def test_whatever_a_step_returns_is_stored(output: Any, stored: Any) -> None:
+    run, _ = await drive(lambda _value, _invocation: output, task("a"), output={"is": "${steps.a.output}"})
+    assert run.state == "completed", run.error
+    assert run.output["is"] == stored
+    assert (await steps(run))["a"].output == stored
+
+
+async def test_a_run_that_cannot_be_driven_ends() -> None:
+    run_id = await sync_to_async(make_run)(mapping("m", over=[1]), task("b", needs=["m"]))
+    fence = await sync_to_async(claims.claim)(run_id, new_id(), timezone.now())
+    assert fence is not None
+    assert not await sync_to_async(abandon)(run_id, fence + 1, "not ours")
+    assert await sync_to_async(abandon)(run_id, fence, "it broke")
+    run = await sync_to_async(Run.objects.get)(pk=run_id)
+    assert (run.state, run.error["message"]) == ("failed", "it broke")
+    assert {step.state for step in (await steps(run)).values()} == {"cancelled"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
@@ -23,6 +24,8 @@ def test_a_single_input_with_its_source() -> None:
     assert sent["input"] == {"x": 1}
     assert sent["runs"] == {"code": SQUARE.sha256}
     assert sent["source"] == SQUARE.source
+    deadline = sent["context"].pop("deadline")
+    assert time.time() < deadline <= time.time() + 60
     assert sent["context"] == {"run_id": "r", "lease": "t", "fence": 9}
 
 
