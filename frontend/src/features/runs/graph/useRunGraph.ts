@@ -5,6 +5,8 @@ import type { Position, WorkflowDocument } from "@/canvas/document";
 import { documentToGraph, type Graph } from "@/canvas/graph";
 import { layOut } from "@/canvas/layout";
 
+const LAYOUT_MS = 3000;
+
 /**
  * The run's steps as a graph. Where people placed every step, they stand as in the designer; else the layered
  * layout places all of them, since some of each would overlap. Null until the places are known.
@@ -19,15 +21,21 @@ export function useRunGraph(workflow: string, version: number, steps: Step[]): G
   const placed = steps.every(({ id }) => document.layout?.[id]);
   const automatic = useQuery({
     queryKey: ["layout", steps.map(({ id, needs }) => [id, needs])],
-    queryFn: () => layOut(drawn(steps, undefined)),
+    queryFn: () => Promise.race([layOut(drawn(steps, undefined)), tooLong()]),
     enabled: !saved.isPending && !placed,
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   });
   if (placed) return documentToGraph(document);
   if (automatic.data) return documentToGraph(drawn(steps, automatic.data));
-  // Columns do where the layout engine cannot be loaded.
+  // Columns do where the layout engine is not to be had in time.
   return automatic.isError ? documentToGraph(drawn(steps, undefined)) : null;
+}
+
+function tooLong(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error("The layout took too long.")), LAYOUT_MS);
+  });
 }
 
 function drawn(steps: Step[], layout: Record<string, Position> | undefined): WorkflowDocument {

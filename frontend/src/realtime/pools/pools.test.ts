@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { aPool, anAgent } from "@/testing/shapes";
+import { noteUtilization, samplesOf, WINDOW_MS } from "./history";
+import { type PoolsLive, reducePools } from "./reducer";
+
+const live: PoolsLive = {
+  seq: 7,
+  epoch: 1,
+  pools: [aPool("census"), aPool("python")],
+  agents: [anAgent("a", "census"), anAgent("b", "python")],
+};
+
+describe("the feed of pools", () => {
+  it("begins with a snapshot, sorted by name", () => {
+    const next = reducePools(undefined, [
+      { type: "snapshot", seq: 3, epoch: 2, pools: [aPool("python"), aPool("census")], agents: [] },
+    ]);
+    expect(next.pools.map(({ name }) => name)).toEqual(["census", "python"]);
+    expect(next).toMatchObject({ seq: 3, epoch: 2 });
+  });
+
+  it("replaces a pool that changed, adds a new one, removes one that went with its agents", () => {
+    const next = reducePools(live, [
+      { type: "pool.changed", seq: 8, pool: aPool("census", { waiting: 3 }) },
+      { type: "pool.changed", seq: 9, pool: aPool("drawn") },
+      { type: "pool.removed", seq: 10, name: "python" },
+    ]);
+    expect(next.pools.map(({ name, waiting }) => [name, waiting])).toEqual([
+      ["census", 3],
+      ["drawn", 0],
+    ]);
+    expect(next.agents.map(({ id }) => id)).toEqual(["a"]);
+    expect(next.seq).toBe(10);
+  });
+
+  it("keeps agents in their place, adds new ones last and lets the terminated go", () => {
+    const next = reducePools(live, [
+      { type: "agent.changed", seq: 8, agent: anAgent("a", "census", { state: "active" }) },
+      { type: "agent.changed", seq: 9, agent: anAgent("c", "census", { state: "starting" }) },
+      { type: "agent.changed", seq: 10, agent: anAgent("b", "python", { state: "terminated" }) },
+    ]);
+    expect(next.agents.map(({ id, state }) => [id, state])).toEqual([
+      ["a", "active"],
+      ["c", "starting"],
+    ]);
+  });
+
+  it("passes over messages that it does not know", () => {
+    const unknown = { type: "budget.changed", seq: 8 } as never;
+    expect(reducePools(live, [unknown])).toEqual(live);
+  });
+});
+
+describe("the history of a pool", () => {
+  it("keeps the last minutes", () => {
+    const busy = aPool("busy", { utilization: 0.5 });
+    noteUtilization([busy], 1000);
+    noteUtilization([{ ...busy, utilization: 1 }], 2000 + WINDOW_MS);
+    expect(samplesOf("busy").map(({ utilization }) => utilization)).toEqual([1]);
+    expect(samplesOf("never-seen")).toEqual([]);
+  });
+});

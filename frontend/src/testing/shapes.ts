@@ -1,0 +1,81 @@
+import type { Agent, Pool, Run, Step } from "@/api/types";
+
+const CREATED = "2026-01-20T12:00:00Z";
+
+export function aRun(fields: Partial<Run> = {}): Run {
+  return {
+    id: "019ab9d0-7a1c-7e11-8f00-0123456789ab",
+    workflow: "census",
+    version: 2,
+    state: "running",
+    params: {},
+    output: null,
+    error: null,
+    tags: [],
+    created_by: "ada",
+    created_at: CREATED,
+    started_at: CREATED,
+    finished_at: null,
+    duration_ms: null,
+    cancel_requested_at: null,
+    stats: { agents: 0, leases: 0, requests: 0, lease_p50_ms: null, lease_p99_ms: null },
+    ...fields,
+  };
+}
+
+export function aStep(id: string, fields: Partial<Step> = {}): Step {
+  return {
+    id,
+    type: "task",
+    state: "pending",
+    attempts: 0,
+    error: null,
+    counts: { total: 0, completed: 0, failed: 0, running: 0 },
+    started_at: null,
+    finished_at: null,
+    duration_ms: null,
+    needs: [],
+    pool: "python",
+    ...fields,
+  };
+}
+
+export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
+  return {
+    id: `id-of-${name}`,
+    name,
+    image: "agentainer/python-agent",
+    min_size: 1,
+    max_size: 5,
+    warm_up: true,
+    idle_timeout: 300,
+    max_uses: 100,
+    states: { starting: 0, idle: 0, active: 0, draining: 0, unhealthy: 0 },
+    utilization: 0,
+    waiting: 0,
+    leases: 0,
+    target_size: 1,
+    wait_p50_ms: null,
+    wait_p99_ms: null,
+    problem: null,
+    workflow: null,
+    ...fields,
+  };
+}
+
+export function anAgent(id: string, pool: string, fields: Partial<Agent> = {}): Agent {
+  return {
+    id,
+    pool,
+    state: "idle",
+    health: "ok",
+    uses: 0,
+    last_used: null,
+    container: `container-${id}`,
+    node: "here",
+    started_at: CREATED,
+    ended_at: null,
+    end_reason: null,
+    ...fields,
+  };
+}
