@@ -49,6 +49,7 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
       showErrorList={false}
       noHtml5Validate
       focusOnFirstError
+      onError={shownAtTheFields}
       transformErrors={inPlainWords}
       onChange={(event) => setValues(event.formData as Record<string, unknown>)}
       onSubmit={(event) => onSubmit((event.formData ?? {}) as Record<string, unknown>)}
@@ -78,6 +79,9 @@ function withoutTitle(schema: Record<string, unknown>): RJSFSchema {
   const rest = Object.entries(schema).filter(([name]) => !hidden.has(name));
   return { type: "object", ...Object.fromEntries(rest) };
 }
+
+/** Without a handler the form writes what its fields show to the console as well. */
+function shownAtTheFields(): void {}
 
 function inPlainWords(errors: RJSFValidationError[]): RJSFValidationError[] {
   return errors.map((error) => (error.name === "required" ? { ...error, message: "Fill this in." } : error));
