@@ -1,0 +1,99 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { keys } from "@/api/keys";
+import type { Pool } from "@/api/types";
+import type { PoolsLive } from "@/realtime/pools/reducer";
+import { faultsOf, renderPage } from "@/testing/render";
+import { anAgent, aPool } from "@/testing/shapes";
+import { PoolCard } from "./PoolCard";
+
+// jsdom has no canvas to draw on.
+vi.mock("./Sparkline", () => ({ Sparkline: () => null }));
+afterEach(() => vi.unstubAllGlobals());
+
+const busy = aPool("census", {
+  states: { starting: 1, idle: 2, active: 3, draining: 0, unhealthy: 0 },
+  utilization: 0.6,
+  waiting: 4,
+  workflow: "code-census",
+  min_size: 2,
+  max_size: 6,
+});
+
+async function show(pool: Pool, agents = [anAgent("019ab9d0-7a1c-7e11-8f00-0123456789ab", pool.name)]) {
+  stubAnswers({ "GET pools/": { results: [pool] }, "GET agents/": { results: agents } });
+  const view = await renderPage(<PoolCard pool={pool} chosen={false} />);
+  view.client.setQueryData<PoolsLive>(keys.pools(), { seq: 1, epoch: 1, pools: [pool], agents });
+  return view;
+}
+
+/** Answers requests by "METHOD path"; remembers what was sent. */
+function stubAnswers(answers: Record<string, unknown>, status = 200) {
+  const sent: Record<string, unknown> = {};
+  const answer = async (path: string, init?: RequestInit) => {
+    const name = `${init?.method ?? "GET"} ${path.replace("/api/v1/", "")}`;
+    if (init?.body) sent[name] = JSON.parse(String(init.body));
+    return new Response(JSON.stringify(answers[name] ?? {}), { status });
+  };
+  vi.stubGlobal("fetch", vi.fn(answer));
+  return sent;
+}
+
+function figure(name: string): string | null {
+  const term = within(screen.getByRole("region", { name: "census" })).getByText(name, { selector: "dt" });
+  return within(term.parentElement as HTMLElement).getByRole("definition").textContent;
+}
+
+describe("a pool", () => {
+  it("is a region named after it, with free, active and waiting as labelled figures", async () => {
+    const { container } = await show(busy);
+    expect(figure("free")).toBe("2");
+    expect(figure("active")).toBe("3");
+    expect(figure("waiting")).toBe("4");
+    expect(screen.getByText("60 %")).toBeInTheDocument();
+    expect(screen.getByRole("link", { name: "code-census" })).toHaveAttribute(
+      "href",
+      "/workflows/code-census",
+    );
+    expect(await faultsOf(container)).toEqual([]);
+  });
+
+  it("shows its agents as tiles that tell their state", async () => {
+    await show(busy);
+    const tile = await screen.findByRole("listitem", { name: "Agent 456789ab, idle, 0 uses" });
+    expect(tile).toHaveAttribute("data-hue", "green");
+  });
+
+  it("says why it cannot make agents", async () => {
+    await show(aPool("census", { problem: "The image nope:latest does not exist." }), []);
+    expect(screen.getByRole("alert")).toHaveTextContent("nope:latest");
+    expect(await screen.findByText("No agents yet; the first are on their way.")).toBeInTheDocument();
+  });
+
+  it("changes its sizes in place", async () => {
+    await show(busy);
+    const sent = stubAnswers({ "POST pools/census/resize/": busy });
+    const person = userEvent.setup();
+    await person.click(screen.getByRole("button", { name: "Change the sizes of census" }));
+    const most = await screen.findByLabelText("Maximum");
+    await person.clear(most);
+    await person.type(most, "9");
+    await person.click(screen.getByRole("button", { name: "Save" }));
+    await waitFor(() => expect(sent["POST pools/census/resize/"]).toEqual({ min_size: 2, max_size: 9 }));
+    await waitFor(() => expect(screen.queryByLabelText("Maximum")).toBeNull());
+  });
+
+  it("tells at the field why a size was refused, and keeps what was typed", async () => {
+    await show(busy);
+    const fault = { path: "min_size", message: "It must not be above max_size (1).", step: null };
+    stubAnswers({ "POST pools/census/resize/": { detail: "Not valid.", errors: [fault] } }, 400);
+    const person = userEvent.setup();
+    await person.click(screen.getByRole("button", { name: "Change the sizes of census" }));
+    await person.clear(await screen.findByLabelText("Maximum"));
+    await person.type(screen.getByLabelText("Maximum"), "1");
+    await person.click(screen.getByRole("button", { name: "Save" }));
+    expect(await screen.findByText("It must not be above max_size (1).")).toBeInTheDocument();
+    expect(screen.getByLabelText("Maximum")).toHaveValue("1");
+  });
+});
