@@ -35,7 +35,7 @@ export function useJsonText<T>(options: Options<T>) {
     if (typed === text) return;
     setText(typed);
     const read = readJson(typed);
-    const taken = "fault" in read || read.value === undefined || !accept ? read : accept(read.value);
+    const taken = "fault" in read || !accept ? read : accept(read.value);
     if ("fault" in taken) {
       setUnreadable(draftKey, { text: typed, fault: { path, message: taken.fault, step } });
       return;

@@ -29,7 +29,9 @@ function IdField({ id, path }: { id: string; path: string }) {
   const store = useDesignerStore();
   const fault = useFault(`${path}.id`);
   const [typed, setTyped] = useState(id);
-  const taken = useDesigner((state) => typed !== id && state.document.steps.some((step) => step.id === typed));
+  const taken = useDesigner(
+    (state) => typed !== id && state.document.steps.some((step) => step.id === typed),
+  );
   const wrong = taken
     ? `Another step is called ${typed}.`
     : STEP_ID.test(typed)

@@ -18,8 +18,8 @@ export function Inspector() {
       <fieldset disabled={readOnly} className={classes.fields}>
         {selected.length > 1 ? (
           <Text c="dimmed" p={16}>
-            {plural(selected.length, "step")} selected. Move, duplicate or delete them together; choose one to see
-            its fields.
+            {plural(selected.length, "step")} selected. Move, duplicate or delete them together; choose one to
+            see its fields.
           </Text>
         ) : step ? (
           <StepInspector key={step.id} step={step} />

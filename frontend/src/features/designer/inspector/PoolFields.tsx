@@ -5,7 +5,15 @@ import { getPools } from "@/api/pools";
 import type { PoolOptions } from "@/canvas/document";
 import classes from "@/canvas/fields/fields.module.css";
 import { without } from "@/canvas/json";
-import { ChoiceField, DurationField, NumberField, Pair, Section, SwitchField, useFault } from "@/canvas/fields/simple";
+import {
+  ChoiceField,
+  DurationField,
+  NumberField,
+  Pair,
+  Section,
+  SwitchField,
+  useFault,
+} from "@/canvas/fields/simple";
 import type { StepFieldsProps } from "@/canvas/nodes/kinds";
 import { useDesigner } from "@/canvas/store";
 import { plural } from "@/format";
@@ -19,7 +27,8 @@ export function PoolFields({ step, path, set }: StepFieldsProps) {
   const way: Way = pool === undefined ? "shared" : typeof pool === "string" ? "existing" : "own";
   const change = (to: Way) => {
     if (to === "shared") set({ pool: undefined });
-    if (to === "existing") set({ pool: typeof pool === "string" ? pool : (workflow.defaults?.pool ?? "python") });
+    if (to === "existing")
+      set({ pool: typeof pool === "string" ? pool : (workflow.defaults?.pool ?? "python") });
     if (to === "own") set({ pool: typeof pool === "object" ? pool : { mode: "pooled", size: 2 } });
   };
   return (
@@ -121,7 +130,11 @@ function OwnPool({ name, path, pool, onChange }: OwnProps) {
         value={pool.mode ?? "pooled"}
         // What only warm pools have would be a fault in the other mode.
         onChange={(mode) =>
-          onChange(mode === "standard" ? { mode, min_size: undefined, warm_up: undefined, max_uses: undefined } : { mode })
+          onChange(
+            mode === "standard"
+              ? { mode, min_size: undefined, warm_up: undefined, max_uses: undefined }
+              : { mode },
+          )
         }
         about={`It is called ${name}, the same in every version.`}
       />
@@ -131,7 +144,9 @@ function OwnPool({ name, path, pool, onChange }: OwnProps) {
         placeholder="give this, or the two below"
         min={1}
         value={pool.size}
-        onChange={(size) => onChange(size === undefined ? { size } : { size, min_size: undefined, max_size: undefined })}
+        onChange={(size) =>
+          onChange(size === undefined ? { size } : { size, min_size: undefined, max_size: undefined })
+        }
         about={pool.size === undefined ? undefined : sizeMeans(pool.size, warm)}
       />
       <Pair>
@@ -140,14 +155,18 @@ function OwnPool({ name, path, pool, onChange }: OwnProps) {
           label="At least"
           min={0}
           value={pool.min_size}
-          onChange={(min_size) => onChange(min_size === undefined ? { min_size } : { min_size, size: undefined })}
+          onChange={(min_size) =>
+            onChange(min_size === undefined ? { min_size } : { min_size, size: undefined })
+          }
         />
         <NumberField
           path={`${path}.max_size`}
           label="At most"
           min={1}
           value={pool.max_size}
-          onChange={(max_size) => onChange(max_size === undefined ? { max_size } : { max_size, size: undefined })}
+          onChange={(max_size) =>
+            onChange(max_size === undefined ? { max_size } : { max_size, size: undefined })
+          }
         />
         <NumberField
           path={`${path}.max_uses`}

@@ -1,5 +1,5 @@
 import { SegmentedControl, Text } from "@mantine/core";
-import { useRef } from "react";
+import { useState } from "react";
 import type { RunSpec, Step } from "@/canvas/document";
 import classes from "@/canvas/fields/fields.module.css";
 import { Section, TextField, useFault } from "@/canvas/fields/simple";
@@ -24,16 +24,16 @@ function fresh(way: Way, step: Step): RunSpec {
 export function RunFields({ step, path, set }: StepFieldsProps) {
   const way = wayOf(step.run);
   // Changing over and back must not cost what was written.
-  const kept = useRef<Partial<Record<Way, RunSpec>>>({});
+  const [kept, setKept] = useState<Partial<Record<Way, RunSpec>>>({});
   const fault = useFault(`${path}.run`);
   const change = (to: Way) => {
-    kept.current[way] = step.run;
-    set({ run: kept.current[to] ?? fresh(to, step) });
+    setKept({ ...kept, [way]: step.run });
+    set({ run: kept[to] ?? fresh(to, step) });
   };
   const ways = [
     { value: "code", label: "Python" },
     { value: "image", label: "Image" },
-    ...(way === "handler" || kept.current.handler ? [{ value: "handler", label: "Handler" }] : []),
+    ...(way === "handler" || kept.handler ? [{ value: "handler", label: "Handler" }] : []),
   ];
   return (
     <Section
@@ -76,7 +76,8 @@ function CodeField({ step, path, set }: StepFieldsProps) {
         }}
       />
       <p className={classes.about}>
-        <code>main</code> gets the input&apos;s fields as arguments; what it returns is the step&apos;s output.
+        <code>main</code> gets the input&apos;s fields as arguments; what it returns is the step&apos;s
+        output.
       </p>
     </div>
   );
@@ -101,7 +102,9 @@ function ImageFields({ step, path, set }: StepFieldsProps) {
         label="Path"
         placeholder="/invoke"
         value={run.path}
-        onChange={(given) => set({ run: given === undefined ? { image: run.image } : { ...run, path: given } })}
+        onChange={(given) =>
+          set({ run: given === undefined ? { image: run.image } : { ...run, path: given } })
+        }
       />
     </>
   );
@@ -114,8 +117,8 @@ function Handler({ run }: { run: RunSpec }) {
         {run.handler}
       </Text>
       <p className={classes.about}>
-        Out of the bundle <code>{run.bundle?.slice(0, 12)}</code>, which the SDK uploaded. Deploy it again from
-        Python to change it.
+        Out of the bundle <code>{run.bundle?.slice(0, 12)}</code>, which the SDK uploaded. Deploy it again
+        from Python to change it.
       </p>
     </div>
   );

@@ -61,7 +61,8 @@ export function StepInspector({ step }: { step: Step }) {
 
 function inputPlaceholder(step: Step): string {
   if (step.type === "map") return `{"${step.as ?? "item"}": "\${item}"}  when left empty`;
-  if (step.type === "reduce") return `{"results": "\${steps.${step.needs?.[0] ?? "…"}.output}"}  when left empty`;
+  if (step.type === "reduce")
+    return `{"results": "\${steps.${step.needs?.[0] ?? "…"}.output}"}  when left empty`;
   return "none";
 }
 

@@ -1,0 +1,46 @@
+import { Button, Group, Modal, Text } from "@mantine/core";
+import { useBlocker } from "@tanstack/react-router";
+import { useStore } from "zustand";
+import type { DesignerStore } from "@/canvas/store";
+
+interface Props {
+  store: DesignerStore;
+  save: () => Promise<boolean>;
+}
+
+/** Asks before unsaved changes are left; closing the window asks too, in the browser's own words. */
+export function LeaveGuard({ store, save }: Props) {
+  const dirty = useStore(store, (state) => state.dirty);
+  const blocker = useBlocker({
+    shouldBlockFn: ({ current, next }) => store.getState().dirty && current.pathname !== next.pathname,
+    enableBeforeUnload: () => dirty,
+    withResolver: true,
+  });
+  const blocked = blocker.status === "blocked";
+  return (
+    <Modal opened={blocked} onClose={() => blocker.reset?.()} title="Leave with unsaved changes?" size={480}>
+      <Text>
+        They are not part of the workflow yet. This browser keeps them, and brings them back when you open the
+        workflow again.
+      </Text>
+      <Group justify="flex-end" gap={8} mt={24}>
+        <Button variant="subtle" color="gray" onClick={() => blocker.reset?.()}>
+          Stay
+        </Button>
+        <Button variant="default" onClick={() => blocker.proceed?.()}>
+          Leave
+        </Button>
+        <Button
+          onClick={() =>
+            void save().then((saved) => {
+              if (saved) blocker.proceed?.();
+              else blocker.reset?.();
+            })
+          }
+        >
+          Save and leave
+        </Button>
+      </Group>
+    </Modal>
+  );
+}
