@@ -19,11 +19,9 @@ export default defineConfig(({ command }) => ({
   server: {
     host: "127.0.0.1",
     proxy: {
-      "/api": server,
-      "/login": server,
-      "/logout": server,
-      "/static": server,
-      "/ws": { target: server, ws: true },
+      // The Host stays the page's own: Django compares it with the Origin of what is posted.
+      "^/(api|login|logout|static)/": { target: server, changeOrigin: false },
+      "/ws": { target: server, ws: true, changeOrigin: false },
     },
   },
   test: {
@@ -31,6 +29,7 @@ export default defineConfig(({ command }) => ({
     setupFiles: ["src/testing/setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     css: false,
+    testTimeout: 30_000,
     // It imports dayjs's plugins without their extension, which Node refuses.
     server: { deps: { inline: ["@rjsf/mantine"] } },
   },
