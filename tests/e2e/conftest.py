@@ -1,4 +1,4 @@
-"""A real Chromium on a real platform. Pictures go to test-results/, or to AFLOW_SCREENSHOTS if that is set."""
+"""A real Chromium on a real platform. Pictures go to test-results/, or to the directory AFLOW_SCREENSHOTS."""
 
 from __future__ import annotations
 
