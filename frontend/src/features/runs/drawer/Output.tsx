@@ -17,7 +17,7 @@ export function Output({ run }: { run: Run }) {
   }
   return (
     <ScrollArea h="100%" type="auto" p={16} viewportProps={{ tabIndex: 0, "aria-label": "Output" }}>
-      <JsonView value={run.output ?? null} label="output of the run" maxHeight={2000} />
+      <JsonView value={run.output ?? null} label="output of the run" maxHeight={1_000_000} />
     </ScrollArea>
   );
 }

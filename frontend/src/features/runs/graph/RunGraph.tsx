@@ -69,7 +69,7 @@ function Flow({ run, steps, graph }: { run: string; steps: Step[]; graph: Graph 
       nodeTypes={nodeTypes}
       onNodesChange={onNodesChange}
       onPaneClick={() => look({ step: undefined, item: undefined })}
-      onMoveStart={(event) => {
+      onMove={(event) => {
         // Null when the page itself moves the view.
         if (event) moved.current = true;
       }}

@@ -78,8 +78,8 @@ function ItemsFacts({ step }: { step: Step }) {
       </div>
       <div className={classes.itemsFigures}>
         <span data-hue="green">{count(completed)} done</span>
-        <span data-hue="red">{count(failed)} failed</span>
-        <span data-hue="blue">{count(running)} running</span>
+        <span data-hue={failed > 0 ? "red" : "grey"}>{count(failed)} failed</span>
+        <span data-hue={running > 0 ? "blue" : "grey"}>{count(running)} running</span>
         <span data-hue="grey">of {count(total)}</span>
       </div>
     </div>
