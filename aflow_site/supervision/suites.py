@@ -42,7 +42,7 @@ SUITES = (
     Suite("lint", "formatting, lint, types, import contracts", 5, frontend=True),
     Suite("python", "unit, property, contract and realtime tests", 5),
     Suite("integration", "real Redis, real database, real containers", 7, needs=("docker",), frontend=True),
-    Suite("postgres", "the integration tests again, on PostgreSQL", 4, needs=("postgres",)),
+    Suite("postgres", "the integration tests again, on PostgreSQL", 5, needs=("postgres",)),
     Suite("frontend", "unit tests of the browser's part", 3, frontend=True),
     Suite("browser", "a person's way through the pages, in Chromium", 6, needs=("browser",), frontend=True),
 )
