@@ -23,6 +23,8 @@ import { FIT } from "./useCanvasView";
 const nodeTypes = { step: StepNode };
 const edgeTypes = { step: StepEdge };
 
+const MINIMAP = { width: 160, height: 104 };
+
 interface Props {
   view: CanvasView;
   /** Someone wants a step there: the page opens the palette. */
@@ -93,6 +95,7 @@ export function Canvas({ view, onInsert, onDropType, onOpenInspector, children }
           pannable
           zoomable
           className={classes.minimap}
+          style={MINIMAP}
           nodeBorderRadius={12}
           nodeColor={(node: StepNodeType) => `var(--af-${kindOf(node.data.step.type).hue})`}
           ariaLabel="Overview of the canvas"

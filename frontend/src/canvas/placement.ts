@@ -16,42 +16,22 @@ function overlaps(one: Position, other: Position): boolean {
   return Math.abs(one.x - other.x) < NODE.width + CLEAR && Math.abs(one.y - other.y) < NODE.height + CLEAR;
 }
 
-function seen(at: Position, view: Viewport): boolean {
-  const insideX = at.x >= view.x && at.x + NODE.width <= view.x + view.width;
-  return insideX && at.y >= view.y && at.y + NODE.height <= view.y + view.height;
-}
-
-/** Right of `after` when there is room; else the first free seat in view; else right of everything. */
+/** Right of `after`, or of the last step, in the nearest free row; for the first step, in view. */
 export function seatFor(document: WorkflowDocument, view: Viewport | null, after: string | null): Position {
   const taken = documentToGraph(document).nodes;
-  const free = (at: Position) => taken.every(({ position }) => !overlaps(at, position));
-  const good = (at: Position) => free(at) && (!view || seen(at, view));
-  const before = taken.find(({ id }) => id === after)?.position ?? taken.at(-1)?.position;
-  if (before) {
-    const x = before.x + NODE.width + GAP.x;
-    const column = [0, 1, -1, 2, -2].map((row) => ({ x, y: before.y + row * (NODE.height + GAP.y) }));
-    const seat = column.find(good);
-    if (seat) return seat;
-  } else if (!view) return { x: 0, y: 0 };
-  const inView = view && seatsIn(view).find(free);
-  if (inView) return inView;
-  const right = Math.max(...taken.map(({ position }) => position.x));
-  return { x: right + NODE.width + GAP.x, y: before?.y ?? 0 };
+  const before = (taken.find(({ id }) => id === after) ?? taken.at(-1))?.position;
+  if (!before) return view ? firstSeat(view) : { x: 0, y: 0 };
+  const x = before.x + NODE.width + GAP.x;
+  for (let row = 0; ; row = row > 0 ? -row : 1 - row) {
+    const seat = { x, y: before.y + row * (NODE.height + GAP.y) };
+    if (taken.every(({ position }) => !overlaps(seat, position))) return seat;
+  }
 }
 
-/** Seats of a grid inside the view, from its middle row outwards, left to right. */
-function seatsIn(view: Viewport): Position[] {
-  const columns = Math.max(1, Math.floor((view.width - CLEAR) / (NODE.width + GAP.x)));
-  const rows = Math.max(1, Math.floor((view.height - CLEAR) / (NODE.height + GAP.y)));
-  const middle = (rows - 1) / 2;
-  const order = [...Array(rows).keys()].sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
-  const top = view.y + (view.height - rows * (NODE.height + GAP.y) + GAP.y) / 2;
-  return order.flatMap((row) =>
-    [...Array(columns).keys()].map((column) => ({
-      x: view.x + 3 * CLEAR + column * (NODE.width + GAP.x),
-      y: top + row * (NODE.height + GAP.y),
-    })),
-  );
+/** On the left, at half height: there is room for what follows. */
+function firstSeat(view: Viewport): Position {
+  const eighth = (value: number) => Math.round(value / 8) * 8;
+  return { x: eighth(view.x + 3 * CLEAR), y: eighth(view.y + (view.height - NODE.height) / 2) };
 }
 
 /** The nearest free place to where the pointer let go, going down. */

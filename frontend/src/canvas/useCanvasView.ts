@@ -6,7 +6,13 @@ import { NODE } from "./graph";
 export const FIT = { padding: 0.2, maxZoom: 1, duration: 140 };
 /** What the toolbar covers, in pixels of the screen. */
 const TOOLBAR = 64;
-const MOTION = 140;
+const MARGIN = 24;
+
+/** How far a view has to move along one axis to show a length with a margin. */
+function shortfall(start: number, length: number, from: number, size: number): number {
+  if (start - MARGIN < from) return start - MARGIN - from;
+  return Math.max(0, start + length + MARGIN - (from + size));
+}
 
 /** The canvas as actions see it: what is in view, and how to bring something there. */
 export function useCanvasView(): CanvasView {
@@ -29,15 +35,15 @@ export function useCanvasView(): CanvasView {
         // The nodes that were just placed reach the canvas with the next frame.
         requestAnimationFrame(() => void flow.fitView(FIT));
       },
+      // At once and no further than needed: what one was looking at stays in sight, under the mouse.
       reveal: (at) => {
         const { x, y, width, height } = viewport();
-        const inside =
-          at.x >= x && at.x + NODE.width <= x + width && at.y >= y && at.y + NODE.height <= y + height;
-        if (inside || width <= 0) return;
-        void flow.setCenter(at.x + NODE.width / 2, at.y + NODE.height / 2, {
-          zoom: flow.getZoom(),
-          duration: MOTION,
-        });
+        if (width <= 0) return;
+        const dx = shortfall(at.x, NODE.width, x, width);
+        const dy = shortfall(at.y, NODE.height, y, height);
+        if (dx === 0 && dy === 0) return;
+        const [left, top, zoom] = store.getState().transform;
+        void flow.setViewport({ x: left - dx * zoom, y: top - dy * zoom, zoom });
       },
       focus: (step) => {
         const { domNode } = store.getState();

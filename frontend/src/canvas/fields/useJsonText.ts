@@ -14,7 +14,21 @@ interface Options<T> {
   accept?: (value: unknown) => { value: T } | { fault: string };
 }
 
-const written = (value: unknown) => (value === undefined ? "" : JSON.stringify(value, null, 2));
+const SHORT = 40;
+
+/** Short lists and objects stand on one line. */
+function written(value: unknown): string {
+  if (value === undefined) return "";
+  const line = JSON.stringify(value);
+  return line.length <= SHORT ? spaced(line) : JSON.stringify(value, null, 2);
+}
+
+/** `[1,2]` as people write it. Texts stay as they are. */
+function spaced(line: string): string {
+  return line.replace(/"(?:[^"\\]|\\.)*"|[,:]/g, (part) =>
+    part === "," || part === ":" ? `${part} ` : part,
+  );
+}
 
 /** The text of a JSON editor over a value: text that is no JSON yet is kept, told, and not taken over. */
 export function useJsonText<T>(options: Options<T>) {

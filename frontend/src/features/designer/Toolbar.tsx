@@ -14,7 +14,7 @@ interface Props {
 export function Toolbar({ onAdd }: Props) {
   return (
     <div className={classes.toolbar} role="toolbar" aria-label="Canvas">
-      <Tooltip label="N">
+      <Tooltip label="Add a step · N" position="bottom">
         <Button
           size="compact-md"
           variant="light"
@@ -39,11 +39,15 @@ function ToolButton({ action }: { action: Action }) {
   const context = useActions();
   const enabled = useDesigner(action.enabled);
   return (
-    <Tooltip label={action.hotkey ? `${action.label} · ${keysOf(action.hotkey)}` : action.label}>
+    <Tooltip
+      position="bottom"
+      label={action.hotkey ? `${action.label} · ${keysOf(action.hotkey)}` : action.label}
+    >
       <ActionIcon
         variant="subtle"
         color="gray"
         size={30}
+        className={classes.tool}
         aria-label={action.label}
         disabled={!enabled}
         onClick={() => perform(action, context)}
