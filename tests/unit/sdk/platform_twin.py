@@ -131,7 +131,9 @@ class PlatformTwin:
     def _part_of_run(self, request: httpx.Request, part: str) -> httpx.Response:
         if part == "events":
             after = int(request.url.params["after"])
-            events = [{"seq": seq, "type": "step.started", "data": {}} for seq in range(1, 6)]
+            events: list[dict[str, Any]] = [
+                {"seq": seq, "type": "step.started", "data": {}} for seq in range(1, 6)
+            ]
             return page(request, [event for event in events if event["seq"] > after])
         if part == "steps":
             counts = {"total": 3, "completed": 3, "failed": 0, "running": 0}
