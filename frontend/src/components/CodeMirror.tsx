@@ -74,7 +74,7 @@ function languageOf(language: CodeMirrorProps["language"]): Extension {
   return [];
 }
 
-function editable(readOnly: boolean): Extension {
+function restriction(readOnly: boolean): Extension {
   return [EditorState.readOnly.of(readOnly), EditorView.editable.of(!readOnly)];
 }
 
@@ -102,7 +102,7 @@ export default function CodeMirror(props: CodeMirrorProps) {
           languageOf(language),
           writable.current.of([]),
           completions ? autocompletion({ override: [completions] }) : autocompletion(),
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
           placeholderText(placeholder),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) change.current?.(update.state.doc.toString());
@@ -119,7 +119,7 @@ export default function CodeMirror(props: CodeMirrorProps) {
   }, [language, label, placeholder, completions]);
 
   useEffect(() => {
-    view.current?.dispatch({ effects: writable.current.reconfigure(editable(readOnly)) });
+    view.current?.dispatch({ effects: writable.current.reconfigure(restriction(readOnly)) });
   }, [readOnly]);
 
   useEffect(() => {
