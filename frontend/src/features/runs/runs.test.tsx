@@ -103,7 +103,7 @@ describe("a step", () => {
     );
     const { container, client } = await renderPage(<StepFacts run="1" step={step} />);
     client.setQueryData<RunLive>(keys.runLive("1"), { seq: 1, run: failed, steps: [step] });
-    expect(screen.getByRole("region", { name: "Traceback" })).toHaveTextContent("line 3");
+    expect(screen.getByRole("region", { name: "Traceback of parse" })).toHaveTextContent("line 3");
     expect(await screen.findByText("It ended without an output.")).toBeInTheDocument();
     expect(await faultsOf(container)).toEqual([]);
   });

@@ -42,7 +42,7 @@ export function ItemDetail({ id, step, state, index, onClose }: Props) {
         {!item && <p className={inspector.none}>Item {count(index)} is not among the items listed so far.</p>}
         {item && (
           <>
-            {item.error && <FailureText failure={item.error} />}
+            {item.error && <FailureText of={`item ${index}`} failure={item.error} />}
             <Facts>
               <Fact name="Attempts">{count(item.attempts)}</Fact>
               <Fact name="Duration">{duration(item.duration_ms)}</Fact>

@@ -18,7 +18,7 @@ export function RunFacts({ id }: { id: string }) {
       <div className={classes.head}>
         <Title order={2}>Run</Title>
       </div>
-      {run.error && <FailureText failure={run.error} />}
+      {run.error && <FailureText of="the run" failure={run.error} />}
       <Facts>
         <Fact name="Steps">
           {`${steps.filter((step) => isFinal(step.state)).length} of ${plural(steps.length, "step")} ended`}

@@ -30,7 +30,7 @@ export function StepFacts({ run, step }: { run: string; step: Step }) {
         <Title order={2}>{step.id}</Title>
         <StateBadge state={step.state} />
       </div>
-      {step.error && <FailureText failure={step.error} />}
+      {step.error && <FailureText of={step.id} failure={step.error} />}
       <Facts>
         <Fact name="Type">{word}</Fact>
         <Fact name="Pool">
