@@ -65,6 +65,7 @@ def _lint(npm: tuple[str, ...]) -> list[Task]:
         Task("import contracts", (str(SCRIPTS / "lint-imports"),)),
         Task("mypy", (PYTHON, "-m", "mypy")),
         Task("frontend lint", (*npm, "run", "lint"), BASE_DIR / "frontend"),
+        Task("generated types", (*npm, "run", "types", "--", "--check"), BASE_DIR / "frontend"),
     ]
     if shutil.which("shellcheck"):
         tasks.append(Task("shellcheck", ("shellcheck", "aflow", ".ci/run")))
