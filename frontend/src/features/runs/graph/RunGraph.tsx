@@ -41,7 +41,7 @@ interface PlacedProps {
 
 function Placed({ id, workflow, version, steps }: PlacedProps) {
   const graph = useRunGraph(workflow, version, steps);
-  if (!graph) return <Skeleton height="100%" radius={0} aria-label="Loading the graph" />;
+  if (!graph) return <Skeleton height="100%" radius={0} />;
   return (
     <ReactFlowProvider>
       <Flow run={id} steps={steps} graph={graph} />
