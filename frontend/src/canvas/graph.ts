@@ -15,7 +15,7 @@ import {
 
 /** The size of a node, in pixels, and the room between two. */
 export const NODE = { width: 240, height: 88 };
-export const GAP = { x: 88, y: 40 };
+export const GAP = { x: 80, y: 40 };
 
 export interface GraphNode {
   id: string;

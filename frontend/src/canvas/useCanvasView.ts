@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import type { CanvasView } from "./actions";
 import { NODE } from "./graph";
 
-export const FIT = { padding: 0.2, maxZoom: 1, duration: 140 };
+export const FIT = { padding: 0.1, maxZoom: 1, duration: 140 };
 /** What the toolbar covers, in pixels of the screen. */
 const TOOLBAR = 64;
 const MARGIN = 24;

@@ -59,10 +59,11 @@ export function StepInspector({ step }: { step: Step }) {
   );
 }
 
+/** What the step gets when nothing is said here. */
 function inputPlaceholder(step: Step): string {
-  if (step.type === "map") return `{"${step.as ?? "item"}": "\${item}"}  when left empty`;
-  if (step.type === "reduce")
-    return `{"results": "\${steps.${step.needs?.[0] ?? "…"}.output}"}  when left empty`;
+  const need = step.needs?.[0];
+  if (step.type === "map") return `by itself: {"${step.as ?? "item"}": "\${item}"}`;
+  if (step.type === "reduce" && need) return `by itself: {"results": "\${steps.${need}.output}"}`;
   return "none";
 }
 

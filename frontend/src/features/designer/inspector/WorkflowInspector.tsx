@@ -42,9 +42,8 @@ export function WorkflowInspector() {
         <Textarea
           label="Description"
           data-path="description"
-          autosize
-          minRows={2}
-          maxRows={8}
+          rows={3}
+          resize="vertical"
           value={document.description ?? ""}
           error={fault}
           onChange={(event) => set({ description: event.currentTarget.value || undefined })}
