@@ -7,7 +7,8 @@ import classes from "./Shell.module.css";
 
 interface Props {
   folded: boolean;
-  onFold: () => void;
+  /** Left out where there is no room to unfold. */
+  onFold?: () => void;
 }
 
 export function Navigation({ folded, onFold }: Props) {
@@ -30,17 +31,19 @@ export function Navigation({ folded, onFold }: Props) {
           </li>
         ))}
       </ul>
-      <Tooltip label="Unfold the navigation" position="right" disabled={!folded}>
-        <UnstyledButton
-          className={`${classes.link} ${classes.fold}`}
-          onClick={onFold}
-          aria-expanded={!folded}
-          aria-label={folded ? "Unfold the navigation" : "Fold the navigation"}
-        >
-          <FoldIcon size={18} stroke={1.7} aria-hidden />
-          {!folded && "Fold"}
-        </UnstyledButton>
-      </Tooltip>
+      {onFold && (
+        <Tooltip label="Unfold the navigation" position="right" disabled={!folded}>
+          <UnstyledButton
+            className={`${classes.link} ${classes.fold}`}
+            onClick={onFold}
+            aria-expanded={!folded}
+            aria-label={folded ? "Unfold the navigation" : "Fold the navigation"}
+          >
+            <FoldIcon size={18} stroke={1.7} aria-hidden />
+            {!folded && "Fold"}
+          </UnstyledButton>
+        </Tooltip>
+      )}
     </nav>
   );
 }

@@ -1,4 +1,4 @@
-import { useLocalStorage } from "@mantine/hooks";
+import { useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { ModalsProvider } from "@mantine/modals";
 import { Outlet } from "@tanstack/react-router";
 import { usePoolsFeed } from "@/realtime/pools/usePoolsFeed";
@@ -10,11 +10,13 @@ import { TopBar } from "./TopBar";
 /** The frame around every page: navigation on the left, the bar on top. */
 export function Shell() {
   usePoolsFeed();
-  const [folded, setFolded] = useLocalStorage({
+  const narrow = useMediaQuery("(max-width: 900px)", false, { getInitialValueInEffect: false });
+  const [kept, setKept] = useLocalStorage({
     key: "af-navigation-folded",
     defaultValue: false,
     getInitialValueInEffect: false,
   });
+  const folded = kept || narrow;
   return (
     // Inside the router: what stands in a dialog may link and navigate.
     <ModalsProvider>
@@ -22,7 +24,7 @@ export function Shell() {
         <a className={classes.skip} href="#content">
           Skip to the content
         </a>
-        <Navigation folded={folded} onFold={() => setFolded(!folded)} />
+        <Navigation folded={folded} onFold={narrow ? undefined : () => setKept(!kept)} />
         <div className={classes.main}>
           <TopBar />
           <main id="content" className={classes.content} tabIndex={-1}>
