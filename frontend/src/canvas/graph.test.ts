@@ -134,11 +134,9 @@ it("readDocument says why the canvas cannot draw a value", () => {
 
 it("layOut asks the engine for the graph's shape, and gives a place for each step", async () => {
   const asked: unknown[] = [];
-  const places = await layOut(census, {
-    layout: async (graph) => {
-      asked.push(graph);
-      return { ...graph, children: graph.children?.map((child, i) => ({ ...child, x: i * 10, y: 1 })) };
-    },
+  const places = await layOut(census, async (graph) => {
+    asked.push(graph);
+    return { ...graph, children: graph.children?.map((child, i) => ({ ...child, x: i * 10, y: 1 })) };
   });
   expect(places).toEqual({ list: { x: 0, y: 1 }, count: { x: 10, y: 1 }, total: { x: 20, y: 1 } });
   expect(asked).toMatchObject([{ edges: [{ sources: ["list"], targets: ["count"] }, {}, {}] }]);

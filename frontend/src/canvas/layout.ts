@@ -24,14 +24,18 @@ async function start(): Promise<ELK> {
   return new Elk({ workerFactory: () => new Worker() });
 }
 
-/** A place for every step, left to right. `elk` is given in tests, where there are no workers. */
+/** A place for every step, left to right. `layout` is given in tests, where there are no workers. */
 export async function layOut(
   document: WorkflowDocument,
-  elk?: Pick<ELK, "layout">,
+  layout?: (graph: ElkNode) => Promise<ElkNode>,
 ): Promise<Record<string, Position>> {
-  if (!elk) engine ??= start();
-  const layout = await (elk ?? (await (engine as Promise<ELK>))).layout(elkGraph(document));
-  return Object.fromEntries((layout.children ?? []).map(({ id, x = 0, y = 0 }) => [id, { x, y }]));
+  const { children = [] } = await (layout ?? inWorker)(elkGraph(document));
+  return Object.fromEntries(children.map(({ id, x = 0, y = 0 }) => [id, { x, y }]));
+}
+
+async function inWorker(graph: ElkNode): Promise<ElkNode> {
+  engine ??= start();
+  return (await engine).layout(graph);
 }
 
 function elkGraph(document: WorkflowDocument): ElkNode {

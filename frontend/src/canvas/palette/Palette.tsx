@@ -31,46 +31,50 @@ export function Palette({ at, onPick, onClose }: Props) {
     <Portal>
       <div ref={inside} className={classes.palette} style={{ left, top, width: SIZE.width }} data-af-palette>
         <FocusTrap active>
-          <Combobox store={combobox} onOptionSubmit={onPick}>
-            <Combobox.EventsTarget withAriaAttributes>
-              <TextInput
-                data-autofocus
-                variant="unstyled"
-                className={classes.search}
-                aria-label="Find a step type"
-                placeholder="Find a step type"
-                leftSection={<IconSearch size={16} aria-hidden />}
-                value={typed}
-                onChange={(event) => {
-                  setTyped(event.currentTarget.value);
-                  combobox.resetSelectedOption();
-                }}
-              />
-            </Combobox.EventsTarget>
-            <Combobox.Options aria-label="Step types" className={classes.options}>
-              {found.map(({ type, word, icon: Icon, hue, about }) => (
-                <Combobox.Option
-                  key={type}
-                  value={type}
-                  className={classes.option}
-                  draggable
-                  onDragStart={(event) => {
-                    event.dataTransfer.setData(STEP_TYPE, type);
-                    event.dataTransfer.effectAllowed = "copy";
+          <div>
+            <Combobox store={combobox} onOptionSubmit={onPick}>
+              <Combobox.EventsTarget withAriaAttributes>
+                <TextInput
+                  data-autofocus
+                  variant="unstyled"
+                  className={classes.search}
+                  aria-label="Find a step type"
+                  placeholder="Find a step type"
+                  leftSection={<IconSearch size={16} aria-hidden />}
+                  value={typed}
+                  onChange={(event) => {
+                    setTyped(event.currentTarget.value);
+                    combobox.resetSelectedOption();
                   }}
-                >
-                  <span className={classes.icon} style={{ "--hue": `var(--af-${hue})` }}>
-                    <Icon size={18} stroke={1.8} aria-hidden />
-                  </span>
-                  <span>
-                    <span className={classes.word}>{word}</span>{" "}
-                    <span className={classes.about}>{about}</span>
-                  </span>
-                </Combobox.Option>
-              ))}
-              {found.length === 0 && <Combobox.Empty>No step type is called that.</Combobox.Empty>}
-            </Combobox.Options>
-          </Combobox>
+                />
+              </Combobox.EventsTarget>
+              <Combobox.Options aria-label="Step types" className={classes.options}>
+                {found.map(({ type, word, icon: Icon, hue, about }) => (
+                  <Combobox.Option key={type} value={type} className={classes.option}>
+                    <div
+                      className={classes.drag}
+                      draggable
+                      // The option keeps the mouse from moving the focus, and with it from dragging.
+                      onMouseDown={(event) => event.stopPropagation()}
+                      onDragStart={(event) => {
+                        event.dataTransfer.setData(STEP_TYPE, type);
+                        event.dataTransfer.effectAllowed = "copy";
+                      }}
+                    >
+                      <span className={classes.icon} style={{ "--hue": `var(--af-${hue})` }}>
+                        <Icon size={18} stroke={1.8} aria-hidden />
+                      </span>
+                      <span>
+                        <span className={classes.word}>{word}</span>{" "}
+                        <span className={classes.about}>{about}</span>
+                      </span>
+                    </div>
+                  </Combobox.Option>
+                ))}
+                {found.length === 0 && <Combobox.Empty>No step type is called that.</Combobox.Empty>}
+              </Combobox.Options>
+            </Combobox>
+          </div>
         </FocusTrap>
         <p className={classes.foot}>Choose one, or drag it onto the canvas.</p>
       </div>

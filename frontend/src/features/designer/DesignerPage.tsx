@@ -19,7 +19,7 @@ import classes from "./Designer.module.css";
 import { DesignerHeader, type Tab } from "./DesignerHeader";
 import { LeaveGuard } from "./LeaveGuard";
 import { useSave } from "./useSave";
-import { useDrafts, useSession, useValidation } from "./useSession";
+import { type Restored, useDrafts, useSession, useValidation } from "./useSession";
 import { useStartRun } from "./useStartRun";
 import { VersionView } from "./VersionView";
 import { Workbench } from "./Workbench";
@@ -128,7 +128,7 @@ function Designer({ detail, team }: { detail: WorkflowDetail; team: string }) {
                 onRun={onRun}
                 onView={view}
               />
-              <RestoredNote store={store} version={restored} newest={detail.version} />
+              {restored && <RestoredNote store={store} restored={restored} />}
             </>
           }
         />
@@ -139,15 +139,15 @@ function Designer({ detail, team }: { detail: WorkflowDetail; team: string }) {
 
 interface NoteProps {
   store: DesignerStore;
-  version: number | null;
-  newest: number;
+  restored: Restored;
 }
 
 /** Says that unsaved changes of an earlier visit are on the canvas, and how to be rid of them. */
-function RestoredNote({ store, version, newest }: NoteProps) {
+function RestoredNote({ store, restored }: NoteProps) {
   const [seen, setSeen] = useState(false);
-  const dirty = useStore(store, (state) => state.dirty);
-  if (version === null || seen || !dirty) return null;
+  const { version, newest } = restored;
+  const still = useStore(store, (state) => state.dirty && state.base.version === version);
+  if (seen || !still) return null;
   const discard = () => {
     const { base, apply } = store.getState();
     apply(() => base.document);

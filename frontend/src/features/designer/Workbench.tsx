@@ -95,7 +95,10 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
                   <Canvas
                     view={view}
                     onInsert={onInsert}
-                    onDropType={(type, at) => addStep(context, type, { at })}
+                    onDropType={(type, at) => {
+                      setPalette(null);
+                      addStep(context, type, { at });
+                    }}
                     onOpenInspector={openInspector}
                   >
                     <CanvasExtras onAdd={(at) => onInsert({}, at)} />

@@ -10,10 +10,15 @@ import { dropDrafts, findDraft, keepDraft } from "./drafts";
 const VALIDATE_MS = 300;
 const DRAFT_MS = 300;
 
+export interface Restored {
+  version: number;
+  newest: number;
+}
+
 export interface Session {
   store: DesignerStore;
-  /** The version that a draft was brought back over; null when there was none. */
-  restored: number | null;
+  /** The version that a draft was made on, and the newest one when it was brought back; null without a draft. */
+  restored: Restored | null;
 }
 
 /** A stored document that the canvas cannot draw is still opened: empty, with its text in the Document tab. */
@@ -35,7 +40,7 @@ export function useSession(detail: WorkflowDetail, team: string): Session {
       store.getState().rebase({ document, version: draft.version, etag: draft.etag });
     }
     store.getState().apply(() => draft.document);
-    return { store, restored: store.getState().dirty ? draft.version : null };
+    return { store, restored: store.getState().dirty ? { version: draft.version, newest: version } : null };
   });
   return session;
 }
