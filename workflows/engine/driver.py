@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseTrouble
 
 from workflows.domain.expressions import ExpressionError, compile_template
 from workflows.domain.planner import plan
@@ -104,12 +104,11 @@ class RunDriver:
                 await self._settle(self.run.steps[key], task)
 
     async def _settle(self, step: StepRecord, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        exc = task.exception()
+        # The driver takes its own tasks out before it cancels them: one that is cancelled here was not by us.
+        exc = task.exception() if not task.cancelled() else RuntimeError("the step's task was cancelled")
         if exc is None:
             return
-        if isinstance(exc, ClaimLost | DatabaseError):
+        if isinstance(exc, ClaimLost | DatabaseTrouble):
             raise exc
         log.error("step %s of run %s broke in the engine", step.key, self.run.id, exc_info=exc)
         step.error = {"type": "engine_error", "message": f"{type(exc).__name__}: {exc}", "traceback": None}

@@ -10,16 +10,21 @@ import asyncio
 import logging
 import os
 import random
+import signal
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 import redis.asyncio as redis
 from django.conf import settings
 from django.db import (
-    DatabaseError,
+    Error as DatabaseTrouble,
+)
+from django.db import (
     InterfaceError,
     OperationalError,
     close_old_connections,
@@ -34,6 +39,7 @@ from workflows.engine.context import RunContext
 from workflows.engine.driver import RunDriver
 from workflows.engine.live import Announcer
 from workflows.engine.loading import load_run
+from workflows.engine.records import RunRecord
 from workflows.engine.writer import Writer
 from workflows.selectors.bundles import bundle_content
 from workflows.services import claims
@@ -41,6 +47,9 @@ from workflows.services.abandoning import abandon
 from workflows.services.nudges import CONTROL_CHANNEL
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_RUNS = 200  # driven at once by one executor; more wait for a claim
 MAX_CALLS = 500  # in flight at once in one run without a max_parallel
@@ -57,7 +66,7 @@ class Engine:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drivers: dict[UUID, RunDriver] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._runs: dict[UUID, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -106,13 +115,16 @@ class Engine:
             asyncio.create_task(self._beat_for_ever()),
             asyncio.create_task(self._hear_control()),
         ]
+        for task in background:
+            task.add_done_callback(_end_process_when_broken)
         self._ready.set()
         await self._stopping.wait()
-        for task in [*background, *self._tasks]:
+        ending = [*background, *self._runs.values()]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*background, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._broker.close()
-        await self._in_thread(claims.retire, self.id)
+        await self._in(self._claims, claims.retire, self.id)
         await self._announcer.close()
         await self._redis.aclose()
         self._writer.close()
@@ -120,26 +132,44 @@ class Engine:
             threads.submit(connections.close_all).result()
             threads.shutdown()
 
-    async def _in_thread(self, function, *args):  # type: ignore[no-untyped-def]
-        def call():  # type: ignore[no-untyped-def]
-            close_old_connections()
-            return function(*args)
+    async def _in(
+        self, threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Runs a function that asks the database, away from the loop."""
 
-        return await asyncio.get_running_loop().run_in_executor(self._claims, call)
+        def call() -> T:
+            close_old_connections()
+            return function(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
 
     async def _beat(self) -> None:
-        await self._in_thread(claims.beat, self.id, self.name, system_clock.now())
+        await self._in(self._claims, claims.beat, self.id, self.name, system_clock.now())
 
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(claims.BEAT_EVERY)
             try:
                 await self._beat()
-                if self._drivers:
-                    for run_id in await self._in_thread(claims.cancelled_among, list(self._drivers)):
-                        self._cancel(run_id)
-            except DatabaseError as exc:
+                await self._compare_with_rows()
+            except DatabaseTrouble as exc:
                 log.warning("could not report: %s", exc)
+
+    async def _compare_with_rows(self) -> None:
+        """What this executor drives and what the rows say that it drives must be the same: drivers that were
+        fenced end, claims that nobody here works on are given back, lost requests to cancel are found."""
+        driving = dict(self._drivers)
+        held = {claim.run_id: claim for claim in await self._in(self._claims, claims.held_by, self.id)}
+        for run_id, driver in driving.items():
+            claim = held.get(run_id)
+            if claim is None or claim.fence != driver.run.fence:
+                if run_id in self._runs:
+                    self._runs[run_id].cancel()
+            elif claim.cancelled:
+                driver.cancel()
+        for claim in held.values():
+            if claim.run_id not in self._runs:
+                await self._in(self._claims, claims.give_up, claim.run_id, claim.fence)
 
     async def _hear_control(self) -> None:
         """Requests to cancel reach the run's driver at once; the beat finds those that got lost here."""
@@ -162,20 +192,18 @@ class Engine:
     # --- runs ------------------------------------------------------------------------------------
 
     def _look_at(self, run_id: UUID) -> None:
-        if run_id in self._drivers or len(self._tasks) >= MAX_RUNS or self._stopping.is_set():
+        if run_id in self._runs or len(self._runs) >= MAX_RUNS or self._stopping.is_set():
             return
-        task = asyncio.get_running_loop().create_task(self._drive(run_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._runs[run_id] = asyncio.get_running_loop().create_task(self._drive(run_id))
+        self._runs[run_id].add_done_callback(lambda _task: self._runs.pop(run_id, None))
 
     async def _drive(self, run_id: UUID) -> None:
         fence = None
         try:
-            claimed = await self._in_thread(self._claim_and_load, run_id)
-            if claimed is None or run_id in self._drivers:
+            fence = await self._in(self._claims, claims.claim, run_id, self.id, system_clock.now())
+            if fence is None:
                 return
-            fence = claimed.fence
-            driver = RunDriver(self._context(claimed))
+            driver = RunDriver(self._context(await self._in(self._readers, load_run, run_id, fence)))
             self._drivers[run_id] = driver
             await driver.drive()
         except (OperationalError, InterfaceError) as exc:
@@ -183,17 +211,20 @@ class Engine:
         except Exception as exc:
             log.exception("run %s broke in the engine", run_id)
             if fence is not None:
-                await self._in_thread(abandon, run_id, fence, f"{type(exc).__name__}: {exc}")
+                reason = f"{type(exc).__name__}: {exc}"
+                await self._in(self._claims, abandon, run_id, fence, reason)
         finally:
             self._drivers.pop(run_id, None)
             if fence is not None:
-                await asyncio.shield(self._in_thread(claims.give_up, run_id, fence))
+                await asyncio.shield(self._give_up(run_id, fence))
 
-    def _claim_and_load(self, run_id: UUID):  # type: ignore[no-untyped-def]
-        fence = claims.claim(run_id, self.id, system_clock.now())
-        return None if fence is None else load_run(run_id, fence)
+    async def _give_up(self, run_id: UUID, fence: int) -> None:
+        try:
+            await self._in(self._claims, claims.give_up, run_id, fence)
+        except DatabaseTrouble as exc:
+            log.warning("run %s is given back with the next report: %s", run_id, exc)
 
-    def _context(self, run) -> RunContext:  # type: ignore[no-untyped-def]
+    def _context(self, run: RunRecord) -> RunContext:
         return RunContext(
             run=run,
             book=Book(run, self._writer, system_clock, self._announcer.run_changed),
@@ -204,6 +235,13 @@ class Engine:
             load_bundle=partial(_load_bundle, run.team_id),
             slots=asyncio.Semaphore(run.document.max_parallel or MAX_CALLS),
         )
+
+
+def _end_process_when_broken(task: asyncio.Task[None]) -> None:
+    """An executor that cannot report is of no use: it ends, and whoever supervises it starts another."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("the executor ends", exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _load_bundle(team_id: int, sha256: str) -> bytes:

@@ -6,6 +6,7 @@ run's fence, so that whatever the former holder still writes is refused (`workfl
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -56,10 +57,20 @@ def give_up(run_id: UUID, fence: int) -> None:
     Run.objects.filter(pk=run_id, fence=fence).update(claimed_by=None)
 
 
-def cancelled_among(run_ids: list[UUID]) -> list[UUID]:
-    """Those of the runs that somebody asked to cancel."""
-    rows = Run.objects.filter(pk__in=run_ids, cancel_requested_at__isnull=False)
-    return list(rows.values_list("pk", flat=True))
+@dataclass(frozen=True, slots=True)
+class Claim:
+    run_id: UUID
+    fence: int
+    cancelled: bool  # somebody asked for the run's end
+
+
+def held_by(executor_id: UUID) -> list[Claim]:
+    """What the rows say that the executor drives."""
+    rows = Run.objects.filter(claimed_by=executor_id).exclude(state__in=RUN_FINAL)
+    return [
+        Claim(run_id, fence, cancel_requested_at is not None)
+        for run_id, fence, cancel_requested_at in rows.values_list("pk", "fence", "cancel_requested_at")
+    ]
 
 
 def forget_silent(now: datetime) -> None:

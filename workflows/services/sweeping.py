@@ -7,7 +7,8 @@ import contextlib
 import logging
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseTrouble
+from django.db import close_old_connections
 from django.utils import timezone
 
 from workflows.services import claims
@@ -31,7 +32,7 @@ async def sweep_forever(stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await sync_to_async(sweep)()
-        except DatabaseError as exc:
+        except DatabaseTrouble as exc:
             log.warning("cannot look for runs that wait: %s", exc)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), SWEEP_EVERY)

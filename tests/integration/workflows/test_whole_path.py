@@ -7,16 +7,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db.models import F
+from django.utils import timezone
 
+from aflow_site.kernel.ids import new_id
 from pools.facade import api as pools
 from pools.runtime.memory import MemoryRuntime
 from teams.models import Team
+from tests.integration.workflows.harness import make_run, task
 from workflows.engine.host import Engine
 from workflows.models import Run
+from workflows.services import claims
 from workflows.services.definitions import create_workflow
 from workflows.services.runs import RunRequest, cancel_run, start_run
 
@@ -137,3 +143,29 @@ async def test_a_pool_without_agents_says_why(platform: Platform, monkeypatch: p
     assert run.state == "failed"
     assert run.error["type"] == "no_agent"
     assert "nowhere:1" in run.error["message"]
+
+
+async def test_a_driver_that_was_fenced_ends_and_leaves_its_leases(platform: Platform) -> None:
+    slow = "import time\n\ndef main(item):\n    time.sleep(0.2)\n    return item\n"
+    step = {"id": "m", "type": "map", "over": list(range(500)), "run": {"code": slow}, "pool": {"size": 2}}
+    run = await sync_to_async(platform._start)({"name": "fenced", "steps": [step]}, {})
+    await until(lambda: Run.objects.filter(pk=run.pk, steps__completed__gt=1).exists())
+    other = new_id()
+    await sync_to_async(claims.beat)(other, "other", timezone.now() + timedelta(hours=1))
+    await Run.objects.filter(pk=run.pk).aupdate(claimed_by=other, fence=F("fence") + 1)
+    await until(lambda: run.pk not in platform.engine._runs)
+    await until(lambda: pools.get_pool(platform.team_id, "fenced-m").leases == 0)
+    assert (await Run.objects.aget(pk=run.pk)).state == "running"  # the other's to end
+
+
+async def test_a_claim_that_nobody_works_on_is_given_back(platform: Platform) -> None:
+    run_id = await sync_to_async(make_run)(task("a"))
+    await Run.objects.filter(pk=run_id).aupdate(claimed_by=platform.engine.id, fence=5)
+    await until(lambda: Run.objects.get(pk=run_id).claimed_by is None)
+
+
+async def test_a_version_that_cannot_be_read_fails_its_run(platform: Platform) -> None:
+    run_id = await sync_to_async(make_run)({"id": "a", "type": "strange"})
+    platform.engine.nudge(run_id)
+    run = await until(lambda: Run.objects.filter(pk=run_id, finished_at__isnull=False).first())
+    assert (run.state, run.error["type"]) == ("failed", "engine_error")
