@@ -47,6 +47,7 @@ export function Workbench(props: Props) {
 function Bench({ tab, onTab, onSave, onRun, header }: Props) {
   const store = useDesignerStore();
   const view = useCanvasView();
+  const readOnly = useDesigner((state) => state.readOnly);
   const [palette, setPalette] = useState<OpenPalette | null>(null);
   const onInsert = useCallback(
     (where: Insertion, at: { x: number; y: number }) => setPalette({ where, at }),
@@ -105,7 +106,7 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
                   </Canvas>
                 )}
               </div>
-              <ProblemsPanel onGo={goTo} />
+              {!readOnly && <ProblemsPanel onGo={goTo} />}
             </div>
           }
         />
