@@ -29,7 +29,13 @@ export function Palette({ at, onPick, onClose }: Props) {
   const top = Math.max(8, Math.min(at.y, window.innerHeight - SIZE.height - 8));
   return (
     <Portal>
-      <div ref={inside} className={classes.palette} style={{ left, top, width: SIZE.width }} data-af-palette>
+      <section
+        ref={inside}
+        aria-label="Palette"
+        className={classes.palette}
+        style={{ left, top, width: SIZE.width }}
+        data-af-palette
+      >
         <FocusTrap active>
           <div>
             <Combobox store={combobox} onOptionSubmit={onPick}>
@@ -77,7 +83,7 @@ export function Palette({ at, onPick, onClose }: Props) {
           </div>
         </FocusTrap>
         <p className={classes.foot}>Choose one, or drag it onto the canvas.</p>
-      </div>
+      </section>
     </Portal>
   );
 }
