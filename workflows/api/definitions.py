@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aflow_site.api.pagination import CursorPagination
-from aflow_site.api.parsers import JSONParser, YAMLParser, read_body
+from aflow_site.api.parsers import DOCUMENT_PARSERS, read_body
 from workflows.api.serializers import (
     BundleSerializer,
     ValidationSerializer,
@@ -43,7 +43,7 @@ def _detail(workflow: Workflow, status: int = 200) -> Response:
 class WorkflowListView(APIView):
     """The team's workflows; `?search=` looks at name and description."""
 
-    parser_classes = [JSONParser, YAMLParser]
+    parser_classes = DOCUMENT_PARSERS
 
     @extend_schema(operation_id="workflows_list", responses=WorkflowSummarySerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -67,7 +67,7 @@ class WorkflowListView(APIView):
 
 
 class WorkflowView(APIView):
-    parser_classes = [JSONParser, YAMLParser]
+    parser_classes = DOCUMENT_PARSERS
 
     @extend_schema(operation_id="workflows_get", responses=WorkflowSerializer)
     def get(self, request: Request, name: str) -> Response:
@@ -107,7 +107,7 @@ class VersionView(APIView):
 class ValidateView(APIView):
     """Every fault of a document, without saving it."""
 
-    parser_classes = [JSONParser, YAMLParser]
+    parser_classes = DOCUMENT_PARSERS
     required_roles = {"POST": "viewer"}
 
     @extend_schema(

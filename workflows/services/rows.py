@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-import orjson
 from django.db import connection, models
+
+from aflow_site.kernel.json import to_json
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -21,10 +22,7 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 def json_text(value: Any) -> str:
     """JSON for a column. Whatever a step returned can be stored: a NUL character and halves of surrogate
     pairs, which PostgreSQL refuses, become U+FFFD; whole numbers of any size stay as they are."""
-    try:
-        text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    text = to_json(value).decode()
     return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
 
 

@@ -25,6 +25,8 @@ from pools.facade.contracts import (
 )
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+LATEST = 2**33  # seconds since 1970: the year 2242
+MOST_ITEMS = 2**31
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
@@ -91,7 +93,7 @@ def _object(raw: bytes, status: int) -> Mapping[str, Any]:
     try:
         # orjson would round whole numbers beyond 64 bits.
         answer = json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         text = raw[:200].decode("utf-8", "replace")
         raise BadAnswer(f"The agent answered with status {status} and no JSON: {text!r}.") from exc
     if not isinstance(answer, dict):
@@ -115,13 +117,17 @@ def _from_lines(body: bytes) -> tuple[Mapping[str, Any], tuple[LogLine, ...]]:
 
 
 def _log_line(entry: Mapping[str, Any]) -> LogLine:
+    """Never raises: what a field says amiss is replaced, because a log line is no reason to fail a step."""
     at, item = entry.get("at"), entry.get("item")
-    moment = datetime.fromtimestamp(at, UTC) if isinstance(at, int | float) else datetime.now(UTC)
+    if isinstance(at, int | float) and 0 <= at < LATEST:
+        moment = datetime.fromtimestamp(at, UTC)
+    else:
+        moment = datetime.now(UTC)
     return LogLine(
         at=moment,
         stream=str(entry.get("stream", "log")),
         text=str(entry.get("text", "")),
-        item=item if isinstance(item, int) else 0,
+        item=item if type(item) is int and 0 <= item < MOST_ITEMS else 0,
     )
 
 
