@@ -4,17 +4,20 @@ import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aflow_site.settings.prod")
 http = get_asgi_application()
 
-from aflow_site.websockets import OurOrigins, TeamMiddleware  # noqa: E402 (the app registry must be ready)
+from aflow_site.websockets import OurOrigins, TeamMiddleware, nowhere  # noqa: E402 (the app registry must be ready)
 from pools.consumers.routing import websocket_urlpatterns as pool_sockets  # noqa: E402
 from workflows.consumers.routing import websocket_urlpatterns as run_sockets  # noqa: E402
+
+sockets = URLRouter([*run_sockets, *pool_sockets, re_path("", nowhere)])  # type: ignore[arg-type]
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": OurOrigins(TeamMiddleware(URLRouter([*run_sockets, *pool_sockets]))),
+        "websocket": OurOrigins(TeamMiddleware(sockets)),
     }
 )

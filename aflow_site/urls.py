@@ -1,9 +1,10 @@
 """Every address of the site: the API, what probes ask, the admin, and the web application for the rest."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from aflow_site.api.problems import unknown_address
 from aflow_site.health import healthz, metrics, readyz
 
 api: list[URLPattern | URLResolver] = [
@@ -16,6 +17,7 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("api/v1/", include(api)),
+    re_path(r"^api/", unknown_address),
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),

@@ -40,6 +40,13 @@ class TeamMiddleware:
         await self.app(scope, receive, send)
 
 
+async def nowhere(scope: Scope, receive: Any, send: Any) -> None:
+    """For addresses without a consumer: accepted only to be closed with a code that says why."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": 4404})
+
+
 class _BindTeam:
     def __init__(self, app: App) -> None:
         self.app = app

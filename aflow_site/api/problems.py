@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -20,7 +21,19 @@ class _FromFramework(FlowError):
 
 
 def problem(error: FlowError) -> Response:
-    body = {
+    response = Response(_body(error), status=error.status, headers=error.headers)
+    response.content_type = "application/problem+json"
+    return response
+
+
+def unknown_address(request: HttpRequest) -> HttpResponse:
+    """For addresses under the API that lead nowhere."""
+    error = NotFound(f"There is nothing at {request.path}. What there is stands in /api/v1/docs/.")
+    return JsonResponse(_body(error), status=404, content_type="application/problem+json")
+
+
+def _body(error: FlowError) -> dict[str, Any]:
+    return {
         "type": f"urn:agentainer:problem:{error.code}",
         "title": error.title,
         "status": error.status,
@@ -28,9 +41,6 @@ def problem(error: FlowError) -> Response:
         "code": error.code,
         "errors": [_fault(fault) for fault in error.faults],
     }
-    response = Response(body, status=error.status, headers=error.headers)
-    response.content_type = "application/problem+json"
-    return response
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -64,7 +74,7 @@ def _translate(exc: Exception) -> FlowError | None:
         error = _FromFramework(str(exc.detail))
         error.status = exc.status_code
         error.code = str(exc.default_code)
-        error.title = str(exc.default_detail).rstrip(".")
+        error.title = HTTPStatus(exc.status_code).phrase
         return error
     return None
 

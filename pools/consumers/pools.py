@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,6 +23,8 @@ from redis.exceptions import RedisError
 from pools.facade import api as pools
 from pools.leases.scripts import Keys, prefix_of
 from pools.selectors.views import agent_payload, pool_payload
+
+log = logging.getLogger(__name__)
 
 UNAUTHENTICATED, BAD_REQUEST, TRY_AGAIN = 4401, 4400, 1013
 BLOCK_MS = 5000
@@ -56,6 +59,9 @@ class PoolConsumer(AsyncWebsocketConsumer):
             async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
                 await self._follow(client, seq, epoch)
         except (RedisError, OSError):
+            await self.close(TRY_AGAIN)
+        except Exception:  # an open socket that says nothing more would pass for a quiet platform
+            log.exception("the live view of team %d broke off", self._team_id)
             await self.close(TRY_AGAIN)
 
     async def _follow(self, client: redis.asyncio.Redis, seq: int, epoch: int) -> None:

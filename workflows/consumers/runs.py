@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from aflow_site.kernel.errors import NotFound
+from aflow_site.kernel.json import to_json
 from workflows.selectors import runs as read
 from workflows.services.nudges import run_group
+
+log = logging.getLogger(__name__)
 
 POLL = 2.0  # seconds without a message after which the rows are asked anyway
 PAGE = 500
@@ -26,6 +29,7 @@ PAGE = 500
 UNAUTHENTICATED = 4401
 NOT_FOUND = 4404
 BAD_REQUEST = 4400
+TRY_AGAIN = 4503
 
 
 class RunConsumer(AsyncWebsocketConsumer):
@@ -52,13 +56,12 @@ class RunConsumer(AsyncWebsocketConsumer):
         self.seq = int(seq) if seq is not None and int(seq) <= snapshot["seq"] else snapshot["seq"]
         if seq is None or int(seq) > snapshot["seq"]:
             await self._send(snapshot)
-        self._pump = asyncio.create_task(self._pump_events())
+        self._pump = asyncio.create_task(self._pump_or_close())
 
     async def disconnect(self, code: int) -> None:
         if self._pump is not None:
             self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+            await asyncio.gather(self._pump, return_exceptions=True)
         if hasattr(self, "run_id"):
             await self.channel_layer.group_discard(run_group(self.run_id), self.channel_name)
 
@@ -72,6 +75,14 @@ class RunConsumer(AsyncWebsocketConsumer):
         seq = run.last_seq
         steps = read.steps_of(run, with_values=False)
         return {"type": "snapshot", "seq": seq, "run": read.run_detail(run), "steps": steps}
+
+    async def _pump_or_close(self) -> None:
+        """A socket that cannot tell the news closes: its client comes back with its last `seq`."""
+        try:
+            await self._pump_events()
+        except Exception:
+            log.exception("the live view of run %s ends", self.run_id)
+            await self.close(TRY_AGAIN)
 
     async def _pump_events(self) -> None:
         while True:
@@ -87,4 +98,4 @@ class RunConsumer(AsyncWebsocketConsumer):
                 await asyncio.wait_for(self._news.wait(), POLL)
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=orjson.dumps(message).decode())
+        await self.send(text_data=to_json(message).decode())
