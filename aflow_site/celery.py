@@ -20,6 +20,5 @@ app.conf.update(
     worker_send_task_events=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options={"socket_keepalive": True, "global_keyprefix": "aflow:"},
 )
 app.autodiscover_tasks()

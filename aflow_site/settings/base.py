@@ -86,17 +86,22 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Redis: leases, queues, live streams, Celery's broker --------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
+# Marks this installation's keys, containers and processes: two beside each other never touch the other's.
+AFLOW_INSTANCE = env.str("AFLOW_INSTANCE", "default")
+if CELERY_BROKER_URL.startswith(("redis", "valkey")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "socket_keepalive": True,
+        "global_keyprefix": f"aflow:{AFLOW_INSTANCE}:",
+    }
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "aflow:live"},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": f"aflow:{AFLOW_INSTANCE}:live"},
     }
 }
 
 # --- agents --------------------------------------------------------------------------------------------
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
-# Marks this installation's containers and processes: two on one machine never touch each other's.
-AFLOW_INSTANCE = env.str("AFLOW_INSTANCE", "default")
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
 
@@ -136,7 +141,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PUBLIC": False,
+    "SERVE_PUBLIC": True,
     "COMPONENT_SPLIT_REQUEST": True,
     # The documentation pages come from this server, not from a network.
     "SWAGGER_UI_DIST": "SIDECAR",
