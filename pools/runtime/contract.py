@@ -18,6 +18,7 @@ BOOT_HEADER = "X-Agent-Boot"
 _BOOT = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 # Trouble of the connection, as opposed to an answer.
 UNREACHABLE = (aiohttp.ClientError, OSError, asyncio.IncompleteReadError)
+SHORT_ANSWER = 64 * 1024  # bytes; of everything but /invoke
 
 
 class AnswerTooLarge(Exception):
@@ -28,7 +29,7 @@ class AnswerTooLarge(Exception):
 class Health:
     ok: bool
     boot: str = ""  # empty when the agent does not tell
-    reason: str = ""  # timeout | unreachable | status, when not ok
+    reason: str = ""  # timeout | unreachable | status | too_large, when not ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class AgentHttp:
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=True,
+            # A small compressed answer could grow past every limit: agents are asked for plain ones.
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
         )
 
     async def close(self) -> None:
@@ -85,11 +88,13 @@ class AgentHttp:
                 asyncio.timeout(within),
                 self.session.get(f"http://{address}/health", headers=headers) as response,
             ):
-                await response.read()
+                await _bounded(response, SHORT_ANSWER)
         except TimeoutError:
             return Health(False, reason="timeout")
         except UNREACHABLE:
             return Health(False, reason="unreachable")
+        except AnswerTooLarge:
+            return Health(False, reason="too_large")
         if not 200 <= response.status < 300:
             return Health(False, reason="status")
         boot = response.headers.get(BOOT_HEADER, "")
@@ -102,11 +107,7 @@ class AgentHttp:
         try:
             async with self.session.request(method, url, data=body, headers=headers) as response:
                 first_byte_at = asyncio.get_running_loop().time()
-                length = response.content_length
-                if length is not None and length > limit:
-                    response.close()
-                    raise AnswerTooLarge
-                answer = await response.read() if length is not None else await _bounded(response, limit)
+                answer = await _bounded(response, limit)
         except aiohttp.ServerTimeoutError as exc:
             # It is a TimeoutError too, and would pass for the caller's own time-out.
             raise aiohttp.ClientConnectionError(f"no connection to {url}: {exc}") from exc
@@ -119,13 +120,16 @@ class AgentHttp:
         """A side call (`/cancel`, `/reset`): True when the agent confirmed it in time."""
         try:
             async with asyncio.timeout(within):
-                answer = await self.send(f"http://{address}{path}", payload, headers, limit=65536)
+                answer = await self.send(f"http://{address}{path}", payload, headers, limit=SHORT_ANSWER)
         except (TimeoutError, AnswerTooLarge, *UNREACHABLE):
             return False
         return 200 <= answer.status < 300
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    if (response.content_length or 0) > limit:
+        response.close()
+        raise AnswerTooLarge
     parts: list[bytes] = []
     size = 0
     chunk: Any

@@ -94,7 +94,10 @@ def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
 
 
 def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
-    """Makes the pool, or brings it to what the spec sets; what the spec leaves out stays as it is."""
+    """Makes the pool, or brings it to what the spec sets; what the spec leaves out stays as it is.
+
+    Raises `Conflict` when a workflow asks for a pool that is not its own.
+    """
     pool = Pool.objects.filter(team_id=team_id, name=spec.name, deleted_at__isnull=True).first()
     if pool is None:
         try:
@@ -102,8 +105,12 @@ def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
         except Conflict:
             pool = find(team_id, spec.name)  # made by somebody else at this moment
     changes = {**settings_of(spec), "image": spec.image or BUILT_IN_IMAGE}
-    if workflow is not None:
-        changes["workflow"] = workflow
+    if workflow is not None and pool.workflow != workflow:
+        owner = f"belongs to the workflow {pool.workflow}" if pool.workflow else "was not made by a workflow"
+        raise Conflict(
+            f"A step of {workflow} needs a pool of its own named {spec.name}, but the pool of that name {owner}. "
+            "Rename the step, or delete that pool."
+        )
     if all(getattr(pool, name) == value for name, value in changes.items()):
         return pool
     return update(team_id, spec.name, changes, leases)

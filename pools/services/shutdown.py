@@ -17,9 +17,14 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 
 
-async def remove_everything(runtime: Runtime) -> int:
-    """Removes every agent that the runtime lists as ours. Raises `EngineAway`.
+class AgentsStay(RuntimeFault):
+    """Some agents could not be removed; they may still run."""
 
+
+async def remove_everything(runtime: Runtime) -> int:
+    """Removes every agent that the runtime lists as ours; returns how many.
+
+    Raises `EngineAway`, or `AgentsStay` when one could not be removed: its row stays live.
     The controller must not run: it would make new ones.
     """
     await runtime.start()
@@ -27,23 +32,34 @@ async def remove_everything(runtime: Runtime) -> int:
         handles = await runtime.list_agents()
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def remove(agent_id: UUID) -> bool:
+        async def remove(agent_id: UUID) -> str | None:
+            """Why it stays, or None."""
             async with slots:
                 try:
                     await runtime.remove(agent_id)
                 except RuntimeFault as exc:
                     log.warning("agent %s stays behind: %s", agent_id, exc)
-                    return False
-                return True
+                    return str(exc)
+                return None
 
-        removed = await asyncio.gather(*(remove(handle.agent_id) for handle in handles))
+        ids = [handle.agent_id for handle in handles]
+        faults = dict(zip(ids, await asyncio.gather(*map(remove, ids)), strict=True))
+        staying = {agent_id: fault for agent_id, fault in faults.items() if fault is not None}
+        await database_sync_to_async(_mark_gone)(set(staying))
+        if staying:
+            first = next(iter(staying.values()))
+            raise AgentsStay(
+                f"{len(staying)} of {len(ids)} agents could not be removed and may still run; "
+                f"try again. The first said: {first}"
+            )
         await runtime.tidy()
     finally:
         await runtime.close()
-    await database_sync_to_async(_mark_gone)()
-    return sum(removed)
+    return len(ids)
 
 
-def _mark_gone() -> None:
+def _mark_gone(staying: set[UUID]) -> None:
+    """What the runtime does not list any more is gone, too."""
     for agent in rows.live_agents():
-        rows.move(agent.pk, AgentState.GONE, now=now(), reason=EndReason.SCALE_DOWN)
+        if agent.pk not in staying:
+            rows.move(agent.pk, AgentState.GONE, now=now(), reason=EndReason.SCALE_DOWN)

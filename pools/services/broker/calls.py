@@ -85,6 +85,8 @@ class Caller:
                 return await self._exchange(held, invocation)
         except TimeoutError:
             held.must_end = True
+            # The outcome is known: a lease that is lost from here on must not cancel its telling.
+            held.calls.discard(task)
             await self._stop(held)
             raise AgentTimeout(
                 f"The step ran longer than its time-out of {invocation.timeout:g} s."

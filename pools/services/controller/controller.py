@@ -84,6 +84,7 @@ class PoolController:
             self.remover,
             secret=secret,
             instance=instance,
+            leader=self._leadership.token,
         )
         self._sizes = Sizes(
             self.registry,

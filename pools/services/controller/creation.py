@@ -86,19 +86,17 @@ class Creator:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, agent: Agent, pool: Pool) -> None:
-        async with self._slots:
-            started = time.monotonic()
-            try:
-                await self._create(agent, pool)
-                boot = await self._ready(agent)
-            except EngineAway as exc:
-                # Nothing is known about the agent: its row stays, and is taken up again.
-                await self._failed(pool, str(exc))
-                return
-            except RuntimeFault as exc:
-                await self._give_up(agent)
-                await self._failed(pool, str(exc))
-                return
+        try:
+            started = await self._create(agent, pool)
+            boot = await self._ready(agent)
+        except EngineAway as exc:
+            # Nothing is known about the agent: its row stays, and is taken up again.
+            await self._failed(pool, str(exc))
+            return
+        except RuntimeFault as exc:
+            await self._give_up(agent)
+            await self._failed(pool, str(exc))
+            return
         moved = await self._registry.move(agent, AgentState.IDLE, boot=boot, ready_at=now())
         if not moved:
             return
@@ -108,9 +106,10 @@ class Creator:
         await self.register(agent)
         await self._startup.flush()
 
-    async def _create(self, agent: Agent, pool: Pool) -> None:
+    async def _create(self, agent: Agent, pool: Pool) -> float:
+        """Returns when the engine was asked, on the monotonic clock."""
         if AgentState(agent.state) is AgentState.WARMING and agent.address:
-            return
+            return time.monotonic()
         await self._registry.move(agent, AgentState.CREATING)
         spec = AgentSpec(
             agent_id=agent.pk,
@@ -122,7 +121,10 @@ class Creator:
             token=agent_token(self._secret, agent.pk, agent.nonce),
             control_url=self._control_url,
         )
-        handle = await self._runtime.create(spec)
+        # Not while it becomes ready: agents that never do would keep every other pool from starting.
+        async with self._slots:
+            started = time.monotonic()
+            handle = await self._runtime.create(spec)
         moved = await self._registry.move(
             agent, AgentState.WARMING, address=handle.address, container=handle.ref, node=handle.node
         )
@@ -130,6 +132,7 @@ class Creator:
             raise RuntimeFault("The agent ended while it was being made.")
         if not handle.running:
             raise RuntimeFault(await self._epitaph(agent, "An agent ended as soon as it was started"))
+        return started
 
     async def _ready(self, agent: Agent) -> str:
         """Waits for /health; returns the boot id. Raises `RuntimeFault` with the agent's last words."""

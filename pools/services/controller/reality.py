@@ -18,6 +18,7 @@ from pools.models import Agent
 from pools.runtime.base import AgentDeath, AgentHandle, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services import epochs
+from pools.services.agents import NotLeading
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
@@ -41,6 +42,7 @@ class Reality:
         *,
         secret: str,
         instance: str,
+        leader: str,
     ) -> None:
         self._registry = registry
         self._runtime = runtime
@@ -50,6 +52,7 @@ class Reality:
         self._remover = remover
         self._secret = secret
         self._instance = instance
+        self._leader = leader
         self._restoring: dict[UUID, asyncio.Task[None]] = {}
         self.epoch = 0
 
@@ -78,7 +81,7 @@ class Reality:
             )
 
     async def learn(self) -> None:
-        """Compares the runtime with the rows. Raises `RuntimeFault` when the runtime does not answer."""
+        """Compares the runtime with the rows. Raises `RuntimeFault` when the runtime does not answer, and `NotLeading`."""
         served = [agent for agent in self._registry.agents.values() if AgentState(agent.state) in SERVING]
         handles = {handle.agent_id: handle for handle in await self._runtime.list_agents()}
         for agent in served:
@@ -94,11 +97,16 @@ class Reality:
     async def _end_if_orphan(self, handle: AgentHandle) -> None:
         if handle.agent_id in self._registry.agents:
             return
-        ended = await in_database(Agent.objects.filter(pk=handle.agent_id).exists)
+        row = await in_database(Agent.objects.filter(pk=handle.agent_id).first)
+        if row is not None and AgentState(row.state) is not AgentState.GONE:
+            return  # it lives, by another leader's hand
         # Without a row it may be the work of a creation that is younger than its row is to us.
-        if ended or time.time() - handle.created_at > CREATION_TIMEOUT:
-            log.info("ending orphan %s", handle.agent_id)
-            await self._remover.end_orphan(handle.agent_id)
+        if row is None and time.time() - handle.created_at <= CREATION_TIMEOUT:
+            return
+        if not await in_database(epochs.leads, self._instance, self._leader):
+            raise NotLeading
+        log.info("ending orphan %s", handle.agent_id)
+        await self._remover.end_orphan(handle.agent_id)
 
     def died(self, agent_id: UUID, how: str, reason: EndReason = EndReason.ERRORS) -> None:
         agent = self._registry.agents.get(agent_id)

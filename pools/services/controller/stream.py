@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +22,20 @@ WAITS_EVERY = 1.0  # seconds between two readings of the waiting times
 AGENTS_EVERY = 1.0  # agents flap between idle and active with every lease
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`told` remembers that it was said; called once it is in the stream."""
+
+    team_id: int
+    body: dict[str, Any]
+    told: Callable[[], object]
+
+
 class Sampler:
-    """Numbers (`seq`) are the ids of the stream, rising by one; they begin anew with an epoch."""
+    """Numbers (`seq`) are the ids of the stream, rising by one; they begin anew with an epoch.
+
+    What Redis did not take is said again at the next sample.
+    """
 
     def __init__(self, registry: Registry, leases: AsyncLeases) -> None:
         self._registry = registry
@@ -39,24 +53,32 @@ class Sampler:
         """Costs one small script when nothing changed."""
         pool_ids = list(self._registry.pools)
         figures = await self._leases.figures(pool_ids) if pool_ids else {}
-        seen = (self._registry.version, tuple((pk, row.version) for pk, row in figures.items()))
-        moved, self._seen = seen != self._seen, seen
+        version = self._registry.version
+        seen = (version, tuple((pk, row.version) for pk, row in figures.items()))
+        moved = seen != self._seen
         self._agents_stale |= moved
         clock = time.monotonic()
         # The life of an agent shows at once; what it is doing, once a second.
-        lifecycle = self._registry.version != self._registry_seen
+        lifecycle = version != self._registry_seen
         agents_due = self._agents_stale and (lifecycle or clock - self._agents_at >= AGENTS_EVERY)
         if not moved and not agents_due:
             return
         serving = {agent.id: agent for agent in await self._leases.agents(pool_ids)}
         await self._read_waits(pool_ids, clock)
         messages = self._pool_messages(figures, serving)
+        ended = list(self._registry.ended)
+        if agents_due:
+            messages += self._agent_messages(serving, ended)
+        for message in messages:
+            await self._append(message.team_id, message.body)
+            message.told()
+        self._seen = seen
         if agents_due:
             self._agents_at, self._agents_stale = clock, False
-            self._registry_seen = self._registry.version
-            messages += self._agent_messages(serving)
-        for team_id, message in messages:
-            await self._append(team_id, message)
+            self._registry_seen = version
+            del self._registry.ended[: len(ended)]
+            for agent in ended:
+                self._agents.pop(agent.pk, None)
 
     async def _read_waits(self, pool_ids: list[UUID], clock: float) -> None:
         if clock - self._waits_at < WAITS_EVERY:
@@ -68,8 +90,8 @@ class Sampler:
 
     def _pool_messages(
         self, figures: Mapping[UUID, QueueFigures], serving: Mapping[UUID, ServingAgent]
-    ) -> list[tuple[int, dict[str, Any]]]:
-        messages: list[tuple[int, dict[str, Any]]] = []
+    ) -> list[Message]:
+        messages: list[Message] = []
         visible = {pk: pool for pk, pool in self._registry.pools.items() if pool.deleted_at is None}
         for pool_id, pool in visible.items():
             view = pool_view(
@@ -82,25 +104,25 @@ class Sampler:
             payload = pool_payload(view)
             before = self._pools.get(pool_id)
             if before is None or before[1] != payload:
-                self._pools[pool_id] = (pool.team_id, payload)
-                messages.append((pool.team_id, {"type": "pool.changed", "pool": payload}))
+                told: Callable[[], object] = partial(
+                    self._pools.__setitem__, pool_id, (pool.team_id, payload)
+                )
+                messages.append(Message(pool.team_id, {"type": "pool.changed", "pool": payload}, told))
         for pool_id in set(self._pools) - set(visible):
-            team_id, payload = self._pools.pop(pool_id)
+            team_id, payload = self._pools[pool_id]
             self._waits.pop(pool_id, None)
-            messages.append((team_id, {"type": "pool.removed", "name": payload["name"]}))
+            told = partial(self._pools.pop, pool_id)
+            messages.append(Message(team_id, {"type": "pool.removed", "name": payload["name"]}, told))
         return messages
 
-    def _agent_messages(self, serving: Mapping[UUID, ServingAgent]) -> list[tuple[int, dict[str, Any]]]:
-        messages: list[tuple[int, dict[str, Any]]] = []
-        ended, self._registry.ended = self._registry.ended, []
+    def _agent_messages(self, serving: Mapping[UUID, ServingAgent], ended: Sequence[Agent]) -> list[Message]:
+        messages: list[Message] = []
         rows: list[Agent] = [*self._registry.agents.values(), *ended]
         for agent in rows:
             payload = agent_payload(agent_view(agent, serving.get(agent.pk)))
             if self._agents.get(agent.pk) != payload:
-                self._agents[agent.pk] = payload
-                messages.append((agent.team_id, {"type": "agent.changed", "agent": payload}))
-        for agent in ended:
-            self._agents.pop(agent.pk, None)
+                told = partial(self._agents.__setitem__, agent.pk, payload)
+                messages.append(Message(agent.team_id, {"type": "agent.changed", "agent": payload}, told))
         return messages
 
     async def _append(self, team_id: int, message: dict[str, Any]) -> None:
