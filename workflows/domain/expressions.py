@@ -2,8 +2,8 @@
 
 A string that is one expression takes the expression's value, whatever its type; a string with text around
 expressions becomes text. A plain path such as ``${steps.list.output}`` is looked up directly: a list of
-100,000 elements must not be copied into the evaluator and back. Anything else runs in CEL, which cannot loop
-without bound, call out, or import.
+100,000 elements must not be copied into the evaluator and back. Anything else runs in CEL, which cannot call
+out or import, and loops over the elements of a list at most (loops inside loops are refused).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _TEMPLATE = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^
 _PATH = re.compile(r"""^[A-Za-z_]\w*(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$""")
 _PART = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"\\]*)"\]|\['([^'\\]*)'\]""")
 _BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_TOKEN = re.compile(r"(\.(?:map|filter|all|exists|exists_one)\s*)?\(|\)")
+_LITERAL = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _STEP = re.compile(r"""\bsteps(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
 
@@ -75,6 +77,21 @@ def compile_expression(source: str) -> Expression:
     return _compile_cel(text)
 
 
+def _nests_macros(text: str) -> bool:
+    """Whether a macro (map, filter, all, …) stands inside another one's parentheses."""
+    inside: list[bool] = []  # for each open parenthesis, whether it is a macro's
+    for token in _TOKEN.finditer(_LITERAL.sub('""', text)):
+        if token[0] == ")":
+            if inside:
+                inside.pop()
+        else:
+            is_macro = token[1] is not None
+            if is_macro and any(inside):
+                return True
+            inside.append(is_macro)
+    return False
+
+
 def _compile_path(text: str) -> Expression:
     match = re.match(r"[A-Za-z_]\w*", text)
     root = match[0] if match else text
@@ -97,6 +114,10 @@ def _compile_path(text: str) -> Expression:
 
 
 def _compile_cel(text: str) -> Expression:
+    if _nests_macros(text):
+        raise ExpressionError(
+            f"${{{text}}} loops inside a loop, which can take for ever; do this in a step's code"
+        )
     try:
         program = cel.compile(text)
     except (ValueError, RuntimeError) as exc:

@@ -128,7 +128,7 @@ def _sentence(detail: Any) -> str:
     return message if message.endswith(".") else message + "."
 
 
-_STAND_INS: dict[str, Any] = {"name": "unnamed", "run": {"code": "pass"}, "over": [], "type": "task"}
+_STAND_INS: dict[str, Any] = {"name": "unnamed", "run": {"code": "main = None"}, "over": [], "type": "task"}
 
 
 def _mended(data: dict[str, Any], error: ValidationError) -> Document | None:
@@ -155,7 +155,7 @@ def _mend(draft: Any, parts: Parts, detail: Any) -> None:
     except (KeyError, IndexError, TypeError):
         return  # an earlier mending already took it out
     if isinstance(holder, list) and len(parts) == 2 and parts[0] == "steps":
-        holder[int(parts[1])] = {"id": f"unnamed_{parts[1]}", "type": "task", "run": {"code": "pass"}}
+        holder[int(parts[1])] = {"id": f"unnamed_{parts[1]}", "type": "task", "run": {"code": "main = None"}}
     if not parts or not isinstance(holder, dict):
         return
     field = str(parts[-1])

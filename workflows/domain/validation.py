@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
 import jsonschema
+import referencing
+import referencing.exceptions
 
 from aflow_site.kernel.errors import Fault, InvalidInput
 from workflows.domain.document import Document, MapStep, PoolOptions, ReduceStep, TaskStep
@@ -28,22 +32,27 @@ def parse_document(data: Any) -> Document:
     """The typed document; InvalidDocument with every fault otherwise."""
     document, faults = check_document(data)
     if document is None or faults:
-        raise InvalidDocument(_summary(faults), faults=faults)
+        raise InvalidDocument(summary(faults), faults=faults)
     return document
 
 
 def check_document(data: Any) -> tuple[Document | None, list[Fault]]:
-    """The document when its shape is right (else None), and all faults of shape and meaning."""
+    """The document and all its faults of shape and meaning. With faults of shape it is a mended one, good
+    only for further checks; None when it is beyond mending."""
     reading = read_shape(data)
     if reading.document is None:
         return None, list(reading.faults)
-    wrong = tuple(fault.path for fault in reading.faults)
-    meaning = [fault for fault in _meaning_faults(reading.document) if not fault.path.startswith(wrong)]
+    wrong = [fault.path for fault in reading.faults]
+    meaning = [fault for fault in _meaning_faults(reading.document) if not _within(fault.path, wrong)]
     faults = [*reading.faults, *meaning][:MAX_FAULTS]
-    return (None if reading.faults else reading.document), faults
+    return reading.document, faults
 
 
-def _summary(faults: list[Fault]) -> str:
+def _within(path: str, others: list[str]) -> bool:
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in others)
+
+
+def summary(faults: list[Fault]) -> str:
     count = len(faults)
     return f"{count} fault{'s' if count != 1 else ''}; the first: {faults[0].path}: {faults[0].message}"
 
@@ -65,8 +74,8 @@ def _meaning_faults(document: Document) -> Iterator[Fault]:
         loop = " → ".join([*cycle, cycle[0]])
         at = next(i for i, step in enumerate(document.steps) if step.id == cycle[0])
         yield Fault(f"steps[{at}].needs", f"The steps wait for each other: {loop}. Cut one.", cycle[0])
-        return  # what comes before what has no answer inside a loop
-    before = ancestors(needs)
+    # Inside a loop, what comes before what has no answer: every step may be read then.
+    before = dict.fromkeys(known, known) if cycle else ancestors(needs)
     for index, step in enumerate(document.steps):
         yield from _step_faults(document, index, step, known, before[step.id])
     yield from _expression_faults(document.output, "output", None, known, known, ROOTS - {"item", "index"})
@@ -104,6 +113,7 @@ def _step_faults(
     yield from _expression_faults(step.input, f"{base}.input", step.id, known, before, roots)
     if isinstance(step, ReduceStep) and not step.needs and step.input is None:
         yield Fault(f"{base}.needs", "A reduce step takes the results of another step; name it.", step.id)
+    yield from _code_faults(base, step)
     yield from _pool_faults(document, base, step)
     yield from _limit_faults(document, base, step)
 
@@ -124,6 +134,33 @@ def _map_faults(base: str, step: MapStep) -> Iterator[Fault]:
         )
     if step.as_ in ROOTS - {"item"}:
         yield Fault(f"{base}.as", f"{step.as_} has a meaning of its own; choose another name.", step.id)
+
+
+def _code_faults(base: str, step: AnyStep) -> Iterator[Fault]:
+    """Code that no agent could load; what it does is not looked at."""
+    if step.run.code is None:
+        return
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(step.run.code)
+    except SyntaxError as exc:
+        yield Fault(f"{base}.run.code", f"Line {exc.lineno or 1} is not Python: {exc.msg}.", step.id)
+        return
+    except (ValueError, RecursionError, MemoryError):
+        yield Fault(f"{base}.run.code", "This cannot be read as Python.", step.id)
+        return
+    names = {name for node in tree.body for name in _defined(node)}
+    if "main" not in names and not any(isinstance(node, ast.If | ast.Try | ast.With) for node in tree.body):
+        yield Fault(f"{base}.run.code", "There is no `main`; write def main(…), which is called.", step.id)
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign):
+        yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from ((alias.asname or alias.name) for alias in node.names)
 
 
 def _pool_faults(document: Document, base: str, step: AnyStep) -> Iterator[Fault]:
@@ -209,17 +246,32 @@ def _params_faults(schema: dict[str, Any] | None) -> Iterator[Fault]:
         return
     if schema.get("type", "object") != "object":
         yield Fault("params.type", "The params of a run are an object; write type: object.")
-    if _has_remote_ref(schema):
-        yield Fault("params", "A $ref may only point inside this schema (#/…).")
+    if _reaches_out(schema):
+        yield Fault(
+            "params", "A $ref may only point inside this schema (#/…); $id and $dynamicRef are not used."
+        )
+        return
+    try:
+        for _ in schema_validator(schema).iter_errors({}):
+            break
+    except (referencing.exceptions.Unresolvable, RecursionError):
+        yield Fault("params", "A $ref of this schema points nowhere, or to itself.")
 
 
-def _has_remote_ref(value: Any) -> bool:
+def schema_validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    """Checks params. Its registry is empty: nothing is ever fetched for a schema."""
+    return jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
+
+
+def _reaches_out(value: Any) -> bool:
     if isinstance(value, dict):
         reference = value.get("$ref")
         if isinstance(reference, str) and not reference.startswith("#"):
             return True
-        return any(_has_remote_ref(child) for child in value.values())
-    return isinstance(value, list) and any(_has_remote_ref(child) for child in value)
+        if any(isinstance(value.get(name), str) for name in ("$id", "$dynamicRef")):
+            return True
+        return any(_reaches_out(child) for child in value.values())
+    return isinstance(value, list) and any(_reaches_out(child) for child in value)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

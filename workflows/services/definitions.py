@@ -12,7 +12,7 @@ from pools.facade import api as pools
 from pools.facade.contracts import PoolSpec
 from workflows.domain.document import Document
 from workflows.domain.pools import named_pool, own_pool
-from workflows.domain.validation import InvalidDocument, parse_document
+from workflows.domain.validation import InvalidDocument, check_document, summary
 from workflows.models import Bundle, Workflow, WorkflowVersion
 
 
@@ -26,6 +26,8 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
             )
             _add_version(workflow, data, author)
     except IntegrityError as exc:
+        if not Workflow.objects.filter(team_id=team_id, name=document.name, archived_at=None).exists():
+            raise
         raise Conflict(
             f"There is a workflow called {document.name} already; choose another name, or save it with PUT."
         ) from exc
@@ -94,10 +96,13 @@ def check(team_id: int, data: Any) -> list[Fault]:
 
 
 def _checked(team_id: int, data: Any) -> Document:
-    document = parse_document(data)
-    faults = [*_pool_faults(team_id, document), *_bundle_faults(team_id, document)]
-    if faults:
-        raise InvalidDocument(f"{faults[0].path}: {faults[0].message}", faults=faults)
+    document, faults = check_document(data)
+    if document is not None:
+        seen = {fault.path for fault in faults}
+        more = [*_pool_faults(team_id, document), *_bundle_faults(team_id, document)]
+        faults += [fault for fault in more if fault.path not in seen]
+    if document is None or faults:
+        raise InvalidDocument(summary(faults), faults=faults)
     return document
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonschema
+import referencing.exceptions
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from workflows.domain.document import Document
 from workflows.domain.pools import named_pool, own_pool
 from workflows.domain.shapes import run_shape
 from workflows.domain.states import RUN_FINAL
+from workflows.domain.validation import schema_validator
 from workflows.models import Run, RunTag, Step, Workflow
 from workflows.services.journal import append_event
 from workflows.services.nudges import nudge, tell_driver
@@ -123,8 +125,10 @@ def check_params(document: Document, params: Any) -> dict[str, Any]:
     defaults = {name: part["default"] for name, part in properties.items() if _has_default(part)}
     filled = {**defaults, **params}
     closed = {"additionalProperties": False, **schema} if properties else schema
-    validator = jsonschema.Draft202012Validator(closed)
-    faults = [_param_fault(error) for error in validator.iter_errors(filled)]
+    try:
+        faults = [_param_fault(error) for error in schema_validator(closed).iter_errors(filled)]
+    except (referencing.exceptions.Unresolvable, RecursionError) as exc:
+        raise InvalidParams(f"The params' schema cannot be used: {exc}. Mend it in the workflow.") from exc
     if faults:
         raise InvalidParams(f"{faults[0].path}: {faults[0].message}", faults=faults)
     return filled
