@@ -87,18 +87,24 @@ class RunContext:
 
     # --- agents ----------------------------------------------------------------------------------
 
-    async def pool_id(self, name: str) -> UUID:
+    async def pool_id(self, step: StepRecord) -> UUID:
+        name = step.pool
         if name not in self._pool_ids:
             try:
-                self._pool_ids[name] = (await self.read(pools.get_pool, self.run.team_id, name)).id
+                pool = await self.read(pools.get_pool, self.run.team_id, name)
             except PoolNotFound as exc:
                 sentence = f"There is no pool {name} any more; save the workflow again to make it."
                 raise NoAgent(AgentError("no_pool", sentence)) from exc
+            wanted = self.run.document.step(step.key).run.image or pools.BUILT_IN_IMAGE
+            if pool.image != wanted:
+                sentence = f"Pool {name} runs {pool.image} by now; this version of the step needs {wanted}."
+                raise NoAgent(AgentError("wrong_image", sentence))
+            self._pool_ids[name] = pool.id
         return self._pool_ids[name]
 
     async def lease(self, step: StepRecord, holder: str) -> Lease:
         """A lease of the step's pool, waited for as long as the pool lives; NoAgent when it does not."""
-        pool_id = await self.pool_id(step.pool)
+        pool_id = await self.pool_id(step)
         waiting = asyncio.ensure_future(
             self.broker.acquire(pool_id, holder=holder, team_id=self.run.team_id, timeout=LONGEST_WAIT)
         )

@@ -56,7 +56,8 @@ class RunDriver:
             self._set_run_state(RunState.RUNNING, "run.started", started_at=self.context.clock.now())
         for step in self.run.steps.values():
             if step.type != "map" and step.state is StepState.RUNNING:
-                set_step_state(step, StepState.QUEUED)  # its attempt died with its driver
+                set_step_state(step, StepState.QUEUED)
+                step.losses += 1  # its attempt died with its driver, and is not the step's fault
                 self.context.book.step_changed(step, "step.retrying")
             if step.state in (StepState.QUEUED, StepState.RUNNING):
                 self._launch(step)

@@ -7,6 +7,7 @@ written down before they are sent, a few milliseconds of work at a time; their r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import math
 from collections import deque
@@ -60,6 +61,7 @@ class MapRun:
         self.call = step_call(context, step, batch=step.batch_size > 1)
         self._values: list[Any] = []
         self._next_index = 0
+        self._taken_up = False
         self._again: deque[ItemRecord] = deque()  # to be sent again at once
         self._later: list[tuple[datetime, int, ItemRecord]] = []  # to be sent again at a time
         self._open: dict[int, ItemRecord] = {}  # in flight
@@ -116,10 +118,15 @@ class MapRun:
     async def _take_up(self) -> None:
         """Goes on where the rows say that a former driver left off."""
         begun, self._next_index = await self.context.read(unfinished_items, self.record.pk)
+        self._taken_up = True
         for item in begun:
             if item.state is StepState.RUNNING:
-                _set_item_state(item, StepState.QUEUED)  # its attempt died with its driver
-            self._again.append(item)
+                _set_item_state(item, StepState.QUEUED)
+                item.losses += 1  # its attempt died with its driver, and is not the step's fault
+            if item.retry_at is not None:
+                heapq.heappush(self._later, (item.retry_at, item.index, item))
+            else:
+                self._again.append(item)
         self.record.running = 0
         if begun:
             self.context.book.items_changed(self.record, begun)
@@ -156,6 +163,10 @@ class MapRun:
 
     async def cancel_items(self) -> None:
         """Accounts for every item that will not end by itself: begun ones, and those without a row yet."""
+        if not self._taken_up and self.record.total:  # a former driver began it, and this one never did
+            with contextlib.suppress(ExpressionError):
+                self._values = await self._list()
+            await self._take_up()
         begun = [*self._open.values(), *self._again, *(item for _, _, item in self._later)]
         for item in begun:
             _set_item_state(item, StepState.CANCELLED)
@@ -222,16 +233,16 @@ class MapRun:
         except NoAgent as exc:
             self._no_agent(exc.error)
             return
-        outcome, uses = LeaseOutcome.POISON, 0
+        outcome, uses = LeaseOutcome.OK, 0
         loop = asyncio.get_running_loop()
         give_back_at = loop.time() + QUANTUM
         try:
-            outcome = LeaseOutcome.OK
             while uses < lease.uses_left and loop.time() < give_back_at and not self._over():
                 calls = self._take(lease.uses_left - uses)
                 if not calls:
                     break
-                outcome = LeaseOutcome.POISON  # until the answers are in, nobody knows the agent's state
+                # If this is cancelled half-way, the pools find out whether the agent is free again.
+                outcome = LeaseOutcome.ERROR
                 sent, outcome = await self._send_all(lease, calls)
                 uses += sent
                 if outcome is LeaseOutcome.POISON:

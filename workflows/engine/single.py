@@ -70,7 +70,8 @@ class SingleStep:
             attempt = record.attempts + 1
             holder = f"{context.run.id}/{record.key}/{attempt}/{context.run.fence}"
             lease = await context.lease(record, holder)
-            outcome, sent = LeaseOutcome.POISON, 0
+            # A request that was stopped half-way: the pools find out whether its agent is free again.
+            outcome, sent = LeaseOutcome.ERROR, 0
             try:
                 self._started(attempt, lease)
                 await context.book.settled()
