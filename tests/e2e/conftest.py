@@ -44,7 +44,7 @@ def page(browser: Browser, platform: LivePlatform) -> Iterator[Page]:
     page.get_by_label("Username").fill(platform.credentials["username"])
     page.get_by_label("Password").fill(platform.credentials["password"])
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("link", name="Workflows").first.wait_for()
+    page.get_by_role("link", name="Workflows").first.wait_for(timeout=90_000)  # the first load is a cold one
     yield page
     context.close()
     assert not faults, faults

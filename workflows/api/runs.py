@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aflow_site.api.pagination import CursorPagination
-from aflow_site.kernel.errors import InvalidInput
+from aflow_site.kernel.errors import InvalidInput, NotAllowed
+from teams.facade.contracts import Role
 from workflows.api.serializers import (
     EventSerializer,
     ItemSerializer,
@@ -131,8 +132,12 @@ class CancelRunView(_RunPart):
     def post(self, request: Request, run_id: UUID) -> Response:
         """Asks for the run's end. What is under way is stopped; agents get their leases back."""
         run = self.run_of(request, run_id)
-        author = request.team.username  # type: ignore[attr-defined]
-        return Response(read.run_detail(runs.cancel_run(run, author=author)), status=202)
+        team = request.team  # type: ignore[attr-defined]
+        if run.created_by != team.username and not team.role.includes(Role.OPERATOR):
+            raise NotAllowed(
+                f"{run.created_by} started this run; cancelling others' needs the role operator."
+            )
+        return Response(read.run_detail(runs.cancel_run(run, author=team.username)), status=202)
 
 
 class StepListView(_RunPart):

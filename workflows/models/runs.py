@@ -51,7 +51,7 @@ class Run(models.Model):
             models.Index(fields=["workflow", "-created_at"], name="run_newest_of_workflow"),
             models.Index(
                 fields=["claimed_by"],
-                condition=~Q(state__in=[state.value for state in RUN_FINAL]),
+                condition=~Q(state__in=sorted(state.value for state in RUN_FINAL)),
                 name="run_live",
             ),
         ]

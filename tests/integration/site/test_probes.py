@@ -75,3 +75,7 @@ def test_nudges_go_to_our_broker(settings: Any) -> None:
 
     assert current_app.conf.broker_url == settings.CELERY_BROKER_URL
     assert current_app.conf.task_acks_late is False
+
+
+def test_no_model_is_ahead_of_its_migrations() -> None:
+    call_command("makemigrations", "--check", "--dry-run")

@@ -141,13 +141,20 @@ def test_all_faults_at_once(api: Api) -> None:
     document = {
         "name": "bad",
         "steps": [
-            {"id": "a", "type": "task", "needs": ["zz"], "run": {"code": "x"}, "pool": "nowhere"},
+            {"id": "a", "type": "task", "needs": ["zz", "c"], "run": {"code": "x = 1"}, "pool": "nowhere"},
             {"id": "b", "type": "task", "run": {}},
+            {"id": "c", "type": "task", "needs": ["a"], "run": {"code": "def main(:\n    pass"}},
         ],
     }
     body = assert_problem(api("POST", "workflows/", document), 400, "invalid_document")
-    assert {error["path"] for error in body["errors"]} == {"steps[0].needs[0]", "steps[1].run"}
-    assert [error["step"] for error in body["errors"]] == ["b", "a"]
+    assert {(error["path"], error["step"]) for error in body["errors"]} == {
+        ("steps[0].needs[0]", "a"),
+        ("steps[0].needs", "a"),  # the loop
+        ("steps[0].run.code", "a"),
+        ("steps[0].pool", "a"),
+        ("steps[1].run", "b"),
+        ("steps[2].run.code", "c"),
+    }
     checked = api("POST", "workflows/validate/", document).json()
     assert checked == {"valid": False, "errors": body["errors"]}
     assert api("POST", "workflows/validate/", DOCUMENT).json() == {"valid": True, "errors": []}
@@ -181,6 +188,54 @@ def test_bodies_that_are_no_documents(api: Api, body: bytes) -> None:
 def test_a_body_too_large_is_refused(api: Api, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     assert_problem(api("POST", "workflows/", b'{"name": "' + b"x" * 2000 + b'"}'), 413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        (b"123456789012345678901234567890", 201),
+        (b'"\\ud800"', 400),
+        (b'"\\u0000"', 400),
+        (b"1e400", 400),
+    ],
+)
+def test_values_that_few_expect(api: Api, value: bytes, status: int) -> None:
+    step = (
+        b'{"id": "a", "type": "task", "input": {"x": %s}, "run": {"code": "def main(x): return x"}}' % value
+    )
+    answer = api("POST", "workflows/", b'{"name": "odd", "steps": [%s]}' % step)
+    assert answer.status_code == status, answer.content
+    if status == 201:
+        assert api("GET", "workflows/odd/").json()["document"]["steps"][0]["input"]["x"] == int(value)
+
+
+@pytest.mark.parametrize("value", ["!!set {a}", "!!binary aGk=", ".nan", "{1: 2}"])
+def test_yaml_that_is_no_json(api: Api, value: str) -> None:
+    step = f"{{id: a, type: task, input: {{x: {value}}}, run: {{code: 'main = 1'}}}}"
+    text = f"name: odd\nsteps: [{step}]\n"
+    assert_problem(api("POST", "workflows/", text.encode(), content_type="text/yaml"), 400, "invalid")
+    dated = text.replace(value, "2026-01-01")
+    saved = api("POST", "workflows/", dated.encode(), content_type="application/x-yaml")
+    assert saved.json()["document"]["steps"][0]["input"] == {"x": "2026-01-01"}
+
+
+def test_a_params_schema_reaches_nowhere(api: Api) -> None:
+    def with_params(schema: dict[str, Any]) -> Any:
+        return api("POST", "workflows/", {"name": "p", "steps": [], "params": {"type": "object", **schema}})
+
+    for schema in (
+        {"$dynamicRef": "http://192.0.2.1/x"},
+        {"properties": {"a": {"$ref": "http://192.0.2.1/x"}}},
+        {"$ref": "#/nope"},
+        {"allOf": [{"$ref": "#"}]},
+    ):
+        assert_problem(with_params(schema), 400, "invalid_document")
+
+
+def test_addresses_that_lead_nowhere(api: Api) -> None:
+    for path in ("nosuch/", "runs/xyz/", "runs/xyz/events/"):
+        assert_problem(api("GET", path), 404, "not_found")
+    assert api("GET", "schema/").status_code == 200
 
 
 def test_the_schema_is_public_json_schema(api: Api) -> None:
@@ -342,6 +397,16 @@ def test_viewers_look_and_do_not_touch(api: Api) -> None:
     assert_problem(viewer("PUT", "workflows/hello/", DOCUMENT, If_Match="*"), 403, "not_allowed")
     assert_problem(viewer("DELETE", "workflows/hello/"), 403, "not_allowed")
     assert_problem(viewer("POST", "workflows/hello/runs/", {}), 403, "not_allowed")
+
+
+def test_editors_cancel_their_own_runs_and_operators_all(api: Api) -> None:
+    api("POST", "workflows/", DOCUMENT)
+    run = api("POST", "workflows/hello/runs/", {}).json()["id"]
+    editor = member(Role.EDITOR)
+    assert_problem(editor("POST", f"runs/{run}/cancel/"), 403, "not_allowed")
+    own = editor("POST", "workflows/hello/runs/", {}).json()["id"]
+    assert editor("POST", f"runs/{own}/cancel/").status_code == 202
+    assert api("POST", f"runs/{run}/cancel/").status_code == 202
 
 
 def test_a_token_has_no_more_rights_than_its_owner_today() -> None:

@@ -139,3 +139,9 @@ async def test_a_bad_seq_is_refused(sockets: Any) -> None:
     run_id = await sync_to_async(make_run)(task("a"))
     socket = await sockets(f"/ws/runs/{run_id}/?token={token}&seq=-1")
     assert (await socket.receive_output(timeout=5))["code"] == 4400
+
+
+async def test_an_address_without_a_socket_is_closed_with_a_reason(sockets: Any) -> None:
+    for path in ("/ws/none/", "/ws/runs/nonsense/"):
+        socket = await sockets(path)
+        assert (await socket.receive_output(timeout=5))["code"] == 4404

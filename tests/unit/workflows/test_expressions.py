@@ -79,3 +79,20 @@ def test_places_of_expressions() -> None:
 def test_a_path_is_looked_up_and_gives_the_very_value() -> None:
     big = list(range(1000))
     assert compile_template("${params.big}")({"params": {"big": big}}) is big
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        ("params.list.all(x, params.list.all(y, x > y))", True),
+        ("params.list.filter(x, x > 1).map(y, y * 2)", False),
+        ("params.list.map(x, (x + 1) * 2)", False),
+        ("params.name.contains('.map(x, y.map(z, z))')", False),
+    ],
+)
+def test_loops_inside_loops_are_refused(source: str, refused: bool) -> None:
+    if refused:
+        with pytest.raises(ExpressionError, match="loop"):
+            compile_expression(source)
+    else:
+        compile_expression(source).evaluate(SCOPE)
