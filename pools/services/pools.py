@@ -108,8 +108,8 @@ def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
     if workflow is not None and pool.workflow != workflow:
         owner = f"belongs to the workflow {pool.workflow}" if pool.workflow else "was not made by a workflow"
         raise Conflict(
-            f"A step of {workflow} needs a pool of its own named {spec.name}, but the pool of that name {owner}. "
-            "Rename the step, or delete that pool."
+            f"A step of {workflow} needs a pool of its own named {spec.name}, but the pool of that name "
+            f"{owner}. Rename the step, or delete that pool."
         )
     if all(getattr(pool, name) == value for name, value in changes.items()):
         return pool

@@ -1136,6 +1136,12 @@ export interface operations {
                 "application/yaml": {
                     [key: string]: unknown;
                 };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
+                    [key: string]: unknown;
+                };
             };
         };
         responses: {
@@ -1185,6 +1191,12 @@ export interface operations {
                     [key: string]: unknown;
                 };
                 "application/yaml": {
+                    [key: string]: unknown;
+                };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
                     [key: string]: unknown;
                 };
             };
@@ -1301,6 +1313,12 @@ export interface operations {
                     [key: string]: unknown;
                 };
                 "application/yaml": {
+                    [key: string]: unknown;
+                };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
                     [key: string]: unknown;
                 };
             };

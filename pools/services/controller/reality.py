@@ -81,7 +81,10 @@ class Reality:
             )
 
     async def learn(self) -> None:
-        """Compares the runtime with the rows. Raises `RuntimeFault` when the runtime does not answer, and `NotLeading`."""
+        """Compares the runtime with the rows.
+
+        Raises `RuntimeFault` when the runtime does not answer, and `NotLeading`.
+        """
         served = [agent for agent in self._registry.agents.values() if AgentState(agent.state) in SERVING]
         handles = {handle.agent_id: handle for handle in await self._runtime.list_agents()}
         for agent in served:
