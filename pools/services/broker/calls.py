@@ -32,6 +32,8 @@ from pools.services.broker.exchange import (
 )
 
 CANCEL_PATIENCE = 1.0
+# An agent that keeps deadlines answers in this time after one; only others are given up.
+GRACE = 1.0
 AGENTS_REMEMBERED = 4096
 
 
@@ -63,10 +65,6 @@ class Held:
         if self.must_end or self.calls:
             return False
         return self.stopping is None or await self.stopping
-
-
-# An agent that keeps deadlines answers in this time after one; only others are given up.
-GRACE = 1.0
 
 
 class Caller:
