@@ -46,6 +46,7 @@ __all__ = [
     "Broker",
     "PoolController",
     "builtin_image",
+    "check_pool",
     "create_pool",
     "default_pool_name",
     "delete_pool",
@@ -119,6 +120,11 @@ def builtin_image() -> str:
 def ensure_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> PoolView:
     """Makes the pool or brings it to what `spec` sets. Raises `InvalidInput` with every fault."""
     return _view(services.ensure(team_id, spec, _leases(), workflow=workflow))
+
+
+def check_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
+    """Raises what `ensure_pool` would raise, and changes nothing."""
+    services.check(team_id, spec, workflow=workflow)
 
 
 def create_pool(team_id: int, spec: PoolSpec) -> PoolView:

@@ -105,15 +105,30 @@ def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
         except Conflict:
             pool = find(team_id, spec.name)  # made by somebody else at this moment
     changes = {**settings_of(spec), "image": spec.image or BUILT_IN_IMAGE}
-    if workflow is not None and pool.workflow != workflow:
-        owner = f"belongs to the workflow {pool.workflow}" if pool.workflow else "was not made by a workflow"
-        raise Conflict(
-            f"A step of {workflow} needs a pool of its own named {spec.name}, but the pool of that name "
-            f"{owner}. Rename the step, or delete that pool."
-        )
+    _check_owner(pool, workflow)
     if all(getattr(pool, name) == value for name, value in changes.items()):
         return pool
     return update(team_id, spec.name, changes, leases)
+
+
+def check(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
+    """Raises what `ensure` would raise, and changes nothing."""
+    values = {**DEFAULTS, **settings_of(spec)}
+    if spec.max_size is None:
+        values["max_size"] = max(values["max_size"], values["min_size"])
+    validate(values, spec.name)
+    pool = Pool.objects.filter(team_id=team_id, name=spec.name, deleted_at__isnull=True).first()
+    if pool is not None:
+        _check_owner(pool, workflow)
+
+
+def _check_owner(pool: Pool, workflow: str | None) -> None:
+    if workflow is not None and pool.workflow != workflow:
+        owner = f"belongs to the workflow {pool.workflow}" if pool.workflow else "was not made by a workflow"
+        raise Conflict(
+            f"A step of {workflow} needs a pool of its own named {pool.name}, but the pool of that name "
+            f"{owner}. Rename the step, or delete that pool."
+        )
 
 
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
@@ -153,11 +168,15 @@ def set_target(pool_id: UUID, size: int, leases: Leases) -> int:
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(size, pool.max_size))
         pool.save(update_fields={"target_size", "updated_at"})
-    leases.nudge(str(pool.pk))
+    transaction.on_commit(lambda: leases.nudge(str(pool.pk)))
     return pool.target_size
 
 
 def _tell(pool: Pool, leases: Leases, *, new_image: bool = False) -> None:
+    transaction.on_commit(lambda: _tell_now(pool, leases, new_image=new_image))
+
+
+def _tell_now(pool: Pool, leases: Leases, *, new_image: bool) -> None:
     try:
         if new_image:
             leases.drain_all(pool.pk, EndReason.RECYCLED)

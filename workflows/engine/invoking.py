@@ -25,7 +25,7 @@ from pools.facade.contracts import (
     LeaseOutcome,
     LogLine,
 )
-from workflows.domain.document import Run
+from workflows.domain.steps import Run
 
 
 @dataclass(frozen=True, slots=True)

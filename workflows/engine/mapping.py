@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
-from workflows.domain.document import MapStep
+from workflows.domain.steps import MapStep
 from workflows.domain.expressions import ExpressionError, compile_template
 from workflows.domain.planner import MapCounts, judge_map
 from workflows.domain.retry import delay_before, may_retry

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pools.facade.contracts import AgentError, LeaseOutcome
-from workflows.domain.document import ReduceStep, TaskStep
+from workflows.domain.steps import ReduceStep, TaskStep
 from workflows.domain.expressions import ExpressionError, compile_template
 from workflows.domain.retry import delay_before, may_retry
 from workflows.domain.states import StepState, check_step

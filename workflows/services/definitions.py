@@ -8,12 +8,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, Fault, NotFound, PreconditionFailed
-from pools.facade import api as pools
-from pools.facade.contracts import PoolSpec
 from workflows.domain.document import Document
-from workflows.domain.pools import named_pool, own_pool
+from workflows.domain.steps import Run
 from workflows.domain.validation import InvalidDocument, check_document, summary
 from workflows.models import Bundle, Workflow, WorkflowVersion
+from workflows.services.step_pools import end_pools, make_pools, pool_faults
 
 
 def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
@@ -25,13 +24,13 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
                 team_id=team_id, name=document.name, description=document.description, version=1
             )
             _add_version(workflow, data, author)
+            make_pools(team_id, document)
     except IntegrityError as exc:
         if not Workflow.objects.filter(team_id=team_id, name=document.name, archived_at=None).exists():
             raise
         raise Conflict(
             f"There is a workflow called {document.name} already; choose another name, or save it with PUT."
         ) from exc
-    _make_pools(team_id, document)
     return workflow
 
 
@@ -56,17 +55,19 @@ def save_workflow(team_id: int, name: str, data: Any, *, if_match: str | None, a
             workflow.description = document.description
             workflow.save(update_fields=["version", "description", "updated_at"])
             _add_version(workflow, data, author)
-    _make_pools(team_id, document)
+        make_pools(team_id, document)
     return workflow
 
 
 def archive_workflow(team_id: int, name: str) -> None:
-    """Takes the workflow out of every list. Its runs and versions stay; its name is free again."""
-    done = Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).update(
-        archived_at=timezone.now()
-    )
-    if not done:
-        raise NotFound(f"There is no workflow {name}.")
+    """Takes the workflow out of every list. Its runs and versions stay; its name is free, its own pools end."""
+    with transaction.atomic():
+        done = Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).update(
+            archived_at=timezone.now()
+        )
+        if not done:
+            raise NotFound(f"There is no workflow {name}.")
+        end_pools(team_id, name)
 
 
 def etag(workflow: Workflow) -> str:
@@ -99,40 +100,26 @@ def _checked(team_id: int, data: Any) -> Document:
     document, faults = check_document(data)
     if document is not None:
         seen = {fault.path for fault in faults}
-        more = [*_pool_faults(team_id, document), *_bundle_faults(team_id, document)]
+        more = [*pool_faults(team_id, document), *_bundle_faults(team_id, document)]
         faults += [fault for fault in more if fault.path not in seen]
     if document is None or faults:
         raise InvalidDocument(summary(faults), faults=faults)
     return document
 
 
-def _pool_faults(team_id: int, document: Document) -> list[Fault]:
-    known = {pool.name: pool for pool in pools.list_pools(team_id)}
-    faults = []
-    for index, step in enumerate(document.steps):
-        name = named_pool(document, step)
-        if name is None:
-            continue
-        path = f"steps[{index}].pool" if isinstance(step.pool, str) else "defaults.pool"
-        pool = known.get(name)
-        if pool is None:
-            there = ", ".join(sorted(known)) or "none yet"
-            faults.append(Fault(path, f"There is no pool {name}; there is {there}.", step.id))
-        elif pool.image != (step.run.image or pools.BUILT_IN_IMAGE):
-            wanted = step.run.image or "the built-in Python agent"
-            faults.append(Fault(path, f"Pool {name} runs {pool.image}; this step needs {wanted}.", step.id))
-    return faults
-
-
 def _bundle_faults(team_id: int, document: Document) -> list[Fault]:
-    wanted = {step.run.bundle for step in document.steps if step.run.bundle}
-    if not wanted:
-        return []
+    named = [
+        (f"{path}.{field}.bundle", run.bundle, step.id)
+        for path, step in document.all_steps()
+        for field in ("run", "mapper", "reducer")
+        if isinstance(run := getattr(step, field, None), Run) and run.bundle
+    ]
+    wanted = {bundle for _path, bundle, _step in named}
     known = set(Bundle.objects.filter(team_id=team_id, sha256__in=wanted).values_list("sha256", flat=True))
     return [
-        Fault(f"steps[{index}].run.bundle", "This bundle is not here; POST it to bundles/ first.", step.id)
-        for index, step in enumerate(document.steps)
-        if step.run.bundle and step.run.bundle not in known
+        Fault(path, "This bundle is not here; POST it to bundles/ first.", step)
+        for path, bundle, step in named
+        if bundle not in known
     ]
 
 
@@ -140,30 +127,3 @@ def _add_version(workflow: Workflow, data: Any, author: str) -> None:
     WorkflowVersion.objects.create(
         workflow=workflow, number=workflow.version, document=data, created_by=author
     )
-
-
-def _make_pools(team_id: int, document: Document) -> None:
-    for step in document.steps:
-        _make_pool(team_id, document, step)
-
-
-def _make_pool(team_id: int, document: Document, step: Any) -> None:
-    """Makes or updates the step's own pool, or makes the shared one of its image."""
-    own = own_pool(document, step)
-    if own is not None:
-        spec = PoolSpec(
-            name=own.name,
-            image=own.image,
-            min_size=own.min_size,
-            max_size=own.max_size,
-            warm_up=own.warm_up,
-            max_uses=own.max_uses,
-            idle_timeout=own.idle_timeout,
-        )
-        pools.ensure_pool(team_id, spec, workflow=document.name)
-    elif named_pool(document, step) is None:
-        image = step.run.image
-        if image is None:
-            pools.ensure_default_pool(team_id)
-        else:
-            pools.ensure_pool(team_id, PoolSpec(name=pools.default_pool_name(image), image=image))

@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonschema
-import referencing.exceptions
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput, NotFound
 from aflow_site.kernel.ids import new_id
-from pools.facade import api as pools
 from workflows.domain.document import Document
-from workflows.domain.pools import named_pool, own_pool
+from workflows.domain.schemas import SchemaUnusable, problems
 from workflows.domain.shapes import run_shape
 from workflows.domain.states import RUN_FINAL
-from workflows.domain.validation import schema_validator
 from workflows.models import Run, RunTag, Step, Workflow
 from workflows.services.journal import append_event
 from workflows.services.nudges import nudge, tell_driver
+from workflows.services.step_pools import first_pool_name
 
 MAX_TAGS = 50
 
@@ -59,7 +57,7 @@ def start_run(team_id: int, workflow_name: str, request: RunRequest, *, author: 
         raise NotFound(f"{workflow_name} has no version {request.version}; the newest is {workflow.version}.")
     document = Document.model_validate(version.document)
     params = check_params(document, request.params)
-    names = {step.id: _pool_name(document, step) for step in document.steps}
+    names = {step.id: first_pool_name(document, step) for step in document.steps}
     run = Run(
         id=new_id(),
         team_id=team_id,
@@ -81,12 +79,6 @@ def start_run(team_id: int, workflow_name: str, request: RunRequest, *, author: 
             raise
         return earlier, False
     return run, True
-
-
-def _pool_name(document: Document, step: Any) -> str:
-    """Saving the workflow made the pool; here only its name is needed."""
-    own = own_pool(document, step)
-    return named_pool(document, step) or (own.name if own else pools.default_pool_name(step.run.image))
 
 
 def _earlier(workflow: Workflow, request: RunRequest) -> Run | None:
@@ -126,8 +118,8 @@ def check_params(document: Document, params: Any) -> dict[str, Any]:
     filled = {**defaults, **params}
     closed = {"additionalProperties": False, **schema} if properties else schema
     try:
-        faults = [_param_fault(error) for error in schema_validator(closed).iter_errors(filled)]
-    except (referencing.exceptions.Unresolvable, RecursionError) as exc:
+        faults = [_param_fault(error) for error in problems(closed, filled)]
+    except SchemaUnusable as exc:
         raise InvalidParams(f"The params' schema cannot be used: {exc}. Mend it in the workflow.") from exc
     if faults:
         raise InvalidParams(f"{faults[0].path}: {faults[0].message}", faults=faults)
