@@ -102,6 +102,8 @@ CHANNEL_LAYERS = {
 
 # --- agents --------------------------------------------------------------------------------------------
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
+# Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
+AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
 

@@ -37,7 +37,15 @@ class FakeBroker:
         self._free = asyncio.Semaphore(size)
         self._fence = 0
 
-    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:  # noqa: ASYNC109
+    async def acquire(
+        self,
+        pool_id: UUID,
+        *,
+        holder: str,
+        team_id: int,
+        timeout: float,  # noqa: ASYNC109
+        priority: int = 0,
+    ) -> Lease:
         await self._free.acquire()
         self._fence += 1
         lease = Lease(

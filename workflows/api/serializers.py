@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from workflows.domain.document import PRIORITIES
+from workflows.domain.states import RunState
 
-class RunRequestSerializer(serializers.Serializer):
+
+class Strict(serializers.Serializer):
+    """Refuses fields that it does not know, and names those that it does."""
+
+    def to_internal_value(self, data):  # type: ignore[no-untyped-def]
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                dict.fromkeys(unknown, f"This field is not known here; there is {known}.")
+            )
+        return super().to_internal_value(data)
+
+
+class RunRequestSerializer(Strict):
     params = serializers.JSONField(required=False, default=dict)
     tags = serializers.ListField(
         child=serializers.CharField(max_length=100), required=False, default=list, max_length=50
     )
     version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
-
-    def to_internal_value(self, data):  # type: ignore[no-untyped-def]
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise serializers.ValidationError(
-                dict.fromkeys(unknown, "This field is not known; a run takes params, tags and version.")
-            )
-        return super().to_internal_value(data)
+    priority = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=PRIORITIES[0],
+        max_value=PRIORITIES[1],
+    )
 
 
 class RunErrorSerializer(serializers.Serializer):
@@ -32,10 +47,11 @@ class RunSummarySerializer(serializers.Serializer):
     id = serializers.UUIDField()
     workflow = serializers.CharField()
     version = serializers.IntegerField()
-    state = serializers.ChoiceField(["pending", "running", "completed", "failed", "cancelled"])
+    state = serializers.ChoiceField([state.value for state in RunState])
     error = RunErrorSerializer(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
     created_by = serializers.CharField()
+    priority = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -50,10 +66,21 @@ class RunStatsSerializer(serializers.Serializer):
     lease_p99_ms = serializers.FloatField(allow_null=True)
 
 
+class ParentSerializer(serializers.Serializer):
+    run = serializers.UUIDField()
+    step = serializers.CharField()
+
+
 class RunSerializer(RunSummarySerializer):
     params = serializers.JSONField()
     output = serializers.JSONField(allow_null=True)
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    pause_requested_at = serializers.DateTimeField(allow_null=True)
+    deadline = serializers.DateTimeField(allow_null=True)
+    parent = ParentSerializer(allow_null=True)
+    origin = serializers.UUIDField(allow_null=True)
+    trigger = serializers.UUIDField(allow_null=True)
+    document = serializers.JSONField(allow_null=True)
     stats = RunStatsSerializer()
 
 
@@ -78,11 +105,19 @@ class StepSerializer(serializers.Serializer):
     duration_ms = serializers.FloatField(allow_null=True)
     needs = serializers.ListField(child=serializers.CharField())
     pool = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    retry_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    progress = serializers.JSONField(allow_null=True)
+    settings = serializers.JSONField(allow_null=True)
+    child_run = serializers.UUIDField(allow_null=True)
     agent = serializers.CharField(allow_null=True)
 
 
 class StepListSerializer(serializers.Serializer):
     results = StepSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
 
 
 class ItemSerializer(serializers.Serializer):

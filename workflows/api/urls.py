@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workflows.api import definitions, runs
+from workflows.api import control, definitions, run_parts, runs
 
 urlpatterns = [
     path("workflows/", definitions.WorkflowListView.as_view()),
@@ -9,13 +9,26 @@ urlpatterns = [
     path("workflows/<str:name>/versions/", definitions.VersionListView.as_view()),
     path("workflows/<str:name>/versions/<int:number>/", definitions.VersionView.as_view()),
     path("workflows/<str:name>/runs/", runs.StartRunView.as_view()),
+    path("workflows/<str:name>/try-step/", control.TrialView.as_view()),
     path("bundles/", definitions.BundleView.as_view()),
     path("schemas/workflow.json", definitions.SchemaView.as_view()),
     path("runs/", runs.RunListView.as_view()),
     path("runs/<uuid:run_id>/", runs.RunView.as_view()),
-    path("runs/<uuid:run_id>/cancel/", runs.CancelRunView.as_view()),
+    path("runs/<uuid:run_id>/cancel/", control.CancelRunView.as_view()),
+    path("runs/<uuid:run_id>/pause/", control.PauseRunView.as_view()),
+    path("runs/<uuid:run_id>/resume/", control.ResumeRunView.as_view()),
+    path("runs/<uuid:run_id>/retry/", control.RetryRunView.as_view()),
+    path("runs/<uuid:run_id>/replay/", control.ReplayRunView.as_view()),
+    path("runs/<uuid:run_id>/priority/", control.PriorityView.as_view()),
+    path("runs/<uuid:run_id>/signal/", control.SignalView.as_view()),
+    path("runs/<uuid:run_id>/why/", run_parts.WhyRunView.as_view()),
+    path("runs/<uuid:run_id>/state/", run_parts.StateListView.as_view()),
+    path("runs/<uuid:run_id>/state/<str:key>/", run_parts.StateValueView.as_view()),
     path("runs/<uuid:run_id>/steps/", runs.StepListView.as_view()),
-    path("runs/<uuid:run_id>/steps/<str:step>/", runs.StepView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step>/", run_parts.StepView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step>/decide/", control.DecideView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step>/why/", run_parts.WhyStepView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step>/failures/", run_parts.FailureListView.as_view()),
     path("runs/<uuid:run_id>/steps/<str:step>/items/", runs.ItemListView.as_view()),
     path("runs/<uuid:run_id>/events/", runs.EventListView.as_view()),
     path("runs/<uuid:run_id>/logs/", runs.LogListView.as_view()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from workflows.domain.steps import AnyStep, BranchStep, ReduceStep, TaskStep
@@ -44,8 +43,7 @@ def branches_of(steps: Sequence[AnyStep]) -> dict[str, tuple[str, ...]]:
     return choosers
 
 
-@lru_cache(maxsize=512)
-def nodes_of(steps: tuple[AnyStep, ...]) -> tuple[Node, ...]:
+def nodes_of(steps: Sequence[AnyStep]) -> tuple[Node, ...]:
     """The planner's view of steps, in their order."""
     needs, choosers = needs_of(steps), branches_of(steps)
     undone_by = {step.compensate: step.id for step in steps if step.compensate is not None}

@@ -7,8 +7,8 @@ The rules, in the order in which they are asked of a step whose needs have ended
 3. A step is skipped when a need of it failed, or when all of its needs were skipped.
 4. Otherwise it starts.
 
-Once the graph is failing (or was cancelled), nothing else starts; completed steps that name a `compensate` step
-are undone one after the other, the last completed first (a saga: Garcia-Molina and Salem, 1987).
+Once the graph is failing (or was cancelled), nothing else starts; completed steps that name a `compensate`
+step are undone one after the other, the last completed first (a saga: Garcia-Molina and Salem, 1987).
 """
 
 from __future__ import annotations
@@ -131,9 +131,7 @@ class _Planner:
     # --- undoing ---------------------------------------------------------------------------------
 
     def _others_active(self) -> bool:
-        return any(
-            not node.always_run and self.states[node.id] not in STEP_FINAL for node in self.normal
-        )
+        return any(not node.always_run and self.states[node.id] not in STEP_FINAL for node in self.normal)
 
     def _undoing_now(self) -> bool:
         return any(self.states[node.id] in STEP_ACTIVE for node in self.undoing.values())

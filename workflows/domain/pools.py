@@ -25,7 +25,8 @@ class OwnPool:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """The pool of one of a step's behaviours: its own, a named one, or (neither) the shared one of the image."""
+    """The pool of one of a step's behaviours: its own, a named one, or (neither) the shared one of the image.
+    """
 
     image: str | None
     named: str | None = None
@@ -40,7 +41,8 @@ def pool_uses(document: Document, step: AnyStep) -> tuple[PoolUse, ...]:
 
 
 def pool_use(document: Document, step: CallingStep, run: Run) -> PoolUse:
-    """A reducer with another image than its mapper's does not fit on the step's pool, and gets the shared one."""
+    """A reducer with another image than its mapper's does not fit on the step's pool, and gets the shared
+    one."""
     if run.image != step.runs[0].image:
         return PoolUse(run.image)
     return PoolUse(run.image, named_pool(document, step), own_pool(document, step))
@@ -57,7 +59,8 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
     """The pool `<workflow>-<step>` of a step with a pool object.
 
     `size` is both bounds of a warm pool; a pool that is not warmed up may shrink to nothing, and one that is,
-    without a lower bound, keeps all of its agents warm. `mode: standard` is a pool whose agents are used once.
+    without a lower bound, keeps all of its agents warm. `mode: standard` is a pool whose agents are used
+    once.
     """
     options = step.pool
     if not isinstance(options, PoolOptions):

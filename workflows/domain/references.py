@@ -1,4 +1,5 @@
-"""Checks of the expressions in a document: that they can be read, and that what they name is there by then."""
+"""Checks of the expressions in a document: that they can be read, and that what they name is there by then.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ def condition_faults(value: str | bool, path: str, around: Surroundings) -> Iter
     yield from expression_faults(value, path, around)
 
 
-def _reference_faults(place: str, source: str, names: frozenset[str], around: Surroundings) -> Iterator[Fault]:
+def _reference_faults(
+    place: str, source: str, names: frozenset[str], around: Surroundings
+) -> Iterator[Fault]:
     for name in sorted(names):
         if name not in around.known:
             yield Fault(place, f"There is no step {name}{did_you_mean(name, around.known)}.", around.step)

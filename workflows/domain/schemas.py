@@ -1,8 +1,8 @@
 """JSON Schemas that people write (of params, of forms): checked when saved, used without any danger.
 
 Nothing is ever fetched for a schema, and its patterns run on RE2, whose time is linear in the text: a pattern
-such as ``^(a+)+$`` would hold Python's own engine, and with it the whole process, for as long as its author likes.
-Does not: know what the schema is for.
+such as ``^(a+)+$`` would hold Python's own engine, and with it the whole process, for as long as its author
+likes. Does not: know what the schema is for.
 """
 
 from __future__ import annotations

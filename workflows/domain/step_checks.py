@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 from aflow_site.kernel.errors import Fault
 from workflows.domain.document import Document
 from workflows.domain.expressions import ROOTS, expressions_in
+from workflows.domain.moments import parse_time
 from workflows.domain.references import Surroundings, condition_faults, expression_faults
 from workflows.domain.schemas import faults_of_schema
 from workflows.domain.steps import (
@@ -119,9 +118,7 @@ def _reduce_faults(path: str, step: ReduceStep) -> Iterator[Fault]:
             f"{path}.streaming", "Results are streamed to code and handlers; an image gets a list.", step.id
         )
     if step.streaming and step.input is not None and not isinstance(step.input, dict):
-        yield Fault(
-            f"{path}.input", "With streaming, input is an object; results are added to it.", step.id
-        )
+        yield Fault(f"{path}.input", "With streaming, input is an object; results are added to it.", step.id)
 
 
 def _code_faults(path: str, run: Run, step: str) -> Iterator[Fault]:
@@ -189,27 +186,16 @@ def _workflow_faults(
 
 def _wait_faults(path: str, step: WaitStep, around: Surroundings) -> Iterator[Fault]:
     if isinstance(step.duration, str):
-        yield from _text_faults(step.duration, f"{path}.duration", around, 'a duration such as "10m"')
+        if list(expressions_in(step.duration)):
+            yield from expression_faults(step.duration, f"{path}.duration", around)
+        else:
+            yield Fault(f"{path}.duration", 'Write a duration such as "10m", or an expression.', step.id)
     if step.until is not None:
-        yield from _text_faults(step.until, f"{path}.until", around, "a time such as 2027-01-31T09:00:00Z")
+        if list(expressions_in(step.until)):
+            yield from expression_faults(step.until, f"{path}.until", around)
+        elif parse_time(step.until) is None:
+            wanted = "Write a time such as 2027-01-31T09:00:00Z, or an expression."
+            yield Fault(f"{path}.until", wanted, step.id)
     if step.event is not None:
         yield from expression_faults(step.event, f"{path}.event", around)
     yield from _zero_faults(f"{path}.timeout", step.timeout, step.id)
-
-
-def _text_faults(text: str, path: str, around: Surroundings, wanted: str) -> Iterator[Fault]:
-    if list(expressions_in(text)):
-        yield from expression_faults(text, path, around)
-    elif parse_time(text) is None:
-        yield Fault(path, f"Write {wanted}, or an expression that gives one.", around.step)
-
-
-def parse_time(value: Any) -> datetime | None:
-    """A moment with its zone out of ISO 8601 text; None when it is none. Without a zone it is UTC."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -158,7 +158,8 @@ class MapStep(_OverItems):
 
 
 class ReduceStep(CallingStep):
-    """One call over the results of a map. `streaming`: it starts with the map, and gets results as they come."""
+    """One call over the results of a map. `streaming`: it starts with the map, and gets results as they come.
+    """
 
     type: Literal["reduce"]
     run: Run

@@ -64,6 +64,7 @@ def _meaning_faults(document: Document) -> Iterator[Fault]:
     if document.name in RESERVED_NAMES:
         yield Fault("name", f"{document.name} is an address of the API; choose another name.")
     yield from document_faults(document)
+    yield from _duplicate_ids(document)
     nowhere = Surroundings(None, COMMON_ROOTS, frozenset(), lambda _step: False)
     yield from _graph_faults(document, document.steps, "steps", nowhere, depth=0)
     known = frozenset(step.id for step in document.steps)
@@ -77,7 +78,6 @@ def _graph_faults(
     document: Document, steps: Sequence[AnyStep], path: str, outer: Surroundings, *, depth: int
 ) -> Iterator[Fault]:
     """Of one graph: the document's own steps, or those of a loop. `outer`: what is known around it."""
-    yield from _duplicate_ids(steps, path, outer.known)
     own = frozenset(step.id for step in steps)
     for index, step in enumerate(steps):
         yield from _needs_faults(f"{path}[{index}]", step, own)
@@ -130,11 +130,12 @@ def _loop_faults(
     yield from condition_faults(loop.until, f"{path}.until", at_the_end)
 
 
-def _duplicate_ids(steps: Sequence[AnyStep], path: str, outer: frozenset[str]) -> Iterator[Fault]:
+def _duplicate_ids(document: Document) -> Iterator[Fault]:
+    """Ids are unique in the whole document, loops included: pools and expressions go by them."""
     seen: set[str] = set()
-    for index, step in enumerate(steps):
-        if step.id in seen or step.id in outer:
-            yield Fault(f"{path}[{index}].id", f"Another step is called {step.id} too; rename one.", step.id)
+    for path, step in document.all_steps():
+        if step.id in seen:
+            yield Fault(f"{path}.id", f"Another step is called {step.id} too; rename one.", step.id)
         seen.add(step.id)
 
 
@@ -149,9 +150,7 @@ def _needs_faults(path: str, step: AnyStep, known: frozenset[str]) -> Iterator[F
             yield Fault(here, f"{need} is named twice; once is enough.", step.id)
 
 
-def _naming_faults(
-    path: str, step: AnyStep, steps: Sequence[AnyStep], *, in_loop: bool
-) -> Iterator[Fault]:
+def _naming_faults(path: str, step: AnyStep, steps: Sequence[AnyStep], *, in_loop: bool) -> Iterator[Fault]:
     """Of steps that a step names other than by `needs`."""
     known = {other.id: other for other in steps}
     if isinstance(step, BranchStep):

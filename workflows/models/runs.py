@@ -16,9 +16,9 @@ class Run(models.Model):
     """`claimed_by` and `fence` name the one executor that may advance the run: each claim raises the fence,
     and every write of a holder is conditional on it.
 
-    A run is `parked` while there is nothing to do for it (paused, or everything in it waits): nobody drives it
-    until `wake_at`, or until somebody has news for it. News count up `wakes`, so that a driver cannot park a
-    run over news that it has not seen.
+    A run is `parked` while there is nothing to do for it (paused, or everything in it waits): nobody drives
+    it until `wake_at`, or until somebody has news for it. News count up `wakes`, so that a driver cannot park
+    a run over news that it has not seen.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -37,6 +37,9 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True)
     deadline = models.DateTimeField(null=True, help_text="When the run's own time-out ends it")
     priority = models.SmallIntegerField(default=0)
+    max_concurrent = models.PositiveIntegerField(
+        null=True, help_text="How many runs of its workflow may be under way with it"
+    )
     document = models.JSONField(null=True, help_text="Instead of the version's: the trial of one step")
     parent_step = models.ForeignKey(
         "workflows.Step", on_delete=models.CASCADE, null=True, related_name="children"

@@ -33,10 +33,14 @@ class Trigger(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workflow", "name"], name="trigger_name_once_per_workflow"),
-            models.CheckConstraint(condition=Q(kind__in=[kind for kind, _ in KINDS]), name="trigger_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind for kind, _ in KINDS]), name="trigger_kind_known"
+            ),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(enabled=True, due_at__isnull=False), name="trigger_due")
+            models.Index(
+                fields=["due_at"], condition=Q(enabled=True, due_at__isnull=False), name="trigger_due"
+            )
         ]
 
     def __str__(self) -> str:

@@ -60,7 +60,8 @@ def save_workflow(team_id: int, name: str, data: Any, *, if_match: str | None, a
 
 
 def archive_workflow(team_id: int, name: str) -> None:
-    """Takes the workflow out of every list. Its runs and versions stay; its name is free, its own pools end."""
+    """Takes the workflow out of every list. Its runs and versions stay; its name is free, its own pools end.
+    """
     with transaction.atomic():
         done = Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).update(
             archived_at=timezone.now()

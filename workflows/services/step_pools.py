@@ -60,9 +60,7 @@ def pool_faults(team_id: int, document: Document) -> Iterator[Fault]:
                     yield Fault(here, sentence, step.id)
 
 
-def _own_faults(
-    team_id: int, document: Document, path: str, step: AnyStep, own: OwnPool
-) -> Iterator[Fault]:
+def _own_faults(team_id: int, document: Document, path: str, step: AnyStep, own: OwnPool) -> Iterator[Fault]:
     try:
         pools.check_pool(team_id, _spec(own), workflow=document.name)
     except FlowError as exc:
@@ -77,15 +75,19 @@ def make_pools(team_id: int, document: Document) -> None:
 
     Part of the transaction that saves the version.
     """
-    kept: set[str] = set()
+    make_trial_pools(team_id, document)
+    uses = [use for _path, step in document.all_steps() for use in pool_uses(document, step)]
+    end_pools(team_id, document.name, keep={use.own.name for use in uses if use.own is not None})
+
+
+def make_trial_pools(team_id: int, document: Document) -> None:
+    """The pools of a step that is tried before its workflow is saved; no pool of the workflow ends."""
     for _path, step in document.all_steps():
         for use in pool_uses(document, step):
             if use.own is not None:
-                kept.add(use.own.name)
                 pools.ensure_pool(team_id, _spec(use.own), workflow=document.name)
             elif use.named is None:
                 pools.ensure_shared_pool(team_id, use.image)
-    end_pools(team_id, document.name, keep=kept)
 
 
 def end_pools(team_id: int, workflow: str, *, keep: set[str] | None = None) -> None:
