@@ -75,6 +75,14 @@ class PreconditionFailed(FlowError):
     title = "Someone was faster"
 
 
+class PreconditionRequired(FlowError):
+    """RFC 6585, 3: the request must say which version it is based on."""
+
+    code = "precondition_required"
+    status = 428
+    title = "Say which version you edited"
+
+
 class TooLarge(FlowError):
     code = "too_large"
     status = 413

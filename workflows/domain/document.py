@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from workflows.domain.durations import Seconds
-from workflows.domain.steps import AnyStep, CallingStep, LoopStep, Name, Part, Retry, Step, WorkflowStep
+from workflows.domain.steps import AnyStep, CallingStep, LoopStep, Name, Part, Retry, Step, Whole, WorkflowStep
 
 API_VERSION = "agentainer.flow/v1"
 DEFAULT_TIMEOUT = 300.0
@@ -37,11 +37,11 @@ class Document(Part):
     description: str = Field(default="", max_length=4000)
     params: dict[str, Any] | None = Field(default=None, description="JSON Schema of the run's params")
     defaults: Defaults = Defaults()
-    max_parallel: int | None = Field(default=None, ge=1, le=10_000)
-    max_concurrent_runs: int | None = Field(
+    max_parallel: Whole | None = Field(default=None, ge=1, le=10_000)
+    max_concurrent_runs: Whole | None = Field(
         default=None, ge=1, le=10_000, description="More runs than this wait for their turn"
     )
-    priority: int = Field(
+    priority: Whole = Field(
         default=0, ge=PRIORITIES[0], le=PRIORITIES[1], description="Higher runs are served first"
     )
     timeout: Seconds | None = Field(default=None, description="Of a whole run, from its start")

@@ -128,7 +128,7 @@ def _compile_cel(text: str) -> Expression:
     try:
         program = cel.compile(text)
     except (ValueError, RuntimeError) as exc:
-        raise ExpressionError(f"${{{text}}} cannot be read: {_reason(exc)}") from exc
+        raise ExpressionError(f"${{{text}}} cannot be read: {_syntax(exc)}") from exc
     bound = frozenset(_BOUND.findall(text))
     roots = frozenset(program.variables()) - bound
     steps = frozenset(dot or double or single for dot, double, single in _STEP.findall(text))
@@ -144,6 +144,18 @@ def _compile_cel(text: str) -> Expression:
         return _as_json(program.execute(needed), text)
 
     return Expression(text, roots, steps, run)
+
+
+_PLACE = re.compile(r"<input>:\d+:(\d+): Syntax error: .*?(?:input|at:) '([^']*)'")
+
+
+def _syntax(exc: Exception) -> str:
+    """The parser's complaint in few words; its list of what could have stood there helps nobody."""
+    match = _PLACE.search(str(exc))
+    if match is None:
+        return _reason(exc)
+    found = "the end" if match[2] == "<EOF>" else repr(match[2])
+    return f"{found} at character {match[1]} was not expected"
 
 
 @dataclass(frozen=True, slots=True)

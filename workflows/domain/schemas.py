@@ -103,8 +103,21 @@ def faults_of_schema(schema: Schema, path: str) -> Iterator[Fault]:
         return
     try:
         list(problems(schema, {}))
+        yield from _default_faults(schema, path)
     except SchemaUnusable as exc:
         yield Fault(path, str(exc))
+
+
+def _default_faults(schema: Schema, path: str) -> Iterator[Fault]:
+    """Defaults of the object's own properties that their schema refuses: they would break every use."""
+    properties = schema.get("properties", {})
+    for name, part in properties.items():
+        if not isinstance(part, dict) or "default" not in part:
+            continue
+        around = {**schema, "required": [], "properties": {name: part}}
+        for error in problems(around, {name: part["default"]}):
+            yield Fault(f"{path}.properties.{name}.default", f"The default does not fit: {error.message}.")
+            break
 
 
 def problems(schema: Schema, value: Any) -> Iterator[ValidationError]:

@@ -121,6 +121,18 @@ _SENTENCES = {
 }
 
 
+# The library speaks of Python's types; people write JSON.
+_WORDS = {
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "a valid dictionary": "an object",
+    "a valid string": "text",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    "a valid number": "a number",
+}
+
+
 def _sentence(detail: Any) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in _SENTENCES:
@@ -129,11 +141,15 @@ def _sentence(detail: Any) -> str:
         return f"{context.get('tag')!r} is not a type of step; use {TYPES}."
     if kind == "string_pattern_mismatch":
         given = str(detail["input"])[:60]
+        if detail["loc"] and detail["loc"][-1] == "image":
+            return f"{given!r} is no image; write one such as aggregator:latest."
         return f"{given!r} does not fit here; it must match {context.get('pattern')}."
     if kind == "value_error":
         text = str(context.get("error", detail["msg"]))
         return text[:1].upper() + text[1:] + "."
     message = str(detail["msg"]).replace("Input should be", "This should be")
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
     return message if message.endswith(".") else message + "."
 
 

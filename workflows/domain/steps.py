@@ -7,11 +7,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from workflows.domain.durations import Seconds
 
 MAX_ITERATIONS = 10_000
+
+# JSON's own types: `true` is no number, and "5" is text.
+Whole = Annotated[int, Strict()]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+Flag = Annotated[bool, Strict()]
+# A reference as container engines read it: [registry/]path[:tag][@digest].
+Image = Annotated[
+    str,
+    Field(
+        max_length=255,
+        pattern=r"^(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+        r"(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+        r"(?:@sha256:[0-9a-f]{64})?$",
+        description="An image such as aggregator:latest or registry.example/team/app:1.2",
+    ),
+]
 
 Name = Annotated[
     str,
@@ -38,11 +54,11 @@ class Part(BaseModel):
 class Retry(Part):
     """When an attempt fails: how often to try, and how long to wait before each new attempt."""
 
-    max_attempts: int = Field(default=1, ge=1, le=100)
+    max_attempts: Whole = Field(default=1, ge=1, le=100)
     backoff: Literal["constant", "linear", "exponential"] = "exponential"
     delay: Seconds = 1.0
     max_delay: Seconds = 30.0
-    jitter: bool = True
+    jitter: Flag = True
     retry_on: tuple[str, ...] | None = Field(
         default=None,
         max_length=50,
@@ -60,7 +76,7 @@ class Run(Part):
     bundle: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{64}$", description="The bundle's SHA-256, for `handler`"
     )
-    image: str | None = Field(default=None, min_length=1, max_length=255)
+    image: Image | None = None
     path: str | None = Field(default=None, pattern=r"^/", description="Where the image listens; /invoke")
 
     @model_validator(mode="after")
@@ -83,11 +99,11 @@ class PoolOptions(Part):
     """
 
     mode: Literal["pooled", "standard"] = "pooled"
-    size: int | None = Field(default=None, ge=1, le=1000)
-    min_size: int | None = Field(default=None, ge=0, le=1000)
-    max_size: int | None = Field(default=None, ge=1, le=1000)
-    warm_up: bool | None = Field(default=None, description="Start min_size agents before the first lease")
-    max_uses: int | None = Field(
+    size: Whole | None = Field(default=None, ge=1, le=1000)
+    min_size: Whole | None = Field(default=None, ge=0, le=1000)
+    max_size: Whole | None = Field(default=None, ge=1, le=1000)
+    warm_up: Flag | None = Field(default=None, description="Start min_size agents before the first lease")
+    max_uses: Whole | None = Field(
         default=None, ge=1, le=1_000_000_000, description="Requests before an agent is replaced"
     )
     idle_timeout: Seconds | None = None
@@ -102,7 +118,7 @@ class BaseStep(Part):
     when: str | bool | None = Field(
         default=None, description="A condition; when it is false, the step is skipped"
     )
-    always_run: bool = Field(default=False, description="Run even after a failure or a cancellation")
+    always_run: Flag = Field(default=False, description="Run even after a failure or a cancellation")
     compensate: StepId | None = Field(default=None, description="The step that undoes this one")
 
 
@@ -141,9 +157,9 @@ class _OverItems(CallingStep):
 
     over: Any
     as_: str = Field(default="item", alias="as", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)
-    max_parallel: int | None = Field(default=None, ge=1, le=10_000)
-    batch_size: int = Field(default=1, ge=1, le=10_000)
-    min_success_rate: float | None = Field(default=None, ge=0, le=1)
+    max_parallel: Whole | None = Field(default=None, ge=1, le=10_000)
+    batch_size: Whole = Field(default=1, ge=1, le=10_000)
+    min_success_rate: Share | None = None
 
 
 class MapStep(_OverItems):
@@ -163,7 +179,7 @@ class ReduceStep(CallingStep):
 
     type: Literal["reduce"]
     run: Run
-    streaming: bool = False
+    streaming: Flag = False
     error_strategy: Literal["fail_fast", "continue"] = "fail_fast"
 
     @property
@@ -212,7 +228,7 @@ class LoopStep(BaseStep):
     type: Literal["loop"]
     steps: tuple[Step, ...] = Field(min_length=1, max_length=1000)
     until: str | bool
-    max_iterations: int = Field(default=100, ge=1, le=MAX_ITERATIONS)
+    max_iterations: Whole = Field(default=100, ge=1, le=MAX_ITERATIONS)
     input: Any = None
 
 
@@ -221,7 +237,7 @@ class WorkflowStep(BaseStep):
 
     type: Literal["workflow"]
     workflow: Name
-    version: int | None = Field(default=None, ge=1, description="Left out: the newest when it starts")
+    version: Whole | None = Field(default=None, ge=1, description="Left out: the newest when it starts")
     params: Any = None
     timeout: Seconds | None = Field(default=None, description="Of the run that it starts")
     retry: Retry | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from aflow_site.kernel.errors import Conflict, Fault, NotFound, PreconditionFailed
+from aflow_site.kernel.errors import Conflict, Fault, NotFound, PreconditionFailed, PreconditionRequired
 from workflows.domain.document import Document
 from workflows.domain.steps import Run
 from workflows.domain.validation import InvalidDocument, check_document, summary
@@ -36,8 +36,10 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
 
 def save_workflow(team_id: int, name: str, data: Any, *, if_match: str | None, author: str) -> Workflow:
     """A new version. `if_match` is the ETag of the version that was edited, or ``*`` for any."""
+    if not Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).exists():
+        raise NotFound(f"There is no workflow {name}.")
     if if_match is None:
-        raise PreconditionFailed('Send If-Match with the ETag of the version you edited, or "*".')
+        raise PreconditionRequired('Send If-Match with the ETag of the version you edited, or "*".')
     if isinstance(data, dict) and data.get("name", name) != name:
         fault = Fault("name", f"The document's name must stay {name}; a new name is a new workflow.")
         raise InvalidDocument("The name cannot change.", faults=[fault])

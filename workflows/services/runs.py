@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from aflow_site.kernel.errors import Conflict, NotFound
+from aflow_site.kernel.errors import Conflict, InvalidInput, NotFound
 from aflow_site.kernel.ids import new_id
 from workflows.domain.document import Document
 from workflows.domain.shapes import run_shape
@@ -70,6 +70,8 @@ def start_run(
     if version is None:
         raise NotFound(f"{workflow_name} has no version {request.version}; the newest is {workflow.version}.")
     document = Document.model_validate(version.document)
+    if not document.steps:
+        raise InvalidInput(f"Version {version.number} of {workflow_name} has no steps yet; add one and save it.")
     run = new_run(workflow, version, document, request, author=author)
     run.params = check_params(document, request.params)
     if parent is not None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
@@ -26,6 +27,16 @@ from workflows.engine.records import RunRecord
 from workflows.engine.writer import Writer
 from workflows.models import Run, Step, Workflow, WorkflowVersion
 from workflows.services import claims
+
+
+def intercept_nudges(monkeypatch: pytest.MonkeyPatch, tell: Callable[[UUID], Any]) -> None:
+    """What would go to the broker goes to `tell` instead."""
+
+    def send_task(_name: str, args: list[str], **_options: Any) -> None:
+        tell(UUID(args[0]))
+
+    monkeypatch.setattr("workflows.services.nudges.current_app.send_task", send_task)
+
 
 CODE = {"code": "def main(): ..."}
 
@@ -127,8 +138,7 @@ async def asked(
 
 
 class Play:
-    """A run that is driven again and again, as executors do: `ends` drives until it has ended or is parked.
-    """
+    """A run that is driven again and again, as executors do, until it ends or is parked."""
 
     def __init__(self, run_id: UUID, body: Body, **broker: Any) -> None:
         self.run_id = run_id

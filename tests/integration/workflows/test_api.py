@@ -16,8 +16,8 @@ from pools.facade import api as pools
 from teams.facade import api as teams
 from teams.facade.contracts import Role
 from teams.models import Membership, Team
+from tests.integration.workflows.harness import intercept_nudges
 from workflows.models import Event, Item, LogLine, Run, Step, Workflow
-from workflows.services import nudges
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -43,8 +43,7 @@ DOCUMENT = {
 def nudged(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """Which runs an executor was told of."""
     told: list[UUID] = []
-    monkeypatch.setattr("workflows.services.runs.nudge", told.append)
-    monkeypatch.setattr("workflows.services.runs.tell_driver", told.append)
+    intercept_nudges(monkeypatch, told.append)
     return told
 
 
@@ -114,7 +113,7 @@ def test_nobody_s_newer_version_is_overwritten(api: Api) -> None:
     late = api("PUT", "workflows/hello/", {**DOCUMENT, "description": "second"}, If_Match='"1"')
     assert_problem(late, 412, "precondition_failed")
     assert late["ETag"] == '"2"'
-    assert_problem(api("PUT", "workflows/hello/", DOCUMENT), 412, "precondition_failed")
+    assert_problem(api("PUT", "workflows/hello/", DOCUMENT), 428, "precondition_required")
     assert api("GET", "workflows/hello/").json()["description"] == "first"
 
 
@@ -441,6 +440,5 @@ def test_a_broker_that_is_away_does_not_fail_the_request(api: Api, monkeypatch: 
         raise OperationalError("no broker")
 
     monkeypatch.setattr("workflows.services.nudges.current_app.send_task", away)
-    monkeypatch.setattr("workflows.services.runs.nudge", nudges.nudge)
     api("POST", "workflows/", DOCUMENT)
     assert api("POST", "workflows/hello/runs/", {}).status_code == 201

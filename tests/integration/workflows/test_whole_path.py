@@ -19,7 +19,7 @@ from aflow_site.kernel.ids import new_id
 from pools.facade import api as pools
 from pools.runtime.memory import MemoryRuntime
 from teams.models import Team
-from tests.integration.workflows.harness import make_run, task
+from tests.integration.workflows.harness import intercept_nudges, make_run, task
 from workflows.engine.host import Engine
 from workflows.models import Run
 from workflows.services import claims
@@ -70,7 +70,7 @@ async def platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
     controlling = asyncio.create_task(controller.run_forever(stop))
     engine = Engine()
     await asyncio.to_thread(engine.start)
-    monkeypatch.setattr("workflows.services.runs.nudge", engine.nudge)
+    intercept_nudges(monkeypatch, engine.nudge)
     yield Platform(team.pk, runtime, engine)
     await asyncio.to_thread(engine.stop)
     stop.set()

@@ -130,7 +130,7 @@ def test_a_loop_is_named() -> None:
             "steps[0].pool.max_uses",
             "used|once",
         ),
-        (document(task("a", pool={"size": "many"})), "steps[0].pool.size", "integer"),
+        (document(task("a", pool={"size": "many"})), "steps[0].pool.size", "whole number"),
         (document(task("a", timeout=0)), "steps[0].timeout", "0 lets nothing run"),
         (document(task("a", retry={"delay": 60, "max_delay": 1})), "steps[0].retry.delay", "longer"),
         (document({"id": "r", "type": "reduce", "run": CODE}), "steps[0].needs", "results of another"),
