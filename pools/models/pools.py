@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
-
-# Letters, digits, dot, dash, underscore: a name is part of addresses and labels.
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
 class Pool(models.Model):
@@ -17,7 +13,7 @@ class Pool(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="pools")
-    name = models.CharField(max_length=128, validators=[RegexValidator(NAME_PATTERN)])
+    name = models.CharField(max_length=128)  # by the pattern of `domain.names`
     image = models.CharField(max_length=255)
     min_size = models.PositiveIntegerField(default=0)
     max_size = models.PositiveIntegerField(default=10)

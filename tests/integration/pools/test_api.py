@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
 
+from aflow_site.kernel.errors import InvalidInput
 from pools.consumers.routing import websocket_urlpatterns
 from pools.facade import api as pools
 from pools.facade.contracts import LeaseOutcome, PoolSpec
@@ -84,7 +85,14 @@ def test_a_pools_life(operator: Caller) -> None:
         ({"name": "ok", "min_size": 5, "max_size": 2}, "min_size"),
         ({"name": "ok", "max_size": 0}, "max_size"),
         ({"name": "ok", "max_size": 10**6}, "max_size"),
+        ({"name": "ok", "min_size": 10**20}, "min_size"),
         ({"name": "ok", "max_uses": 0}, "max_uses"),
+        ({"name": "ok", "max_uses": 10**20}, "max_uses"),
+        ({"name": "ok", "idle_timeout": 1e300}, "idle_timeout"),
+        ({"name": "ok", "idle_timeout": "nan"}, "idle_timeout"),
+        ({"name": "ok", "image": "i" * 256}, "image"),
+        ({"name": "GPU.v2"}, "name"),
+        ({"name": "a" * 64}, "name"),
         ({"name": "ok", "idle_timeout": -1}, "idle_timeout"),
         ({"name": "ok", "min_size": "many"}, "min_size"),
         ({"name": "ok", "colour": "red"}, "colour"),
@@ -96,6 +104,40 @@ def test_bad_settings_are_named(operator: Caller, body: dict[str, Any], path: st
     assert status == 400
     assert path in {fault["path"] for fault in problem["errors"]}
     assert not Pool.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "settings_", [{"max_uses": 10**20}, {"min_size": 10**20}, {"max_size": 10**20}, {"idle_timeout": 1e300}]
+)
+def test_limits_hold_for_every_way_in(team: Team, operator: Caller, settings_: dict[str, Any]) -> None:
+    """Over HTTP, and through the facade, as a workflow document comes."""
+    (setting,) = settings_
+    pools.create_pool(team.pk, PoolSpec("mine"))
+    status, problem = operator("PATCH", "pools/mine/", settings_)
+    assert (status, [fault["path"] for fault in problem["errors"]]) == (400, [setting])
+    for change in (
+        lambda: pools.ensure_pool(team.pk, PoolSpec("flow-step", **settings_), workflow="flow"),
+        lambda: pools.update_pool(team.pk, "mine", settings_),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            change()
+        assert setting in {fault.path for fault in refused.value.faults}
+
+
+def test_a_bad_name_is_told_what_is_allowed(operator: Caller) -> None:
+    _, problem = operator("POST", "pools/", {"name": "GPU.v2"})
+    assert "1 to 63 lower-case letters, digits, - and _" in problem["errors"][0]["message"]
+
+
+def test_a_pool_named_by_an_older_rule_goes_on(team: Team, operator: Caller) -> None:
+    make_pool(team, name="GPU.v2")
+    assert operator("PATCH", "pools/GPU.v2/", {"max_uses": 5})[1]["max_uses"] == 5
+    assert operator("DELETE", "pools/GPU.v2/")[0] == 204
+
+
+def test_a_steps_own_pool_may_have_a_long_name(team: Team) -> None:
+    name = "f" * 63 + "-" + "s" * 62 + "_"
+    assert pools.ensure_pool(team.pk, PoolSpec(name), workflow="f" * 63).name == name
 
 
 def test_a_taken_name(operator: Caller) -> None:
@@ -146,7 +188,15 @@ def test_the_default_pool_is_made_once_and_left_alone(team: Team) -> None:
     pools.resize_pool(team.pk, "python", 1, 3)
     assert pools.ensure_shared_pool(team.pk, None).max_size == 3
     other = pools.ensure_shared_pool(team.pk, "registry/some image:1")
-    assert (other.name, other.warm_up) == ("image-registry-some-image-1", False)
+    assert other.name.startswith("image-registry-some-image-1-")
+    assert not other.warm_up
+
+
+def test_images_that_look_alike_have_pools_of_their_own(team: Team) -> None:
+    for _ in range(2):
+        shared = [pools.ensure_shared_pool(team.pk, image) for image in ("acme/x:1", "acme-x-1", "acme-x:1")]
+        assert [pool.image for pool in shared] == ["acme/x:1", "acme-x-1", "acme-x:1"]
+        assert len({pool.id for pool in shared}) == 3
 
 
 def test_targets_stay_within_limits(team: Team) -> None:
