@@ -300,6 +300,15 @@ def test_metrics_of_agents_that_ended(team: Team) -> None:
     assert 'agentainer_pool_agent_lifetime_seconds_count{pool="ended"} 3.0' in text
 
 
+async def test_a_quiet_socket_stays_open() -> None:
+    """Longer than one reading of the stream, and than the Redis library's own time-out."""
+    team = await sync_to_async(make_team)()
+    live = await socket(team)
+    await next_of(live, "snapshot")
+    assert await live.receive_nothing(timeout=5.6)
+    await live.disconnect()
+
+
 async def test_a_socket_without_a_team_is_closed() -> None:
     communicator = WebsocketCommunicator(URLRouter(websocket_urlpatterns), "/ws/pools/")
     communicator.scope["team"] = None
