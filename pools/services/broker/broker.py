@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,16 +25,17 @@ from pools.facade.contracts import (
 )
 from pools.leases.scripts import TTL_SECONDS, Grant
 from pools.leases.store import AsyncLeases
-from pools.leases.wire import RedisReplyError, Wire
+from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.calls import Caller, Held
-from pools.services.broker.grants import Grants
+from pools.services.broker.grants import INBOX_WAIT, Grants
 from pools.services.broker.startup import StartupTimes
 
 log = logging.getLogger(__name__)
 
 VALIDATE_AFTER_MS = 500  # an agent idle for longer is asked before it is trusted (HikariCP's rule)
 HANDSHAKE = 0.2  # seconds
+MEND_PAUSE = 1.0  # seconds until a loop that broke is taken up again
 
 
 class Broker:
@@ -44,7 +45,7 @@ class Broker:
         self, redis_url: str, prefix: str, secret: str, *, heartbeat: float = TTL_SECONDS / 3
     ) -> None:
         self._wire = Wire(redis_url)
-        self._inbox = Wire(redis_url)
+        self._inbox = Wire(redis_url, patience=INBOX_WAIT + PATIENCE)
         self._secret = secret
         self._heartbeat = heartbeat
         self._http = AgentHttp()
@@ -66,7 +67,9 @@ class Broker:
         """Raises ConnectionError when Redis does not answer."""
         await self._wire.connect()
         await self._http.start()
-        self._loops = [asyncio.create_task(self._grants.listen()), asyncio.create_task(self._keep_alive())]
+        self._loops = [
+            asyncio.create_task(self._for_ever(loop)) for loop in (self._grants.listen, self._keep_alive)
+        ]
 
     async def close(self) -> None:
         """Gives every lease back; agents in the middle of a request are not used again."""
@@ -190,6 +193,16 @@ class Broker:
         key = self.leases.keys.pool(held.lease.pool_id, "health_failures")
         self._spawn(self.leases.wire.call("HINCRBY", key, fault, "1"))
         await self.release(held.lease, LeaseOutcome.POISON)
+
+    async def _for_ever(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Whatever breaks a loop is told and outlived: without heartbeats every lease of this process would
+        expire, one after the other, while it goes on to work."""
+        while True:
+            try:
+                await loop()
+            except Exception:
+                log.exception("a loop of the broker broke; it is taken up again")
+            await asyncio.sleep(MEND_PAUSE)
 
     async def _keep_alive(self) -> None:
         while True:
