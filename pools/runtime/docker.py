@@ -56,16 +56,21 @@ class DockerRuntime:
         self._bridge = f"af-{short}"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._client: docker.DockerClient | None = None
+        self._connecting = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
 
     async def start(self) -> None:
-        """Raises `EngineAway`."""
+        """Raises `EngineAway`; every later call tries to connect again."""
         await self._call(self._connect)
 
-    def _connect(self) -> None:
-        self._client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
-        self._node = str(self._client.info().get("Name", ""))
+    def _connect(self) -> docker.DockerClient:
+        with self._connecting:
+            if self._client is None:
+                client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
+                self._node = str(client.info().get("Name", ""))
+                self._client = client
+            return self._client
 
     async def close(self) -> None:
         self._watching.set()
@@ -84,9 +89,8 @@ class DockerRuntime:
 
     @property
     def client(self) -> docker.DockerClient:
-        if self._client is None:
-            raise EngineAway("The Docker Engine was not connected to.")
-        return self._client
+        """For threads alone: it may have to connect first."""
+        return self._client or self._connect()
 
     async def ping(self) -> None:
         await self._call(lambda: self.client.ping())
