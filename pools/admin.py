@@ -32,7 +32,16 @@ class PoolAdmin(admin.ModelAdmin):
     list_display = ("name", "team", "image", "min_size", "max_size", "target_size", "problem")
     list_filter = ("team", "warm_up")
     search_fields = ("name", "image", "workflow")
-    readonly_fields = ("team", "name", "image", "target_size", "workflow", "problem", "deleted_at")
+    readonly_fields = (
+        "team",
+        "name",
+        "image",
+        "target_size",
+        "workflow",
+        "problem",
+        "problem_kind",
+        "deleted_at",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # the API makes pools, with every check

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from pools.domain.agents import PublicState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
 from pools.domain.names import NAME_RULE
+from pools.domain.problems import ProblemKind
 
 
 class StatesSerializer(serializers.Serializer[Any]):
@@ -36,6 +37,11 @@ class PoolSerializer(serializers.Serializer[Any]):
     wait_p50_ms = serializers.FloatField(allow_null=True)
     wait_p99_ms = serializers.FloatField(allow_null=True)
     problem = serializers.CharField(allow_null=True, help_text="Why agents cannot be made, in a sentence")
+    problem_kind = serializers.ChoiceField(
+        choices=[kind.value for kind in ProblemKind],
+        allow_null=True,
+        help_text="Whether the engine is away (wait), or agents of this image do not start",
+    )
     workflow = serializers.CharField(allow_null=True, help_text="Whose document made this pool")
 
 

@@ -31,7 +31,7 @@ from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.metrics import PoolCollector
 from pools.models import Agent
-from pools.runtime.base import BUILT_IN_IMAGE, EngineAway, Runtime, RuntimeFault
+from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.runtime.choose import make_runtime
 from pools.selectors import pools as selectors
 from pools.services import pools as services
@@ -265,7 +265,7 @@ async def run_controller(stop: asyncio.Event) -> None:
             await controller.run_forever(stop)
         except NotLeading:
             log.info("another controller leads the pools")
-        except (ConnectionError, EngineAway) as exc:
+        except (ConnectionError, RuntimeFault) as exc:
             log.warning("pools wait: %s", exc)
         except Exception:  # a fault of ours must not end the process that holds the other duties
             log.exception("the pools' controller starts anew")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
+from pools.domain.problems import LONGEST_SENTENCE, ProblemKind
 
 
 class Pool(models.Model):
@@ -22,7 +23,10 @@ class Pool(models.Model):
     idle_timeout = models.FloatField(default=300.0)
     target_size = models.PositiveIntegerField(default=0)
     workflow = models.CharField(max_length=255, null=True, blank=True)
-    problem = models.CharField(max_length=500, null=True, blank=True)
+    problem = models.CharField(max_length=LONGEST_SENTENCE, null=True, blank=True)
+    problem_kind = models.CharField(
+        max_length=16, choices=[(kind.value, kind.value) for kind in ProblemKind], null=True, blank=True
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)  # draining: its row goes with its last agent
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

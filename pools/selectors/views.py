@@ -20,7 +20,8 @@ COUNTED = tuple(state.value for state in PublicState if state is not PublicState
 
 
 def public_state(agent: Agent, serving: ServingAgent | None) -> PublicState:
-    return seen_from_outside(AgentState(agent.state), serving.state if serving else None)
+    state, drain = (serving.state, serving.drain) if serving else (None, "")
+    return seen_from_outside(AgentState(agent.state), state, agent.end_reason or drain)
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
@@ -86,6 +87,7 @@ def pool_view(
         wait_p50_ms=p50,
         wait_p99_ms=p99,
         problem=pool.problem,
+        problem_kind=pool.problem_kind,
         workflow=pool.workflow,
     )
 
@@ -109,6 +111,7 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
         "wait_p50_ms": view.wait_p50_ms,
         "wait_p99_ms": view.wait_p99_ms,
         "problem": view.problem,
+        "problem_kind": view.problem_kind,
         "workflow": view.workflow,
     }
 

@@ -112,6 +112,8 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
         _validate({name: getattr(pool, name) for name in ("image", *DEFAULTS)})
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
+        if pool.image != before:
+            pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
     _tell(pool, leases, new_image=pool.image != before)
     return pool

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import RedisReplyError, Wire
-from pools.runtime.base import Runtime, RuntimeFault
+from pools.runtime.base import EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
 from pools.services import epochs
@@ -100,9 +100,16 @@ class PoolController:
         self._flushed: dict[UUID, tuple[int, int]] = {}
 
     async def start(self) -> None:
-        """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading."""
+        """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading.
+
+        An engine that is away is waited for at work: leases and waiters need a controller all the same.
+        """
         await self._wire.connect()
-        await self._runtime.start()
+        try:
+            await self._runtime.start()
+        except EngineAway as exc:
+            log.warning("the controller starts without the runtime: %s", exc)
+            self.creator.engine_away = str(exc)
         await self._http.start()
         if not await self._leadership.seek():
             raise rows.NotLeading
@@ -149,9 +156,13 @@ class PoolController:
             return
         try:
             await self.reality.learn()
-            self._learned_at = time.monotonic()
+            self.creator.engine_away = None
+        except EngineAway as exc:
+            log.warning("reconcile without the runtime: %s", exc)
+            self.creator.engine_away = str(exc)
         except RuntimeFault as exc:
             log.warning("reconcile without the runtime: %s", exc)
+        self._learned_at = time.monotonic()
 
     async def _serving(self, pool_ids: list[UUID]) -> dict[UUID, ServingAgent]:
         found = await self.leases.agents(pool_ids) if pool_ids else []
@@ -170,8 +181,9 @@ class PoolController:
                 self._flushed[agent.id] = figures
                 at = datetime.fromtimestamp(agent.last_used_ms / 1000, UTC) if agent.last_used_ms else None
                 changed.append((agent.id, agent.uses, at))
-                row = self.registry.agents[agent.id]
-                row.uses, row.last_used = max(row.uses, agent.uses), at or row.last_used
+                row = self.registry.agents.get(agent.id)  # it may have gone during this round
+                if row is not None:
+                    row.uses, row.last_used = max(row.uses, agent.uses), at or row.last_used
         for agent_id in set(self._flushed) - set(serving):
             del self._flushed[agent_id]
         if changed:
@@ -183,7 +195,8 @@ class PoolController:
             await in_database(rows.prune, datetime.now(UTC) - HISTORY)
 
     async def run_forever(self, stop: asyncio.Event) -> None:
-        """Returns when `stop` is set, or raises NotLeading when another controller took over."""
+        """Returns when `stop` is set; raises NotLeading when another controller took over, and whatever else
+        breaks a part of this one."""
         helpers = [
             asyncio.create_task(self.reality.follow_events()),
             asyncio.create_task(self._listen()),
@@ -197,8 +210,12 @@ class PoolController:
                 await self._careful(self.tick)
                 await asyncio.wait((halt,), timeout=NOT_FASTER_THAN)
                 nudge = asyncio.create_task(self._nudged.wait())
-                await asyncio.wait((halt, nudge), timeout=EVERY, return_when=asyncio.FIRST_COMPLETED)
+                ends = (halt, nudge, *helpers)
+                await asyncio.wait(ends, timeout=EVERY, return_when=asyncio.FIRST_COMPLETED)
                 nudge.cancel()
+                for helper in helpers:
+                    if helper.done():  # none of them ever ends of itself
+                        helper.result()
         finally:
             for task in (*helpers, halt):
                 task.cancel()
