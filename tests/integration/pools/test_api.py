@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
@@ -18,11 +19,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from aflow_site.kernel.errors import InvalidInput
 from pools.consumers.routing import websocket_urlpatterns
+from pools.domain.agents import AgentState, EndReason
 from pools.facade import api as pools
 from pools.facade.contracts import LeaseOutcome, PoolSpec
 from pools.leases.scripts import prefix_of
+from pools.leases.store import Leases
 from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
+from pools.services import agents as rows
 from teams.domain.roles import Role
 from teams.facade import api as teams
 from teams.facade.contracts import TeamContext
@@ -281,23 +285,66 @@ def _metrics() -> str:
     return generate_latest(registry).decode()
 
 
-def test_metrics_of_agents_that_ended(team: Team) -> None:
-    pool, now = make_pool(team, name="ended"), datetime.now(UTC)
-    for nonce, reason in (("1", "max_uses"), ("2", "max_uses"), ("3", "idle_timeout")):
-        Agent.objects.create(
+def end_agents(pool: Pool, *reasons: str, lived: float = 10.0) -> None:
+    """Agents of this pool that lived for so many seconds, as the controller writes them."""
+    now = datetime.now(UTC)
+    for reason in reasons:
+        agent = Agent.objects.create(
             pool=pool,
-            team=team,
+            team=pool.team,
             pool_name=pool.name,
-            nonce=nonce,
-            state="gone",
-            started_at=now,
-            ended_at=now,
-            end_reason=reason,
+            nonce="n",
+            started_at=now - timedelta(seconds=lived),
         )
+        for _ in range(2):  # writers are called twice
+            assert rows.move(agent.pk, AgentState.GONE, now=now, reason=EndReason(reason)).accepted
+
+
+def test_metrics_of_agents_that_ended(team: Team) -> None:
+    end_agents(make_pool(team, name="ended"), "max_uses", "max_uses", "idle_timeout")
     text = _metrics()
     assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="max_uses"} 2.0' in text
     assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="idle_timeout"} 1.0' in text
     assert 'agentainer_pool_agent_lifetime_seconds_count{pool="ended"} 3.0' in text
+    assert 'agentainer_pool_agent_lifetime_seconds_sum{pool="ended"} 30.0' in text
+    assert 'agentainer_pool_agent_lifetime_seconds{pool="ended",quantile="0.5"} 10.0' in text
+
+
+def test_counters_of_ended_agents_never_fall(team: Team) -> None:
+    """Neither when the rows are pruned, nor when a day is over, nor with the pool."""
+    pool = make_pool(team, name="ended")
+    end_agents(pool, "max_uses", "errors")
+    Agent.objects.update(ended_at=datetime.now(UTC) - timedelta(days=2))
+    assert 'agentainer_pool_agent_lifetime_seconds_count{pool="ended"} 2.0' in _metrics()
+    assert rows.prune(datetime.now(UTC)) == 2
+    pool.delete()
+    text = _metrics()
+    assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="max_uses"} 1.0' in text
+    assert 'agentainer_pool_agent_lifetime_seconds_sum{pool="ended"} 20.0' in text
+    end_agents(make_pool(team, name="ended"), "max_uses")
+    assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="max_uses"} 2.0' in _metrics()
+
+
+def test_every_family_names_a_pool_in_the_same_way(team: Team) -> None:
+    """By its name alone; by the team's too where two teams have, or had, a pool of that name."""
+    other = make_team()
+    leases = Leases(redis.Redis.from_url(settings.REDIS_URL), prefix_of(settings.AFLOW_INSTANCE))
+    for owner, name in ((team, "python"), (team, "only"), (other, "python"), (other, "gone")):
+        pool = make_pool(owner, name=name)
+        end_agents(pool, "max_uses")
+        leases.client.hincrby(leases.keys.pool(pool.pk, "health_failures"), "timeout", 1)
+    Pool.objects.filter(name="gone").update(deleted_at=datetime.now(UTC))
+    leases.client.close()
+    labels: dict[str, set[str]] = {}
+    for family in pools.metrics_collector().collect():
+        for sample in family.samples:
+            if "pool" in sample.labels:
+                labels.setdefault(family.name, set()).add(sample.labels["pool"])
+    live = {f"{team.slug}/python", f"{other.slug}/python", "only"}
+    ever = {"agentainer_pool_agent_terminations", "agentainer_pool_agent_lifetime_seconds"}
+    assert labels.keys() > ever
+    for family_name, found in labels.items():
+        assert found == (live | {"gone"} if family_name in ever else live), family_name
 
 
 async def test_a_quiet_socket_stays_open() -> None:
