@@ -3,6 +3,7 @@ told after the commit, and find out by themselves when that message is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -136,8 +137,13 @@ def set_target(pool_id: UUID, size: int, leases: Leases) -> int:
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(size, pool.max_size))
         pool.save(update_fields={"target_size", "updated_at"})
-    leases.nudge(str(pool.pk))
+    _nudge(pool, leases)
     return pool.target_size
+
+
+def _nudge(pool: Pool, leases: Leases) -> None:
+    with contextlib.suppress(redis.RedisError):  # the controller's timer will do
+        leases.nudge(str(pool.pk))
 
 
 def _tell(pool: Pool, leases: Leases, *, new_image: bool = False) -> None:

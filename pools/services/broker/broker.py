@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -30,12 +30,12 @@ from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.calls import Caller, Held
 from pools.services.broker.grants import INBOX_WAIT, Grants
 from pools.services.broker.startup import StartupTimes
+from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
 
 VALIDATE_AFTER_MS = 500  # an agent idle for longer is asked before it is trusted (HikariCP's rule)
 HANDSHAKE = 0.2  # seconds
-MEND_PAUSE = 1.0  # seconds until a loop that broke is taken up again
 
 
 class Broker:
@@ -68,7 +68,8 @@ class Broker:
         await self._wire.connect()
         await self._http.start()
         self._loops = [
-            asyncio.create_task(self._for_ever(loop)) for loop in (self._grants.listen, self._keep_alive)
+            asyncio.create_task(for_ever(self._grants.listen, "the inbox")),
+            asyncio.create_task(for_ever(self._keep_alive, "heartbeats")),
         ]
 
     async def close(self) -> None:
@@ -193,16 +194,6 @@ class Broker:
         key = self.leases.keys.pool(held.lease.pool_id, "health_failures")
         self._spawn(self.leases.wire.call("HINCRBY", key, fault, "1"))
         await self.release(held.lease, LeaseOutcome.POISON)
-
-    async def _for_ever(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Whatever breaks a loop is told and outlived: without heartbeats every lease of this process would
-        expire, one after the other, while it goes on to work."""
-        while True:
-            try:
-                await loop()
-            except Exception:
-                log.exception("a loop of the broker broke; it is taken up again")
-            await asyncio.sleep(MEND_PAUSE)
 
     async def _keep_alive(self) -> None:
         while True:

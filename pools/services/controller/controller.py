@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import redis.asyncio
@@ -31,6 +32,7 @@ from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
+from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
 
@@ -195,14 +197,14 @@ class PoolController:
             await in_database(rows.prune, datetime.now(UTC) - HISTORY)
 
     async def run_forever(self, stop: asyncio.Event) -> None:
-        """Returns when `stop` is set; raises NotLeading when another controller took over, and whatever else
-        breaks a part of this one."""
-        helpers = [
-            asyncio.create_task(self.reality.follow_events()),
-            asyncio.create_task(self._listen()),
-            asyncio.create_task(self._repeat(self._sampler.sample, SAMPLE_EVERY)),
-            asyncio.create_task(self._repeat(self._renew, BEAT)),
-        ]
+        """Returns when `stop` is set, or raises NotLeading when another controller took over."""
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "the runtime's events": self.reality.follow_events,
+            "nudges": self._listen,
+            "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
+            "the lead": partial(self._repeat, self._renew, BEAT),
+        }
+        helpers = [asyncio.create_task(for_ever(loop, name)) for name, loop in loops.items()]
         halt = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -210,12 +212,8 @@ class PoolController:
                 await self._careful(self.tick)
                 await asyncio.wait((halt,), timeout=NOT_FASTER_THAN)
                 nudge = asyncio.create_task(self._nudged.wait())
-                ends = (halt, nudge, *helpers)
-                await asyncio.wait(ends, timeout=EVERY, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((halt, nudge), timeout=EVERY, return_when=asyncio.FIRST_COMPLETED)
                 nudge.cancel()
-                for helper in helpers:
-                    if helper.done():  # none of them ever ends of itself
-                        helper.result()
         finally:
             for task in (*helpers, halt):
                 task.cancel()

@@ -124,7 +124,7 @@ class Reality:
         if not await in_database(epochs.leads, self._instance, self._leader):
             raise NotLeading
         log.info("ending orphan %s", handle.agent_id)
-        await self._remover.end_orphan(handle.agent_id)
+        self._remover.end_orphan(handle.agent_id)
 
     def died(self, agent_id: UUID, how: str, reason: EndReason = EndReason.ERRORS) -> None:
         agent = self._registry.agents.get(agent_id)

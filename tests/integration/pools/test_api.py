@@ -16,6 +16,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from aflow_site.kernel.errors import InvalidInput
 from pools.consumers.routing import websocket_urlpatterns
@@ -27,6 +29,7 @@ from pools.leases.store import Leases
 from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services import agents as rows
+from pools.services import pools as services
 from teams.domain.roles import Role
 from teams.facade import api as teams
 from teams.facade.contracts import TeamContext
@@ -208,6 +211,14 @@ def test_targets_stay_within_limits(team: Team) -> None:
     assert [pools.set_target(pool.id, size) for size in (0, 3, 99)] == [1, 3, 4]
     (load,) = pools.load([pool.id])
     assert (load.target_size, load.size, load.waiting) == (4, 0, 0)
+
+
+def test_what_is_written_counts_though_redis_is_away(team: Team) -> None:
+    away = Leases(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)), "p")
+    pool = services.create(team.pk, PoolSpec("p", min_size=1, max_size=4), away)
+    assert services.update(team.pk, "p", {"image": "other"}, away).image == "other"
+    assert services.set_target(pool.pk, 3, away) == 3
+    away.client.close()
 
 
 class Site(Plant):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from pools.models import Agent, Pool, PoolEpoch
 from pools.runtime.base import AgentSpec, RuntimeFault
 from pools.runtime.memory import MemoryRuntime
 from pools.selectors.pools import agent_views, views
+from pools.services import loops
 from pools.services.agents import NotLeading
 from teams.models import Team
 from tests.factories.pools import make_pool
@@ -287,6 +289,30 @@ async def test_orphans_end_unless_they_are_young(plant: Plant) -> None:
         assert young in runtime.agents
 
 
+async def test_an_orphan_that_is_slow_to_end_holds_up_nothing(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = memory(plant)
+    spec = AgentSpec(uuid4(), uuid4(), "p", "echo", "n", epoch=1, token="t")
+    await runtime.create(spec)
+    runtime.agents[spec.agent_id].created_at = time.time() - 3600
+    begun = asyncio.Event()
+
+    async def hang(agent_id: UUID, **_: Any) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(runtime, "remove", hang)
+    controller = plant.controller()
+    await controller.start()
+    try:
+        await asyncio.wait_for(controller.tick(), 5)
+        await asyncio.wait_for(begun.wait(), 5)
+    finally:
+        monkeypatch.undo()
+        await controller.close()
+
+
 async def test_an_expired_lease_is_taken_back_and_its_agent_replaced(plant: Plant) -> None:
     pool = await new_pool(min_size=1, max_size=2)
     async with plant.running() as controller, plant.brokering() as broker:
@@ -303,25 +329,41 @@ async def test_an_expired_lease_is_taken_back_and_its_agent_replaced(plant: Plan
         await until(lambda: served(pool.pk, 1))
 
 
-@pytest.mark.parametrize("part", ["sampler", "events"])
-async def test_a_part_that_breaks_ends_the_controller(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
-    """Its process starts another; a controller that lives on in part would look whole."""
-
-    async def broken() -> None:
-        raise ValueError("unforeseen")
-
+async def test_a_part_that_breaks_is_taken_up_again(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runtime's events and the live view outlive a fault that nobody foresaw."""
+    monkeypatch.setattr(loops, "MEND_PAUSE", 0.05)
+    pool = await new_pool(min_size=1)
     controller = plant.controller()
-    if part == "sampler":
-        monkeypatch.setattr(controller._sampler, "sample", broken)
-    else:
-        monkeypatch.setattr(controller.reality, "follow_events", broken)
+    follow, sample, broken = controller.reality.follow_events, controller._sampler.sample, []
+
+    def breaks_once(name: str, work: Any) -> Any:
+        async def run() -> None:
+            if name not in broken:
+                broken.append(name)
+                raise ValueError("unforeseen")
+            await work()
+
+        return run
+
+    monkeypatch.setattr(controller.reality, "follow_events", breaks_once("events", follow))
+    monkeypatch.setattr(controller._sampler, "sample", breaks_once("sampler", sample))
+    stop = asyncio.Event()
+    monkeypatch.setattr(controller, "_learn_when_due", partial(asyncio.sleep, 0))  # by events alone
     await controller.start()
+    running = asyncio.create_task(controller.run_forever(stop))
     try:
-        with pytest.raises(ValueError, match="unforeseen"):
-            await asyncio.wait_for(controller.run_forever(asyncio.Event()), 10)
+        await until(lambda: served(pool.pk, 1))
+        await until(lambda: len(broken) == 2)
+        await memory(plant).kill(next(iter(memory(plant).agents)))
+        await until(lambda: rows_of(pool.pk, AgentState.GONE), 10)
+
+        async def shown() -> bool:
+            return bool(await controller.leases.wire.call("XLEN", controller.leases.keys.stream))
+
+        await until(shown)
     finally:
+        stop.set()
+        await running
         await controller.close()
 
 

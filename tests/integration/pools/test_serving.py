@@ -21,7 +21,7 @@ from pools.facade.contracts import (
 )
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
-from pools.services.broker import broker as brokers
+from pools.services import loops
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, code, invocation, served, until
 
@@ -238,7 +238,7 @@ async def test_images_bring_their_own_behaviour(plant: Plant) -> None:
 
 async def test_a_loop_that_breaks_is_taken_up_again(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heartbeats and the inbox outlive a fault that nobody foresaw."""
-    monkeypatch.setattr(brokers, "MEND_PAUSE", 0.05)
+    monkeypatch.setattr(loops, "MEND_PAUSE", 0.05)
     pool = await new_pool(min_size=1, max_size=1)
     async with plant.running(), plant.brokering(heartbeat=0.05) as broker:
         lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
