@@ -20,6 +20,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
+from pools.domain.names import name_for_image
 from pools.facade.contracts import (
     AgentView,
     PoolLoad,
@@ -30,7 +31,7 @@ from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.metrics import PoolCollector
 from pools.models import Agent
-from pools.runtime.base import BUILT_IN_IMAGE, EngineAway, Runtime, RuntimeFault
+from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.runtime.choose import make_runtime
 from pools.selectors import pools as selectors
 from pools.services import pools as services
@@ -45,7 +46,6 @@ __all__ = [
     "BUILT_IN_IMAGE",
     "Broker",
     "PoolController",
-    "builtin_image",
     "check_pool",
     "create_pool",
     "default_pool_name",
@@ -60,7 +60,6 @@ __all__ = [
     "load",
     "metrics_collector",
     "prepare_runtime",
-    "request_attention",
     "resize_pool",
     "run_controller",
     "runtime_problem",
@@ -85,10 +84,11 @@ def _leases() -> Leases:
 
 
 def default_pool_name(image: str | None) -> str:
-    """The team's shared pool of an image: `python` for the built-in agent, else made of the image's name."""
+    """The team's shared pool of an image: `python` for the built-in agent, else made of the image's name,
+    one for each image."""
     if image is None or image == BUILT_IN_IMAGE:
         return DEFAULT_POOL
-    return "image-" + "".join(char if char.isalnum() or char in "._-" else "-" for char in image)[:120]
+    return name_for_image(image)
 
 
 def ensure_default_pool(team_id: int) -> PoolView:
@@ -110,11 +110,6 @@ def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
     return ensure_pool(
         team_id, PoolSpec(name=default_pool_name(image), image=image, min_size=0, warm_up=False)
     )
-
-
-def builtin_image() -> str:
-    """The image name of pools of the built-in Python agent."""
-    return BUILT_IN_IMAGE
 
 
 def ensure_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> PoolView:
@@ -176,12 +171,6 @@ def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
 def set_target(pool_id: UUID, size: int) -> int:
     """The size wanted now, clamped to the pool's limits. Agents above it leave when idle."""
     return services.set_target(pool_id, size, _leases())
-
-
-def request_attention(pool_id: UUID | None = None) -> None:
-    """Wakes the controller; a lost call costs at most its two-second timer."""
-    with contextlib.suppress(redis.RedisError):
-        _leases().nudge(str(pool_id or ""))
 
 
 def metrics_collector() -> PoolCollector:
@@ -282,7 +271,7 @@ async def run_controller(stop: asyncio.Event) -> None:
             await controller.run_forever(stop)
         except NotLeading:
             log.info("another controller leads the pools")
-        except (ConnectionError, EngineAway) as exc:
+        except (ConnectionError, RuntimeFault) as exc:
             log.warning("pools wait: %s", exc)
         except Exception:  # a fault of ours must not end the process that holds the other duties
             log.exception("the pools' controller starts anew")

@@ -57,7 +57,7 @@ class PoolView:
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made
-    problem_kind: str | None = None  # engine_away: it may come back; creation: agents of this image fail
+    problem_kind: str | None = None  # engine_away (wait) | creation (agents of this image do not start)
     workflow: str | None = None  # whose document made it; None for pools made by people
 
 

@@ -151,6 +151,9 @@ class Keys:
     def client(self, client: str) -> str:
         return f"{self.prefix}:client:{client}"
 
+    def agent(self, agent_id: UUID) -> str:
+        return f"{self.prefix}:agent:{agent_id}"
+
     def startup(self, mode: str) -> str:
         return f"{self.prefix}:startup:{mode}"
 

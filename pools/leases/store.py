@@ -78,6 +78,10 @@ class AsyncLeases:
         """True when a lease was lost with the agent."""
         return bool(await self._run("remove", str(agent_id)))
 
+    async def knows(self, agent_id: UUID) -> bool:
+        """Whether the agent is in service, as far as Redis remembers."""
+        return bool(await self.wire.call("EXISTS", self.keys.agent(agent_id)))
+
     async def drain(self, agent_id: UUID, reason: str) -> str:
         reply: bytes = await self._run("drain", str(agent_id), reason)
         return reply.decode()

@@ -1,4 +1,4 @@
-from .agents import Agent, PoolEpoch
+from .agents import Agent, EndedAgents, PoolEpoch
 from .pools import Pool
 
-__all__ = ["Agent", "Pool", "PoolEpoch"]
+__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch"]

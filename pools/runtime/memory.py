@@ -17,7 +17,15 @@ from uuid import UUID
 
 from aiohttp import web
 
-from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+from pools.runtime.base import (
+    BUILT_IN_IMAGE,
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    EngineAway,
+    ImageMissing,
+    RuntimeFault,
+)
 
 Behaviour = Callable[[Any], Any]  # the input of a request -> its output
 
@@ -31,6 +39,7 @@ class MemoryAgent:
     fence: int = 0
     served: int = 0
     resets: int = 0
+    knows_reset: bool = True  # images need not
     cancelled: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     runner: web.AppRunner | None = None
@@ -40,7 +49,8 @@ class MemoryAgent:
 
 
 class MemoryRuntime:
-    """`images` maps an image's name to its behaviour; `broken` names images whose agents never start."""
+    """`images` maps an image's name to its behaviour; `broken` names images whose agents never start, `sick`
+    those whose agents never become healthy. `away` plays an engine that does not answer."""
 
     name = "memory"
     isolates = False
@@ -48,6 +58,8 @@ class MemoryRuntime:
     def __init__(self, images: Mapping[str, Behaviour] | None = None) -> None:
         self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
         self.broken: set[str] = set()
+        self.sick: set[str] = set()
+        self.away = False
         self.agents: dict[UUID, MemoryAgent] = {}
         self.creations = 0
         self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
@@ -60,20 +72,22 @@ class MemoryRuntime:
             await self.remove(agent_id)
 
     async def ping(self) -> None:
-        return None
+        if self.away:
+            raise EngineAway("The engine of this process does not answer.")
 
     async def ensure_image(self, image: str) -> str:
-        if image != BUILT_IN_IMAGE and image not in self.images and image not in self.broken:
+        if image != BUILT_IN_IMAGE and image not in {*self.images, *self.broken, *self.sick}:
             raise ImageMissing(f"There is no image {image} in this process.")
         return image
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
+        await self.ping()
         if spec.agent_id in self.agents:
             return self._handle(self.agents[spec.agent_id])
         self.creations += 1
         if spec.image in self.broken:
             raise RuntimeFault(f"The image {spec.image} does not start.")
-        agent = MemoryAgent(spec)
+        agent = MemoryAgent(spec, healthy=spec.image not in self.sick)
         self.agents[spec.agent_id] = agent
         app = web.Application(client_max_size=64 * 1024 * 1024)
         server = _Server(agent, self.images.get(spec.image))
@@ -107,6 +121,7 @@ class MemoryRuntime:
                 await agent.runner.cleanup()
 
     async def list_agents(self) -> list[AgentHandle]:
+        await self.ping()
         return [self._handle(agent) for agent in self.agents.values()]
 
     async def events(self) -> AsyncIterator[AgentDeath]:
@@ -154,6 +169,8 @@ class _Server:
         return self._answer({"cancelled": True})
 
     async def reset(self, request: web.Request) -> web.Response:
+        if not self._agent.knows_reset:
+            return self._answer({"error": {"type": "not_found", "message": "no such path"}}, status=404)
         self._agent.resets += 1
         self._agent.code.clear()
         return self._answer({"reset": True})

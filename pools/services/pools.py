@@ -3,8 +3,8 @@ told after the commit, and find out by themselves when that message is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,18 +12,18 @@ from uuid import UUID
 
 import redis
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
 from pools.domain.agents import EndReason
+from pools.domain.limits import MOST_AGENTS, faults_of, faults_of_name
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
 from pools.models import Pool
-from pools.models.pools import NAME_PATTERN
 from pools.runtime.base import BUILT_IN_IMAGE
 
 log = logging.getLogger(__name__)
 
-MOST_AGENTS = 1000
 DEFAULTS: Mapping[str, Any] = {
     "min_size": 0,
     "max_size": 10,
@@ -39,50 +39,33 @@ def settings_of(spec: PoolSpec) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def validate(values: Mapping[str, Any], name: str | None = None) -> None:
+def _validate(values: Mapping[str, Any], *more: Fault) -> None:
     """All faults at once. Raises `InvalidInput`."""
-    faults = []
-    if name is not None and not re.match(NAME_PATTERN, name):
-        faults.append(
-            Fault(
-                "name",
-                "Use 1 to 128 letters, digits, dots, dashes, underscores; start with a letter or digit.",
-            )
-        )
-    if values["min_size"] < 0:
-        faults.append(Fault("min_size", "It must be 0 or more."))
-    if not 1 <= values["max_size"] <= MOST_AGENTS:
-        faults.append(Fault("max_size", f"It must be between 1 and {MOST_AGENTS}."))
-    if values["min_size"] > values["max_size"]:
-        faults.append(Fault("min_size", f"It must not be above max_size ({values['max_size']})."))
-    if values["max_uses"] < 1:
-        faults.append(Fault("max_uses", "It must be 1 or more."))
-    if not 0 < values["idle_timeout"] <= 30 * 86400:
-        faults.append(Fault("idle_timeout", "It must be more than 0 seconds and at most 30 days."))
+    faults = [*more, *faults_of(values)]
     if faults:
         raise InvalidInput("The pool's settings are not valid.", faults=faults)
 
 
-def find(team_id: int, name: str) -> Pool:
-    pool = Pool.objects.filter(team_id=team_id, name=name, deleted_at__isnull=True).first()
+def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
+    rows = Pool.objects.all() if rows is None else rows
+    pool = rows.filter(team_id=team_id, name=name, deleted_at__isnull=True).first()
     if pool is None:
         raise PoolNotFound(f"There is no pool named {name} in this team.")
     return pool
 
 
 def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
-    """Raises `Conflict` when the name is taken."""
-    values = {**DEFAULTS, **settings_of(spec)}
+    """Raises `Conflict` when the name is taken, `InvalidInput` with every fault."""
+    values = {"image": spec.image or BUILT_IN_IMAGE, **DEFAULTS, **settings_of(spec)}
     if spec.max_size is None:
-        values["max_size"] = max(values["max_size"], values["min_size"])
-    validate(values, spec.name)
+        values["max_size"] = min(MOST_AGENTS, max(values["max_size"], values["min_size"]))
+    _validate(values, *faults_of_name(spec.name, of_a_step=workflow is not None))
     first_size = values["min_size"] if values["warm_up"] else 0
     try:
         with transaction.atomic():
             pool = Pool.objects.create(
                 team_id=team_id,
                 name=spec.name,
-                image=spec.image or BUILT_IN_IMAGE,
                 target_size=first_size,
                 workflow=workflow,
                 **values,
@@ -134,8 +117,7 @@ def _check_owner(pool: Pool, workflow: str | None) -> None:
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
     """Changes settings (and the image: agents of the old one are replaced as they end)."""
     with transaction.atomic():
-        pool = find(team_id, name)
-        pool = Pool.objects.select_for_update().get(pk=pool.pk)
+        pool = find(team_id, name, Pool.objects.select_for_update())
         before = pool.image
         for field, value in changes.items():
             setattr(pool, field, value)
@@ -143,9 +125,11 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
             pool.min_size = min(pool.min_size, pool.max_size)
         elif "min_size" in changes and "max_size" not in changes:
             pool.max_size = max(pool.max_size, pool.min_size)
-        validate({name: getattr(pool, name) for name in DEFAULTS})
+        _validate({name: getattr(pool, name) for name in ("image", *DEFAULTS)})
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
+        if pool.image != before:
+            pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
     _tell(pool, leases, new_image=pool.image != before)
     return pool
@@ -168,8 +152,13 @@ def set_target(pool_id: UUID, size: int, leases: Leases) -> int:
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(size, pool.max_size))
         pool.save(update_fields={"target_size", "updated_at"})
-    transaction.on_commit(lambda: leases.nudge(str(pool.pk)))
+    transaction.on_commit(lambda: _nudge(pool, leases))
     return pool.target_size
+
+
+def _nudge(pool: Pool, leases: Leases) -> None:
+    with contextlib.suppress(redis.RedisError):  # the controller's timer will do
+        leases.nudge(str(pool.pk))
 
 
 def _tell(pool: Pool, leases: Leases, *, new_image: bool = False) -> None:

@@ -25,11 +25,12 @@ from pools.facade.contracts import (
 )
 from pools.leases.scripts import TTL_SECONDS, Grant
 from pools.leases.store import AsyncLeases
-from pools.leases.wire import RedisReplyError, Wire
+from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.calls import Caller, Held
-from pools.services.broker.grants import Grants
+from pools.services.broker.grants import INBOX_WAIT, Grants
 from pools.services.broker.startup import StartupTimes
+from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Broker:
         self, redis_url: str, prefix: str, secret: str, *, heartbeat: float = TTL_SECONDS / 3
     ) -> None:
         self._wire = Wire(redis_url)
-        self._inbox = Wire(redis_url)
+        self._inbox = Wire(redis_url, patience=INBOX_WAIT + PATIENCE)
         self._secret = secret
         self._heartbeat = heartbeat
         self._http = AgentHttp()
@@ -66,7 +67,10 @@ class Broker:
         """Raises ConnectionError when Redis does not answer."""
         await self._wire.connect()
         await self._http.start()
-        self._loops = [asyncio.create_task(self._grants.listen()), asyncio.create_task(self._keep_alive())]
+        self._loops = [
+            asyncio.create_task(for_ever(self._grants.listen, "the inbox")),
+            asyncio.create_task(for_ever(self._keep_alive, "heartbeats")),
+        ]
 
     async def close(self) -> None:
         """Gives every lease back; agents in the middle of a request are not used again."""

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 RECHECK = 1.0  # seconds; a lost message costs this much delay and nothing else
 RETRY = 0.05
+INBOX_WAIT = 5  # seconds that one reading of the inbox waits in Redis
 UNKNOWN_POOL_PATIENCE = 2.0  # a pool made this moment may not be known to Redis yet
 
 
@@ -131,7 +132,7 @@ class Grants:
         key = self._leases.keys.client(self.client)
         while True:
             try:
-                message = await self._inbox.call("BLPOP", key, "5")
+                message = await self._inbox.call("BLPOP", key, str(INBOX_WAIT))
             except ConnectionError:
                 await asyncio.sleep(0.2)
                 continue

@@ -21,6 +21,7 @@ from pools.facade.contracts import (
 )
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
+from pools.services import loops
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, code, invocation, served, until
 
@@ -233,6 +234,33 @@ async def test_images_bring_their_own_behaviour(plant: Plant) -> None:
         wrong = await broker.invoke(lease, replace(invocation("a", runs=None), batch=False))
         assert wrong.results[0].error is not None
         await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_loop_that_breaks_is_taken_up_again(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats and the inbox outlive a fault that nobody foresaw."""
+    monkeypatch.setattr(loops, "MEND_PAUSE", 0.05)
+    pool = await new_pool(min_size=1, max_size=1)
+    async with plant.running(), plant.brokering(heartbeat=0.05) as broker:
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        heartbeat, beats = broker.leases.heartbeat, 0
+
+        async def breaks_once(tokens: Any) -> list[int]:
+            nonlocal beats
+            beats += 1
+            if beats == 1:
+                raise ValueError("unforeseen")
+            return await heartbeat(tokens)
+
+        monkeypatch.setattr(broker.leases, "heartbeat", breaks_once)
+        await until(lambda: beats > 2)
+        await broker.leases.wire.call("RPUSH", broker.leases.keys.client(broker._grants.client), "nonsense")
+        await asyncio.sleep(0.2)  # the inbox has broken by now
+        waiter = asyncio.create_task(broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=10))
+        await asyncio.sleep(0.05)
+        await broker.release(lease, LeaseOutcome.OK)
+        started = time.monotonic()
+        await broker.release(await waiter, LeaseOutcome.OK)
+        assert time.monotonic() - started < 0.5, "told by its inbox, not found by the re-check"
 
 
 async def test_closing_a_broker_gives_its_leases_back(plant: Plant) -> None:
