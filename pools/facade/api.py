@@ -59,6 +59,7 @@ __all__ = [
     "list_pools",
     "load",
     "metrics_collector",
+    "place_in_queue",
     "prepare_runtime",
     "resize_pool",
     "run_controller",
@@ -161,6 +162,16 @@ def get_agent(team_id: int, agent_id: UUID) -> AgentView:
     if row is None:
         raise NotFound(f"There is no agent {agent_id} in this team.")
     return selectors.agent_views([row], _leases())[0]
+
+
+def place_in_queue(pool_id: UUID, holders: str) -> int | None:
+    """The place (from 1) in the pool's queue of the first holder that begins with `holders`.
+
+    None when none of them waits, or Redis does not say.
+    """
+    with contextlib.suppress(redis.RedisError):
+        return _leases().place(pool_id, holders)
+    return None
 
 
 def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:

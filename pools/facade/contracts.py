@@ -200,7 +200,9 @@ class ItemResult:
 class InvocationResult:
     results: tuple[ItemResult, ...]  # one per input, in order
     logs: tuple[LogLine, ...] = ()  # empty when a listener heard them
-    startup_seconds: float | None = None  # what the request took beside its bodies; None: the agent does not tell
+    startup_seconds: float | None = (
+        None  # what the request took beside its bodies; None: the agent does not tell
+    )
 
 
 class LeaseTimeout(Overloaded):

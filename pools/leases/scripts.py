@@ -18,6 +18,7 @@ NAMES = (
     "acquire",
     "withdraw",
     "release",
+    "take_back",
     "heartbeat",
     "sweep",
     "register",

@@ -54,11 +54,17 @@ def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
     return pool
 
 
-def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
-    """Raises `Conflict` when the name is taken, `InvalidInput` with every fault."""
+def _new_values(spec: PoolSpec) -> dict[str, Any]:
+    """The settings of a new pool."""
     values = {"image": spec.image or BUILT_IN_IMAGE, **DEFAULTS, **settings_of(spec)}
     if spec.max_size is None:
         values["max_size"] = min(MOST_AGENTS, max(values["max_size"], values["min_size"]))
+    return values
+
+
+def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
+    """Raises `Conflict` when the name is taken, `InvalidInput` with every fault."""
+    values = _new_values(spec)
     _validate(values, *faults_of_name(spec.name, of_a_step=workflow is not None))
     first_size = values["min_size"] if values["warm_up"] else 0
     try:
@@ -96,10 +102,7 @@ def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
 
 def check(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
     """Raises what `ensure` would raise, and changes nothing."""
-    values = {**DEFAULTS, **settings_of(spec)}
-    if spec.max_size is None:
-        values["max_size"] = max(values["max_size"], values["min_size"])
-    validate(values, spec.name)
+    _validate(_new_values(spec), *faults_of_name(spec.name, of_a_step=workflow is not None))
     pool = Pool.objects.filter(team_id=team_id, name=spec.name, deleted_at__isnull=True).first()
     if pool is not None:
         _check_owner(pool, workflow)

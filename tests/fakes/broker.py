@@ -61,6 +61,9 @@ class FakeBroker:
         self.held[lease.token] = lease
         return lease
 
+    async def take_back(self, pool_id: UUID, holders: str, *, keep: str) -> None:
+        """Nobody but this broker holds anything here."""
+
     async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         assert lease.token in self.held, "a request without a lease"
         self.sent.append(invocation)

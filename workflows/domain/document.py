@@ -8,7 +8,17 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from workflows.domain.durations import Seconds
-from workflows.domain.steps import AnyStep, CallingStep, LoopStep, Name, Part, Retry, Step, Whole, WorkflowStep
+from workflows.domain.steps import (
+    AnyStep,
+    CallingStep,
+    LoopStep,
+    Name,
+    Part,
+    Retry,
+    Step,
+    Whole,
+    WorkflowStep,
+)
 
 API_VERSION = "agentainer.flow/v1"
 DEFAULT_TIMEOUT = 300.0

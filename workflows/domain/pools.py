@@ -25,8 +25,7 @@ class OwnPool:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """The pool of one of a step's behaviours: its own, a named one, or (neither) the shared one of the image.
-    """
+    """The pool of one of a step's behaviours: its own, a named one, or else the image's shared one."""
 
     image: str | None
     named: str | None = None
@@ -49,10 +48,11 @@ def pool_use(document: Document, step: CallingStep, run: Run) -> PoolUse:
 
 
 def named_pool(document: Document, step: CallingStep) -> str | None:
-    """The name of an existing pool that the step (or the defaults) asks for."""
+    """The existing pool that the step asks for, or that the defaults do for steps of the built-in agent."""
     if isinstance(step.pool, str):
         return step.pool
-    return document.defaults.pool if step.pool is None else None
+    fits = step.pool is None and step.runs[0].image is None
+    return document.defaults.pool if fits else None
 
 
 def own_pool(document: Document, step: CallingStep) -> OwnPool | None:

@@ -1,5 +1,4 @@
-"""Checks of the expressions in a document: that they can be read, and that what they name is there by then.
-"""
+"""Checks of a document's expressions: that they can be read, and that what they name is there by then."""
 
 from __future__ import annotations
 

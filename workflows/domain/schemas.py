@@ -66,7 +66,7 @@ def _additional_properties(
             yield ValidationError(f"{key!r} is not expected here")
 
 
-_Validator: Any = validators.extend(
+_Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
     {
         "pattern": _pattern,

@@ -174,8 +174,7 @@ class MapStep(_OverItems):
 
 
 class ReduceStep(CallingStep):
-    """One call over the results of a map. `streaming`: it starts with the map, and gets results as they come.
-    """
+    """One call over the results of a map. `streaming`: it starts with the map, gets results as they come."""
 
     type: Literal["reduce"]
     run: Run

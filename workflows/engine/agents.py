@@ -6,6 +6,8 @@ Does not: retry, record, or decide what a failure means for a step.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +84,13 @@ class Agents:
             raise
         step.usage.leased(lease.wait_seconds)
         return lease
+
+    async def take_back_former(self, used: Iterable[tuple[str, str | None]]) -> None:
+        """Ends what former drivers of this run hold in its pools: they are gone, or will be refused."""
+        for name, image in used:
+            with contextlib.suppress(NoAgent):
+                pool_id = await self.pool_id(name, image)
+                await self.broker.take_back(pool_id, f"{self._run.id}/", keep=f"/{self._run.fence}")
 
     async def _while_pool_lives(self, waiting: asyncio.Future[Lease], pool: str) -> Lease:
         loop = asyncio.get_running_loop()

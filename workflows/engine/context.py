@@ -1,5 +1,4 @@
-"""What the parts of a driver share: the run, its book, the way to agents, news from outside, and the clock.
-"""
+"""What the parts of a driver share: the run, its book, the way to agents, news from outside, the clock."""
 
 from __future__ import annotations
 

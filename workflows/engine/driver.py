@@ -14,12 +14,14 @@ from typing import Any
 from workflows.domain.expressions import ExpressionError
 from workflows.domain.outputs import output_template
 from workflows.domain.states import STEP_ACTIVE, RunState, StepState, check_run
+from workflows.domain.steps import CallingStep
 from workflows.engine.context import RunContext
 from workflows.engine.graphs import Graph, first_error
 from workflows.engine.loading import load_news
 from workflows.engine.records import News, StepRecord
 from workflows.engine.scope import Scope
 from workflows.services.journal import ClaimLost, Woken
+from workflows.services.step_pools import pool_name
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class RunDriver:
         """
         try:
             self._heed(await self.context.read(load_news, self.run.id))
+            await self._take_over()
             await self._drive()
         except ClaimLost:
             log.info("run %s was taken over by another executor", self.run.id)
@@ -89,6 +92,15 @@ class RunDriver:
             if self._looking is not None:
                 self._looking.cancel()
                 await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _take_over(self) -> None:
+        """Agents that a former driver leased are freed at once; its leases would last for half a minute."""
+        document, used = self.run.document, set()
+        for record in self._active():
+            step = document.step(record.key)
+            if isinstance(step, CallingStep) and record.attempts:
+                used |= {(pool_name(document, step, run), run.image) for run in step.runs}
+        await self.context.agents.take_back_former(used)
 
     async def _drive(self) -> None:
         while True:

@@ -73,8 +73,7 @@ class Graph:
         self._changed.set()
 
     async def run(self) -> RunState:
-        """Drives the graph to its end: completed, failed or cancelled. Raises ClaimLost and database errors.
-        """
+        """Drives the graph to its end: completed, failed or cancelled. Raises ClaimLost, database errors."""
         try:
             self._take_up()
             return await self._advance()

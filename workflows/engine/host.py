@@ -65,7 +65,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.id = new_id()
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.name, self._succeeds = _name()
         self._thread = threading.Thread(target=self._thread_main, name="engine", daemon=True)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -117,6 +117,8 @@ class Engine:
         await self._broker.start()
         self._announcer = Announcer()
         self._pools_seen = PoolWatch(partial(self._in, self._readers))
+        if self._succeeds:
+            await self._in(self._claims, claims.succeed, self.id, self.name)
         await self._beat()
         background = [
             asyncio.create_task(self._beat_for_ever()),
@@ -256,6 +258,18 @@ class Engine:
             load_bundle=partial(_load_bundle, run.team_id),
             slots=asyncio.Semaphore(run.document.max_parallel or MAX_CALLS),
         )
+
+
+def _name() -> tuple[str, bool]:
+    """A name for this executor, and whether it takes the place of the one that had the name before it.
+
+    It does under a supervisor, which runs one process of a name at a time.
+    """
+    host = socket.gethostname()
+    process, server = os.environ.get("SUPERVISOR_PROCESS_NAME"), os.environ.get("SUPERVISOR_SERVER_URL")
+    if process is None or server is None:
+        return f"{host}:{os.getpid()}", False
+    return f"{host}:{server}:{process}"[-200:], True
 
 
 def _end_process_when_broken(task: asyncio.Task[None]) -> None:

@@ -113,7 +113,7 @@ def load_news(run_id: UUID) -> News:
         messages=tuple(
             Message(row.pk, row.kind, row.name, row.payload, row.author, row.at) for row in messages
         ),
-        overrides=dict(changed),
+        overrides={key: overrides for key, overrides in changed if overrides},
     )
 
 

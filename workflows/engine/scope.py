@@ -79,7 +79,8 @@ class Scope:
     async def _step(self, key: str) -> dict[str, Any]:
         step = self.find(key)
         assert step is not None
-        output, failed = step.output, []
+        output: Any = step.output
+        failed: list[dict[str, Any]] = []
         if step.type in ("map", "mapreduce") and step.state in STEP_FINAL:
             await self._values.settled()
             failed = await self._values.read(failed_items, step.pk) if step.failed else []

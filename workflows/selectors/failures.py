@@ -15,8 +15,7 @@ MOST = 50
 
 
 def by_cause(step: Step) -> list[dict[str, Any]]:
-    """`{"cause", "title", "count", "samples": [{"index", "error"}]}`, the most frequent first (MOST of them).
-    """
+    """The MOST frequent ones: `{"cause", "title", "count", "samples": [{"index", "error"}]}` each."""
     failed = Item.objects.filter(step=step, state=StepState.FAILED)
     groups = failed.values("cause").annotate(count=Count("id")).order_by("-count", "cause")[:MOST]
     return [_group(step, group["cause"], group["count"]) for group in groups]
@@ -24,6 +23,7 @@ def by_cause(step: Step) -> list[dict[str, Any]]:
 
 def _group(step: Step, cause: str | None, count: int) -> dict[str, Any]:
     items = Item.objects.filter(step=step, state=StepState.FAILED, cause=cause).order_by("index")[:SAMPLES]
-    samples = [{"index": index, "error": error} for index, error in items.values_list("index", "error")]
-    first = samples[0]["error"] if samples else {}
-    return {"cause": cause or "", "title": title_of(first or {}), "count": count, "samples": samples}
+    found = list(items.values_list("index", "error"))
+    title = title_of(found[0][1] or {}) if found else ""
+    samples = [{"index": index, "error": error} for index, error in found]
+    return {"cause": cause or "", "title": title, "count": count, "samples": samples}

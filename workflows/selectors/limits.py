@@ -75,7 +75,9 @@ def _place(run_id: UUID) -> _Place | None:
         return None
     state, workflow_id, team_id, parent, of_workflow, of_team = row
     given = {"workflow": of_workflow, "team": of_team, "platform": settings.AFLOW_MAX_CONCURRENT_RUNS}
-    limits = {} if parent is not None else {k: most for k, most in given.items() if most is not None}
+    limits: dict[str, int] = {}
+    if parent is None:
+        limits = {scope: most for scope, most in given.items() if most is not None}
     return _Place(run_id, state, workflow_id, team_id, limits)
 
 

@@ -128,7 +128,7 @@ def _check(settings: dict[str, Any]) -> None:
         not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= 1
     ):
         faults.append(Fault("min_success_rate", "It is a number from 0 to 1."))
-    for name in sorted(set(settings) - set(CHANGEABLE)):
-        faults.append(Fault(name, f"This cannot change while the step runs; {', '.join(CHANGEABLE)} can."))
+    sentence = f"This cannot change while the step runs; {', '.join(CHANGEABLE)} can."
+    faults += [Fault(name, sentence) for name in sorted(set(settings) - set(CHANGEABLE))]
     if faults:
         raise InvalidInput("The settings are not valid.", faults=faults)

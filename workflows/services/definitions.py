@@ -62,8 +62,7 @@ def save_workflow(team_id: int, name: str, data: Any, *, if_match: str | None, a
 
 
 def archive_workflow(team_id: int, name: str) -> None:
-    """Takes the workflow out of every list. Its runs and versions stay; its name is free, its own pools end.
-    """
+    """Takes the workflow out of every list; its name is free, its own pools end. Runs and versions stay."""
     with transaction.atomic():
         done = Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).update(
             archived_at=timezone.now()

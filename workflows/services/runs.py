@@ -71,7 +71,9 @@ def start_run(
         raise NotFound(f"{workflow_name} has no version {request.version}; the newest is {workflow.version}.")
     document = Document.model_validate(version.document)
     if not document.steps:
-        raise InvalidInput(f"Version {version.number} of {workflow_name} has no steps yet; add one and save it.")
+        raise InvalidInput(
+            f"Version {version.number} of {workflow_name} has no steps yet; add one and save it."
+        )
     run = new_run(workflow, version, document, request, author=author)
     run.params = check_params(document, request.params)
     if parent is not None:

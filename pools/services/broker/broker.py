@@ -86,8 +86,17 @@ class Broker:
         await self._inbox.close()
         await self._wire.close()
 
-    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:  # noqa: ASYNC109
-        """A lease on a healthy agent. The same `holder` gets the same lease again.
+    async def acquire(
+        self,
+        pool_id: UUID,
+        *,
+        holder: str,
+        team_id: int,
+        timeout: float,  # noqa: ASYNC109
+        priority: int = 0,
+    ) -> Lease:
+        """A lease on a healthy agent. The same `holder` gets the same lease again; among those who wait, the
+        highest `priority` (-100 to 100) is served first.
 
         Raises `LeaseTimeout` when none came free within `timeout`, `PoolNotFound`.
         """
@@ -95,7 +104,7 @@ class Broker:
         started = loop.time()
         while True:
             left = max(0.0, started + timeout - loop.time())
-            grant = await self._grants.obtain(pool_id, holder, team_id, left)
+            grant = await self._grants.obtain(pool_id, holder, team_id, left, priority)
             held = self._hold(pool_id, grant, started)
             if grant.idle_ms <= VALIDATE_AFTER_MS:
                 return held.lease
@@ -111,6 +120,13 @@ class Broker:
                 raise LeaseTimeout(
                     f"No healthy agent came free within {timeout:g} s.", headers={"Retry-After": "1"}
                 )
+
+    async def take_back(self, pool_id: UUID, holders: str, *, keep: str) -> None:
+        """Ends the leases and waits of holders that begin with `holders` and do not end with `keep`: they
+        belong to somebody who is gone. Their agents are replaced."""
+        taken = await self.leases.take_back(pool_id, holders, keep)
+        if taken:
+            log.info("took %d leases back that %s… held", taken, holders)
 
     async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         """One request to the leased agent, one use of it.

@@ -64,6 +64,7 @@ class Sizes:
                 keep=counts.serving - counts.starting - sizes.retire_idle,
                 reason=EndReason.SCALE_DOWN,
             )
+        await self._drain_surplus(agents, serving, counts.active - pool.max_size)
         reaped = await self._leases.retire_idle(
             pool.pk,
             counts.idle,
@@ -122,6 +123,16 @@ class Sizes:
             elif agent.pk not in self._creator.tasks and AgentState(agent.state) is not AgentState.STOPPING:
                 self._remover.begin(agent, reason)
 
+    async def _drain_surplus(
+        self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], surplus: int
+    ) -> None:
+        """The pool was made smaller than what is at work in it: so many leave after their lease."""
+        if surplus <= 0:
+            return
+        busy = [agent for agent in agents if _is_at_work(serving.get(agent.pk))]
+        for agent in sorted(busy, key=lambda agent: agent.started_at)[:surplus]:
+            await self._leases.drain(agent.pk, EndReason.SCALE_DOWN)
+
     async def _resume(self, pool: Pool, agents: list[Agent]) -> None:
         """Intents of a controller before us, and creations that the engine's absence broke off."""
         open_intents = [
@@ -173,3 +184,7 @@ class Sizes:
                 self._registry.version += 1
             return
         await self._end(agents, serving, EndReason.SCALE_DOWN)
+
+
+def _is_at_work(seen: ServingAgent | None) -> bool:
+    return seen is not None and seen.state == "leased"

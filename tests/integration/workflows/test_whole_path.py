@@ -23,8 +23,9 @@ from tests.integration.workflows.harness import intercept_nudges, make_run, task
 from workflows.engine.host import Engine
 from workflows.models import Run
 from workflows.services import claims
+from workflows.services.control import cancel_run
 from workflows.services.definitions import create_workflow
-from workflows.services.runs import RunRequest, cancel_run, start_run
+from workflows.services.runs import RunRequest, start_run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 

@@ -194,11 +194,11 @@ def test_jitter_keeps_between_half_and_whole() -> None:
 
 def test_a_lost_agent_is_not_the_step_s_fault_but_three_are_enough() -> None:
     once = Retry(max_attempts=1)
-    lost = {"error_type": "agent_lost", "agent_lost": True}
+    lost: dict[str, Any] = {"error_type": "agent_lost", "agent_lost": True}
     assert may_retry(once, 0, 1, **lost)
     assert may_retry(once, 0, 2, **lost)
     assert not may_retry(once, 0, 3, **lost)
-    own = {"error_type": "ValueError", "agent_lost": False}
+    own: dict[str, Any] = {"error_type": "ValueError", "agent_lost": False}
     assert not may_retry(once, 1, 1, **own)
     assert may_retry(Retry(max_attempts=2), 1, 1, **own)
 

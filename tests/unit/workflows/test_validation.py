@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from workflows.domain.steps import MapStep, TaskStep
 from workflows.domain.validation import InvalidDocument, check_document, parse_document
 
 CODE = {"code": "def main():\n    return 1"}
@@ -66,9 +67,12 @@ def test_the_example_of_the_contract_in_its_three_step_types() -> None:
             "layout": {"list": {"x": 0, "y": 0}},
         }
     )
-    assert parsed.timeout_of(parsed.step("list")) == 60
-    assert parsed.retry_of(parsed.step("count")).max_attempts == 3
-    assert parsed.step("count").as_ == "path"
+    first, count = parsed.step("list"), parsed.step("count")
+    assert isinstance(first, TaskStep)
+    assert isinstance(count, MapStep)
+    assert parsed.timeout_of(first) == 60
+    assert parsed.retry_of(count).max_attempts == 3
+    assert count.as_ == "path"
 
 
 def test_every_fault_at_once_with_its_path() -> None:
