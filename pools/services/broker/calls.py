@@ -127,6 +127,9 @@ class Caller:
                     return all_failed(invocation, refused)
             answer = await self._post(held, invocation, conversation, with_source=isinstance(runs, Code))
             missing = refusal(answer.status, answer.body)
+        if missing == "shutting_down":
+            held.must_end = True
+            raise AgentLost("The agent is shutting down and took no request.")
         if missing == "stale_fence":
             held.lost = True
             raise LeaseLost("The agent serves a newer lease already; this one is void.")

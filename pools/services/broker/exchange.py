@@ -74,8 +74,8 @@ def _dumps(body: dict[str, Any]) -> bytes:
 
 
 def refusal(status: int, body: bytes) -> str | None:
-    """The type of a 409 (code_missing, bundle_missing, stale_fence …), else None."""
-    if status != 409:
+    """The type of a 409 (code_missing, bundle_missing, stale_fence …) or 503 (shutting_down …), else None."""
+    if status not in (409, 503):
         return None
     try:
         return str(orjson.loads(body)["error"]["type"])
