@@ -112,7 +112,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Python source that the agent runs: `main` is called with each input as keyword arguments."""
+    """Python source that the agent runs: `main` is called with each input as keyword arguments. A parameter
+    named `ctx` that the input does not give gets the SDK's `Context`."""
 
     sha256: str
     source: str

@@ -21,7 +21,8 @@ Body = Callable[[Any, Invocation], Any]
 
 
 class FakeBroker:
-    """`size` agents; `body(input, invocation)` is what they run (it may be async, and may raise).
+    """`size` agents; `body(input, invocation)` is what they run (it may be async, and may raise). It talks by
+    `invocation.listener` itself.
 
     `released` lists the outcome of every lease; `held` are leases not given back (a leak, at the end).
     """

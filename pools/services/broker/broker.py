@@ -144,8 +144,8 @@ class Broker:
         if _was_stopped(result) and await self._is_lost(held):
             # The agent was reset or given to another because this lease had ended: the step is not to blame.
             raise LeaseLost("The lease was lost during the request; its result is void.")
-        if held.sent == 1:
-            self._startup.note(lease.wait_seconds + result.first_byte_seconds)
+        if held.sent == 1 and result.startup_seconds is not None:
+            self._startup.note(lease.wait_seconds + result.startup_seconds)
         return result
 
     async def release(self, lease: Lease, outcome: LeaseOutcome, uses: int | None = None) -> bool:

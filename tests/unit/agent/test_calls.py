@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -495,6 +496,17 @@ def test_a_body_that_waits_for_a_reply_ends_with_its_client(agent: RunningAgent)
         open_.hang_up()
         until(lambda: not open_.reply(call, 1))
     assert asked(agent, TWICE) == [1, 6]
+
+
+def test_an_agent_that_leaves_lets_its_body_ask_until_it_ends(tmp_path: Path) -> None:
+    with agent_in(tmp_path) as agent, talking(agent, TWICE) as open_:
+        first = open_.call()
+        agent.process.send_signal(signal.SIGTERM)
+        until(lambda: agent.send("GET", "/health").status == 503)
+        assert open_.reply(first, 1)
+        open_.reply(open_.call(), 2)
+        assert open_.wait().json == {"output": [1, 2]}
+        assert agent.process.wait(5) == 0
 
 
 def test_calls_of_a_worker_that_died_are_not_confused_with_its_heirs(agent: RunningAgent) -> None:
