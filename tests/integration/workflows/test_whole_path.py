@@ -137,8 +137,8 @@ async def test_cancelling_gives_the_leases_back(platform: Platform) -> None:
 
 
 async def test_a_pool_without_agents_says_why(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflows.engine.context.LOOK_EVERY", 0.1)
-    monkeypatch.setattr("workflows.engine.context.BROKEN_POOL_PATIENCE", 0.5)
+    monkeypatch.setattr("workflows.engine.agents.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("workflows.engine.agents.BROKEN_POOL_PATIENCE", 0.5)
     step = {"id": "a", "type": "task", "run": {"image": "nowhere:1"}}
     run = await platform.run({"name": "broken", "steps": [step]})
     assert run.state == "failed"
