@@ -9,4 +9,4 @@ class CursorPagination(pagination.CursorPagination):
     page_size = 50
     max_page_size = 500
     page_size_query_param = "limit"
-    ordering = "-created_at"
+    ordering: str | tuple[str, ...] = "-created_at"
