@@ -34,6 +34,7 @@ def unknown_address(request: HttpRequest) -> HttpResponse:
 
 def _body(error: FlowError) -> dict[str, Any]:
     return {
+        **error.members,
         "type": f"urn:agentainer:problem:{error.code}",
         "title": error.title,
         "status": error.status,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workflows.api import definitions, runs
+from workflows.api import definitions, runs, versions
 
 urlpatterns = [
     path("workflows/", definitions.WorkflowListView.as_view()),
@@ -8,6 +8,9 @@ urlpatterns = [
     path("workflows/<str:name>/", definitions.WorkflowView.as_view()),
     path("workflows/<str:name>/versions/", definitions.VersionListView.as_view()),
     path("workflows/<str:name>/versions/<int:number>/", definitions.VersionView.as_view()),
+    path("workflows/<str:name>/versions/<int:number>/restore/", versions.RestoreView.as_view()),
+    path("workflows/<str:name>/diff/", versions.DiffView.as_view()),
+    path("workflows/<str:name>/export/", versions.ExportView.as_view()),
     path("workflows/<str:name>/runs/", runs.StartRunView.as_view()),
     path("bundles/", definitions.BundleView.as_view()),
     path("schemas/workflow.json", definitions.SchemaView.as_view()),
