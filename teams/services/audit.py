@@ -68,6 +68,7 @@ def audit(
 
 def forget_audit(before: datetime, limit: int) -> int:
     """Deletes up to `limit` entries older than that; how many there were."""
-    page = AuditEntry.objects.filter(at__lt=before).order_by("at").values_list("pk", flat=True)[:limit]
-    deleted, _ = AuditEntry.objects.filter(pk__in=list(page)).delete()
+    # Entries are numbered as they come: the oldest are the first, without an index by age.
+    first = AuditEntry.objects.order_by("pk").values_list("pk", "at")[:limit]
+    deleted, _ = AuditEntry.objects.filter(pk__in=[pk for pk, at in first if at < before]).delete()
     return deleted

@@ -16,9 +16,9 @@ class Run(models.Model):
     """`claimed_by` and `fence` name the one executor that may advance the run: each claim raises the fence,
     and every write of a holder is conditional on it.
 
-    A run is `parked` while there is nothing to do for it (paused, or everything in it waits): nobody drives it
-    until `wake_at`, or until somebody has news for it. News count up `wakes`, so that a driver cannot park a
-    run over news that it has not seen.
+    A run is `parked` while there is nothing to do for it (paused, or everything in it waits): nobody drives
+    it until `wake_at`, or until somebody has news for it. News count up `wakes`, so that a driver cannot park
+    a run over news that it has not seen.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -248,6 +248,9 @@ class RunValue(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="value_once_per_run")]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="value_by_expiry")
+        ]
 
     def __str__(self) -> str:
         return self.key

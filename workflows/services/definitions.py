@@ -19,6 +19,7 @@ from workflows.models import Bundle, Run, Workflow, WorkflowVersion
 from workflows.selectors.definitions import get_version, get_workflow, version_shape
 from workflows.selectors.versions import diff_shape
 from workflows.services.step_pools import end_pools, make_pools, pool_faults
+from workflows.services.triggers import switch_off_all
 
 
 def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
@@ -99,6 +100,7 @@ def archive_workflow(team_id: int, name: str, *, author: str) -> None:
             raise NotFound(f"There is no workflow {name}.")
         workflow.archived_at = timezone.now()
         workflow.save(update_fields=["archived_at"])
+        switch_off_all(workflow)
         if not Run.objects.filter(workflow=workflow).exclude(state__in=RUN_FINAL).exists():
             end_pools(team_id, name)
         _audit(workflow, "archived", author)
