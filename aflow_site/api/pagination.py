@@ -14,7 +14,7 @@ class CursorPagination(pagination.CursorPagination):
     page_size = 50
     max_page_size = 500
     page_size_query_param = "limit"
-    ordering = "-created_at"
+    ordering: str | tuple[str, ...] = "-created_at"
 
     def get_page_size(self, request: Any) -> int:
         text = request.query_params.get(self.page_size_query_param)

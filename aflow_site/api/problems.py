@@ -52,6 +52,7 @@ def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
 def _body(error: FlowError) -> dict[str, Any]:
     return {
+        **error.members,
         "type": f"urn:agentainer:problem:{error.code}",
         "title": error.title,
         "status": error.status,

@@ -16,6 +16,8 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+# Addresses and networks of proxies in front: only what they say of a client's address is believed.
+AFLOW_TRUSTED_PROXIES: list[str] = env.list("AFLOW_TRUSTED_PROXIES", [])
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -45,6 +47,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "teams.api.middleware.origin_middleware",
 ]
 
 ROOT_URLCONF = "aflow_site.urls"
@@ -107,6 +110,13 @@ AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory;
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
+
+# --- what is kept, and for how long ---------------------------------------------------------------------
+# Days of ended runs (a team may have its own number) and of the audit log; 0: for ever.
+AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90)
+AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365)
+AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
+AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 
 # --- sign-in --------------------------------------------------------------------------------------------
 LOGIN_URL = "/login/"

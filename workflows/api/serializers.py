@@ -182,6 +182,31 @@ class VersionSerializer(VersionSummarySerializer):
     document = serializers.JSONField()
 
 
+class ChangeSerializer(serializers.Serializer):
+    path = serializers.CharField()
+    kind = serializers.ChoiceField(["added", "removed", "changed"])
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class StepChangesSerializer(serializers.Serializer):
+    """Ids of steps; those inside a loop as `loop.step`."""
+
+    added = serializers.ListField(child=serializers.CharField())
+    removed = serializers.ListField(child=serializers.CharField())
+    changed = serializers.ListField(child=serializers.CharField())
+
+
+class DiffSerializer(serializers.Serializer):
+    to = serializers.IntegerField()
+    changes = ChangeSerializer(many=True)
+    steps = StepChangesSerializer()
+    text = serializers.CharField(allow_null=True, help_text="Unified diff of both as YAML; null: too long")
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {"from": serializers.IntegerField(), **super().get_fields()}
+
+
 class FaultSerializer(serializers.Serializer):
     path = serializers.CharField()
     message = serializers.CharField()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workflows.api import control, definitions, run_parts, runs
+from workflows.api import artifacts, control, definitions, run_parts, runs, triggers, versions
 
 urlpatterns = [
     path("workflows/", definitions.WorkflowListView.as_view()),
@@ -8,8 +8,19 @@ urlpatterns = [
     path("workflows/<str:name>/", definitions.WorkflowView.as_view()),
     path("workflows/<str:name>/versions/", definitions.VersionListView.as_view()),
     path("workflows/<str:name>/versions/<int:number>/", definitions.VersionView.as_view()),
+    path("workflows/<str:name>/versions/<int:number>/restore/", versions.RestoreView.as_view()),
+    path("workflows/<str:name>/diff/", versions.DiffView.as_view()),
+    path("workflows/<str:name>/export/", versions.ExportView.as_view()),
     path("workflows/<str:name>/runs/", runs.StartRunView.as_view()),
     path("workflows/<str:name>/try-step/", control.TrialView.as_view()),
+    path("triggers/", triggers.TriggerListView.as_view()),
+    path("triggers/<uuid:trigger_id>/", triggers.TriggerView.as_view()),
+    path("triggers/<uuid:trigger_id>/firings/", triggers.FiringListView.as_view()),
+    path("triggers/<uuid:trigger_id>/fire/", triggers.FireView.as_view()),
+    path("triggers/<uuid:trigger_id>/upcoming/", triggers.UpcomingView.as_view()),
+    path("triggers/<uuid:trigger_id>/rotate-secret/", triggers.SecretView.as_view()),
+    path("hooks/<uuid:trigger_id>/", triggers.HookView.as_view()),
+    path("artifacts/<str:sha256>/", artifacts.ArtifactView.as_view()),
     path("bundles/", definitions.BundleView.as_view()),
     path("schemas/workflow.json", definitions.SchemaView.as_view()),
     path("runs/", runs.RunListView.as_view()),

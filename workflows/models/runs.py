@@ -251,6 +251,9 @@ class RunValue(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="value_once_per_run")]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="value_by_expiry")
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -11,7 +11,8 @@ KINDS = [(kind, kind) for kind in ("schedule", "webhook", "event")]
 
 
 class Trigger(models.Model):
-    """`config` is what its kind needs (`workflows.domain.triggers`); `due_at` is a schedule's next moment.
+    """`config` is what its kind needs (`workflows.domain.triggers`); `due_at` is a schedule's next moment,
+    and `since` how far the ends of runs have been looked at for an event trigger.
 
     A webhook's secret is kept as it is: both sides compute with it (HMAC). It is shown once, when it is made.
     """
@@ -26,6 +27,7 @@ class Trigger(models.Model):
     enabled = models.BooleanField(default=True)
     secret = models.CharField(max_length=100, blank=True, default="")
     due_at = models.DateTimeField(null=True)
+    since = models.DateTimeField(null=True, help_text="Earlier ends of runs are none of its business")
     created_by = models.CharField(max_length=150, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -48,10 +50,16 @@ class Trigger(models.Model):
 
 
 class Firing(models.Model):
-    """One time that a trigger went off. `occasion` names it: the same one never starts two runs."""
+    """One time that a trigger went off. `occasion` names it: the same one never starts two runs.
+
+    `fingerprint` is a webhook's signature: a delivery that is sent again under another name is known by it.
+    `chain` counts the runs before this one of which each started the next by its end.
+    """
 
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="firings")
     occasion = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64, null=True)
+    chain = models.PositiveSmallIntegerField(default=0)
     at = models.DateTimeField()
     outcome = models.CharField(
         max_length=16, choices=[(name, name) for name in ("started", "queued", "skipped", "failed")]
@@ -61,9 +69,18 @@ class Firing(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["trigger", "occasion"], name="firing_once_per_occasion")
+            models.UniqueConstraint(fields=["trigger", "occasion"], name="firing_once_per_occasion"),
+            models.UniqueConstraint(
+                fields=["trigger", "fingerprint"],
+                condition=Q(fingerprint__isnull=False),
+                name="firing_once_per_signature",
+            ),
         ]
-        indexes = [models.Index(fields=["trigger", "-at"], name="firing_newest")]
+        indexes = [
+            models.Index(fields=["trigger", "-at"], name="firing_newest"),
+            models.Index(fields=["at"], name="firing_by_age"),
+            models.Index(fields=["trigger"], condition=Q(outcome="queued"), name="firing_queued"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.trigger} {self.outcome}"

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, Fault, NotFound, PreconditionFailed, PreconditionRequired
+from teams.facade import api as teams
+from workflows.domain.differences import same
 from workflows.domain.document import Document
-from workflows.domain.steps import Run
+from workflows.domain.states import RUN_FINAL
+from workflows.domain.steps import Run as Behaviour
 from workflows.domain.validation import InvalidDocument, check_document, summary
-from workflows.models import Bundle, Workflow, WorkflowVersion
+from workflows.models import Bundle, Run, Workflow, WorkflowVersion
+from workflows.selectors.definitions import get_version, get_workflow, version_shape
+from workflows.selectors.versions import diff_shape
 from workflows.services.step_pools import end_pools, make_pools, pool_faults
+from workflows.services.triggers import switch_off_all
 
 
 def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
@@ -25,6 +32,7 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
             )
             _add_version(workflow, data, author)
             make_pools(team_id, document)
+            _audit(workflow, "created", author)
     except IntegrityError as exc:
         if not Workflow.objects.filter(team_id=team_id, name=document.name, archived_at=None).exists():
             raise
@@ -35,7 +43,26 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
 
 
 def save_workflow(team_id: int, name: str, data: Any, *, if_match: str | None, author: str) -> Workflow:
-    """A new version. `if_match` is the ETag of the version that was edited, or ``*`` for any."""
+    """A new version, unless the newest is the same. `if_match` is the ETag of the version that was edited, or
+    ``*`` for any; PreconditionFailed tells of a newer one, and of what is different in it."""
+    return _save(team_id, name, data, if_match, author, "saved", {})
+
+
+def restore_version(team_id: int, name: str, number: int, *, if_match: str | None, author: str) -> Workflow:
+    """A new version with the document of an old one, checked as if it came from outside."""
+    old = get_version(get_workflow(team_id, name), number)
+    return _save(team_id, name, old.document, if_match, author, "restored", {"restored": number})
+
+
+def _save(
+    team_id: int,
+    name: str,
+    data: Any,
+    if_match: str | None,
+    author: str,
+    verb: str,
+    details: Mapping[str, Any],
+) -> Workflow:
     if not Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).exists():
         raise NotFound(f"There is no workflow {name}.")
     if if_match is None:
@@ -52,24 +79,43 @@ def save_workflow(team_id: int, name: str, data: Any, *, if_match: str | None, a
             raise NotFound(f"There is no workflow {name}.")
         _check_etag(workflow, if_match)
         newest = workflow.versions.get(number=workflow.version)
-        if newest.document != data:
+        if not same(newest.document, data):
             workflow.version += 1
             workflow.description = document.description
             workflow.save(update_fields=["version", "description", "updated_at"])
             _add_version(workflow, data, author)
+            _audit(workflow, verb, author, **details)
         make_pools(team_id, document)
     return workflow
 
 
-def archive_workflow(team_id: int, name: str) -> None:
-    """Takes the workflow out of every list; its name is free, its own pools end. Runs and versions stay."""
+def archive_workflow(team_id: int, name: str, *, author: str) -> None:
+    """Takes the workflow out of every list. Its runs and versions stay, and its name is free.
+
+    Its own pools end now, or (`workflows.services.retention`) once the last of its runs has ended.
+    """
     with transaction.atomic():
-        done = Workflow.objects.filter(team_id=team_id, name=name, archived_at=None).update(
-            archived_at=timezone.now()
+        workflow = (
+            Workflow.objects.select_for_update().filter(team_id=team_id, name=name, archived_at=None).first()
         )
-        if not done:
+        if workflow is None:
             raise NotFound(f"There is no workflow {name}.")
-        end_pools(team_id, name)
+        workflow.archived_at = timezone.now()
+        workflow.save(update_fields=["archived_at"])
+        switch_off_all(workflow)
+        if not Run.objects.filter(workflow=workflow).exclude(state__in=RUN_FINAL).exists():
+            end_pools(team_id, name)
+        _audit(workflow, "archived", author)
+
+
+def _audit(workflow: Workflow, verb: str, author: str, **details: Any) -> None:
+    teams.audit(
+        workflow.team_id,
+        actor=author,
+        action=f"workflow.{verb}",
+        target=f"workflow/{workflow.name}",
+        details={"version": workflow.version, **details},
+    )
 
 
 def etag(workflow: Workflow) -> str:
@@ -81,11 +127,17 @@ def _check_etag(workflow: Workflow, if_match: str) -> None:
     if "*" in given or str(workflow.version) in given:
         return
     newest = workflow.versions.get(number=workflow.version)
+    numbers = [int(part) for part in given if part.isascii() and part.isdigit() and len(part) < 10]
+    edited = workflow.versions.filter(number__in=numbers).order_by("-number").first()
     who = newest.created_by or "somebody"
     raise PreconditionFailed(
         f"{who} saved version {workflow.version} meanwhile. Your changes are not lost: look at that version, "
         f"then save again with its ETag.",
         headers={"ETag": etag(workflow)},
+        members={
+            "current": {**version_shape(newest, with_document=True), "etag": etag(workflow)},
+            "diff": diff_shape(edited, newest) if edited else None,
+        },
     )
 
 
@@ -114,7 +166,7 @@ def _bundle_faults(team_id: int, document: Document) -> list[Fault]:
         (f"{path}.{field}.bundle", run.bundle, step.id)
         for path, step in document.all_steps()
         for field in ("run", "mapper", "reducer")
-        if isinstance(run := getattr(step, field, None), Run) and run.bundle
+        if isinstance(run := getattr(step, field, None), Behaviour) and run.bundle
     ]
     wanted = {bundle for _path, bundle, _step in named}
     known = set(Bundle.objects.filter(team_id=team_id, sha256__in=wanted).values_list("sha256", flat=True))
