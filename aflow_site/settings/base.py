@@ -160,7 +160,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
-        "RunStateEnum": ["pending", "running", "completed", "failed", "cancelled"],
+        "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
+        "TriggerKindEnum": ["schedule", "webhook", "event"],
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }

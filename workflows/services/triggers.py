@@ -24,7 +24,7 @@ from workflows.models import Firing, Trigger, Workflow
 from workflows.selectors.definitions import get_workflow, workflows_of
 from workflows.selectors.triggers import get_trigger
 from workflows.services.firings import drop_queued, run_of
-from workflows.services.runs import InvalidParams, check_params
+from workflows.services.params import InvalidParams, check_params
 
 
 class InvalidTrigger(InvalidInput):

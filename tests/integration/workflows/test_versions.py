@@ -55,7 +55,7 @@ def test_versions_that_are_not_there(api: Api) -> None:
 
 def test_an_old_version_comes_back_as_a_new_one(api: Api) -> None:
     path = "workflows/w/versions/1/restore/"
-    assert_problem(api("POST", path), 412, "precondition_failed")
+    assert_problem(api("POST", path), 428, "precondition_required")
     assert_problem(api("POST", path, If_Match='"1"'), 412, "precondition_failed")
     restored = api("POST", path, If_Match='"2"')
     assert (restored.status_code, restored["ETag"]) == (200, '"3"')
