@@ -43,11 +43,14 @@ class RunDriver:
         self._expired = False
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
+        self._left = False
 
     # --- news ------------------------------------------------------------------------------------
 
     def look(self) -> None:
         """Somebody wrote news for the run: reads them, one reading at a time."""
+        if self._left:
+            return
         if self._looking is not None and not self._looking.done():
             self._look_again = True
             return
@@ -89,6 +92,7 @@ class RunDriver:
         except ClaimLost:
             log.info("run %s was taken over by another executor", self.run.id)
         finally:
+            self._left = True
             if self._looking is not None:
                 self._looking.cancel()
                 await asyncio.gather(self._looking, return_exceptions=True)

@@ -35,6 +35,8 @@ def retry_run(run: Run, *, author: str) -> Run:
             raise Conflict("Nothing failed in this run; replay it to run all of it again.")
         after = descendants(needs_of(document.steps), roots)
         again = roots | after
+        # What undid a step that runs again may have to undo it once more.
+        again |= {step.compensate for step in document.steps if step.id in again and step.compensate}
         for step in Step.objects.filter(run=run, key__in=again):
             # What comes before it is the same as before: then its list is, too.
             _reset(step, keep_items=step.key not in after)

@@ -49,10 +49,15 @@ def mapping(key: str, **more: Any) -> dict[str, Any]:
     return {"id": key, "type": "map", "run": CODE, **more}
 
 
-def make_run(*steps: dict[str, Any], params: dict[str, Any] | None = None, **document: Any) -> UUID:
-    """The rows of a pending run."""
+def make_run(
+    *steps: dict[str, Any],
+    params: dict[str, Any] | None = None,
+    schema: dict[str, Any] | None = None,
+    **document: Any,
+) -> UUID:
+    """The rows of a pending run. `schema` is of its params."""
     team, _ = Team.objects.get_or_create(slug="t", defaults={"name": "T"})
-    body = {"name": "w", "steps": list(steps), **document}
+    body = {"name": "w", "steps": list(steps), **({"params": schema} if schema else {}), **document}
     workflow = Workflow.objects.create(team=team, name=f"w{uuid4().hex[:8]}")
     version = WorkflowVersion.objects.create(workflow=workflow, number=1, document=body)
     run = Run.objects.create(team=team, workflow=workflow, version=version, params=params or {})

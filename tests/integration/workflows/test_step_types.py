@@ -11,9 +11,11 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from teams.facade.contracts import Role
-from tests.integration.workflows.harness import CODE, Play, drive, make_run, mapping, play, task
+from tests.integration.workflows.harness import CODE, Play, drive, mapping, play, task
 from workflows.models import Item, Run, Step, Workflow
-from workflows.services import messages, runs, state
+from workflows.services import control, messages, state
+from workflows.services.endings import run_ended
+from workflows.services.journal import ClaimLost
 from workflows.services.messages import Person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -480,8 +482,6 @@ async def test_a_sub_workflow_gives_its_output() -> None:
 
 
 def runs_wake(one: Play) -> None:
-    from workflows.services.endings import run_ended
-
     run_ended(Run.objects.get(parent_step__run=one.run_id).pk)
 
 
@@ -501,8 +501,6 @@ async def test_a_sub_workflow_that_fails_fails_its_step() -> None:
 
 
 async def test_cancelling_a_parent_cancels_its_child() -> None:
-    from workflows.services import control
-
     one = await sub()
     await one.on()
     await one.ask(control.cancel_run)
@@ -545,8 +543,6 @@ async def test_bodies_share_the_run_s_state_and_expressions_read_it() -> None:
 
 
 async def test_a_superseded_attempt_cannot_write_the_state() -> None:
-    from workflows.services.journal import ClaimLost
-
     one = await play(echo, task("a"))
     await sync_to_async(Run.objects.filter(pk=one.run_id).update)(fence=5)
     with pytest.raises(ClaimLost):
@@ -587,8 +583,3 @@ async def test_only_errors_worth_it_are_tried_again() -> None:
         retry = {"max_attempts": 3, "delay": 0.001, "retry_on": retry_on}
         _, broker = await drive(body, task("a", retry=retry))
         assert len(broker.sent) == tries
-
-
-def test_all_types_are_in_the_harness() -> None:
-    assert make_run(task("a")) is not None
-    assert runs is not None
