@@ -140,11 +140,12 @@ async def test_an_engine_that_is_away_is_waited_for(plant: Plant) -> None:
 async def test_the_engines_return_is_told_before_the_first_agent(plant: Plant) -> None:
     """With the engine back, its absence is no reason to wait any more: what follows may be another one."""
     memory(plant).away = True
-    memory(plant).broken.add("broken")
-    pool = await new_pool(min_size=1, image="broken")
-    async with plant.running():
+    memory(plant).sick.add("sick")
+    pool = await new_pool(min_size=1, image="sick")
+    async with plant.running(ready_within=1.5):
         await until(lambda: has_problem(pool, "engine_away"))
         memory(plant).away = False
+        await until(lambda: has_problem(pool, None))
         await until(lambda: has_problem(pool, "creation"))
         memory(plant).away = True
         await until(lambda: has_problem(pool, "engine_away"))

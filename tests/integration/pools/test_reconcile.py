@@ -105,6 +105,7 @@ async def test_an_agent_that_redis_knows_by_now_is_not_reset(plant: Plant) -> No
     pool = await new_pool(min_size=1, max_size=1)
     async with plant.running() as controller, plant.brokering() as broker:
         lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        await until(lambda: not controller.creator.tasks)
         await controller.reality.restore_missing(set())
         await asyncio.sleep(0.2)
         assert memory(plant).agents[lease.agent_id].resets == 0
