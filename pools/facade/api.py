@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,7 @@ __all__ = [
     "Broker",
     "PoolController",
     "check_pool",
+    "check_unused",
     "create_pool",
     "default_pool_name",
     "delete_pool",
@@ -59,6 +60,7 @@ __all__ = [
     "list_pools",
     "load",
     "metrics_collector",
+    "note_uses",
     "place_in_queue",
     "prepare_runtime",
     "resize_pool",
@@ -135,6 +137,16 @@ def update_pool(team_id: int, name: str, changes: Mapping[str, Any]) -> PoolView
 
 def resize_pool(team_id: int, name: str, min_size: int, max_size: int) -> PoolView:
     return update_pool(team_id, name, {"min_size": min_size, "max_size": max_size})
+
+
+def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
+    """Which pools a workflow counts on, from now on; they are not deleted by the way. Empty: it is gone."""
+    services.note_uses(team_id, workflow, names)
+
+
+def check_unused(team_id: int, name: str) -> None:
+    """Raises `Conflict` while a workflow counts on the pool, `PoolNotFound`."""
+    services.check_unused(team_id, name)
 
 
 def delete_pool(team_id: int, name: str) -> None:

@@ -1,4 +1,4 @@
 from .agents import Agent, EndedAgents, PoolEpoch
-from .pools import Pool
+from .pools import Pool, PoolUse
 
-__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch"]
+__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolUse"]

@@ -52,3 +52,19 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PoolUse(models.Model):
+    """That a workflow's newest version counts on the team's pool of that name. Told by `workflows`."""
+
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="+")
+    pool = models.CharField(max_length=128)
+    workflow = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "pool", "workflow"], name="pool_use_once_per_workflow")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} uses {self.pool}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from pools.domain.agents import EndReason
 from pools.domain.limits import MOST_AGENTS, faults_of, faults_of_name
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
-from pools.models import Pool
+from pools.models import Pool, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
 
 log = logging.getLogger(__name__)
@@ -136,6 +136,35 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
         pool.save()
     _tell(pool, leases, new_image=pool.image != before)
     return pool
+
+
+def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
+    """Which pools the workflow counts on, from now on. Inside the transaction that saves it."""
+    wanted = set(names)
+    known = PoolUse.objects.filter(team_id=team_id, workflow=workflow)
+    known.exclude(pool__in=wanted).delete()
+    missing = wanted - set(known.values_list("pool", flat=True))
+    PoolUse.objects.bulk_create(
+        (PoolUse(team_id=team_id, workflow=workflow, pool=name) for name in missing), ignore_conflicts=True
+    )
+
+
+def users_of(team_id: int, name: str) -> list[str]:
+    """The workflows that count on the pool, by name."""
+    uses = PoolUse.objects.filter(team_id=team_id, pool=name).order_by("workflow")
+    return list(uses.values_list("workflow", flat=True))
+
+
+def check_unused(team_id: int, name: str) -> None:
+    """Raises `Conflict` while a workflow counts on the pool, `PoolNotFound`."""
+    find(team_id, name)
+    users = users_of(team_id, name)
+    if users:
+        named = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
+        raise Conflict(
+            f"Pool {name} is used by {named}, and their steps would fail without it. Save them with another "
+            "pool first, or delete it all the same with ?force=true."
+        )
 
 
 def delete(team_id: int, name: str, leases: Leases) -> None:

@@ -46,7 +46,7 @@ class Agents:
         if known is not None:
             return known
         try:
-            pool = await self._pools.look(self._run.team_id, name)
+            pool = await self._pools.look_or_make(self._run.team_id, name, image)
         except PoolNotFound as exc:
             sentence = f"There is no pool {name} any more; save the workflow again to make it."
             raise NoAgent(AgentError("no_pool", sentence)) from exc

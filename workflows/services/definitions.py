@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, Fault, NotFound, PreconditionFailed, PreconditionRequired
+from pools.facade import api as pools
 from teams.facade import api as teams
 from workflows.domain.differences import same
 from workflows.domain.document import Document
@@ -103,6 +104,7 @@ def archive_workflow(team_id: int, name: str, *, author: str) -> None:
         workflow.archived_at = timezone.now()
         workflow.save(update_fields=["archived_at"])
         switch_off_all(workflow)
+        pools.note_uses(team_id, name, ())
         if not Run.objects.filter(workflow=workflow).exclude(state__in=RUN_FINAL).exists():
             end_pools(team_id, name)
         _audit(workflow, "archived", author)

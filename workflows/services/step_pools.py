@@ -78,6 +78,7 @@ def make_pools(team_id: int, document: Document) -> None:
     make_trial_pools(team_id, document)
     uses = [use for _path, step in document.all_steps() for use in pool_uses(document, step)]
     end_pools(team_id, document.name, keep={use.own.name for use in uses if use.own is not None})
+    pools.note_uses(team_id, document.name, {_name(use) for use in uses})
 
 
 def make_trial_pools(team_id: int, document: Document) -> None:
@@ -91,7 +92,7 @@ def make_trial_pools(team_id: int, document: Document) -> None:
 
 
 def end_pools(team_id: int, workflow: str, *, keep: set[str] | None = None) -> None:
-    """Deletes the workflow's own pools: leases that run finish first."""
+    """Deletes the workflow's own pools, save those to `keep`: leases that run finish first."""
     for pool in pools.list_pools(team_id):
         if pool.workflow == workflow and pool.name not in (keep or set()):
             pools.delete_pool(team_id, pool.name)

@@ -12,10 +12,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from pools.facade import api as pools
 from teams.facade import api as teams
 from teams.facade.contracts import Role
 from teams.models import Membership, Team
+from tests.factories.members import Api, assert_problem, member
 from tests.integration.workflows.harness import intercept_nudges
 from workflows.models import Event, Item, LogLine, Run, Step, Workflow
 
@@ -47,43 +47,9 @@ def nudged(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     return told
 
 
-class Api:
-    """A client with a token; answers are checked to be JSON."""
-
-    def __init__(self, token: str | None) -> None:
-        self._client = Client()
-        self._headers = {"Authorization": f"Token {token}"} if token else {}
-
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        content_type = headers.pop("content_type", "application/json")
-        data = body if isinstance(body, bytes) else json.dumps(body) if body is not None else b""
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._client.generic(
-            method, f"/api/v1/{path}", data, content_type=content_type, headers={**self._headers, **names}
-        )
-
-
-def member(role: Role, team_slug: str = "team") -> Api:
-    team, _ = Team.objects.get_or_create(slug=team_slug, defaults={"name": team_slug.title()})
-    user = get_user_model().objects.create_user(f"{role}-{uuid4().hex[:6]}")
-    Membership.objects.create(team=team, user=user, role=role)
-    pools.ensure_default_pool(team.pk)
-    return Api(teams.issue_token(team_id=team.pk, user_id=user.pk, role=role, name="test"))
-
-
 @pytest.fixture
 def api() -> Api:
     return member(Role.OPERATOR)
-
-
-def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/problem+json"
-    body = response.json()
-    assert {"type", "title", "status", "detail", "code", "errors"} <= body.keys()
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["detail"]
-    return body
 
 
 # --- definitions -------------------------------------------------------------------------------------
