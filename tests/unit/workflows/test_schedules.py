@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.domain.schedules import (
@@ -149,7 +149,6 @@ STARTS = st.sampled_from(
 SECONDS = st.integers(0, 36 * 3600)
 
 
-@settings(deadline=None)
 @given(CRONS, ZONES, STARTS, SECONDS, SECONDS, st.integers(1, 50))
 def test_moments_do_not_depend_on_when_they_are_asked_for(
     cron: str, zone: str, start: datetime, one: int, other: int, limit: int
