@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from aflow_site.api.serializers import Strict
 from teams.domain.origin import Via
 
 
@@ -21,7 +20,7 @@ class MeSerializer(serializers.Serializer):
     teams = TeamSerializer(many=True)
 
 
-class TeamSettingsSerializer(serializers.Serializer):
+class TeamSettingsSerializer(Strict):
     """All optional; null takes a limit away."""
 
     name = serializers.CharField(required=False, max_length=120)
@@ -29,15 +28,6 @@ class TeamSettingsSerializer(serializers.Serializer):
         required=False, allow_null=True, min_value=1, max_value=100_000
     )
     retention_days = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=36_500)
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                dict.fromkeys(unknown, f"This field is not known; a team has {known}.")
-            )
-        return super().to_internal_value(data)
 
 
 class TeamDetailSerializer(serializers.Serializer):

@@ -11,9 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from aflow_site.api.serializers import Strict
 from aflow_site.kernel.errors import NotAllowed
 from teams.facade.contracts import Role
-from workflows.api.serializers import RunSerializer, Strict
+from workflows.api.serializers import RunSerializer
 from workflows.domain.document import PRIORITIES
 from workflows.models import Run
 from workflows.selectors import runs as read

@@ -11,10 +11,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from aflow_site.api.serializers import Strict
 from aflow_site.kernel.errors import Conflict, InvalidInput, NotFound
 from workflows.api.control import RunAction
 from workflows.api.runs import RunPart, number
-from workflows.api.serializers import StepSerializer, Strict
+from workflows.api.serializers import StepSerializer
 from workflows.domain.states import RUN_FINAL
 from workflows.selectors import failures, waiting
 from workflows.selectors import runs as read

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from aflow_site.api.serializers import Strict
 from workflows.domain.document import PRIORITIES
 from workflows.domain.states import RunState
-
-
-class Strict(serializers.Serializer):
-    """Refuses fields that it does not know, and names those that it does."""
-
-    def to_internal_value(self, data):  # type: ignore[no-untyped-def]
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                dict.fromkeys(unknown, f"This field is not known here; there is {known}.")
-            )
-        return super().to_internal_value(data)
 
 
 class RunRequestSerializer(Strict):
@@ -205,6 +193,42 @@ class DiffSerializer(serializers.Serializer):
 
     def get_fields(self) -> dict[str, serializers.Field]:
         return {"from": serializers.IntegerField(), **super().get_fields()}
+
+
+class EstimateRequestSerializer(Strict):
+    params = serializers.JSONField(required=False, help_text="Checked as for a run")
+    version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
+
+
+class SpreadSerializer(serializers.Serializer):
+    p50 = serializers.FloatField()
+    p95 = serializers.FloatField()
+
+
+class StepEstimateSerializer(serializers.Serializer):
+    id = serializers.CharField()
+    type = serializers.CharField()
+    samples = serializers.IntegerField(help_text="In how many of the runs it ran")
+    share = serializers.FloatField(allow_null=True, help_text="The same, of those that had it")
+    duration_ms = SpreadSerializer(allow_null=True)
+    attempts = SpreadSerializer(allow_null=True)
+    items = SpreadSerializer(allow_null=True)
+    agent_seconds = SpreadSerializer(allow_null=True)
+    cost = SpreadSerializer(allow_null=True, help_text="null: no price is known")
+    reason = serializers.CharField(allow_null=True, help_text="Why there are no figures")
+
+
+class EstimateSerializer(serializers.Serializer):
+    workflow = serializers.CharField()
+    version = serializers.IntegerField()
+    runs_considered = serializers.IntegerField()
+    duration_ms = SpreadSerializer(allow_null=True, help_text="Along the critical path")
+    observed_ms = SpreadSerializer(allow_null=True, help_text="What the runs took as a whole")
+    agent_seconds = SpreadSerializer(allow_null=True)
+    cost = SpreadSerializer(allow_null=True, help_text="null: no price is known")
+    critical_path = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField(allow_null=True, help_text="What is missing from the figures")
+    steps = StepEstimateSerializer(many=True)
 
 
 class FaultSerializer(serializers.Serializer):

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from aflow_site.api.serializers import Strict
 from workflows.domain.triggers import Kind
 
 KINDS = [kind.value for kind in Kind]
 OUTCOMES = ["started", "queued", "skipped", "failed"]
 
 
-class _Strict(serializers.Serializer):
-    """Refuses fields that it does not know."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                dict.fromkeys(unknown, f"This field is not known; there is {known}.")
-            )
-        return super().to_internal_value(data)
-
-
-class TriggerChangesSerializer(_Strict):
+class TriggerChangesSerializer(Strict):
     name = serializers.RegexField(
         r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$",
         required=False,
@@ -42,7 +28,7 @@ class NewTriggerSerializer(TriggerChangesSerializer):
     name = serializers.RegexField(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
 
 
-class FireSerializer(_Strict):
+class FireSerializer(Strict):
     params = serializers.JSONField(required=False, help_text="Instead of the trigger's own")
 
 

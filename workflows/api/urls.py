@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workflows.api import artifacts, control, definitions, run_parts, runs, triggers, versions
+from workflows.api import artifacts, control, definitions, estimates, run_parts, runs, triggers, versions
 
 urlpatterns = [
     path("workflows/", definitions.WorkflowListView.as_view()),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("workflows/<str:name>/versions/<int:number>/restore/", versions.RestoreView.as_view()),
     path("workflows/<str:name>/diff/", versions.DiffView.as_view()),
     path("workflows/<str:name>/export/", versions.ExportView.as_view()),
+    path("workflows/<str:name>/estimate/", estimates.EstimateView.as_view()),
     path("workflows/<str:name>/runs/", runs.StartRunView.as_view()),
     path("workflows/<str:name>/try-step/", control.TrialView.as_view()),
     path("triggers/", triggers.TriggerListView.as_view()),

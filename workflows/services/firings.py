@@ -174,10 +174,9 @@ def _start(trigger: Trigger, firing: Firing, params: Params, detail: str) -> Out
 def run_of(trigger: Trigger, params: dict[str, Any], *, author: str | None = None) -> Run:
     """A new run for the trigger, in the name of whoever made it (or `author`). Raises what starting
     raises."""
+    asked = RunRequest(params, trigger=trigger.pk)
     name, author = trigger.workflow.name, author or trigger.created_by
-    run, _new = start_run(trigger.team_id, name, RunRequest(params), author=author)
-    run.trigger = trigger
-    run.save(update_fields=["trigger"])
+    run, _new = start_run(trigger.team_id, name, asked, author=author)
     return run
 
 

@@ -146,7 +146,7 @@ STARTS = st.sampled_from(
 ) | st.sampled_from(
     [datetime(2026, 4, 4, tzinfo=UTC), datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)]
 )
-SECONDS = st.integers(0, 2 * 86400)
+SECONDS = st.integers(0, 36 * 3600)
 
 
 @given(CRONS, ZONES, STARTS, SECONDS, SECONDS, st.integers(1, 50))
@@ -154,7 +154,7 @@ def test_moments_do_not_depend_on_when_they_are_asked_for(
     cron: str, zone: str, start: datetime, one: int, other: int, limit: int
 ) -> None:
     first, until = start + timedelta(seconds=min(one, other)), start + timedelta(seconds=max(one, other))
-    whole = last_moments(cron, zone, start - timedelta(days=3), until, 10_000)
+    whole = last_moments(cron, zone, start - timedelta(days=1), until, 10_000)
     assert all(earlier < later for earlier, later in pairwise(whole))
     wanted = [moment for moment in whole if moment >= first]
     assert last_moments(cron, zone, first, until, limit) == wanted[-limit:]
