@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from aflow_site.api.negotiation import OurOwn
 from aflow_site.api.streaming import file_response
-from workflows.services import artifacts
+from workflows.selectors import artifacts
 
 JSON = "application/json"
 

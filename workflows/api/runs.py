@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -154,7 +155,7 @@ class ItemListView(RunPart):
         items = read.items_of(read.get_step(self.run_of(request, run_id), step))
         if states := _choice(request, "state", StepState):
             items = items.filter(state__in=states)
-        return self.page(request, IndexPages(), items, read.item_shape)
+        return self.page(request, IndexPages(), items, partial(read.item_shape, request.team.id))  # type: ignore[attr-defined]
 
 
 class EventListView(RunPart):

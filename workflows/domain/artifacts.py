@@ -62,6 +62,24 @@ def _is_literal(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == _LITERAL
 
 
+def may_be_large(value: Any) -> bool:
+    """Whether the value's JSON may be longer than LIMIT; looks at no more of it than is needed to tell."""
+    room, todo = LIMIT // 6, [value]  # the shortest that a character can become is one byte, the longest six
+    while todo:
+        current = todo.pop()
+        room -= 1
+        if isinstance(current, str):
+            room -= len(current)
+        elif isinstance(current, dict):
+            room -= sum(map(len, current))
+            todo += current.values()
+        elif isinstance(current, list):
+            todo += current
+        if room < 0 or len(todo) > room:
+            return True
+    return False
+
+
 def place_of(team_id: int, sha256: str) -> str:
     """Where an artifact lies below the store's root: no folder gets more than a 65,536th of them."""
     return f"{team_id}/{sha256[:2]}/{sha256[2:4]}/{sha256}"

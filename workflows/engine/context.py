@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor as ThreadPool
 from contextlib import asynccontextmanager
@@ -15,13 +16,18 @@ from django.db import close_old_connections
 
 from aflow_site.kernel.clock import Clock
 from aflow_site.kernel.json import to_json
+from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, unpacked
 from workflows.engine.agents import Agents
 from workflows.engine.book import Book
 from workflows.engine.feeds import Feed
 from workflows.engine.records import Message, News, RunRecord, StepRecord
-from workflows.services import state
+from workflows.selectors.artifacts import StoreAway, value_of
+from workflows.services import artifacts, state
+
+log = logging.getLogger(__name__)
 
 SMALL_PARAMS = 4096  # bytes of JSON
+STORE_PAUSE = 2.0  # seconds between tries to reach a store of artifacts that is away
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,6 +97,33 @@ class RunContext:
             return function(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self.threads, call)
+
+    # --- values in rows --------------------------------------------------------------------------
+
+    async def keep(self, value: Any) -> Any:
+        """What a column holds for the value: itself, or a reference when it is large (docs of `Ref`).
+
+        Waits for a store that is away.
+        """
+        if not may_be_large(value):
+            return packed(value)
+        content = to_json(value)
+        if len(content) <= LIMIT:
+            return packed(value)
+        while True:
+            try:
+                ref = await self.read(artifacts.store, self.run.team_id, self.run.id, content)
+            except StoreAway as exc:
+                log.warning("run %s waits: %s", self.run.id, exc)
+                await asyncio.sleep(STORE_PAUSE)
+            else:
+                return ref.as_json()
+
+    async def value(self, stored: Any) -> Any:
+        """The value that a column holds."""
+        if not is_ref(stored):
+            return unpacked(stored)
+        return await self.read(value_of, self.run.team_id, stored)
 
     async def settled(self) -> None:
         await self.book.settled()

@@ -6,8 +6,8 @@ Does not retry, record, or decide: it turns the pools' answers and errors into a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,14 @@ class Outcome:
     results: tuple[ItemResult, ...]
     agent_lost: bool = False
     lease: LeaseOutcome = LeaseOutcome.OK
+
+    async def kept(self, keep: Callable[[Any], Awaitable[Any]]) -> Outcome:
+        """The same with every output as a row holds it (`RunContext.keep`)."""
+        results = [
+            result if result.error is not None else ItemResult(output=await keep(result.output))
+            for result in self.results
+        ]
+        return replace(self, results=tuple(results))
 
     @property
     def agent_gone(self) -> bool:

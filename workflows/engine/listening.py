@@ -81,7 +81,7 @@ class BodyListener:
             await feed.wait()
         indexes = feed.order[after : after + most]
         await context.book.settled()
-        results = await context.read(outputs_at, source.pk, indexes)
+        results = await context.read(outputs_at, context.run.team_id, source.pk, indexes)
         done = not indexes
         return {"results": results, "cursor": after + len(indexes), "done": done}
 

@@ -14,6 +14,7 @@ from workflows.domain.states import RunState, StepState
 from workflows.domain.steps import AnyStep, LoopStep, MapReduceStep, MapStep
 from workflows.engine.records import ItemRecord, Message, News, RunRecord, StepRecord, Usage
 from workflows.models import Item, Run, RunMessage, Step
+from workflows.selectors.artifacts import value_of
 
 
 def load_run(run_id: UUID, fence: int) -> RunRecord:
@@ -138,12 +139,12 @@ def unfinished_items(step_pk: int) -> tuple[list[ItemRecord], int]:
     return records, 0 if last is None else last + 1
 
 
-def map_outputs(step_pk: int, total: int) -> list[Any]:
+def map_outputs(team_id: int, step_pk: int, total: int) -> list[Any]:
     """A map's outputs in the order of its list; null for an item without one."""
     outputs: list[Any] = [None] * total
     rows = Item.objects.filter(step_id=step_pk, state=StepState.COMPLETED).order_by("index")
     for index, output in rows.values_list("index", "output").iterator(chunk_size=2000):
-        outputs[index] = output
+        outputs[index] = value_of(team_id, output)
     return outputs
 
 
@@ -159,9 +160,9 @@ def completed_indexes(step_pk: int) -> list[int]:
     return list(done.order_by(F("finished_at"), "index").values_list("index", flat=True))
 
 
-def outputs_at(step_pk: int, indexes: Iterable[int]) -> list[Any]:
+def outputs_at(team_id: int, step_pk: int, indexes: Iterable[int]) -> list[Any]:
     """The outputs of completed items, in the order of `indexes`."""
     wanted = list(indexes)
     rows = Item.objects.filter(Q(index__in=wanted), step_id=step_pk).values_list("index", "output")
     found = dict(rows)
-    return [found.get(index) for index in wanted]
+    return [value_of(team_id, found.get(index)) for index in wanted]

@@ -29,7 +29,7 @@ class PoolWatch:
         return await asyncio.shield(known[1])
 
     async def look_or_make(self, team_id: int, name: str, image: str | None) -> PoolView:
-        """The same; a team's shared pool of an image that somebody deleted is made again. Raises PoolNotFound."""
+        """The same; a shared pool that somebody deleted is made again. Raises PoolNotFound."""
         try:
             return await self.look(team_id, name)
         except PoolNotFound:

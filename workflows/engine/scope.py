@@ -23,6 +23,8 @@ class Values(Protocol):
 
     async def settled(self) -> None: ...
 
+    async def value(self, stored: Any) -> Any: ...
+
     async def state_values(self) -> dict[str, Any]: ...
 
 
@@ -77,13 +79,13 @@ class Scope:
         return {**outer, **self._extra}
 
     async def _step(self, key: str) -> dict[str, Any]:
-        step = self.find(key)
+        step, run = self.find(key), self._values.run
         assert step is not None
-        output: Any = step.output
+        output: Any = await self._values.value(step.output)
         failed: list[dict[str, Any]] = []
         if step.type in ("map", "mapreduce") and step.state in STEP_FINAL:
             await self._values.settled()
             failed = await self._values.read(failed_items, step.pk) if step.failed else []
             if step.collects and step.state is StepState.COMPLETED:
-                output = await self._values.read(map_outputs, step.pk, step.total)
+                output = await self._values.read(map_outputs, run.team_id, step.pk, step.total)
         return {"output": output, "state": str(step.state), "attempts": step.attempts, "failed": failed}

@@ -13,6 +13,7 @@ from aflow_site.kernel.errors import NotFound
 from workflows.domain.shapes import duration_ms, iso, run_shape, step_shape
 from workflows.domain.states import STEP_ACTIVE, StepState
 from workflows.models import Event, Item, Run, RunValue, Step
+from workflows.selectors.artifacts import shown
 from workflows.selectors.statistics import lease_statistics
 
 
@@ -45,7 +46,7 @@ def run_detail(run: Run) -> dict[str, Any]:
     return {
         **run_summary(run),
         "params": run.params,
-        "output": run.output,
+        "output": shown(run.team_id, run.output),
         "cancel_requested_at": iso(run.cancel_requested_at),
         "pause_requested_at": iso(run.pause_requested_at),
         "deadline": iso(run.deadline),
@@ -70,13 +71,16 @@ def steps_of(run: Run, *, with_values: bool = True, iteration: str | None = None
     """
     rows = Step.objects.filter(run=run).order_by("position", "id")
     if iteration is not None:
-        shown = list(rows.filter(key__startswith=f"{iteration}."))
+        found = list(rows.filter(key__startswith=f"{iteration}."))
     else:
-        shown = list(rows.exclude(key__contains="."))
-        shown += _last_iterations(rows, shown)
+        found = list(rows.exclude(key__contains="."))
+        found += _last_iterations(rows, found)
     needs = needs_in(document_of(run))
     running = _running_items(run)
-    return [_step(row, needs.get(_own_id(row.key), ()), running.get(row.pk, 0), with_values) for row in shown]
+    return [
+        _step(run.team_id, row, needs.get(_own_id(row.key), ()), running.get(row.pk, 0), with_values)
+        for row in found
+    ]
 
 
 def _last_iterations(rows: QuerySet[Step], outer: list[Step]) -> list[Step]:
@@ -117,7 +121,7 @@ def needs_in(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
 def step_detail(run: Run, key: str) -> dict[str, Any]:
     row = get_step(run, key)
     needs = needs_in(document_of(run)).get(_own_id(key), ())
-    return _step(row, needs, _running_items(run).get(row.pk, 0), True)
+    return _step(run.team_id, row, needs, _running_items(run).get(row.pk, 0), True)
 
 
 def _running_items(run: Run) -> dict[int, int]:
@@ -125,17 +129,18 @@ def _running_items(run: Run) -> dict[int, int]:
     return {row["step_id"]: row["count"] for row in rows.annotate(count=Count("id"))}
 
 
-def _step(row: Step, needs: Sequence[str], running: int, with_values: bool) -> dict[str, Any]:
+def _step(team_id: int, row: Step, needs: Sequence[str], running: int, with_values: bool) -> dict[str, Any]:
     shape = step_shape(row, needs=needs, running=running)
     if not with_values:
         return shape
-    output = map_output(row) if row.type in ("map", "mapreduce") and row.output is None else row.output
+    collects = row.type in ("map", "mapreduce") and row.output is None
+    output = map_output(team_id, row) if collects else shown(team_id, row.output)
     child = (
         Run.objects.filter(parent_step=row).order_by("-parent_attempt") if row.type == "workflow" else None
     )
     return {
         **shape,
-        "input": row.input,
+        "input": shown(team_id, row.input),
         "output": output,
         "settings": row.overrides,
         "child_run": _text(child.values_list("pk", flat=True).first()) if child is not None else None,
@@ -143,14 +148,14 @@ def _step(row: Step, needs: Sequence[str], running: int, with_values: bool) -> d
     }
 
 
-def map_output(row: Step) -> list[Any] | None:
+def map_output(team_id: int, row: Step) -> list[Any] | None:
     """The outputs of a map's items in the order of its list; None until the map has ended well."""
     if row.state != StepState.COMPLETED or row.progress is not None:
         return None
     outputs: list[Any] = [None] * row.total
     done = Item.objects.filter(step=row, state=StepState.COMPLETED)
     for index, output in done.values_list("index", "output"):
-        outputs[index] = output
+        outputs[index] = shown(team_id, output)
     return outputs
 
 
@@ -184,13 +189,13 @@ def items_of(step: Step) -> QuerySet[Item]:
     return Item.objects.filter(step=step).order_by("index")
 
 
-def item_shape(row: Item) -> dict[str, Any]:
+def item_shape(team_id: int, row: Item) -> dict[str, Any]:
     return {
         "index": row.index,
         "state": row.state,
         "attempts": row.attempts,
         "input": row.input,
-        "output": row.output,
+        "output": shown(team_id, row.output),
         "error": row.error,
         "agent": _text(row.agent_id),
         "started_at": iso(row.started_at),

@@ -12,6 +12,7 @@ from workflows.domain.document import Document
 from workflows.domain.graph import descendants, needs_of
 from workflows.domain.states import RUN_FINAL, RunState, StepState, check_run
 from workflows.models import Item, Run, RunMessage, Step
+from workflows.services import artifacts
 from workflows.services.nudges import nudge
 from workflows.services.params import check_params
 from workflows.services.runs import RunRequest, new_run, start_run, tell_run, write_run
@@ -123,6 +124,7 @@ def continue_on_version(run: Run, number: int, *, author: str) -> Run:
     with transaction.atomic():
         write_run(new, document, tags)
         _keep_completed(run, new, document)
+        artifacts.share(run.pk, new.pk)
         transaction.on_commit(lambda: nudge(new.pk))
     return new
 

@@ -19,7 +19,7 @@ from workflows.domain.shapes import iso
 from workflows.domain.states import RUN_FINAL
 from workflows.domain.triggers import MAX_CHAIN, EventConfig, Kind, params_from, read_config
 from workflows.models import Firing, Run, Trigger
-from workflows.services import artifacts
+from workflows.selectors import artifacts
 from workflows.services.firings import Occasion, fire, lock, note_failed
 
 log = logging.getLogger(__name__)

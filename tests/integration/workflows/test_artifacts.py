@@ -19,6 +19,7 @@ from teams.facade.contracts import Role
 from tests.factories.members import Api, assert_problem, member
 from tests.factories.workflows import make_run, make_workflow
 from workflows.models import Artifact, ArtifactUse, Run
+from workflows.selectors import artifacts as stored
 from workflows.services import artifacts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,9 +61,9 @@ def test_what_is_stored_is_loaded(api: Api, root: str) -> None:
     run = run_of(api)
     ref = artifacts.store(api.team.pk, run.pk, CONTENT)
     assert (ref.sha256, ref.size, ref.content_type) == (SHA, len(CONTENT), "application/json")
-    assert artifacts.load(api.team.pk, SHA) == CONTENT
-    assert artifacts.value_of(api.team.pk, ref.as_json()) == {"rows": [1] * 50_001}
-    assert artifacts.value_of(api.team.pk, {"small": 1}) == {"small": 1}
+    assert stored.load(api.team.pk, SHA) == CONTENT
+    assert stored.value_of(api.team.pk, ref.as_json()) == {"rows": [1] * 50_001}
+    assert stored.value_of(api.team.pk, {"small": 1}) == {"small": 1}
     assert artifacts.store(api.team.pk, run.pk, CONTENT) == ref
     (file,) = files_in(root)
     assert file.endswith(f"/{api.team.pk}/{SHA[:2]}/{SHA[2:4]}/{SHA}")
@@ -73,7 +74,7 @@ def test_teams_do_not_share(api: Api, root: str) -> None:
     artifacts.store(api.team.pk, run_of(api).pk, CONTENT)
     stranger = member(Role.ADMIN, "strangers")
     with pytest.raises(NotFound):
-        artifacts.load(stranger.team.pk, SHA)
+        stored.load(stranger.team.pk, SHA)
     artifacts.store(stranger.team.pk, run_of(stranger).pk, CONTENT)
     assert len(files_in(root)) == 2
 
@@ -83,24 +84,24 @@ def test_a_file_that_is_gone_or_damaged(api: Api, directory: Path) -> None:
     artifacts.store(api.team.pk, run.pk, CONTENT)
     (file,) = (path for path in directory.rglob("*") if path.is_file())
     file.write_bytes(CONTENT[:-1] + b" ")
-    with pytest.raises(artifacts.ArtifactLost):
-        artifacts.load(api.team.pk, SHA)
+    with pytest.raises(stored.ArtifactLost):
+        stored.load(api.team.pk, SHA)
     file.write_bytes(b"")  # after a power cut, say
     artifacts.store(api.team.pk, run.pk, CONTENT)
-    assert artifacts.load(api.team.pk, SHA) == CONTENT
+    assert stored.load(api.team.pk, SHA) == CONTENT
     file.unlink()
-    with pytest.raises(artifacts.ArtifactLost):
-        artifacts.load(api.team.pk, SHA)
+    with pytest.raises(stored.ArtifactLost):
+        stored.load(api.team.pk, SHA)
 
 
 def test_a_store_that_does_not_answer(api: Api, directory: Path) -> None:
     directory.write_text("no directory")
     run = run_of(api)
-    with pytest.raises(artifacts.StoreAway):
+    with pytest.raises(stored.StoreAway):
         artifacts.store(api.team.pk, run.pk, CONTENT)
     directory.unlink()
     artifacts.store(api.team.pk, run.pk, CONTENT)
-    assert artifacts.load(api.team.pk, SHA) == CONTENT
+    assert stored.load(api.team.pk, SHA) == CONTENT
 
 
 def test_an_artifact_goes_with_the_last_run_that_uses_it(api: Api, root: str) -> None:
@@ -130,7 +131,7 @@ def test_half_written_files_are_cleared_away_in_time(api: Api, directory: Path) 
     (directory / "unfinished" / "left").write_bytes(b"half")
     assert artifacts.remove_unfinished(now - timedelta(days=1)) == 0
     assert artifacts.remove_unfinished(timezone.now() + timedelta(seconds=5)) == 1
-    assert artifacts.load(api.team.pk, SHA) == CONTENT
+    assert stored.load(api.team.pk, SHA) == CONTENT
 
 
 def test_storing_and_removing_at_the_same_time(api: Api, directory: Path) -> None:
@@ -162,7 +163,7 @@ def test_storing_and_removing_at_the_same_time(api: Api, directory: Path) -> Non
         for thread in threads:
             thread.join()
         assert not failures
-        assert artifacts.load(api.team.pk, SHA) == CONTENT
+        assert stored.load(api.team.pk, SHA) == CONTENT
 
 
 # --- over HTTP ---------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from workflows.models import (
     Trigger,
     Workflow,
 )
+from workflows.selectors import artifacts as stored
 from workflows.services import artifacts, retention, timers
 from workflows.services.retention import is_past, tidy
 
@@ -236,7 +237,7 @@ def test_artifacts_go_with_their_runs(workflow: Workflow) -> None:
     ref = artifacts.store(workflow.team_id, young.pk, b"[2]")
     finish()
     assert [artifact.sha256 for artifact in Artifact.objects.all()] == [ref.sha256]
-    assert artifacts.load(workflow.team_id, ref.sha256) == b"[2]"
+    assert stored.load(workflow.team_id, ref.sha256) == b"[2]"
 
 
 def test_pools_of_workflows_that_are_gone(api: Api) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from teams.facade.contracts import Role
 from tests.integration.workflows.harness import CODE, Play, drive, mapping, play, task
 from workflows.models import Item, Run, Step, Workflow
+from workflows.selectors import runs as read
 from workflows.services import control, messages, state
 from workflows.services.endings import run_ended
 from workflows.services.journal import ClaimLost
@@ -583,3 +584,44 @@ async def test_only_errors_worth_it_are_tried_again() -> None:
         retry = {"max_attempts": 3, "delay": 0.001, "retry_on": retry_on}
         _, broker = await drive(body, task("a", retry=retry))
         assert len(broker.sent) == tries
+
+
+# --- large values ------------------------------------------------------------------------------------------
+
+
+async def test_large_values_are_artifacts_and_pass_from_step_to_step_unseen() -> None:
+    large = ["x" * 1000] * 200
+
+    def body(value: Any, invocation: Any) -> Any:
+        return large if invocation.context["step_id"] == "make" else len(value)
+
+    run, broker = await drive(
+        body,
+        task("make"),
+        task("count", needs=["make"], input="${steps.make.output}"),
+        mapping("each", needs=["make"], over="${steps.make.output}", input="${[item, item]}", max_parallel=2),
+        output={
+            "count": "${steps.count.output}",
+            "made": "${steps.make.output}",
+            "n": "${size(steps.each.output)}",
+        },
+    )
+    rows = await sync_to_async(lambda: {step.key: step for step in Step.objects.filter(run=run)})()
+    assert rows["make"].output["$artifact"] == rows["count"].input["$artifact"]
+    assert run.output["size"] > 200_000
+    shape = await sync_to_async(lambda: read.run_detail(read.get_run(run.team_id, run.pk)))()
+    assert shape["output"] == {"count": 200, "made": large, "n": 200}
+    assert len(broker.sent) == 202
+
+
+async def test_a_value_that_looks_like_a_reference_is_none() -> None:
+    fake = {"$artifact": "0" * 64, "size": 3, "content_type": "application/json"}
+    run, _ = await drive(
+        echo,
+        task("a", input="${params.x}"),
+        task("b", needs=["a"], input="${steps.a.output}"),
+        params={"x": fake},
+    )
+    assert run.state == "completed"
+    shape = await sync_to_async(lambda: read.run_detail(read.get_run(run.team_id, run.pk)))()
+    assert shape["output"] == fake

@@ -29,7 +29,7 @@ class Attempts:
     image: str | None
     started: Callable[[Lease], None]
     waits: Callable[[], None]
-    ended: Callable[[Any, AgentError | None], None]
+    ended: Callable[[Any, AgentError | None], None]  # (output as a row holds it, error)
     source: StepRecord | None = None  # the map whose results the body may ask for
 
     async def until_done(self, value: Any) -> None:
@@ -64,6 +64,7 @@ class Attempts:
                     invocation = self.call.invocation((value,), None, record.attempts, listener)
                     result = await send(context.agents.broker, lease, invocation)
                     outcome = result.lease
+                    result = await result.kept(context.keep)
                     record.usage.used(lease.agent_id)
                     return self._record(result)
             finally:

@@ -42,12 +42,13 @@ class ChildRun(Body):
             params = await self.scope.resolve(self.definition.params or {})
             if not isinstance(params, dict):
                 raise ExpressionError(f"params must give an object; here it gave {type(params).__name__}")
-            record.input = params
+            record.input = await context.keep(params)
             record.attempts += 1
             record.retry_at = None
             self.begin(StepState.RUNNING, "step.started")
             await context.book.settled()
-        child = await context.read(children.start_child, self._request())
+        params = await context.value(record.input)
+        child = await context.read(children.start_child, self._request(params))
         if record.progress != {"run": str(child.run_id)}:
             record.progress = {"run": str(child.run_id)}
             context.book.progressed(record)
@@ -59,9 +60,9 @@ class ChildRun(Body):
             finally:
                 news.cancel()
             child = await context.read(children.look_at, child.run_id)
-        return self._ended(child)
+        return await self._ended(child)
 
-    def _request(self) -> children.ChildRequest:
+    def _request(self, params: dict[str, Any]) -> children.ChildRequest:
         run, step = self.context.run, self.definition
         return children.ChildRequest(
             parent_run=run.id,
@@ -69,14 +70,14 @@ class ChildRun(Body):
             attempt=self.record.attempts,
             workflow=step.workflow,
             version=step.version,
-            params=self.record.input,
+            params=params,
             timeout=step.timeout,
         )
 
-    def _ended(self, child: children.Child) -> bool:
+    async def _ended(self, child: children.Child) -> bool:
         record = self.record
         if child.state is RunState.COMPLETED:
-            self.complete(child.output)
+            self.complete(await self.context.keep(await self.context.value(child.output)))
             return True
         error = AgentError(f"run_{child.state}", _why(child))
         record.error = error.as_dict()

@@ -36,7 +36,7 @@ class LoopRun(Body):
         record = self.record
         try:
             if record.state is StepState.QUEUED:
-                record.input = await self.scope.resolve(self.definition.input)
+                record.input = await self.context.keep(await self.scope.resolve(self.definition.input))
                 record.attempts = 1
                 self.begin(StepState.RUNNING, "step.started")
             while record.completed < self.definition.max_iterations:
@@ -53,7 +53,7 @@ class LoopRun(Body):
         record = self.record
         prefix = f"{record.key}.{number}."
         records = await self._records(prefix)
-        item = record.input if number == 0 else record.output
+        item = await self.context.value(record.input if number == 0 else record.output)
         scope = Scope(self.context, records, self.scope, {"item": item, "index": number})
         self._graph = self._make_graph(self.context, self.definition.steps, records, scope)
         outcome = await self._graph.run()
@@ -63,7 +63,7 @@ class LoopRun(Body):
             sentence = f"Step {failed.key} failed in iteration {number + 1}: {reason}"
             self.fail(AgentError((failed.error or {}).get("type", "step_failed"), sentence))
             return True
-        output = await scope.resolve(output_template(self.definition.steps))
+        output = await self.context.keep(await scope.resolve(output_template(self.definition.steps)))
         done = await holds(scope, self.definition.until)
         record.output = output
         record.completed = number + 1

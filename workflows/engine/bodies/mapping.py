@@ -242,7 +242,7 @@ class MapRun(Body):
         ends = LeaseOutcome.OK
         for place, call in enumerate(calls):
             begun = loop.time()
-            outcome = await self._send(lease, call)
+            outcome = await (await self._send(lease, call)).kept(self.context.keep)
             self.record.usage.used(lease.agent_id)
             self._call_seconds += 0.2 * (loop.time() - begun - self._call_seconds)
             self.items.record(call, outcome, over=self._over)

@@ -43,7 +43,7 @@ class MapReduceRun(MapRun):
             record.progress, record.attempts = REDUCING, 0
             context.book.step_changed(record, "step.reducing")
         await context.book.settled()
-        results = await context.read(map_outputs, record.pk, record.total)
+        results = await context.read(map_outputs, context.run.team_id, record.pk, record.total)
         try:
             await self._attempts(reducer).until_done({"results": results})
         except NoAgent as exc:

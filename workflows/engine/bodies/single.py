@@ -27,8 +27,9 @@ class SingleStep(Body):
     async def run(self) -> None:
         try:
             source = await self._source()
-            self.record.input = await self._input(source)
-            await self._attempts(source).until_done(self.record.input)
+            value = await self._input(source)
+            self.record.input = await self.context.keep(value)
+            await self._attempts(source).until_done(value)
         except ExpressionError as exc:
             self.fail(AgentError("bad_input", str(exc)))
         except NoAgent as exc:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pools.facade.contracts import AgentError
+from workflows.domain.artifacts import packed
 from workflows.domain.durations import seconds
 from workflows.domain.expressions import ExpressionError
 from workflows.domain.moments import parse_time
@@ -106,7 +107,7 @@ class WaitRun(_Waiting):
         return self.context.inbox.take("signal", self.record.input["event"])
 
     def came(self, message: Message) -> None:
-        self.complete(message.payload)
+        self.complete(packed(message.payload))
 
     def time_is_up(self) -> None:
         if self.definition.event is None:
