@@ -28,6 +28,7 @@ LONGEST_CALL = 2 * 1024 * 1024
 LONGEST_REPLY = 32 * 1024 * 1024
 REPLIES_AT_ONCE = 8  # connections to one agent, beside that of its request
 REPLY_PATIENCE = 10.0  # seconds
+LAST_REPLIES = 0.5  # seconds for those under way when the answer has come
 RETRY_AFTER = (0.05, 0.5)  # seconds; a reply may be sent again, because the agent takes it once
 
 
@@ -46,6 +47,7 @@ class Conversation:
         self._logs: list[LogLine] = []
         self._calls: dict[asyncio.Task[None], int] = {}  # -> bytes of its line
         self._replying: asyncio.Semaphore | None = None
+        self._sending: set[asyncio.Task[Any] | None] = set()  # those of the calls whose replies are under way
 
     async def __aenter__(self) -> Conversation:
         return self
@@ -56,14 +58,19 @@ class Conversation:
         if not self._calls:
             return
         left = set(self._calls)
-        for call in left:
-            call.cancel()
+        # Replies under way cost their connections when they are cut off, and take but a moment.
+        on_their_way = self._sending & left if kind is None else set()
+        patience = LAST_REPLIES if on_their_way else None
         interrupted = False
+        _cancel(left - on_their_way)
         while left:
             try:
-                _, left = await asyncio.wait(left)
+                _, left = await asyncio.wait(left, timeout=patience)
             except asyncio.CancelledError:
                 interrupted = True
+            if patience is not None:
+                patience = None
+                _cancel(left)
         if interrupted and not isinstance(exc, asyncio.CancelledError):
             raise asyncio.CancelledError
 
@@ -88,7 +95,7 @@ class Conversation:
             await self._room()
             task = asyncio.create_task(self._answer(message))
             self._calls[task] = message.size
-            task.add_done_callback(self._calls.pop)
+            task.add_done_callback(self._forget)
         elif isinstance(message, LogLine):
             if listener is None:
                 self._logs.append(message)
@@ -100,6 +107,10 @@ class Conversation:
             elif isinstance(message, Metric):
                 _tell(listener.metric, message.name, message.value, message.item)
 
+    def _forget(self, call: asyncio.Task[None]) -> None:
+        del self._calls[call]
+        self._sending.discard(call)
+
     async def _room(self) -> None:
         while len(self._calls) >= MOST_OPEN or sum(self._calls.values()) > MOST_BYTES_OPEN:
             await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
@@ -109,15 +120,19 @@ class Conversation:
         if self._replying is None:
             self._replying = asyncio.Semaphore(REPLIES_AT_ONCE)
         async with self._replying:
-            for pause in (*RETRY_AFTER, None):
-                if await self._http.tell(
-                    self._lease.address, "/reply", payload, self._headers, within=REPLY_PATIENCE
-                ):
-                    return
-                if pause is not None:
-                    await asyncio.sleep(pause)
-        # The body waits on, until its time-out or the end of its agent.
-        log.warning("the agent %s took no reply to %s", self._lease.agent_id, question.op)
+            self._sending.add(asyncio.current_task())
+            if not await self._deliver(payload):
+                # The body waits on, until its time-out or the end of its agent.
+                log.warning("the agent %s took no reply to %s", self._lease.agent_id, question.op)
+
+    async def _deliver(self, payload: bytes) -> bool:
+        for pause in (*RETRY_AFTER, None):
+            address, headers = self._lease.address, self._headers
+            if await self._http.tell(address, "/reply", payload, headers, within=REPLY_PATIENCE):
+                return True
+            if pause is not None:
+                await asyncio.sleep(pause)
+        return False
 
     async def _reply(self, question: Question) -> bytes:
         try:
@@ -154,6 +169,11 @@ class _Refused(FlowError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
+
+
+def _cancel(calls: set[asyncio.Task[None]]) -> None:
+    for call in calls:
+        call.cancel()
 
 
 def _tell(hear: Callable[..., None], *what: Any) -> None:

@@ -252,6 +252,23 @@ async def test_the_lease_is_lost_during_a_call(executor: Executor) -> None:
     assert (listener.open, listener.cancelled) == (0, 1)
 
 
+async def test_an_agent_that_leaves_lets_its_body_ask_to_the_end(
+    runtime: Runtime, executor: Executor
+) -> None:
+    if runtime.name == "memory":
+        pytest.skip("its agents leave at once")
+    source = "def main(ctx): return [ctx.state.get('wait'), ctx.state.increment('n')]"
+    listener = FakeListener()
+    running = executor.begin(source, listener=listener)
+    await until(lambda: listener.open)
+    leaving = asyncio.create_task(runtime.remove(executor.held.lease.agent_id, grace=10))
+    await asyncio.sleep(0.5)
+    assert not leaving.done()
+    listener.gate.set()
+    assert output(await running) == ["waited", 1]
+    await leaving
+
+
 async def test_the_agent_dies_during_a_call(runtime: Runtime, executor: Executor) -> None:
     listener = FakeListener()
     running = executor.begin(WAITS, listener=listener)

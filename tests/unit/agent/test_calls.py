@@ -498,11 +498,18 @@ def test_a_body_that_waits_for_a_reply_ends_with_its_client(agent: RunningAgent)
     assert asked(agent, TWICE) == [1, 6]
 
 
+def leaves(agent: RunningAgent) -> bool:
+    try:
+        return agent.send("GET", "/health").status == 503
+    except ConnectionError:  # idle connections of that moment are closed
+        return False
+
+
 def test_an_agent_that_leaves_lets_its_body_ask_until_it_ends(tmp_path: Path) -> None:
     with agent_in(tmp_path) as agent, talking(agent, TWICE) as open_:
         first = open_.call()
         agent.process.send_signal(signal.SIGTERM)
-        until(lambda: agent.send("GET", "/health").status == 503)
+        until(lambda: leaves(agent))
         assert open_.reply(first, 1)
         open_.reply(open_.call(), 2)
         assert open_.wait().json == {"output": [1, 2]}
@@ -550,8 +557,8 @@ def test_a_body_that_breaks_the_channel_ends(agent: RunningAgent, frame: str) ->
 
 def test_the_answer_tells_how_long_bodies_took(agent: RunningAgent) -> None:
     source = "import time\ndef main(x): time.sleep(x)"
-    assert 0.2 <= agent.run(source, 0.2).seconds < 0.3
-    assert 0.3 <= agent.run(source, inputs=[0.1, 0.2]).seconds < 0.4
-    assert 0.1 <= agent.run(source + "; 1 / 0", 0.1).seconds < 0.2
-    slow_to_load = "import time; time.sleep(0.3)\ndef main(): pass"
-    assert agent.run(slow_to_load).seconds < 0.1
+    assert 0.2 <= agent.run(source, 0.2).seconds < 1
+    assert 0.3 <= agent.run(source, inputs=[0.1, 0.2]).seconds < 1
+    assert 0.1 <= agent.run(source + "; 1 / 0", 0.1).seconds < 1
+    slow_to_load = "import time; time.sleep(1)\ndef main(): pass"
+    assert agent.run(slow_to_load).seconds < 0.9

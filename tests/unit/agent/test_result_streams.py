@@ -43,7 +43,7 @@ def test_pages_without_anything_are_asked_for_again(agent: RunningAgent) -> None
         answer = talk(agent, source, pages(3, 100, empty=2), context=STREAM)
         assert answer.json == {"output": [0, 1, 2]}
         assert sum("call" in line for line in answer.lines) == 3
-        assert 0.1 < answer.seconds < 1
+        assert 0.1 < answer.seconds < 5
 
 
 def test_nothing_is_fetched_ahead(agent: RunningAgent) -> None:

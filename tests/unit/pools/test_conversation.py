@@ -178,6 +178,48 @@ async def test_at_the_end_open_calls_are_cancelled_and_awaited() -> None:
     assert (listener.open, listener.cancelled) == (0, 1)
 
 
+class Late(Agent):
+    """Takes replies, and a moment to say so."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self.said = 0
+
+    async def tell(self, *given: Any, **more: Any) -> bool:
+        done = await super().tell(*given, **more)
+        await asyncio.sleep(self._seconds)
+        self.said += 1
+        return done
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.05, 1), (30, 0)])
+async def test_a_reply_under_way_at_the_end_has_a_moment(
+    seconds: float, said: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "LAST_REPLIES", 0.2)
+    agent, listener = Late(seconds), FakeListener()
+    async with talk(agent, listener) as open_:
+        await open_.hear(ask(1) + ask(2, "state.get", key="wait"))
+        await until(lambda: agent.replies)
+    assert agent.said == said
+    assert listener.cancelled == 1
+
+
+async def test_a_request_that_failed_waits_for_no_reply() -> None:
+    agent = Late(30)
+
+    async def request() -> None:
+        async with talk(agent, FakeListener()) as open_:
+            await open_.hear(ask(1))
+            await until(lambda: agent.replies)
+            raise AnswerTooLarge
+
+    with pytest.raises(AnswerTooLarge):
+        await request()
+    assert agent.said == 0
+
+
 class Slow(FakeListener):
     """Takes a moment to end."""
 
