@@ -95,7 +95,7 @@ class PoolCollector(Collector):
     def _startup(self) -> Metric:
         family = GaugeMetricFamily(
             "agentainer_task_startup_time_seconds",
-            "Median of the last five minutes, until an agent's first byte",
+            "Median of the last five minutes, until an agent's body runs",
             labels=["mode"],
         )
         since = (time.time() - STARTUP_WINDOW) * 1000

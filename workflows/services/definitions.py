@@ -17,7 +17,7 @@ from workflows.domain.states import RUN_FINAL
 from workflows.domain.steps import Run as Behaviour
 from workflows.domain.validation import InvalidDocument, check_document, summary
 from workflows.models import Bundle, Run, Workflow, WorkflowVersion
-from workflows.selectors.definitions import get_version, get_workflow, version_shape
+from workflows.selectors.definitions import get_version, get_workflow, version_shape, workflows_of
 from workflows.selectors.versions import diff_shape
 from workflows.services.step_pools import end_pools, make_pools, pool_faults
 from workflows.services.triggers import switch_off_all
@@ -96,14 +96,13 @@ def archive_workflow(team_id: int, name: str, *, author: str) -> None:
     Its own pools end now, or (`workflows.services.retention`) once the last of its runs has ended.
     """
     with transaction.atomic():
-        workflow = (
-            Workflow.objects.select_for_update().filter(team_id=team_id, name=name, archived_at=None).first()
-        )
+        # Its triggers first: firing one locks it, and then the workflow.
+        switch_off_all(get_workflow(team_id, name))
+        workflow = workflows_of(team_id).select_for_update().filter(name=name).first()
         if workflow is None:
             raise NotFound(f"There is no workflow {name}.")
         workflow.archived_at = timezone.now()
         workflow.save(update_fields=["archived_at"])
-        switch_off_all(workflow)
         pools.note_uses(team_id, name, ())
         if not Run.objects.filter(workflow=workflow).exclude(state__in=RUN_FINAL).exists():
             end_pools(team_id, name)

@@ -33,23 +33,37 @@ def fire_due(now: datetime) -> int:
 
 
 def _due(now: datetime) -> list[tuple[UUID, datetime]]:
-    found = Trigger.objects.filter(kind=Kind.SCHEDULE, enabled=True, due_at__lte=now)
-    return [
-        (pk, due)
-        for pk, due in found.order_by("due_at").values_list("pk", "due_at")[:PAGE]
-        if due is not None
-    ]
+    found = Trigger.objects.filter(
+        kind=Kind.SCHEDULE, enabled=True, due_at__lte=now, workflow__archived_at=None
+    )
+    page = found.order_by("due_at").values_list("pk", "due_at")[:PAGE]
+    return [(pk, due) for pk, due in page if due is not None]
 
 
 def _start_waiting() -> int:
     waiting = Firing.objects.filter(outcome="queued").order_by("trigger").values_list("trigger", flat=True)
-    started = 0
-    for trigger_id in waiting.distinct()[:PAGE]:
+    return sum(_start_next(trigger_id) for trigger_id in waiting.distinct()[:PAGE])
+
+
+def _start_next(trigger_id: UUID) -> int:
+    try:
         with transaction.atomic():
             trigger = lock(trigger_id)
             outcome = start_queued(trigger) if trigger else None
-        started += outcome is not None and outcome.error is None
-    return started
+    except (InterfaceError, OperationalError):
+        raise  # the database is away: it goes on waiting
+    except Exception as exc:
+        log.exception("what waits for trigger %s cannot be started", trigger_id)
+        first = Firing.objects.filter(trigger=trigger_id, outcome="queued").order_by("at", "pk")
+        Firing.objects.filter(pk__in=[firing.pk for firing in first[:1]]).update(
+            outcome="failed", detail=_our_fault(exc)
+        )
+        return 0
+    return int(outcome is not None and outcome.error is None)
+
+
+def _our_fault(exc: Exception) -> str:
+    return f"Our fault: {type(exc).__name__}."
 
 
 def _go_off(trigger_id: UUID, due: datetime, now: datetime) -> int:
@@ -117,5 +131,5 @@ def _give_up(trigger_id: UUID, due: datetime, now: datetime, exc: Exception) -> 
         Firing.objects.get_or_create(
             trigger=claimed[0],
             occasion=_name(due),
-            defaults={"at": now, "outcome": "failed", "detail": f"Our fault: {type(exc).__name__}."},
+            defaults={"at": now, "outcome": "failed", "detail": _our_fault(exc)},
         )

@@ -88,7 +88,9 @@ def change_trigger(team_id: int, trigger_id: UUID, changes: Mapping[str, Any], *
         if not trigger.enabled:
             drop_queued(trigger, "The trigger was switched off.")
         _save(trigger)
-        _audit(trigger, "changed", author, **{name: getattr(trigger, name) for name in changed})
+        # Not the params: they may hold what not everybody who reads the log should see.
+        told = {name: getattr(trigger, name) for name in changed if name != "params"}
+        _audit(trigger, "changed", author, changed=sorted(changed), **told)
     return trigger
 
 

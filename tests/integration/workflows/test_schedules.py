@@ -221,6 +221,26 @@ def test_a_fault_of_ours_does_not_stop_the_others(api: Api, monkeypatch: pytest.
     assert broken.due_at == DUE + 10 * MINUTE
 
 
+def test_a_fault_of_ours_in_what_waits_does_not_stop_the_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, fine = schedule(api, overlap="queue"), schedule(api, overlap="queue")
+    for now in (DUE, DUE + 10 * MINUTE):
+        fire_due(now)
+    Run.objects.update(state="completed", finished_at=timezone.now())
+    start = runs.start_run
+
+    def start_run(team_id: int, name: str, *args: Any, **more: Any) -> Any:
+        if name == broken.workflow.name:
+            raise ZeroDivisionError
+        return start(team_id, name, *args, **more)
+
+    monkeypatch.setattr("workflows.services.firings.start_run", start_run)
+    assert fire_due(DUE + 11 * MINUTE) == 1
+    assert Firing.objects.get(trigger=broken, outcome="failed").detail == "Our fault: ZeroDivisionError."
+    assert Run.objects.get(state="pending").trigger == fine
+
+
 def test_a_database_that_is_away_leaves_it_due(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     schedule(api)
     with monkeypatch.context() as patch:
