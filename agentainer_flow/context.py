@@ -53,12 +53,12 @@ class Context:
 
     __slots__ = (
         "_log",
+        "_params",
         "_talk",
         "attempt",
         "deadline",
         "input",
         "item_index",
-        "params",
         "run_id",
         "state",
         "step_id",
@@ -81,10 +81,24 @@ class Context:
         self.attempt: int = given.get("attempt") or 1
         self.deadline: float | None = given.get("deadline")
         self.input: Any = input
-        self.params: dict[str, Any] = dict(params or given.get("params") or {})
+        self._params = None if given.get("params_omitted") else dict(params or given.get("params") or {})
         self.state = State(talk)
         self._log = log
         self._talk = talk
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The run's params. Raises FlowError for params too large to come with each request: pass what a step
+        needs of those as its input."""
+        if self._params is None:
+            raise FlowError(
+                "The run's params are too large to come along; pass what the step needs as its input."
+            )
+        return self._params
+
+    @params.setter
+    def params(self, value: dict[str, Any]) -> None:
+        self._params = value
 
     def log(self, *values: object) -> None:
         """Writes a line to the run's log; `values` are joined by spaces, as `print` does."""

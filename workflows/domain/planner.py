@@ -69,7 +69,10 @@ class _Planner:
         self.stopping = self.cancelled or (self.failed and not standing.go_on)
 
     def _has_ended(self, node: Node) -> bool:
-        return self.states[node.id] in STEP_FINAL and self.states[node.id] is not S.CANCELLED
+        return self.states[node.id] in STEP_FINAL and self.states[node.id] not in (
+            S.CANCELLED,
+            S.COMPENSATED,
+        )
 
     def plan(self) -> Plan:
         undone = tuple(

@@ -26,7 +26,7 @@ from workflows.services import artifacts, state
 
 log = logging.getLogger(__name__)
 
-SMALL_PARAMS = 4096  # bytes of JSON
+MOST_PARAMS = 65536  # bytes of JSON that come with each request
 STORE_PAUSE = 2.0  # seconds between tries to reach a store of artifacts that is away
 
 P = ParamSpec("P")
@@ -83,10 +83,10 @@ class RunContext:
 
     @property
     def shared_params(self) -> dict[str, Any]:
-        """What every request tells of the run's params: themselves, unless bodies had better ask for them."""
+        """What every request tells of the run's params: themselves, unless they are large."""
         if self._shared is None:
-            small = len(to_json(self.run.params)) <= SMALL_PARAMS
-            self._shared = {"params": self.run.params} if small else {}
+            large = len(to_json(self.run.params)) > MOST_PARAMS
+            self._shared = {"params_omitted": True} if large else {"params": self.run.params}
         return self._shared
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

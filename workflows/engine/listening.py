@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from aflow_site.kernel.errors import InvalidInput, NotFound
+from aflow_site.kernel.errors import FlowError, InvalidInput
 from pools.facade.contracts import LogLine
 from workflows.engine.context import RunContext
 from workflows.engine.loading import outputs_at
@@ -18,6 +18,12 @@ from workflows.engine.records import StepRecord
 from workflows.services import state
 
 Operation = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class Unsupported(FlowError):
+    code = "not_supported"
+    status = 501
+    title = "Not supported"
 
 
 class BodyListener:
@@ -59,11 +65,9 @@ class BodyListener:
         family, _, name = op.partition(".")
         if family == "state":
             return await self._state(name, args)
-        if op == "params.all":
-            return self._context.run.params
         if op == "results.next" and self._source is not None:
             return await self._next_results(args)
-        raise NotFound(f"There is no operation {op} here.")
+        raise Unsupported(f"There is no operation {op} here.")
 
     async def _state(self, name: str, args: Mapping[str, Any]) -> Any:
         context = self._context

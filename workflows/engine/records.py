@@ -22,13 +22,15 @@ class Usage:
     leases: int = 0
     agents: dict[str, int] = field(default_factory=dict)  # agent id -> requests
     waits_ms: list[float] = field(default_factory=list)  # the first MAX_WAITS
+    busy_ms: float = 0.0  # the sum of the requests' times
 
     def leased(self, wait_seconds: float) -> None:
         self.leases += 1
         if len(self.waits_ms) < MAX_WAITS:
             self.waits_ms.append(round(wait_seconds * 1000, 3))
 
-    def used(self, agent_id: UUID) -> None:
+    def used(self, agent_id: UUID, seconds: float) -> None:
+        self.busy_ms = round(self.busy_ms + seconds * 1000, 3)
         key = str(agent_id)
         if key not in self.agents and len(self.agents) >= MAX_AGENTS:
             key = OTHERS
@@ -36,7 +38,12 @@ class Usage:
 
     def as_dict(self) -> dict[str, Any]:
         """A copy: the writer's thread must not see what still moves."""
-        return {"leases": self.leases, "agents": dict(self.agents), "waits_ms": list(self.waits_ms)}
+        return {
+            "leases": self.leases,
+            "agents": dict(self.agents),
+            "waits_ms": list(self.waits_ms),
+            "busy_ms": self.busy_ms,
+        }
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput, NotFound
 from workflows.domain.states import RUN_FINAL, STEP_FINAL
 from workflows.models import Run, Step
-from workflows.services.runs import tell_run
+from workflows.services.runs import audit_run, tell_run
 from workflows.services.wakes import wake
 
 
@@ -42,6 +42,7 @@ def cancel_run(run: Run, *, author: str) -> Run:
             run.cancel_requested_at = timezone.now()
             run.save(update_fields=["cancel_requested_at"])
             tell_run(run, "run.cancel_requested", by=author)
+            audit_run(run, "cancelled", author)
         wake(run.pk)
     return run
 
@@ -56,6 +57,7 @@ def pause_run(run: Run, *, author: str) -> Run:
             run.pause_requested_at = timezone.now()
             run.save(update_fields=["pause_requested_at"])
             tell_run(run, "run.pause_requested", by=author)
+            audit_run(run, "paused", author)
             wake(run.pk)
         children = _children(run)
     for child in Run.objects.filter(pk__in=children):
@@ -72,6 +74,7 @@ def resume_run(run: Run, *, author: str) -> Run:
         run.pause_requested_at = None
         run.save(update_fields=["pause_requested_at"])
         tell_run(run, "run.resume_requested", by=author)
+        audit_run(run, "resumed", author)
         wake(run.pk)
         children = _children(run)
     for child in Run.objects.filter(pk__in=children, pause_requested_at__isnull=False):
@@ -86,6 +89,7 @@ def prioritize_run(run: Run, priority: int, *, author: str) -> Run:
         run.priority = priority
         run.save(update_fields=["priority"])
         tell_run(run, "run.prioritized", by=author)
+        audit_run(run, "prioritized", author, priority=priority)
     return run
 
 
@@ -111,6 +115,7 @@ def change_step(run: Run, key: str, changes: dict[str, Any], *, author: str) -> 
         step.overrides = merged
         step.save(update_fields=["overrides"])
         tell_run(run, "step.changed", step=key, settings=merged, by=author)
+        audit_run(run, "changed", author, step=key, settings=merged)
         wake(run.pk)
     return step
 

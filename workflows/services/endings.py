@@ -1,4 +1,5 @@
-"""What follows from the end of a run: its parent goes on, and those who waited for its place get their turn.
+"""What follows from the end of a run: triggers that wait for it go off, its parent goes on, and those who
+waited for its place get their turn.
 
 May happen twice, or not at all when a process dies; the sweep and the parents' own looks make up for that.
 """
@@ -13,16 +14,18 @@ from django.utils import timezone
 from workflows.models import Run
 from workflows.services.claims import unclaimed
 from workflows.services.nudges import nudge
+from workflows.services.run_ends import on_run_ended
 from workflows.services.wakes import wake
 
 NEXT = 3  # runs that wait, told at once; the sweep tells the others
 
 
 def run_ended(run_id: UUID) -> None:
-    row = Run.objects.filter(pk=run_id).values_list("parent_step__run_id", "max_concurrent").first()
+    row = Run.objects.filter(pk=run_id).values_list("parent_step__run_id").first()
     if row is None:
         return
-    parent, _limit = row
+    (parent,) = row
+    on_run_ended(run_id)
     if parent is not None:
         with transaction.atomic():
             wake(parent)

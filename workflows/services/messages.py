@@ -13,7 +13,7 @@ from teams.facade.contracts import Role
 from workflows.domain.schemas import SchemaUnusable, problems
 from workflows.domain.states import RUN_FINAL, StepState
 from workflows.models import Run, RunMessage, Step
-from workflows.services.runs import tell_run
+from workflows.services.runs import audit_run, tell_run
 from workflows.services.wakes import wake
 
 MAX_WAITING = 1000  # signals of one run that no step has taken
@@ -53,6 +53,7 @@ def decide(run: Run, key: str, *, approve: bool, data: Any, person: Person) -> S
         payload = {"approved": approve, "data": data}
         _send(run, "decision", key, payload, person.username)
         tell_run(run, "step.decided", step=key, approved=approve, by=person.username)
+        audit_run(run, "decided", person.username, step=key, approved=approve)
     return step
 
 
@@ -94,6 +95,7 @@ def signal(run: Run, name: str, payload: Any, *, author: str) -> None:
             raise Conflict(f"{MAX_WAITING:,} events wait in this run already, and no step takes them.")
         _send(run, "signal", name, payload, author)
         tell_run(run, "run.signalled", name=name, by=author)
+        audit_run(run, "signalled", author, name=name)
 
 
 def _send(run: Run, kind: str, name: str, payload: Any, author: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, NotFound
 from workflows.domain.document import Document
@@ -15,7 +16,8 @@ from workflows.models import Item, Run, RunMessage, Step
 from workflows.services import artifacts
 from workflows.services.nudges import nudge
 from workflows.services.params import check_params
-from workflows.services.runs import RunRequest, new_run, start_run, tell_run, write_run
+from workflows.services.retention import is_past
+from workflows.services.runs import RunRequest, audit_run, new_run, start_run, tell_run, write_run
 
 AGAIN = (StepState.FAILED, StepState.CANCELLED)
 
@@ -30,6 +32,8 @@ def retry_run(run: Run, *, author: str) -> Run:
         run = Run.objects.select_for_update(of=("self",)).select_related("workflow", "version").get(pk=run.pk)
         if run.state not in RUN_FINAL:
             raise Conflict(f"This run has not ended; it is {run.state}.")
+        if is_past(run, timezone.now()):
+            raise Conflict("This run is older than the team keeps runs; it may be deleted at any moment.")
         document = Document.model_validate(run.document or run.version.document)
         roots = _to_run_again(run)
         if not roots:
@@ -50,6 +54,7 @@ def retry_run(run: Run, *, author: str) -> Run:
         run.parked, run.wake_at, run.claimed_by = False, None, None
         run.save()
         tell_run(run, "run.retried", by=author, steps=sorted(again))
+        audit_run(run, "retried", author)
         transaction.on_commit(lambda: nudge(run.pk))
     return run
 
@@ -125,6 +130,7 @@ def continue_on_version(run: Run, number: int, *, author: str) -> Run:
         write_run(new, document, tags)
         _keep_completed(run, new, document)
         artifacts.share(run.pk, new.pk)
+        audit_run(run, "continued", author, version=number, new=str(new.pk))
         transaction.on_commit(lambda: nudge(new.pk))
     return new
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, InvalidInput, NotFound
 from aflow_site.kernel.ids import new_id
+from teams.facade import api as teams
 from workflows.domain.document import Document
 from workflows.domain.shapes import run_shape
 from workflows.models import Run, RunTag, Step, Workflow, WorkflowVersion
@@ -82,6 +83,8 @@ def start_run(
     try:
         with transaction.atomic():
             write_run(run, document, request.tags)
+            if parent is None:
+                audit_run(run, "started", author)
             transaction.on_commit(lambda: nudge(run.pk))
     except IntegrityError:
         earlier = _earlier(workflow, request, parent)  # the same key, at the same moment
@@ -132,6 +135,12 @@ def write_run(run: Run, document: Document, tags: tuple[str, ...]) -> None:
     if tags:
         RunTag.objects.bulk_create(RunTag(run=run, tag=tag) for tag in dict.fromkeys(tags))
     tell_run(run, "run.created", tags=tags)
+
+
+def audit_run(run: Run, verb: str, author: str, **details: Any) -> None:
+    """Writes down who did it. Inside the transaction that does it."""
+    what = {"workflow": run.workflow.name, "version": run.version.number, **details}
+    teams.audit(run.team_id, actor=author, action=f"run.{verb}", target=f"run/{run.pk}", details=what)
 
 
 def tell_run(run: Run, event: str, *, tags: tuple[str, ...] | None = None, **more: Any) -> None:

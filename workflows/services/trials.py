@@ -11,7 +11,7 @@ from workflows.domain.steps import CallingStep
 from workflows.domain.validation import InvalidDocument, check_document, summary
 from workflows.models import Run, Workflow
 from workflows.services.nudges import nudge
-from workflows.services.runs import RunRequest, new_run, write_run
+from workflows.services.runs import RunRequest, audit_run, new_run, write_run
 from workflows.services.step_pools import make_trial_pools, pool_faults
 
 TRIAL = "trial"
@@ -41,6 +41,7 @@ def try_step(
     with transaction.atomic():
         make_trial_pools(team_id, parsed)
         write_run(run, parsed, (TRIAL,))
+        audit_run(run, "tried", author, step=step_id)
         transaction.on_commit(lambda: nudge(run.pk))
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -62,10 +63,12 @@ class Attempts:
                     sent = 1
                     listener = BodyListener(context, record, record.attempts, source=self.source)
                     invocation = self.call.invocation((value,), None, record.attempts, listener)
+                    begun = asyncio.get_running_loop().time()
                     result = await send(context.agents.broker, lease, invocation)
+                    took = asyncio.get_running_loop().time() - begun
                     outcome = result.lease
                     result = await result.kept(context.keep)
-                    record.usage.used(lease.agent_id)
+                    record.usage.used(lease.agent_id, took)
                     return self._record(result)
             finally:
                 await context.agents.give_back(lease, outcome if sent else LeaseOutcome.OK, uses=sent)

@@ -243,8 +243,9 @@ class MapRun(Body):
         for place, call in enumerate(calls):
             begun = loop.time()
             outcome = await (await self._send(lease, call)).kept(self.context.keep)
-            self.record.usage.used(lease.agent_id)
-            self._call_seconds += 0.2 * (loop.time() - begun - self._call_seconds)
+            took = loop.time() - begun
+            self.record.usage.used(lease.agent_id, took)
+            self._call_seconds += 0.2 * (took - self._call_seconds)
             self.items.record(call, outcome, over=self._over)
             if outcome.agent_gone or self._over() or not self.context.gate.is_set():
                 self.items.unsend(calls[place + 1 :])
