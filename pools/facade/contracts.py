@@ -222,11 +222,18 @@ class LeaseLost(FlowError):
 
 
 class AgentLost(FlowError):
-    """The agent died or became unreachable during the request; the work may be tried on another."""
+    """The agent died or became unreachable during the request; the work may be tried on another.
+
+    `began` is False when the body cannot have begun: then it has nothing to do with the loss.
+    """
 
     code = "agent_lost"
     status = 502
     title = "The agent was lost"
+
+    def __init__(self, detail: str, *, began: bool = True) -> None:
+        super().__init__(detail)
+        self.began = began
 
 
 class AgentTimeout(FlowError):

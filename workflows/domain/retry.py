@@ -8,6 +8,9 @@ from workflows.domain.steps import Retry
 # that takes its agents with it must not do so for ever.
 MAX_AGENT_LOSSES = 3
 DEAD_LETTER = "dead_letter"
+# Agents also die together, with their engine or their node: so the last of the three has some time to itself.
+_LOSS_WAITS = (0.0, 2.0)
+_NEVER_BEGAN = 0.2
 
 
 def delay_before(policy: Retry, next_attempt: int, randomness: float) -> float:
@@ -20,6 +23,13 @@ def delay_before(policy: Retry, next_attempt: int, randomness: float) -> float:
     factor: float = {"constant": 1, "linear": tries, "exponential": 2 ** min(tries - 1, 40)}[policy.backoff]
     wait = min(policy.delay * factor, policy.max_delay)
     return wait * (0.5 + randomness / 2) if policy.jitter else wait
+
+
+def delay_after_loss(losses: int, *, began: bool) -> float:
+    """Seconds to wait after an attempt lost its agent, the `losses`-th of that item or step."""
+    if not began:
+        return _NEVER_BEGAN
+    return _LOSS_WAITS[min(losses, len(_LOSS_WAITS)) - 1]
 
 
 def own_attempts(attempts: int, losses: int, excused: int) -> int:

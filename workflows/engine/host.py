@@ -56,6 +56,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_RUNS = 200  # driven at once by one executor; more wait for a claim
+LOOKED_AT = 20  # runs without a driver that an executor takes up with one report
 READERS = 4  # threads that read for the runs
 MAX_CALLS = 500  # in flight at once in one run without a max_parallel
 
@@ -164,6 +165,7 @@ class Engine:
             try:
                 await self._beat()
                 await self._compare_with_rows()
+                await self._look_around()
             except DatabaseTrouble as exc:
                 log.warning("could not report: %s", exc)
 
@@ -182,6 +184,16 @@ class Engine:
         for claim in held.values():
             if claim.run_id not in self._runs:
                 await self._in(self._claims, claims.give_up, claim.run_id, claim.fence)
+
+    async def _look_around(self) -> None:
+        """Takes up runs that nobody drives.
+
+        The controller tells of them too, but its message may go to an executor that is dead or stands still.
+        """
+        room = min(MAX_RUNS - len(self._runs), LOOKED_AT)
+        if room > 0:
+            for run_id in await self._in(self._claims, claims.unclaimed, system_clock.now(), room):
+                self._look_at(run_id)
 
     async def _hear_control(self) -> None:
         """News for a run reach its driver at once; the beat finds those that got lost here."""

@@ -31,11 +31,12 @@ from workflows.domain.steps import Run
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`results` has one entry per input. `agent_lost` tells that the step itself is not to blame, and
-    `lease` how the lease is to be given back."""
+    """`results` has one entry per input. `agent_lost` tells that its agent was lost with the request, `began`
+    whether the body may have had a hand in it; `lease` is how the lease is to be given back."""
 
     results: tuple[ItemResult, ...]
     agent_lost: bool = False
+    began: bool = True
     lease: LeaseOutcome = LeaseOutcome.OK
 
     async def kept(self, keep: Callable[[Any], Awaitable[Any]]) -> Outcome:
@@ -51,8 +52,11 @@ class Outcome:
         return self.lease is LeaseOutcome.POISON
 
 
-def all_failed(count: int, error: AgentError, *, agent_lost: bool, lease: LeaseOutcome) -> Outcome:
-    return Outcome((ItemResult(error=error),) * count, agent_lost=agent_lost, lease=lease)
+def all_failed(
+    count: int, error: AgentError, *, agent_lost: bool, lease: LeaseOutcome, began: bool = True
+) -> Outcome:
+    results = (ItemResult(error=error),) * count
+    return Outcome(results, agent_lost=agent_lost, began=began, lease=lease)
 
 
 def _behaviour(run: Run, load_bundle: Callable[[str], bytes]) -> Code | Handler | None:
@@ -129,7 +133,8 @@ async def send(broker: Any, lease: Lease, invocation: Invocation) -> Outcome:
         return all_failed(count, error, agent_lost=False, lease=LeaseOutcome.POISON)
     except (AgentLost, LeaseLost) as exc:
         error = AgentError(exc.code, exc.detail)
-        return all_failed(count, error, agent_lost=True, lease=LeaseOutcome.POISON)
+        began = not isinstance(exc, AgentLost) or exc.began
+        return all_failed(count, error, agent_lost=True, began=began, lease=LeaseOutcome.POISON)
     except FlowError as exc:
         error = AgentError(exc.code, exc.detail)
         return all_failed(count, error, agent_lost=False, lease=LeaseOutcome.ERROR)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
+import aiohttp
 import orjson
 
 from pools.domain.agents import EndReason
@@ -97,7 +98,9 @@ class Caller:
             return all_failed(invocation, AgentError("bad_answer", f"The answer is larger than {limit} MiB."))
         except UNREACHABLE as exc:
             held.must_end = True
-            raise AgentLost(f"The agent was lost during the request: {exc or type(exc).__name__}.") from exc
+            began = not isinstance(exc, aiohttp.ClientConnectorError)
+            sentence = f"The agent was lost during the request: {exc or type(exc).__name__}."
+            raise AgentLost(sentence, began=began) from exc
         except asyncio.CancelledError:
             if held.lost and task.uncancel() == 0:
                 raise LeaseLost("The lease was lost during the request; its result is void.") from None
@@ -129,7 +132,7 @@ class Caller:
             missing = refusal(answer.status, answer.body)
         if missing == "shutting_down":
             held.must_end = True
-            raise AgentLost("The agent is shutting down and took no request.")
+            raise AgentLost("The agent is shutting down and took no request.", began=False)
         if missing == "stale_fence":
             held.lost = True
             raise LeaseLost("The agent serves a newer lease already; this one is void.")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from pools.facade.contracts import AgentError, Lease, LeaseOutcome
-from workflows.domain.retry import delay_before, may_retry, own_attempts
+from workflows.domain.retry import delay_after_loss, delay_before, may_retry, own_attempts
 from workflows.domain.steps import Retry
 from workflows.engine.context import RunContext
 from workflows.engine.invoking import Outcome, StepCall, send
@@ -78,12 +78,19 @@ class Attempts:
         if result.error is None:
             self.ended(result.output, None)
             return True
-        record.losses += outcome.agent_lost
+        lost = outcome.agent_lost
+        if lost and not outcome.began:
+            record.excused += 1
+        else:
+            record.losses += lost
         record.error = result.error.as_dict()
         own = own_attempts(record.attempts, record.losses, record.excused)
-        lost = outcome.agent_lost
         if may_retry(self.retry, own, record.losses, error_type=result.error.type, agent_lost=lost):
-            wait = 0.0 if lost else delay_before(self.retry, own + 1, self.context.random.random())
+            wait = (
+                delay_after_loss(record.losses, began=outcome.began)
+                if lost
+                else delay_before(self.retry, own + 1, self.context.random.random())
+            )
             record.retry_at = self.context.clock.now() + timedelta(seconds=wait)
             self.waits()
             return False

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pools.facade.contracts import AgentError, Lease
-from workflows.domain.retry import delay_before, may_retry, own_attempts
+from workflows.domain.retry import delay_after_loss, delay_before, may_retry, own_attempts
 from workflows.domain.states import StepState
 from workflows.domain.steps import Retry
 from workflows.engine.context import RunContext
@@ -155,23 +155,31 @@ class ItemQueue:
                 if feed is not None:
                     feed.add(item.index)
             else:
-                self._failed(item, result.error, now, agent_lost=outcome.agent_lost)
+                self._failed(item, result.error, now, outcome)
         self._context.book.items_changed(self._step, call.items)
         if self._later or self._again or over():
             self._changed.set()
 
-    def _failed(self, item: ItemRecord, error: AgentError, now: datetime, *, agent_lost: bool) -> None:
-        item.losses += agent_lost
+    def _failed(self, item: ItemRecord, error: AgentError, now: datetime, outcome: Outcome) -> None:
+        lost = outcome.agent_lost
+        if lost and not outcome.began:
+            item.excused += 1
+        else:
+            item.losses += lost
         item.error = error.as_dict()
         own = own_attempts(item.attempts, item.losses, item.excused)
-        if not may_retry(self._retry, own, item.losses, error_type=error.type, agent_lost=agent_lost):
-            self._give_up(item, dead_letter(error, item.losses) if agent_lost else error, now)
+        if not may_retry(self._retry, own, item.losses, error_type=error.type, agent_lost=lost):
+            self._give_up(item, dead_letter(error, item.losses) if lost else error, now)
             return
         set_item_state(item, StepState.QUEUED)
-        if agent_lost:
+        wait = (
+            delay_after_loss(item.losses, began=outcome.began)
+            if lost
+            else delay_before(self._retry, own + 1, self._context.random.random())
+        )
+        if not wait:
             self._again.append(item)
             return
-        wait = delay_before(self._retry, own + 1, self._context.random.random())
         item.retry_at = now + timedelta(seconds=wait)
         heapq.heappush(self._later, (item.retry_at, item.index, item))
 

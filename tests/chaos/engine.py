@@ -1,0 +1,76 @@
+"""A Docker Engine of the chaos suite's own, which it may stop and start as it likes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+
+
+class DockerEngine:
+    """`url` is for DOCKER_HOST. Everything of it lies in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.url = f"unix://{directory}/docker.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for left in ("docker.pid", "docker.sock"):
+            (self._directory / left).unlink(missing_ok=True)
+        command = ["dockerd", "--host", self.url]
+        for name in ("data-root", "exec-root", "pidfile"):
+            command += [f"--{name}", str(self._directory / ("docker.pid" if name == "pidfile" else name))]
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if self.answers():
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise RuntimeError(f"dockerd did not start:\n{(self._directory / 'log').read_text()[-2000:]}")
+
+    def answers(self) -> bool:
+        """Looks for the socket first: a client that cannot connect leaves one of its own open."""
+        if not (self._directory / "docker.sock").exists():
+            return False
+        try:
+            with self._client() as client:
+                client.ping()
+        except DockerException:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """As an upgrade of the engine does: its containers end with it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+            self._process = None
+
+    def containers(self, *, everything: bool = True) -> list[str]:
+        """The ids of agents' containers: the running ones, or those that ended too."""
+        with self._client() as client:
+            found = client.containers.list(all=everything, filters={"label": "agentainer.agent"})
+            return [str(container.id) for container in found]
+
+    def kill_container(self, container: str) -> None:
+        with self._client() as client:
+            client.containers.get(container).kill()
+
+    @contextmanager
+    def _client(self) -> Iterator[docker.DockerClient]:
+        client = docker.DockerClient(self.url, timeout=20)
+        try:
+            yield client
+        finally:
+            client.close()
