@@ -65,9 +65,7 @@ def summary(report: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="1-100", help="such as 1-10")
-    parser.add_argument(
-        "--faults", default="", help="such as kill_executor,flush_redis; all of them otherwise"
-    )
+    parser.add_argument("--faults", default="", help="such as kill_executor,kill_web; else all")
     parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "results" / "chaos.jsonl")
     parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -61,10 +61,14 @@ def test_without_the_fence_the_suite_fails(tmp_path: Path) -> None:
     unfenced.start()
     try:
         with pytest.raises(AssertionError):
-            for seed in range(1, 4):
-                try_fault(unfenced, "freeze_executor", seed)
+            _freeze_three_times(unfenced)
     finally:
         unfenced.stop()
+
+
+def _freeze_three_times(plant: Plant) -> None:
+    for seed in range(1, 4):
+        try_fault(plant, "freeze_executor", seed)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -19,15 +19,12 @@ CHANGES = {
 
 
 class Unfenced(importlib.machinery.SourceFileLoader):
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
-        source = bytes(data).decode()
+    def get_code(self, fullname: str) -> Any:
+        source = self.get_data(self.path).decode()
         for fenced, unfenced in CHANGES[self.name]:
             assert fenced in source, f"{self.name} compares fences in another way now"
             source = source.replace(fenced, unfenced)
-        return super().source_to_code(source.encode(), path)
-
-    def get_code(self, fullname: str) -> Any:
-        return self.source_to_code(self.get_data(self.path), self.path)
+        return compile(source, self.path, "exec")
 
 
 class Finder(importlib.abc.MetaPathFinder):
