@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { readDocument, renameStep, type WorkflowDocument } from "./document";
+import { readDocument, type WorkflowDocument } from "./document";
 import { applyGraphChange, columnsOf, documentToGraph, refusal } from "./graph";
 import { layOut } from "./layout";
+import { renameStep } from "./renaming";
 
 const census: WorkflowDocument = {
   name: "census",

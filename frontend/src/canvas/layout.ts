@@ -1,7 +1,7 @@
 /** Positions by ELK's layered algorithm, in a worker: a graph of hundreds of steps must not stop the page. */
-import type { ELK, ElkNode } from "elkjs/lib/elk-api";
+import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api";
 import type { Position, WorkflowDocument } from "./document";
-import { documentToGraph, GAP, NODE } from "./graph";
+import { documentToGraph, GAP, type GraphEdge, LABEL, NODE } from "./graph";
 
 const OPTIONS = {
   "elk.algorithm": "layered",
@@ -44,6 +44,12 @@ function elkGraph(document: WorkflowDocument): ElkNode {
     id: "workflow",
     layoutOptions: OPTIONS,
     children: nodes.map(({ id }) => ({ id, ...NODE })),
-    edges: edges.map(({ id, source, target }) => ({ id, sources: [source], targets: [target] })),
+    edges: edges.map(elkEdge),
   };
+}
+
+/** Ways of branches have labels, which need room between two columns. */
+function elkEdge({ id, source, target, kind }: GraphEdge): ElkExtendedEdge {
+  const edge = { id, sources: [source], targets: [target] };
+  return kind === "way" ? { ...edge, labels: [{ id: `${id}:label`, ...LABEL }] } : edge;
 }
