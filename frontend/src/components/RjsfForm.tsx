@@ -1,13 +1,16 @@
-import { Button, Text } from "@mantine/core";
+import { Button, Text, TextInput } from "@mantine/core";
 import Form from "@rjsf/mantine";
 import {
   type ArrayFieldTitleProps,
+  getTemplate,
   type IconButtonProps,
+  labelValue,
   type RJSFSchema,
   type RJSFValidationError,
   type TitleFieldProps,
   titleId,
   type UiSchema,
+  type WidgetProps,
 } from "@rjsf/utils";
 import { customizeValidator } from "@rjsf/validator-ajv8";
 import Ajv2020 from "ajv/dist/2020";
@@ -33,6 +36,7 @@ const templates = {
   ),
   ButtonTemplates: { AddButton },
 };
+const widgets = { TextWidget: TextOrNumber, UpDownWidget: TextOrNumber };
 
 /** The form that a JSON Schema (draft 2020-12) describes; it checks on submit, and keeps what was typed. */
 export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormProps) {
@@ -45,6 +49,7 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
       uiSchema={ui}
       validator={validator}
       templates={templates}
+      widgets={widgets}
       formData={values}
       showErrorList={false}
       noHtml5Validate
@@ -55,6 +60,50 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
       onSubmit={(event) => onSubmit((event.formData ?? {}) as Record<string, unknown>)}
     />
   );
+}
+
+/**
+ * A number as it was typed: the theme's own field moves what is out of bounds into them without a word. What is
+ * no number stays text, and the check says so.
+ */
+function TextOrNumber(props: WidgetProps) {
+  const { id, schema, value, label, required, options, rawErrors = [], registry } = props;
+  const kinds = ([] as unknown[]).concat(schema.type ?? []);
+  const [typed, setTyped] = useState<string | null>(null);
+  if (!kinds.includes("number") && !kinds.includes("integer")) {
+    const Base = getTemplate<"BaseInputTemplate">("BaseInputTemplate", registry, options);
+    return <Base {...props} />;
+  }
+  const given = value === undefined || value === null ? "" : String(value);
+  const same = typed !== null && (typed === given || numberIn(typed) === value);
+  return (
+    <TextInput
+      id={id}
+      name={props.htmlName ?? id}
+      inputMode={schema.type === "integer" ? "numeric" : "decimal"}
+      autoComplete="off"
+      label={labelValue(label || undefined, props.hideLabel, false)}
+      description={props.hideLabel ? undefined : (options.description ?? schema.description)}
+      placeholder={props.placeholder}
+      required={required}
+      disabled={props.disabled || props.readonly}
+      value={same ? typed : given}
+      error={rawErrors.length > 0 ? rawErrors.join(" ") : undefined}
+      onChange={(event) => {
+        const text = event.currentTarget.value;
+        setTyped(text);
+        props.onChange(text.trim() === "" ? options.emptyValue : numberIn(text));
+      }}
+      onBlur={(event) => props.onBlur(id, event.currentTarget.value)}
+      onFocus={(event) => props.onFocus(id, event.currentTarget.value)}
+    />
+  );
+}
+
+/** The number that a text is; the text itself when it is none. */
+function numberIn(text: string): number | string {
+  const number = Number(text.trim());
+  return text.trim() !== "" && Number.isFinite(number) ? number : text;
 }
 
 function Legend({ id, children }: { id: string; children: ReactNode }) {
@@ -84,5 +133,18 @@ function withoutTitle(schema: Record<string, unknown>): RJSFSchema {
 function shownAtTheFields(): void {}
 
 function inPlainWords(errors: RJSFValidationError[]): RJSFValidationError[] {
-  return errors.map((error) => (error.name === "required" ? { ...error, message: "Fill this in." } : error));
+  return errors.map((error) => ({ ...error, message: inWords(error) ?? error.message }));
+}
+
+function inWords({ name, params }: RJSFValidationError): string | undefined {
+  const limit = String((params as { limit?: number } | undefined)?.limit);
+  const type = (params as { type?: string } | undefined)?.type;
+  if (name === "required") return "Fill this in.";
+  if (name === "minimum") return `At least ${limit}.`;
+  if (name === "maximum") return `At most ${limit}.`;
+  if (name === "exclusiveMinimum") return `More than ${limit}.`;
+  if (name === "exclusiveMaximum") return `Less than ${limit}.`;
+  if (name === "type" && type === "integer") return "Write a whole number.";
+  if (name === "type" && type === "number") return "Write a number.";
+  return undefined;
 }
