@@ -150,9 +150,8 @@ export function removeSteps(document: WorkflowDocument, ids: Iterable<string>): 
   const steps = document.steps
     .filter((step) => !gone.has(step.id))
     .map((step) => keeping(step, (id) => !gone.has(id)));
-  const layout = Object.fromEntries(
-    Object.entries(document.layout ?? {}).filter(([id]) => !homeless.has(id)),
-  );
+  if (!document.layout) return { ...document, steps };
+  const layout = Object.fromEntries(Object.entries(document.layout).filter(([id]) => !homeless.has(id)));
   return { ...document, steps, layout };
 }
 

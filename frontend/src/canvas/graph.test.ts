@@ -140,5 +140,5 @@ it("layOut asks the engine for the graph's shape, and gives a place for each ste
     return { ...graph, children: graph.children?.map((child, i) => ({ ...child, x: i * 10, y: 1 })) };
   });
   expect(places).toEqual({ list: { x: 0, y: 1 }, count: { x: 10, y: 1 }, total: { x: 20, y: 1 } });
-  expect(asked).toMatchObject([{ edges: [{ sources: ["list"], targets: ["count"] }, {}, {}] }]);
+  expect(asked).toMatchObject([{ edges: [{ sources: ["list:out"], targets: ["count:in"] }, {}, {}] }]);
 });

@@ -243,19 +243,36 @@ function placesOf(document: WorkflowDocument): Map<string, Position> {
   const columns = columnsOf(document);
   const bottom = Math.max(0, ...[...places.values()].map(({ y }) => y + NODE.height + GAP.y));
   const left = places.size > 0 ? Math.min(...[...places.values()].map(({ x }) => x)) : 0;
+  const starts = startsOf(document, columns);
   const rows = new Map<number, number>();
   for (const id of homeless) {
     const column = columns.get(id) ?? 0;
     const row = rows.get(column) ?? 0;
     rows.set(column, row + 1);
-    places.set(id, { x: left + column * (NODE.width + GAP.x), y: bottom + row * (NODE.height + GAP.y) });
+    places.set(id, { x: left + (starts.get(column) ?? 0), y: bottom + row * (NODE.height + GAP.y) });
   }
   return places;
 }
 
+/** Where each column begins: one that comes after a branch leaves room for the labels of its ways. */
+function startsOf(document: WorkflowDocument, columns: Map<string, number>): Map<number, number> {
+  const wide = new Set<number>();
+  for (const step of document.steps) {
+    if (targetsOf(step).length > 0) wide.add(columns.get(step.id) ?? 0);
+  }
+  const starts = new Map<number, number>();
+  const last = Math.max(0, ...columns.values());
+  let x = 0;
+  for (let column = 0; column <= last; column++) {
+    starts.set(column, x);
+    x += NODE.width + GAP.x + (wide.has(column) ? LABEL.width : 0);
+  }
+  return starts;
+}
+
 /**
  * Each step's column: the longest way to it from a step that waits for none. Steps of a circle stay in 0; one
- * that undoes another stands in the next column.
+ * that undoes another stands in the same column as that.
  */
 export function columnsOf(document: WorkflowDocument): Map<string, number> {
   const columns = new Map(document.steps.map(({ id }) => [id, 0]));
@@ -276,7 +293,7 @@ export function columnsOf(document: WorkflowDocument): Map<string, number> {
     }
   }
   for (const [undo, undone] of undoneBy(document)) {
-    if (columns.has(undo)) columns.set(undo, (columns.get(undone) ?? 0) + 1);
+    if (columns.has(undo)) columns.set(undo, columns.get(undone) ?? 0);
   }
   return columns;
 }

@@ -24,7 +24,7 @@ export function seatFor(document: WorkflowDocument, view: Viewport | null, after
   const before = last?.position;
   if (!before) return view ? firstSeat(view) : { x: 0, y: 0 };
   // The way from a branch to its target carries a label.
-  const gap = last.step.type === "branch" ? LABEL.width + 32 : GAP.x;
+  const gap = last.step.type === "branch" ? LABEL.width + GAP.x : GAP.x;
   const x = before.x + NODE.width + gap;
   for (let row = 0; ; row = row > 0 ? -row : 1 - row) {
     const seat = { x, y: before.y + row * (NODE.height + GAP.y) };

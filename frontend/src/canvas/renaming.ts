@@ -5,12 +5,14 @@ import { renameInExpressions } from "./expressions";
 /** In needs, cases, `compensate`, the layout, and `steps.ID` in expressions, inside loops and out. */
 export function renameStep(document: WorkflowDocument, from: string, to: string): WorkflowDocument {
   if (from === to) return document;
-  const layout = Object.entries(document.layout ?? {}).map(([id, at]) => [id === from ? to : id, at]);
   const renamed: WorkflowDocument = {
     ...document,
     steps: document.steps.map((step) => renamedIn(step, from, to)),
-    layout: Object.fromEntries(layout),
   };
+  if (document.layout) {
+    const places = Object.entries(document.layout).map(([id, at]) => [id === from ? to : id, at]);
+    renamed.layout = Object.fromEntries(places);
+  }
   if (document.output !== undefined) renamed.output = renameInExpressions(document.output, from, to);
   return renamed;
 }

@@ -10,6 +10,8 @@ export type FlowEdge = Edge<Pick<GraphEdge, "kind" | "label" | "otherwise">>;
 
 /** Beside a label of this many pixels there is still the "+" and some of the line to be seen. */
 const BESIDE = 56;
+/** With less room than this, the label stands above the "+". */
+const SIDE_BY_SIDE = 150;
 
 /** An edge with a "+" on it, which puts a step between the two; ways of branches and streams say so in words. */
 export const StepEdge = memo(function StepEdge(props: EdgeProps<FlowEdge>) {
@@ -18,7 +20,9 @@ export const StepEdge = memo(function StepEdge(props: EdgeProps<FlowEdge>) {
   const readOnly = useDesigner((state) => state.readOnly);
   const [path, x, y] = getSmoothStepPath({ ...props, borderRadius: 12 });
   const label = data?.kind === "stream" ? "streams" : data?.label;
-  const room = Math.max(48, Math.abs(props.targetX - props.sourceX) - BESIDE);
+  const length = Math.abs(props.targetX - props.sourceX);
+  const stacked = length < SIDE_BY_SIDE;
+  const room = stacked ? Math.max(64, length - 8) : length - BESIDE;
   return (
     <>
       <BaseEdge
@@ -33,6 +37,7 @@ export const StepEdge = memo(function StepEdge(props: EdgeProps<FlowEdge>) {
       <EdgeLabelRenderer>
         <div
           className={`${classes.middle} nodrag nopan`}
+          data-stacked={(stacked && label !== undefined) || undefined}
           style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}
         >
           {label && (

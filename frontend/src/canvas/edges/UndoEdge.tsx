@@ -18,7 +18,7 @@ export const UndoEdge = memo(function UndoEdge({ id, source, target, markerEnd }
   const path = `M${start.x},${start.y} C${start.x},${start.y + bow} ${end.x},${end.y + (apart ? -bow : bow)} ${end.x},${end.y}`;
   const middle = {
     x: (start.x + end.x) / 2,
-    y: apart ? (start.y + end.y) / 2 : Math.max(start.y, end.y) + (bow * 3) / 4,
+    y: (start.y + end.y) / 2 + (apart ? 0 : bow * 0.75),
   };
   return (
     <>

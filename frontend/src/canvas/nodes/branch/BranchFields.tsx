@@ -124,6 +124,7 @@ function CaseCard({ number, last, only, onMove, onRemove, children }: CardProps)
                 variant="subtle"
                 color="gray"
                 size="sm"
+                className={classes.quiet}
                 aria-label={label}
                 disabled={off}
                 onClick={run}
