@@ -1,8 +1,8 @@
 import { Button, Text, TextInput } from "@mantine/core";
-import Form from "@rjsf/mantine";
+import Form, { Templates } from "@rjsf/mantine";
 import {
   type ArrayFieldTitleProps,
-  getTemplate,
+  type BaseInputTemplateProps,
   type IconButtonProps,
   labelValue,
   type RJSFSchema,
@@ -10,11 +10,10 @@ import {
   type TitleFieldProps,
   titleId,
   type UiSchema,
-  type WidgetProps,
 } from "@rjsf/utils";
 import { customizeValidator } from "@rjsf/validator-ajv8";
 import Ajv2020 from "ajv/dist/2020";
-import { type ReactNode, useMemo, useState } from "react";
+import { type ComponentType, type ReactNode, useMemo, useState } from "react";
 
 export interface SchemaFormProps {
   /** Names the form, so that a button outside it can submit it. */
@@ -35,8 +34,8 @@ const templates = {
     <Legend id={titleId(fieldPathId)}>{title}</Legend>
   ),
   ButtonTemplates: { AddButton },
+  BaseInputTemplate: BaseInput,
 };
-const widgets = { TextWidget: TextOrNumber, UpDownWidget: TextOrNumber };
 
 /** The form that a JSON Schema (draft 2020-12) describes; it checks on submit, and keeps what was typed. */
 export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormProps) {
@@ -49,7 +48,6 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
       uiSchema={ui}
       validator={validator}
       templates={templates}
-      widgets={widgets}
       formData={values}
       showErrorList={false}
       noHtml5Validate
@@ -62,18 +60,21 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
   );
 }
 
+const Standard = Templates.BaseInputTemplate as ComponentType<BaseInputTemplateProps>;
+
+function BaseInput(props: BaseInputTemplateProps) {
+  const kinds = ([] as unknown[]).concat(props.schema.type ?? []);
+  const isNumber = kinds.includes("number") || kinds.includes("integer");
+  return isNumber ? <NumberText {...props} /> : <Standard {...props} />;
+}
+
 /**
  * A number as it was typed: the theme's own field moves what is out of bounds into them without a word. What is
  * no number stays text, and the check says so.
  */
-function TextOrNumber(props: WidgetProps) {
-  const { id, schema, value, label, required, options, rawErrors = [], registry } = props;
-  const kinds = ([] as unknown[]).concat(schema.type ?? []);
+function NumberText(props: BaseInputTemplateProps) {
+  const { id, schema, value, label, required, options, rawErrors = [] } = props;
   const [typed, setTyped] = useState<string | null>(null);
-  if (!kinds.includes("number") && !kinds.includes("integer")) {
-    const Base = getTemplate<"BaseInputTemplate">("BaseInputTemplate", registry, options);
-    return <Base {...props} />;
-  }
   const given = value === undefined || value === null ? "" : String(value);
   const same = typed !== null && (typed === given || numberIn(typed) === value);
   return (

@@ -15,7 +15,7 @@ interface Props {
   onClose: () => void;
 }
 
-const SIZE = { width: 320, height: 560 };
+const SIZE = { width: 320, height: 540 };
 
 /** The list of step types: choose one, or drag it onto the canvas. */
 export function Palette({ at, onPick, onClose }: Props) {

@@ -15,7 +15,7 @@ export function Toolbar({ onAdd }: Props) {
   const locked = useDesigner((state) => state.lockedBecause);
   return (
     <div className={classes.toolbar} role="toolbar" aria-label="Canvas">
-      <Tooltip label={locked ?? "Add a step · N"} position="bottom">
+      <Tooltip label={locked ?? "Add a step · N"} position="top">
         <Button
           size="compact-md"
           variant="light"

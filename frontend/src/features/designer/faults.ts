@@ -1,5 +1,6 @@
 /** Where a fault is, in words for people. */
 import type { Fault } from "@/api/types";
+import { findStep, type WorkflowDocument } from "@/canvas/document";
 
 const TO_THE_STEP = /^steps\[\d+\](\.steps\[\d+\])*\.?/;
 
@@ -24,4 +25,13 @@ export function summaryOf(faults: Fault[]): string {
   const more = faults.length - 1;
   const others = more === 0 ? "" : ` ${more} more in the list of problems.`;
   return `${placeInWords(first)}: ${first.message}${others}`;
+}
+
+/** The server's faults, in plainer words where the document alone tells what is meant. */
+export function plainer(document: WorkflowDocument, faults: Fault[]): Fault[] {
+  return faults.map((fault) => {
+    const step = findStep(document, fault.step);
+    const unnamed = step?.type === "workflow" && !step.workflow && fault.path.endsWith(".workflow");
+    return unnamed ? { ...fault, message: "Choose the workflow that this step runs." } : fault;
+  });
 }

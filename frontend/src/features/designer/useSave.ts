@@ -8,7 +8,7 @@ import { type Diff, type Newer, restoreVersion } from "@/api/versions";
 import { saveWorkflow } from "@/api/workflows";
 import type { WorkflowDocument } from "@/canvas/document";
 import type { DesignerStore } from "@/canvas/store";
-import { summaryOf } from "./faults";
+import { plainer, summaryOf } from "./faults";
 import { drawable } from "./useSession";
 
 /** Someone saved a newer version than the one that was edited here. */
@@ -53,7 +53,8 @@ export function useSave(store: DesignerStore, name: string): Saving {
         const found = conflictIn(error, store.getState().base.version);
         if (found) return setConflict(found);
       }
-      const faults = error instanceof ApiProblem ? error.errors : [];
+      const found = error instanceof ApiProblem ? error.errors : [];
+      const faults = plainer(store.getState().document, found);
       if (faults.length > 0) store.getState().setProblems(faults);
       const message = error instanceof Error ? error.message : String(error);
       notifications.show({ color: "red", title, message: summaryOf(faults) || message });

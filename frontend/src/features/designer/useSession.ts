@@ -6,6 +6,7 @@ import { validate } from "@/api/workflows";
 import { readDocument, type WorkflowDocument } from "@/canvas/document";
 import { createDesignerStore, type DesignerState, type DesignerStore } from "@/canvas/store";
 import { dropDrafts, findDraft, keepDraft } from "./drafts";
+import { plainer } from "./faults";
 
 const VALIDATE_MS = 300;
 const DRAFT_MS = 300;
@@ -88,7 +89,7 @@ export function useValidation(store: DesignerStore): void {
     store.getState().setChecked("stale");
     const timer = window.setTimeout(() => {
       validate(document, asking.signal)
-        .then(({ errors }) => store.getState().setProblems(errors))
+        .then(({ errors }) => store.getState().setProblems(plainer(document, errors)))
         .catch((error: unknown) => {
           if (asking.signal.aborted) return;
           if (error instanceof ApiProblem && error.errors.length > 0)

@@ -10,8 +10,8 @@ import type { StepFieldsProps } from "../kinds";
 import { APPROVER, ROLES, STANDARD_APPROVERS } from "./approvers";
 
 const ON_TIMEOUT: { value: "reject" | "approve"; label: string }[] = [
-  { value: "reject", label: "It counts as rejected" },
-  { value: "approve", label: "It counts as approved" },
+  { value: "reject", label: "Rejected" },
+  { value: "approve", label: "Approved" },
 ];
 const ON_REJECT: { value: "fail" | "continue"; label: string }[] = [
   { value: "fail", label: "The step fails" },
@@ -48,7 +48,7 @@ export function ApprovalFields({ step, path, set }: StepFieldsProps) {
           />
           <ChoiceField
             path={`${path}.on_timeout`}
-            label="After the deadline"
+            label="After it, it is"
             options={ON_TIMEOUT}
             standard="reject"
             value={step.on_timeout}

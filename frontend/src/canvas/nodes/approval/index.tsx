@@ -9,7 +9,7 @@ export const approval: StepKind = {
   word: "Approval",
   icon: IconUserCheck,
   hue: "amber",
-  about: "A person decides, with a form and a deadline.",
+  about: "A person decides, within a deadline.",
   defaults: (id) => ({ id, type: "approval", prompt: "Go on?" }),
   line: (step) => step.prompt || "no question yet",
   note: (step) => (step.approvers ?? STANDARD_APPROVERS).map(inWords).join(", "),

@@ -19,7 +19,7 @@ export const branch: StepKind = {
   word: "Branch",
   icon: IconGitBranch,
   hue: "amber",
-  about: "Conditions choose which of the next steps run.",
+  about: "Conditions choose what runs next.",
   defaults: (id) => ({ id, type: "branch", cases: [{ when: true, then: [] }] }),
   line,
   note: (step) => plural(casesOf(step).length, "case"),

@@ -15,7 +15,7 @@ export const loop: StepKind = {
   word: "Loop",
   icon: IconRepeat,
   hue: "accent-text",
-  about: "Runs the steps inside it until a condition holds.",
+  about: "Repeats steps until a condition holds.",
   defaults: (id, fresh) => {
     const work = { id: fresh("work"), type: "task", input: { index: "${index}" }, run: { code } };
     return { id, type: "loop", until: "${index >= 2}", steps: [work] };

@@ -11,7 +11,7 @@ export const map: StepKind = {
   word: "Map",
   icon: IconArrowsSplit2,
   hue: "violet",
-  about: "One call for each element of a list, side by side.",
+  about: "One call for each element of a list.",
   defaults: (id) => ({ id, type: "map", over: [1, 2, 3], run: { code } }),
   line: (step) => `${sourceOf(step.over)} → ${whatItRuns(step.run)}`,
   runs: [{ field: "run", title: "Runs", code }],

@@ -12,7 +12,7 @@ export const mapreduce: StepKind = {
   word: "Map-reduce",
   icon: IconTransform,
   hue: "violet",
-  about: "A map and the sum of its results, as one step.",
+  about: "A map and its reduce as one step.",
   defaults: (id) => ({
     id,
     type: "mapreduce",

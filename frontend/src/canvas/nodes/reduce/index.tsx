@@ -12,7 +12,7 @@ export const reduce: StepKind = {
   word: "Reduce",
   icon: IconArrowMerge,
   hue: "green",
-  about: "One call over all results of the step before it.",
+  about: "One call over all results of a map.",
   defaults: (id) => ({ id, type: "reduce", run: { code } }),
   line: (step) =>
     needsOf(step).length === 0 && step.input === undefined

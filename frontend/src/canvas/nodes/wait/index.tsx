@@ -15,7 +15,7 @@ export const wait: StepKind = {
   word: "Wait",
   icon: IconHourglass,
   hue: "grey",
-  about: "For a while, until a time, or for an event from outside.",
+  about: "For a while, for a time or for an event.",
   defaults: (id) => ({ id, type: "wait", duration: "10s" }),
   line,
   note: (step) =>

@@ -10,9 +10,9 @@ export const workflow: StepKind = {
   word: "Sub-workflow",
   icon: IconSitemap,
   hue: "slate",
-  about: "Runs another workflow of the team, and gives its output.",
+  about: "Runs another workflow of the team.",
   defaults: (id) => ({ id, type: "workflow", workflow: "" }),
   line: (step) => step.workflow || "choose a workflow",
-  note: (step) => (step.version === undefined ? "newest version" : `version ${step.version}`),
+  note: (step) => (step.version === undefined ? "newest" : `version ${step.version}`),
   Fields: WorkflowFields,
 };
