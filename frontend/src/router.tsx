@@ -55,7 +55,7 @@ const designer = createRoute({
   getParentRoute: () => root,
   path: "/workflows/$name",
   validateSearch: (search: Search) => ({
-    ...texts(search, "step", "tab", "panel"),
+    ...texts(search, "step", "loop", "tab", "panel"),
     ...whole(search, "version"),
   }),
   component: lazyRouteComponent(() => import("./features/designer/DesignerPage")),

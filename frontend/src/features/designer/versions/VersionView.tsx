@@ -3,14 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { Version } from "@/api/types";
 import { versionDetail } from "@/api/workflows";
-import type { WorkflowDocument } from "@/canvas/document";
 import { createDesignerStore, DesignerProvider } from "@/canvas/store";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Ago } from "@/format/Ago";
-import classes from "./Designer.module.css";
-import type { Tab } from "./DesignerHeader";
-import { drawable } from "./useSession";
-import { Workbench } from "./Workbench";
+import classes from "../Designer.module.css";
+import type { Tab } from "../DesignerHeader";
+import { drawable } from "../useSession";
+import { Workbench } from "../Workbench";
 
 interface Props {
   name: string;
@@ -18,12 +17,14 @@ interface Props {
   tab: Tab;
   onTab: (tab: Tab) => void;
   onBack: () => void;
-  onRestore: (document: WorkflowDocument) => void;
+  onCompare: (from: number) => void;
+  /** Absent for those who may only look. */
+  onRestore?: (version: number) => void;
 }
 
 const nothing = () => undefined;
 
-/** An old version as it was; restoring puts it on the canvas as an unsaved change. */
+/** An old version as it was; restoring makes a new version of it. */
 export function VersionView(props: Props) {
   const { data, error, refetch } = useQuery(versionDetail(props.name, props.version));
   if (error) return <ErrorNote error={error} onRetry={() => void refetch()} />;
@@ -31,7 +32,7 @@ export function VersionView(props: Props) {
   return <OldVersion {...props} found={data} />;
 }
 
-function OldVersion({ found, name, tab, onTab, onBack, onRestore }: Props & { found: Version }) {
+function OldVersion({ found, name, tab, onTab, onBack, onCompare, onRestore }: Props & { found: Version }) {
   const document = useMemo(() => drawable(found, name), [found, name]);
   const store = useMemo(
     () => createDesignerStore({ document, version: found.version, etag: "" }, true),
@@ -54,9 +55,14 @@ function OldVersion({ found, name, tab, onTab, onBack, onRestore }: Props & { fo
             <Button size="compact-sm" variant="subtle" onClick={onBack}>
               Back to the newest
             </Button>
-            <Button size="compact-sm" onClick={() => onRestore(document)}>
-              Restore
+            <Button size="compact-sm" variant="subtle" onClick={() => onCompare(found.version)}>
+              Compare with the newest
             </Button>
+            {onRestore && (
+              <Button size="compact-sm" onClick={() => onRestore(found.version)}>
+                Restore
+              </Button>
+            )}
           </div>
         }
       />

@@ -1,25 +1,34 @@
 import { Button, Menu, ScrollArea, Text } from "@mantine/core";
-import { IconHistory } from "@tabler/icons-react";
+import { IconGitCompare, IconHistory } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { versionList } from "@/api/workflows";
 import { Ago } from "@/format/Ago";
+import classes from "../Designer.module.css";
 
 interface Props {
   name: string;
   /** The version that is being edited. */
   current: number;
   onView: (version: number) => void;
+  onCompare: (from: number) => void;
 }
 
 /** Every version that was saved; choosing one shows it as it was. */
-export function VersionsMenu({ name, current, onView }: Props) {
+export function VersionsMenu({ name, current, onView, onCompare }: Props) {
   const [opened, setOpened] = useState(false);
   const { data, isError } = useQuery({ ...versionList(name), enabled: opened });
+  const before = data?.results.find(({ version }) => version < current);
   return (
     <Menu opened={opened} onChange={setOpened} position="bottom-end" width={280}>
       <Menu.Target>
-        <Button variant="subtle" color="gray" leftSection={<IconHistory size={16} aria-hidden />}>
+        <Button
+          variant="subtle"
+          color="gray"
+          aria-label="Versions"
+          className={classes.button}
+          leftSection={<IconHistory size={16} aria-hidden />}
+        >
           Versions
         </Button>
       </Menu.Target>
@@ -39,6 +48,14 @@ export function VersionsMenu({ name, current, onView }: Props) {
             </Menu.Item>
           ))}
         </ScrollArea.Autosize>
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconGitCompare size={16} aria-hidden />}
+          disabled={!before}
+          onClick={() => before && onCompare(before.version)}
+        >
+          Compare versions
+        </Menu.Item>
       </Menu.Dropdown>
     </Menu>
   );
