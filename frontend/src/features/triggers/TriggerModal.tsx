@@ -75,7 +75,7 @@ function TriggerForm({ trigger, workflow, onClose }: Props) {
       {!trigger && <Kind kind={draft.kind} onChange={(kind) => set({ kind })} />}
       <Group grow align="flex-start" gap={16}>
         <TextInput
-          label="Name"
+          label="Name of the trigger"
           placeholder="nightly"
           autoComplete="off"
           data-autofocus

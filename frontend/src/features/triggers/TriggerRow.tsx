@@ -25,18 +25,17 @@ export function TriggerRow({ trigger, refusal }: Props) {
   return (
     <Table.Tr
       className={classes.row}
-      onClick={() => void navigate({ to: "/triggers/$id", params: { id: trigger.id } })}
+      onClick={(event) => {
+        if ((event.target as Element).closest("a, button, label, input")) return;
+        if (!window.getSelection()?.toString())
+          void navigate({ to: "/triggers/$id", params: { id: trigger.id } });
+      }}
     >
       <Table.Td>
         <div className={classes.who}>
           <Icon size={18} stroke={1.7} aria-label={word} />
           <div className={classes.words}>
-            <Link
-              to="/triggers/$id"
-              params={{ id: trigger.id }}
-              className={classes.name}
-              onClick={(event) => event.stopPropagation()}
-            >
+            <Link to="/triggers/$id" params={{ id: trigger.id }} className={classes.name}>
               {trigger.name}
             </Link>
             <div className={classes.about}>{whenOf(trigger)}</div>
@@ -44,12 +43,7 @@ export function TriggerRow({ trigger, refusal }: Props) {
         </div>
       </Table.Td>
       <Table.Td>
-        <Link
-          to="/workflows/$name"
-          params={{ name: trigger.workflow }}
-          className={classes.link}
-          onClick={(event) => event.stopPropagation()}
-        >
+        <Link to="/workflows/$name" params={{ name: trigger.workflow }} className={classes.link}>
           {trigger.workflow}
         </Link>
       </Table.Td>
@@ -66,7 +60,7 @@ export function TriggerRow({ trigger, refusal }: Props) {
       <Table.Td className={classes.quiet}>
         {trigger.due_at ? <Countdown to={trigger.due_at} /> : "–"}
       </Table.Td>
-      <Table.Td onClick={(event) => event.stopPropagation()}>
+      <Table.Td>
         <EnabledSwitch trigger={trigger} refusal={refusal} />
       </Table.Td>
     </Table.Tr>

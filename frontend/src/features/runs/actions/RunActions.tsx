@@ -62,7 +62,7 @@ export function RetryButton({ run, size = "sm" }: { run: Run; size?: "xs" | "sm"
   );
   const newer = newest !== undefined && newest > run.version ? newest : undefined;
   return (
-    <Button.Group>
+    <Group gap={2} wrap="nowrap">
       <Allowed
         refusal={refusal}
         says="Runs again what failed and what comes after it; what completed is kept"
@@ -84,7 +84,6 @@ export function RetryButton({ run, size = "sm" }: { run: Run; size?: "xs" | "sm"
           <Menu.Target>
             <ActionIcon
               size={size === "xs" ? 30 : 36}
-              ml={1}
               disabled={refusal !== null}
               aria-label="Retry on another version"
             >
@@ -97,7 +96,7 @@ export function RetryButton({ run, size = "sm" }: { run: Run; size?: "xs" | "sm"
           </Menu.Dropdown>
         </Menu>
       )}
-    </Button.Group>
+    </Group>
   );
 }
 

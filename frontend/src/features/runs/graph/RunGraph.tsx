@@ -25,7 +25,7 @@ import { StepNode, type StepNodeType } from "./StepNode";
 import { type RunGraphShape, useRunGraph } from "./useRunGraph";
 
 const nodeTypes: NodeTypes = { step: StepNode };
-const fit = { padding: 0.1, maxZoom: 1, minZoom: 0.6 };
+const fit = { padding: 0.1, maxZoom: 1, minZoom: 0.4 };
 
 /** The run's graph with live states; choosing a node shows the step beside it. */
 export function RunGraph({ id }: { id: string }) {

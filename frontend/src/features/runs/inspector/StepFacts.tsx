@@ -46,9 +46,9 @@ export function StepFacts({ run, step }: { run: string; step: Step }) {
       </div>
       {place && <LoopPath loop={place.loop} iteration={place.iteration} />}
       {step.error && step.type !== "approval" && <FailureText of={step.id} failure={step.error} />}
-      {needsReason(step) && <WhyNote run={run} step={step.id} state={step.state} />}
       {detail && step.type === "approval" && <ApprovalCard run={run} step={whole} />}
       {detail && step.type === "wait" && step.state === "waiting" && <WaitCard run={run} step={whole} />}
+      {needsReason(step) && <WhyNote run={run} step={step.id} state={step.state} />}
       <ProgressFacts step={step} />
       <StepTable step={step} agent={detail?.agent} child={childRunOf({ ...step, ...pickChild(detail) })} />
       {hasItems(step) && <ItemsFacts step={step} />}
