@@ -1,6 +1,11 @@
-import type { Agent, Pool, Run, Step } from "@/api/types";
+import type { Agent, Me, Pool, Run, Step } from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
+
+export function aPerson(role = "admin", username = "ada"): Me {
+  const team = { slug: "default", name: "Default", role };
+  return { username, team, teams: [team] };
+}
 
 export function aRun(fields: Partial<Run> = {}): Run {
   return {

@@ -10,8 +10,11 @@ import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { JsonView } from "@/components/JsonView";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
+import { shortId } from "@/format";
 import { Ago } from "@/format/Ago";
 import classes from "./Audit.module.css";
+
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 const FIELDS = [
   { name: "actor", label: "Who", placeholder: "ada" },
@@ -126,7 +129,9 @@ function EntryRow({ entry }: { entry: AuditEntry }) {
           </HoverCard.Dropdown>
         </HoverCard>
       </Table.Td>
-      <Table.Td className={classes.target}>{entry.target}</Table.Td>
+      <Table.Td className={classes.target} title={entry.target}>
+        {entry.target.replace(UUID, shortId)}
+      </Table.Td>
       <Table.Td className={classes.quiet}>
         {entry.via}
         {entry.address && ` · ${entry.address}`}

@@ -61,13 +61,13 @@ function ScheduleFields({ draft, set, faultAt }: Props) {
       />
       <Group grow align="flex-start" gap={16}>
         <Select
-          label="After a down-time"
+          label="Missed in a down-time"
           data={CATCH_UP}
           value={draft.catchUp}
           onChange={(value) => set({ catchUp: value ?? "last" })}
         />
         <Select
-          label="While a run goes on"
+          label="While the last run goes on"
           data={OVERLAP}
           value={draft.overlap}
           onChange={(value) => set({ overlap: value ?? "queue" })}

@@ -33,14 +33,14 @@ function ended(state: string): string {
 }
 
 export const CATCH_UP = [
-  { value: "last", label: "Make up for the last one that was missed" },
-  { value: "all", label: "Make up for all that were missed" },
+  { value: "last", label: "Make up for the last one" },
+  { value: "all", label: "Make up for all of them" },
   { value: "skip", label: "Skip what was missed" },
 ];
 
 export const OVERLAP = [
-  { value: "queue", label: "Wait until the run before has ended" },
-  { value: "skip", label: "Skip while a run goes on" },
+  { value: "queue", label: "Wait until it has ended" },
+  { value: "skip", label: "Skip this one" },
   { value: "allow", label: "Run beside each other" },
 ];
 

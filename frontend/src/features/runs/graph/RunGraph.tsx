@@ -25,7 +25,11 @@ import { StepNode, type StepNodeType } from "./StepNode";
 import { type RunGraphShape, useRunGraph } from "./useRunGraph";
 
 const nodeTypes: NodeTypes = { step: StepNode };
-const fit = { padding: 0.1, maxZoom: 1, minZoom: 0.4 };
+const NARROW = 600; // pixels under which the whole graph in view is worth more than its small print
+
+/** How the graph fits into a panel of that width. */
+const fitFor = (width: number) => ({ padding: 0.1, maxZoom: 1, minZoom: width < NARROW ? 0.25 : 0.4 });
+const fit = fitFor(NARROW);
 
 /** The run's graph with live states; choosing a node shows the step beside it. */
 export function RunGraph({ id }: { id: string }) {
@@ -94,7 +98,7 @@ function KeepFitted({ moved }: { moved: RefObject<boolean> }) {
   const width = useStore((state) => state.width);
   const height = useStore((state) => state.height);
   useEffect(() => {
-    if (!moved.current && width > 0 && height > 0) void fitView(fit);
+    if (!moved.current && width > 0 && height > 0) void fitView(fitFor(width));
   }, [fitView, moved, width, height]);
   return null;
 }

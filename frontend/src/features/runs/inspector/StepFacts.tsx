@@ -12,7 +12,7 @@ import { count, shortId } from "@/format";
 import { Ago, Elapsed } from "@/format/Ago";
 import { placeOf } from "@/realtime/run/iterations";
 import { useRunLive } from "@/realtime/run/useRunFeed";
-import { hasItems, itemsTold } from "../counts";
+import { hasItems } from "../counts";
 import { ItemsBar } from "../graph/ItemsBar";
 import { childRunOf } from "../progress";
 import { typeOf } from "../stepTypes";
@@ -130,7 +130,8 @@ function StepTable({ step, agent, child }: TableProps) {
 
 function ItemsFacts({ step }: { step: Step }) {
   const [, look] = useRunView();
-  const { completed, failed, running } = step.counts;
+  const { total, completed, failed, running } = step.counts;
+  const gone = isFinal(step.state) ? total - completed - failed : 0;
   return (
     <div className={classes.items}>
       <div className={classes.itemsHead}>
@@ -151,7 +152,8 @@ function ItemsFacts({ step }: { step: Step }) {
         <span data-hue="green">{count(completed)} done</span>
         <span data-hue={failed > 0 ? "red" : "grey"}>{count(failed)} failed</span>
         <span data-hue={running > 0 ? "blue" : "grey"}>{count(running)} running</span>
-        <span data-hue="grey">{itemsTold(step)}</span>
+        {gone > 0 && <span data-hue="grey">{count(gone)} cancelled</span>}
+        <span data-hue="grey">of {count(total)}</span>
       </div>
     </div>
   );
