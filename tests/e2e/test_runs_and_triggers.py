@@ -76,6 +76,7 @@ def test_an_approval_is_given_with_its_form(page: Page, platform: LivePlatform, 
     state(page, "waiting", timeout=60_000)
     page.get_by_role("button", name="Decide").click()
     card = page.get_by_role("region", name="Approval approve")
+    expect(card.get_by_label(re.compile("Title of the report"))).to_be_visible()
     card.get_by_role("button", name="Approve").click()
     expect(card.get_by_text("Fill this in.")).to_be_visible()
     card.get_by_label(re.compile("Title of the report")).fill("Words of the week")
@@ -178,7 +179,7 @@ def test_a_schedule_is_made_and_tells_its_next_times(
     firings = page.get_by_role("region", name="Firings")
     expect(firings.get_by_text("completed").first).to_be_visible(timeout=30_000)
     picture("trigger")
-    page.get_by_role("switch").click()
+    page.get_by_role("switch").press("Space")
     expect(page.get_by_text("It is off")).to_be_visible()
     made = platform.http.get("triggers/?workflow=hello").json()["results"]
     trigger = next(one for one in made if one["name"] == name)

@@ -35,7 +35,7 @@ export function inWords(cron: string): string | null {
   const days = daysOf(day, weekday);
   const months = month === "*" ? "" : ` in ${listed(month, monthName)}`;
   if (when === null) return null;
-  if (!days && !months && /^at /i.test(when)) return `${when} every day`;
+  if (!days && !months && /^At \d/.test(when)) return `${when} every day`;
   return `${when}${days}${months}`;
 }
 

@@ -69,9 +69,7 @@ function SendEvent({ run, name }: { run: string; name: string }) {
           label="Payload (JSON)"
           description="What the step gives on; empty for nothing"
           placeholder='{"weight": 3.2}'
-          autosize
-          minRows={2}
-          maxRows={8}
+          rows={3}
           styles={{ input: { fontFamily: "var(--af-mono)", fontSize: 12 } }}
           value={typed}
           onChange={(event) => setTyped(event.currentTarget.value)}
