@@ -147,7 +147,11 @@ export interface paths {
         get: operations["pools_get"];
         put?: never;
         post?: never;
-        /** @description No new leases from now on; running ones finish, then the agents end. */
+        /**
+         * @description No new leases from now on; running ones finish, then the agents end.
+         *
+         *     409 while workflows count on the pool, unless `?force=true`: their steps fail without it.
+         */
         delete: operations["pools_delete"];
         options?: never;
         head?: never;
@@ -711,6 +715,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{name}/estimate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Time, attempts and agents' time of a run and of each step, by the last completed runs. */
+        post: operations["workflows_estimate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{name}/export/": {
         parameters: {
             query?: never;
@@ -895,7 +916,7 @@ export interface components {
             failed: number;
             running: number;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         DecisionRequest: {
             approve: boolean;
             data?: unknown | null;
@@ -907,6 +928,28 @@ export interface components {
             steps: components["schemas"]["StepChanges"];
             /** @description Unified diff of both as YAML; null: too long */
             text: string | null;
+        };
+        Estimate: {
+            workflow: string;
+            version: number;
+            runs_considered: number;
+            /** @description Along the critical path */
+            duration_ms: components["schemas"]["Spread"] | null;
+            /** @description What the runs took as a whole */
+            observed_ms: components["schemas"]["Spread"] | null;
+            agent_seconds: components["schemas"]["Spread"] | null;
+            /** @description null: no price is known */
+            cost: components["schemas"]["Spread"] | null;
+            critical_path: string[];
+            /** @description What is missing from the figures */
+            reason: string | null;
+            steps: components["schemas"]["StepEstimate"][];
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        EstimateRequestRequest: {
+            /** @description Checked as for a run */
+            params?: unknown;
+            version?: number | null;
         };
         Event: {
             seq: number;
@@ -929,7 +972,7 @@ export interface components {
             message: string;
             step: string | null;
         };
-        /** @description Refuses fields that it does not know. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         FireRequest: {
             /** @description Instead of the trigger's own */
             params?: unknown;
@@ -998,7 +1041,7 @@ export interface components {
             /** @description Use 1 to 63 lower-case letters, digits, - and _; begin and end with a letter or digit. */
             name: string;
         };
-        /** @description Refuses fields that it does not know. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         NewTriggerRequest: {
             name: string;
             /** @description What the kind needs */
@@ -1065,7 +1108,7 @@ export interface components {
             max_concurrent_runs?: number | null;
             retention_days?: number | null;
         };
-        /** @description Refuses fields that it does not know. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PatchedTriggerChangesRequest: {
             /** @description Lower-case letters, digits, - and _; up to 63 characters */
             name?: string;
@@ -1122,7 +1165,7 @@ export interface components {
             next: string | null;
             previous: string | null;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
         };
@@ -1142,7 +1185,7 @@ export interface components {
             detail: string;
             run: components["schemas"]["FiredRun"] | null;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         ReplayRequest: {
             params?: {
                 [key: string]: unknown;
@@ -1153,7 +1196,7 @@ export interface components {
             min_size: number;
             max_size: number;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         RetryRequest: {
             version?: number | null;
         };
@@ -1197,7 +1240,7 @@ export interface components {
             step?: string | null;
             traceback: string | null;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         RunRequestRequest: {
             params?: unknown;
             tags?: string[];
@@ -1243,10 +1286,16 @@ export interface components {
             /** Format: double */
             duration_ms: number | null;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         SignalRequest: {
             name: string;
             payload?: unknown | null;
+        };
+        Spread: {
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p95: number;
         };
         StateList: {
             results: components["schemas"]["Value"][];
@@ -1292,6 +1341,25 @@ export interface components {
             removed: string[];
             changed: string[];
         };
+        StepEstimate: {
+            id: string;
+            type: string;
+            /** @description In how many of the runs it ran */
+            samples: number;
+            /**
+             * Format: double
+             * @description The same, of those that had it
+             */
+            share: number | null;
+            duration_ms: components["schemas"]["Spread"] | null;
+            attempts: components["schemas"]["Spread"] | null;
+            items: components["schemas"]["Spread"] | null;
+            agent_seconds: components["schemas"]["Spread"] | null;
+            /** @description null: no price is known */
+            cost: components["schemas"]["Spread"] | null;
+            /** @description Why there are no figures */
+            reason: string | null;
+        };
         StepList: {
             results: components["schemas"]["Step"][];
             next: string | null;
@@ -1314,7 +1382,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description Refuses fields that it does not know, and names those that it does. */
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         TrialRequest: {
             step: string;
             input?: unknown | null;
@@ -1688,7 +1756,9 @@ export interface operations {
     };
     pools_delete: {
         parameters: {
-            query?: never;
+            query?: {
+                force?: boolean;
+            };
             header?: never;
             path: {
                 name: string;
@@ -2701,6 +2771,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Diff"];
+                };
+            };
+        };
+    };
+    workflows_estimate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EstimateRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Estimate"];
                 };
             };
         };
