@@ -16,8 +16,6 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
-# Addresses and networks of proxies in front: only what they say of a client's address is believed.
-AFLOW_TRUSTED_PROXIES: list[str] = env.list("AFLOW_TRUSTED_PROXIES", [])
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -38,7 +36,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "aflow_site.api.problems.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -47,7 +44,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "teams.api.middleware.origin_middleware",
 ]
 
 ROOT_URLCONF = "aflow_site.urls"
@@ -106,17 +102,8 @@ CHANNEL_LAYERS = {
 
 # --- agents --------------------------------------------------------------------------------------------
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
-# Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
-AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
-
-# --- what is kept, and for how long ---------------------------------------------------------------------
-# Days of ended runs (a team may have its own number) and of the audit log; 0: for ever.
-AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90)
-AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365)
-AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
-AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 
 # --- sign-in --------------------------------------------------------------------------------------------
 LOGIN_URL = "/login/"
@@ -160,8 +147,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
-        "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
-        "TriggerKindEnum": ["schedule", "webhook", "event"],
+        "RunStateEnum": ["pending", "running", "completed", "failed", "cancelled"],
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }

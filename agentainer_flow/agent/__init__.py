@@ -7,8 +7,7 @@
 
     serve(handle)
 
-While a body runs it may tell its `progress`, and `call` the executor; `ResultStream(call)` iterates over the
-results of the step before. Needs Python's standard library alone, and nothing else of this package.
+Needs Python's standard library alone, and nothing else of this package.
 Does not: isolate a body from its agent's files; containers do.
 """
 
@@ -18,12 +17,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from agentainer_flow.agent.results import ResultStream
+from agentainer_flow.agent.capture import progress
 from agentainer_flow.agent.serving import run
 from agentainer_flow.agent.settings import Settings
-from agentainer_flow.agent.talk import CallFailed, call, progress
 
-__all__ = ["CallFailed", "ResultStream", "call", "progress", "serve"]
+__all__ = ["progress", "serve"]
 
 
 def serve(handle: Callable[[Any, dict[str, Any]], Any] | None = None) -> None:

@@ -12,7 +12,6 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from typing import cast
 
@@ -52,11 +51,6 @@ class Request:
 
 def parse_head(head: bytes) -> Request:
     """From the request line to the last header, without the empty line. Raises `BadRequest`."""
-    return Request(*_parsed(head))
-
-
-@lru_cache(maxsize=16)  # one client sends much the same head again and again
-def _parsed(head: bytes) -> tuple[str, str, Mapping[str, str], bool, bool]:
     try:
         lines = head.decode("latin-1").split("\r\n")
         method, target, version = lines[0].split(" ")
@@ -70,7 +64,7 @@ def _parsed(head: bytes) -> tuple[str, str, Mapping[str, str], bool, bool]:
     headers = _headers(lines[1:])
     old = found[2] == "0"
     keep = not old and "close" not in headers.get("connection", "").lower()
-    return method, target.partition("?")[0], headers, keep, not old
+    return Request(method, target.partition("?")[0], headers, keep, not old)
 
 
 def _headers(lines: list[str]) -> dict[str, str]:

@@ -35,9 +35,12 @@ async def _serve(settings: Settings, scratch: Scratch, control: socket.socket, *
     agent = Agent(settings, scratch, control, own=own)
     server = await loop.create_server(agent.connection, settings.host, settings.port, backlog=256)
 
-    # Who leaves still listens until its last request ends: the body may wait for a reply.
+    def leave() -> None:
+        server.close()
+        agent.drain()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.drain)
+        loop.add_signal_handler(number, leave)
     port = server.sockets[0].getsockname()[1]
     if settings.port_file:
         _write(Path(settings.port_file), str(port))

@@ -1,4 +1,3 @@
-from .audit import AuditEntry
 from .members import ApiToken, Membership, Team
 
-__all__ = ["ApiToken", "AuditEntry", "Membership", "Team"]
+__all__ = ["ApiToken", "Membership", "Team"]

@@ -98,38 +98,17 @@ def _path_text(parts: Parts) -> str:
 
 
 def _step_of(parts: Parts, data: dict[str, Any]) -> str | None:
-    """The id of the innermost step on the way (steps of a loop stand inside it)."""
-    found: str | None = None
-    value: Any = data
-    for place, part in enumerate(parts):
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            break
-        is_step = isinstance(part, int) and place and parts[place - 1] == "steps"
-        if is_step and isinstance(value, dict) and isinstance(value.get("id"), str):
-            found = value["id"]
-    return found
+    if len(parts) < 2 or parts[0] != "steps" or not isinstance(parts[1], int):
+        return None
+    step = data["steps"][parts[1]]
+    found = step.get("id") if isinstance(step, dict) else None
+    return found if isinstance(found, str) else None
 
-
-TYPES = "task, map, reduce, mapreduce, branch, loop, workflow, approval or wait"
 
 _SENTENCES = {
     "missing": "This field is required; add it.",
     "extra_forbidden": "This field is not known here; remove it, or check its spelling.",
-    "union_tag_not_found": f"Say which type of step this is: {TYPES}.",
-}
-
-
-# The library speaks of Python's types; people write JSON.
-_WORDS = {
-    "a valid tuple": "a list",
-    "a valid list": "a list",
-    "a valid dictionary": "an object",
-    "a valid string": "text",
-    "a valid integer": "a whole number",
-    "a valid boolean": "true or false",
-    "a valid number": "a number",
+    "union_tag_not_found": "Say which type of step this is: task, map or reduce.",
 }
 
 
@@ -138,32 +117,18 @@ def _sentence(detail: Any) -> str:
     if kind in _SENTENCES:
         return _SENTENCES[kind]
     if kind == "union_tag_invalid":
-        return f"{context.get('tag')!r} is not a type of step; use {TYPES}."
+        return f"{context.get('tag')!r} is not a type of step here; use task, map or reduce."
     if kind == "string_pattern_mismatch":
         given = str(detail["input"])[:60]
-        if detail["loc"] and detail["loc"][-1] == "image":
-            return f"{given!r} is no image; write one such as aggregator:latest."
         return f"{given!r} does not fit here; it must match {context.get('pattern')}."
     if kind == "value_error":
         text = str(context.get("error", detail["msg"]))
         return text[:1].upper() + text[1:] + "."
     message = str(detail["msg"]).replace("Input should be", "This should be")
-    for theirs, ours in _WORDS.items():
-        message = message.replace(theirs, ours)
     return message if message.endswith(".") else message + "."
 
 
-_STAND_IN_RUN = {"code": "main = None"}
-_STAND_INS: dict[str, Any] = {
-    "name": "unnamed",
-    "run": _STAND_IN_RUN,
-    "mapper": _STAND_IN_RUN,
-    "over": [],
-    "type": "task",
-    "until": True,
-    "cases": [{"when": True, "then": []}],
-    "workflow": "unnamed",
-}
+_STAND_INS: dict[str, Any] = {"name": "unnamed", "run": {"code": "main = None"}, "over": [], "type": "task"}
 
 
 def _mended(data: dict[str, Any], error: ValidationError) -> Document | None:
@@ -189,9 +154,8 @@ def _mend(draft: Any, parts: Parts, detail: Any) -> None:
             holder = holder[part]
     except (KeyError, IndexError, TypeError):
         return  # an earlier mending already took it out
-    if isinstance(holder, list) and len(parts) > 1 and parts[-2] == "steps":
-        name = "_".join(["unnamed", *(str(part) for part in parts if isinstance(part, int))])
-        holder[int(parts[-1])] = {"id": name, "type": "task", "run": _STAND_IN_RUN}
+    if isinstance(holder, list) and len(parts) == 2 and parts[0] == "steps":
+        holder[int(parts[1])] = {"id": f"unnamed_{parts[1]}", "type": "task", "run": {"code": "main = None"}}
     if not parts or not isinstance(holder, dict):
         return
     field = str(parts[-1])

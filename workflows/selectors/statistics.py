@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from workflows.domain.estimates import quantile
+
+def quantile(values: Sequence[float], q: float) -> float | None:
+    """The nearest-rank quantile; None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(q * len(ordered)) - 1))]
 
 
 def lease_statistics(usages: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -15,10 +15,9 @@ export function onFeeds(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The worst of all: `closed` for good, `waiting` (for the next attempt), `connecting`, `live`. */
+/** The worst of all: `waiting` (for the next attempt) before `connecting` before `live`. */
 export function overall(): FeedState {
   const states = [...feeds.values()];
-  if (states.includes("closed")) return "closed";
-  if (states.includes("waiting")) return "waiting";
+  if (states.includes("waiting") || states.includes("closed")) return "waiting";
   return states.includes("connecting") || states.length === 0 ? "connecting" : "live";
 }

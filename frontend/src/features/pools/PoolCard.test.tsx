@@ -5,7 +5,7 @@ import { keys } from "@/api/keys";
 import type { Pool } from "@/api/types";
 import type { PoolsLive } from "@/realtime/pools/reducer";
 import { faultsOf, renderPage } from "@/testing/render";
-import { anAgent, aPerson, aPool } from "@/testing/shapes";
+import { anAgent, aPool } from "@/testing/shapes";
 import { PoolCard } from "./PoolCard";
 
 // jsdom has no canvas to draw on.
@@ -34,7 +34,7 @@ function stubAnswers(answers: Record<string, unknown>, status = 200) {
   const answer = async (path: string, init?: RequestInit) => {
     const name = `${init?.method ?? "GET"} ${path.replace("/api/v1/", "")}`;
     if (init?.body) sent[name] = JSON.parse(String(init.body));
-    return new Response(JSON.stringify(answers[name] ?? (path.endsWith("me/") ? aPerson() : {})), { status });
+    return new Response(JSON.stringify(answers[name] ?? {}), { status });
   };
   vi.stubGlobal("fetch", vi.fn(answer));
   return sent;

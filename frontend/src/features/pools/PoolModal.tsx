@@ -7,8 +7,6 @@ import { createPool, updatePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
 
-import { inLabels } from "./labels";
-
 interface Values {
   name: string;
   image: string;
@@ -50,8 +48,7 @@ export function PoolModal({ pool, onClose }: Props) {
     },
     onError: (error) => {
       if (error instanceof ApiProblem) {
-        const told = error.errors.map(({ path, message }) => [path, inLabels(message)]);
-        form.setErrors(Object.fromEntries(told));
+        form.setErrors(Object.fromEntries(error.errors.map(({ path, message }) => [path, message])));
       }
     },
   });
@@ -76,7 +73,7 @@ export function PoolModal({ pool, onClose }: Props) {
                 ? "A new image replaces the agents of the old one; running leases finish first."
                 : "Empty for the built-in Python agent, which runs the code of steps."
             }
-            placeholder="agentainer/python-agent"
+            placeholder="agentainer/python"
             {...form.getInputProps("image")}
           />
           <Fields form={form} />

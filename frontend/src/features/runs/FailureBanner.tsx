@@ -1,12 +1,11 @@
 import { Button } from "@mantine/core";
-import type { Run, Step } from "@/api/types";
+import type { Run } from "@/api/types";
 import { StateIcon } from "@/components/StateBadge";
-import { mayRetry, RetryButton } from "./actions/RunActions";
 import classes from "./RunPage.module.css";
 import { useRunView } from "./useRunView";
 
 /** What failed first and why, one click away from the step. */
-export function FailureBanner({ run, steps }: { run: Run; steps: Step[] }) {
+export function FailureBanner({ run }: { run: Run }) {
   const [, look] = useRunView();
   const { error } = run;
   if (!error) return null;
@@ -28,7 +27,6 @@ export function FailureBanner({ run, steps }: { run: Run; steps: Step[] }) {
           Show the step
         </Button>
       )}
-      {mayRetry(run, steps) && <RetryButton run={run} size="xs" />}
     </div>
   );
 }

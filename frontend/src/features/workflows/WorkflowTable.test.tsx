@@ -22,7 +22,6 @@ const census: WorkflowSummary = {
     error: null,
     tags: [],
     created_by: "ada",
-    priority: 0,
     created_at: now,
     started_at: now,
     finished_at: now,

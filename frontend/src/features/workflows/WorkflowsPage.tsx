@@ -4,9 +4,7 @@ import { IconPlus, IconSearch, IconSitemap } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { useRefusal } from "@/api/me";
 import { workflowList } from "@/api/workflows";
-import { Allowed } from "@/components/Allowed";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
@@ -18,7 +16,6 @@ import { WorkflowTable } from "./WorkflowTable";
 export default function WorkflowsPage() {
   const { search = "", new: making } = useSearch({ from: "/workflows" });
   const navigate = useNavigate();
-  const refusal = useRefusal("editor");
   const found = useInfiniteQuery(workflowList(search));
   const rows = found.data?.pages.flatMap((page) => page.results) ?? [];
   const open = () => void navigate({ to: "/workflows", search: { search: search || undefined, new: true } });
@@ -28,13 +25,9 @@ export default function WorkflowsPage() {
   return (
     <Page>
       <PageHeader title="Workflows" about="Steps that run on pools of warm agents.">
-        <Allowed refusal={refusal}>
-          {(may) => (
-            <Button {...may} leftSection={<IconPlus size={16} aria-hidden />} onClick={open}>
-              New workflow
-            </Button>
-          )}
-        </Allowed>
+        <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={open}>
+          New workflow
+        </Button>
       </PageHeader>
       {(search || !none) && <SearchField initial={search} />}
       {found.error && <ErrorNote error={found.error} onRetry={() => void found.refetch()} />}
@@ -42,15 +35,7 @@ export default function WorkflowsPage() {
         <EmptyState
           icon={IconSitemap}
           title="No workflows yet"
-          action={
-            <Allowed refusal={refusal}>
-              {(may) => (
-                <Button {...may} onClick={open}>
-                  Make the first workflow
-                </Button>
-              )}
-            </Allowed>
-          }
+          action={<Button onClick={open}>Make the first workflow</Button>}
         >
           A workflow is a graph of steps; each runs on a warm agent, so it starts in milliseconds. Draw one
           here, or deploy one from Python with the SDK.
@@ -86,7 +71,7 @@ function SearchField({ initial }: { initial: string }) {
       placeholder="Search by name or description"
       leftSection={<IconSearch size={16} stroke={1.7} aria-hidden />}
       value={typed}
-      maw={320}
+      w={320}
       mb={16}
       onChange={(event) => {
         setTyped(event.currentTarget.value);

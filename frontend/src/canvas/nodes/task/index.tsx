@@ -1,18 +1,19 @@
 import { IconPlayerPlay } from "@tabler/icons-react";
+import type { Step } from "../../document";
 import { whatItRuns } from "../describe";
-import { CALLING, type StepKind } from "../kinds";
+import type { StepKind } from "../kinds";
 
-// No parameters: it runs alone, and it still runs when it is connected after another step.
-const code = 'def main():\n    return {"hello": "world"}\n';
+function Body({ step }: { step: Step }) {
+  return <>{whatItRuns(step)}</>;
+}
 
 export const task: StepKind = {
-  ...CALLING,
   type: "task",
   word: "Task",
   icon: IconPlayerPlay,
   hue: "blue",
   about: "One call of an agent: code, or an image.",
-  defaults: (id) => ({ id, type: "task", run: { code } }),
-  line: (step) => whatItRuns(step.run),
-  runs: [{ field: "run", title: "Runs", code }],
+  // No parameters: it runs alone, and it still runs when it is connected after another step.
+  defaults: (id) => ({ id, type: "task", run: { code: 'def main():\n    return {"hello": "world"}\n' } }),
+  Body,
 };

@@ -1,0 +1,35 @@
+import { Button, Group, Modal, Text } from "@mantine/core";
+import { Ago } from "@/format/Ago";
+import type { Saving } from "./useSave";
+
+/** Someone was faster: theirs, mine, or later; nothing is lost either way. */
+export function ConflictDialog({ saving }: { saving: Saving }) {
+  const { conflict, busy, later, takeTheirs, saveOver } = saving;
+  return (
+    <Modal opened={conflict !== null} onClose={later} title="Someone saved a newer version" size={520}>
+      {conflict && (
+        <>
+          <Text>
+            <b>{conflict.by}</b> saved <b>version {conflict.theirs.version}</b> <Ago at={conflict.at} />,
+            while you edited version {conflict.mine}. Your changes are still here.
+          </Text>
+          <Text c="dimmed" size="sm" mt={8}>
+            Take theirs puts their version on the canvas; Undo brings yours back. Save mine over it makes a
+            new version of yours; theirs stays in the list of versions.
+          </Text>
+          <Group justify="flex-end" gap={8} mt={24}>
+            <Button variant="subtle" color="gray" onClick={later}>
+              Decide later
+            </Button>
+            <Button variant="default" onClick={takeTheirs}>
+              Take theirs
+            </Button>
+            <Button loading={busy} onClick={() => void saveOver()}>
+              Save mine over it
+            </Button>
+          </Group>
+        </>
+      )}
+    </Modal>
+  );
+}
