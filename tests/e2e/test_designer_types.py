@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.test_browser import connect
 from tests.live_platform import LivePlatform
@@ -256,9 +256,32 @@ def test_a_narrow_window_keeps_everything_in_reach(
     for name in ("Versions", "More", "Save", "Run", "Add step"):
         button = page.get_by_role("button", name=name, exact=True).first
         expect(button).to_be_in_viewport(ratio=1)
+        label = button.locator(".mantine-Button-label")
+        if label.count() and label.is_visible():
+            assert label.evaluate("label => label.scrollWidth <= label.clientWidth"), f"{name} is cut"
     node(page, "one").click()
     page.get_by_role("button", name="Fields", exact=True).click()
     expect(page.get_by_label("ID", exact=True)).to_be_in_viewport()
     picture(f"designer-{width}")
     page.get_by_role("button", name="Close the inspector").click()
     expect(node(page, "one")).to_be_in_viewport()
+
+
+def test_a_viewer_sees_why_nothing_can_be_changed(
+    page: Page, platform: LivePlatform, picture: Picture
+) -> None:
+    open_new(page, platform, "looked-at", [task("one")])
+
+    def as_viewer(route: Route) -> None:
+        body = route.fetch().json()
+        body["team"]["role"] = "viewer"
+        route.fulfill(json=body)
+
+    page.route("**/api/v1/me/", as_viewer)
+    page.goto("/workflows/looked-at?step=one")
+    expect(page.get_by_role("note")).to_contain_text("You are a viewer", timeout=15_000)
+    for name in ("Save", "Run", "Add step"):
+        expect(page.get_by_role("button", name=name, exact=True).first).to_be_disabled()
+    expect(page.get_by_label("ID", exact=True)).to_be_disabled()
+    expect(page.get_by_role("button", name="Try step")).to_have_count(0)
+    picture("designer-viewer")

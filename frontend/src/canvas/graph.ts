@@ -21,7 +21,7 @@ import {
 export const NODE = { width: 240, height: 88 };
 export const GAP = { x: 80, y: 40 };
 /** The room that the label of a way takes between a branch and its target. */
-export const LABEL = { width: 112, height: 24 };
+export const LABEL = { width: 144, height: 24 };
 
 export interface GraphNode {
   id: string;

@@ -39,11 +39,10 @@ export function DesignerHeader(props: Props) {
       <div className={classes.name}>
         <h1 className={classes.title}>{name}</h1>
         <Badge variant="default" radius="sm" className={classes.version}>
-          <span className={classes.word}>Version </span>
+          <span className={classes.word}>Version {version}</span>
           <span className={classes.short} aria-hidden>
-            v
+            v{version}
           </span>
-          {version}
         </Badge>
         <span className={classes.unsaved} role="status" title={dirty ? "Unsaved changes" : undefined}>
           {dirty && <span>Unsaved changes</span>}

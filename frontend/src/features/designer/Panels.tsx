@@ -11,7 +11,7 @@ import classes from "./Designer.module.css";
 import { Inspector } from "./inspector/Inspector";
 
 /** Below this, in pixels, canvas and inspector do not both have room. */
-const ROOM_FOR_BOTH = 760;
+const ROOM_FOR_BOTH = 880;
 
 interface Props {
   stage: ReactNode;

@@ -101,14 +101,14 @@ function ParamField({ path, name, schema, required, value, onChange, suggestions
       : [];
   const about = [
     schema === null ? "The workflow does not ask for this." : (schema.description as string | undefined),
-    schema?.default === undefined ? null : `Left out: ${writtenAs(schema.default)}.`,
+    schema?.default === undefined ? null : `${writtenAs(schema.default)} when left out.`,
   ].filter(Boolean);
   const missing = required && value === undefined && schema?.default === undefined;
   return (
     <Autocomplete
       className={classes.mono}
       data-path={path}
-      label={typeof schema?.title === "string" ? `${schema.title} (${name})` : name}
+      label={labelOf(name, schema?.title)}
       required={required}
       withAsterisk={required}
       placeholder={kind === "any" ? "a value or an expression" : `${kind}, or an expression`}
@@ -121,6 +121,12 @@ function ParamField({ path, name, schema, required, value, onChange, suggestions
       onChange={(typed) => type(typed, meantBy(typed, kind))}
     />
   );
+}
+
+/** The title for people; the name too, where it is another word. */
+function labelOf(name: string, title: unknown): string {
+  if (typeof title !== "string") return name;
+  return title.toLowerCase() === name.toLowerCase() ? title : `${title} (${name})`;
 }
 
 function writtenAs(value: unknown): string {

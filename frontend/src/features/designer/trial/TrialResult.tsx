@@ -1,6 +1,7 @@
 import { Group, Skeleton, Text } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { logList, stepDetail } from "@/api/runs";
+import { useQuery } from "@tanstack/react-query";
+import { stepDetail } from "@/api/runs";
+import { trialLogs } from "@/api/trials";
 import type { Failure, Step } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
 import { JsonView } from "@/components/JsonView";
@@ -60,8 +61,7 @@ function OutputOf({ run, step }: { run: string; step: Step }) {
 }
 
 function Logs({ run, step, live }: { run: string; step: string; live: boolean }) {
-  const { data } = useInfiniteQuery(logList(run, step, live));
-  const lines = data?.pages.flatMap((page) => page.results) ?? [];
+  const { data: lines = [] } = useQuery(trialLogs(run, step, live));
   return (
     <div>
       <h3 className={classes.heading}>Logs</h3>

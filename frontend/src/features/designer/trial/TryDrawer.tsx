@@ -27,6 +27,7 @@ export function TryDrawer({ step: id, onClose }: Props) {
       onClose={onClose}
       position="right"
       size={520}
+      styles={{ title: { fontWeight: 600 } }}
       title={step ? `Try ${step.name ?? step.id}` : ""}
       closeButtonProps={{ "aria-label": "Close" }}
     >
