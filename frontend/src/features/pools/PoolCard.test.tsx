@@ -93,7 +93,15 @@ describe("a pool", () => {
     await person.clear(await screen.findByLabelText("Maximum"));
     await person.type(screen.getByLabelText("Maximum"), "1");
     await person.click(screen.getByRole("button", { name: "Save" }));
-    expect(await screen.findByText("It must not be above max_size (1).")).toBeInTheDocument();
+    expect(await screen.findByText("It must not be above the maximum (1).")).toBeInTheDocument();
     expect(screen.getByLabelText("Maximum")).toHaveValue("1");
+  });
+
+  it("tells a viewer why its sizes stay", async () => {
+    stubAnswers({ "GET me/": aPerson("viewer") });
+    await renderPage(<PoolCard pool={busy} chosen={false} />);
+    const change = screen.getByRole("button", { name: "Change the sizes of census" });
+    await waitFor(() => expect(change).toBeDisabled());
+    expect(change).toHaveAccessibleDescription(/needs the role operator in Default; yours is viewer/);
   });
 });

@@ -24,25 +24,23 @@ export function Sizes({ pool }: { pool: Pool }) {
         <Group gap={4} wrap="nowrap" component="span">
           {`${count(size)} (${count(pool.min_size)} to ${count(pool.max_size)})`}
           <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withArrow>
-            <Popover.Target>
-              <span>
-                <Allowed refusal={refusal}>
-                  {(may) => (
-                    <ActionIcon
-                      {...may}
-                      component="button"
-                      variant="subtle"
-                      color="gray"
-                      size="xs"
-                      aria-label={`Change the sizes of ${pool.name}`}
-                      onClick={() => setOpen(!open)}
-                    >
-                      <IconPencil size={13} />
-                    </ActionIcon>
-                  )}
-                </Allowed>
-              </span>
-            </Popover.Target>
+            <Allowed refusal={refusal}>
+              {(may) => (
+                <Popover.Target>
+                  <ActionIcon
+                    {...may}
+                    component="button"
+                    variant="subtle"
+                    color="gray"
+                    size="xs"
+                    aria-label={`Change the sizes of ${pool.name}`}
+                    onClick={() => setOpen(!open)}
+                  >
+                    <IconPencil size={13} />
+                  </ActionIcon>
+                </Popover.Target>
+              )}
+            </Allowed>
             <Popover.Dropdown>
               {open && <SizesForm pool={pool} onDone={() => setOpen(false)} />}
             </Popover.Dropdown>

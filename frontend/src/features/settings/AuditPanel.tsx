@@ -26,18 +26,26 @@ const FIELDS = [
 export function AuditPanel() {
   const refusal = useRefusal("operator");
   if (refusal) return <Text c="dimmed">{refusal} Entries tell people's addresses.</Text>;
-  return <Entries />;
+  return <Filtered />;
 }
 
-function Entries() {
+function Filtered() {
   const { actor, action, target } = useSearch({ from: "/settings" });
   const filters: AuditFilters = { actor, action, target };
-  const entries = useInfiniteQuery(auditList(filters));
-  const rows = entries.data?.pages.flatMap((page) => page.results) ?? [];
-  const filtered = Boolean(actor || action || target);
   return (
     <>
       <Filters filters={filters} />
+      <AuditEntries filters={filters} />
+    </>
+  );
+}
+
+export function AuditEntries({ filters }: { filters: AuditFilters }) {
+  const entries = useInfiniteQuery(auditList(filters));
+  const rows = entries.data?.pages.flatMap((page) => page.results) ?? [];
+  const filtered = Object.values(filters).some(Boolean);
+  return (
+    <>
       {entries.error && <ErrorNote error={entries.error} onRetry={() => void entries.refetch()} />}
       {entries.isPending && <RowsSkeleton rows={6} />}
       {entries.data && rows.length === 0 && (
@@ -118,16 +126,20 @@ function EntryRow({ entry }: { entry: AuditEntry }) {
       </Table.Td>
       <Table.Td>{entry.actor || "the platform"}</Table.Td>
       <Table.Td>
-        <HoverCard position="bottom-start" width={360} openDelay={200} disabled={!told}>
-          <HoverCard.Target>
-            <code className={told ? classes.told : undefined} tabIndex={told ? 0 : undefined}>
-              {entry.action}
-            </code>
-          </HoverCard.Target>
-          <HoverCard.Dropdown>
-            <JsonView value={entry.details} label="details" maxHeight={280} />
-          </HoverCard.Dropdown>
-        </HoverCard>
+        {told ? (
+          <HoverCard position="bottom-start" width={360} openDelay={200}>
+            <HoverCard.Target>
+              <button type="button" className={classes.told}>
+                <code>{entry.action}</code>
+              </button>
+            </HoverCard.Target>
+            <HoverCard.Dropdown>
+              <JsonView value={entry.details} label="details" maxHeight={280} />
+            </HoverCard.Dropdown>
+          </HoverCard>
+        ) : (
+          <code>{entry.action}</code>
+        )}
       </Table.Td>
       <Table.Td className={classes.target} title={entry.target}>
         {entry.target.replace(UUID, shortId)}

@@ -28,11 +28,13 @@ function takePart(name: "progress" | "settings"): Handler {
 }
 
 function takePauseRequest(live: RunLive, message: RunEventMessage): RunLive {
-  return takeRun({ ...live, run: { ...live.run, pause_requested_at: message.at } }, message);
+  const next = takeRun(live, message);
+  return { ...next, run: { ...next.run, pause_requested_at: message.at } };
 }
 
 function takeResumeRequest(live: RunLive, message: RunEventMessage): RunLive {
-  return takeRun({ ...live, run: { ...live.run, pause_requested_at: null } }, message);
+  const next = takeRun(live, message);
+  return { ...next, run: { ...next.run, pause_requested_at: null } };
 }
 
 /** The run goes on from what failed: its steps start over, and maps keep the items that completed. */

@@ -1,4 +1,4 @@
-import { HoverCard } from "@mantine/core";
+import { Tooltip } from "@mantine/core";
 import { IconInfoCircle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { why } from "@/api/runs";
@@ -18,24 +18,32 @@ export function WhyNote({ run, step, item, state }: Props) {
   if (!data) return null;
   const facts = Object.entries(data.facts).filter(([, value]) => value !== null && value !== undefined);
   return (
-    <HoverCard position="bottom-start" width={320} openDelay={200} disabled={facts.length === 0}>
-      <HoverCard.Target>
-        <p className={classes.why} aria-live="off" tabIndex={facts.length > 0 ? 0 : undefined}>
-          <IconInfoCircle size={16} aria-hidden />
-          <span>{data.sentence}</span>
-        </p>
-      </HoverCard.Target>
-      <HoverCard.Dropdown>
-        <dl className={classes.facts}>
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name.replaceAll("_", " ")}</dt>
-              <dd>{shown(value)}</dd>
-            </div>
-          ))}
-        </dl>
-      </HoverCard.Dropdown>
-    </HoverCard>
+    <Tooltip
+      position="bottom-start"
+      multiline
+      maw={360}
+      disabled={facts.length === 0}
+      events={{ hover: true, focus: true, touch: true }}
+      label={<Facts facts={facts} />}
+    >
+      <p className={classes.why} tabIndex={facts.length > 0 ? 0 : undefined}>
+        <IconInfoCircle size={16} aria-hidden />
+        <span>{data.sentence}</span>
+      </p>
+    </Tooltip>
+  );
+}
+
+function Facts({ facts }: { facts: [string, unknown][] }) {
+  return (
+    <span className={classes.facts}>
+      {facts.map(([name, value]) => (
+        <span key={name}>
+          <span>{name.replaceAll("_", " ")}</span>
+          <span>{shown(value)}</span>
+        </span>
+      ))}
+    </span>
   );
 }
 
