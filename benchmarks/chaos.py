@@ -13,7 +13,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +28,19 @@ def done_in(report: Path) -> dict[tuple[str, int], dict[str, Any]]:
 def run(seeds: range, faults: list[str], report: Path) -> None:
     sys.path.insert(0, str(ROOT))
     from tests.chaos.faults import FAULTS
-    from tests.chaos.plant import Plant
+    from tests.chaos.plant import running_plant
     from tests.chaos.trial import try_fault
 
     known = done_in(report)
     todo = [(fault, seed) for seed in seeds for fault in faults or FAULTS if (fault, seed) not in known]
     if not todo:
         return
-    with tempfile.TemporaryDirectory(prefix="aflow-chaos-") as directory:
-        plant = Plant(Path(directory))
-        plant.start()
-        try:
-            for fault, seed in todo:
-                line = try_fault(plant, fault, seed).as_json()
-                print(line, flush=True)
-                with report.open("a") as file:
-                    file.write(line + "\n")
-        finally:
-            plant.stop()
+    with running_plant() as plant:
+        for fault, seed in todo:
+            line = try_fault(plant, fault, seed).as_json()
+            print(line, flush=True)
+            with report.open("a") as file:
+                file.write(line + "\n")
 
 
 def summary(report: Path) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -81,6 +83,7 @@ class Plant:
         self.engine = DockerEngine(directory / "docker")
         self.platform = LivePlatform(directory, DOCKER_HOST=self.engine.url, **environment)
         self.expected: Any = None
+        self._pids: dict[str, int] = {}
 
     def start(self) -> None:
         self.engine.start()
@@ -169,9 +172,12 @@ class Plant:
 
     # --- the processes ---------------------------------------------------------------------------
 
+    def look_at_processes(self) -> None:
+        """Asking takes a second, in which a run may be over: so it is done before one begins."""
+        self._pids = {p["name"]: int(p["pid"]) for p in self.platform.status()["processes"]}
+
     def pid(self, name: str) -> int:
-        found = {process["name"]: process for process in self.platform.status()["processes"]}
-        return int(found[name]["pid"])
+        return self._pids[name]
 
     def send(self, name: str, what: signal.Signals) -> None:
         os.kill(self.pid(name), what)
@@ -192,3 +198,16 @@ class Plant:
         """Runs code in a process of its own with the platform's settings."""
         prelude = "import django; django.setup()\n"
         subprocess.run([sys.executable, "-c", prelude + code], env=self.settings, cwd=ROOT, check=True)
+
+
+@contextmanager
+def running_plant(**environment: str) -> Iterator[Plant]:
+    """In a directory that goes at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="aflow-chaos-"))
+    plant = Plant(directory, **environment)
+    try:
+        plant.start()
+        yield plant
+    finally:
+        plant.stop()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -39,6 +39,7 @@ def try_fault(plant: Plant, fault: str, seed: int) -> Outcome:
     """Raises AssertionError with what is wrong."""
     randomness = random.Random(f"{fault} {seed}")
     outcome = Outcome(fault, seed)
+    plant.look_at_processes()
     begun = time.monotonic()
     run_id = plant.begin()
     _strike(plant, run_id, fault, randomness, outcome)
