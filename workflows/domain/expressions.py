@@ -27,6 +27,7 @@ import cel  # noqa: E402
 MAX_LENGTH = 4096
 ROOTS = frozenset({"params", "steps", "item", "index", "run", "state"})
 
+_WORDS = frozenset({"true", "false", "null"})  # values of the language that look like paths
 _TEMPLATE = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
 _PATH = re.compile(r"""^[A-Za-z_]\w*(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$""")
 _PART = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"\\]*)"\]|\['([^'\\]*)'\]""")
@@ -79,7 +80,7 @@ def compile_expression(source: str) -> Expression:
         raise ExpressionError("${} is empty: name a value, such as ${params.name}")
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters")
-    if _PATH.match(text):
+    if _PATH.match(text) and text not in _WORDS:
         return _compile_path(text)
     return _compile_cel(text)
 

@@ -6,6 +6,7 @@ check of its meaning can run as well: people want every fault at once.
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -58,17 +59,25 @@ def _depth(value: Any) -> int:
 
 def _faults(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
     faults: dict[tuple[str, str], Fault] = {}
-    for detail in error.errors(include_url=False):
-        if _other_member(detail):
-            continue
-        parts = _author_path(detail, data)
+    for parts, detail in _complaints(error, data):
         path, message = _path_text(parts), _sentence(detail)
         faults.setdefault((path, message), Fault(path, message, _step_of(parts, data)))
     return list(faults.values())
 
 
+def _complaints(error: ValidationError, data: dict[str, Any]) -> list[tuple[Parts, Any]]:
+    """Where it is wrong, and how; of a union only what the member that the author meant has to say."""
+    told = [(_author_path(detail, data), detail) for detail in error.errors(include_url=False)]
+    meant = [(parts, detail) for parts, detail in told if not _other_member(detail)]
+
+    def alone(parts: Parts) -> bool:
+        return not any(other[: len(parts)] == parts for other, _detail in meant)
+
+    return meant + [(parts, detail) for parts, detail in told if _other_member(detail) and alone(parts)]
+
+
 def _other_member(detail: Any) -> bool:
-    """True for the complaint of a union member that the author plainly did not mean."""
+    """Whether this may be the complaint of a union member that the author plainly did not mean."""
     given, kind = detail["input"], detail["type"]
     return (kind == "string_type" and isinstance(given, dict)) or (
         kind == "model_type" and isinstance(given, str)
@@ -121,8 +130,10 @@ _SENTENCES = {
 }
 
 
+_OPENING = re.compile(r"^(Input|String|List|Tuple|Dictionary) should")
 # The library speaks of Python's types; people write JSON.
 _WORDS = {
+    "a valid dictionary or object to extract fields from": "an object",
     "a valid tuple": "a list",
     "a valid list": "a list",
     "a valid dictionary": "an object",
@@ -144,10 +155,18 @@ def _sentence(detail: Any) -> str:
         if detail["loc"] and detail["loc"][-1] == "image":
             return f"{given!r} is no image; write one such as aggregator:latest."
         return f"{given!r} does not fit here; it must match {context.get('pattern')}."
+    if kind == "model_type":
+        return "This should be an object."
     if kind == "value_error":
         text = str(context.get("error", detail["msg"]))
         return text[:1].upper() + text[1:] + "."
-    message = str(detail["msg"]).replace("Input should be", "This should be")
+    if kind == "too_short":
+        return (
+            f"This list is too short: it has {context['actual_length']}, and needs {context['min_length']}."
+        )
+    if kind == "too_long":
+        return f"This list is too long; {context['max_length']} is the most."
+    message = _OPENING.sub("This should", str(detail["msg"]))
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
     return message if message.endswith(".") else message + "."
@@ -169,9 +188,8 @@ _STAND_INS: dict[str, Any] = {
 def _mended(data: dict[str, Any], error: ValidationError) -> Document | None:
     draft = deepcopy(data)
     for _round in range(_MENDING_ROUNDS):
-        for detail in error.errors(include_url=False):
-            if not _other_member(detail):
-                _mend(draft, _author_path(detail, draft), detail)
+        for parts, detail in _complaints(error, draft):
+            _mend(draft, parts, detail)
         try:
             return Document.model_validate(draft)
         except ValidationError as exc:

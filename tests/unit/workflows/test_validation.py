@@ -136,6 +136,9 @@ def test_a_loop_is_named() -> None:
         ),
         (document(task("a", pool={"size": "many"})), "steps[0].pool.size", "whole number"),
         (document(task("a", timeout=0)), "steps[0].timeout", "0 lets nothing run"),
+        (document(task("a", timeout=10**400)), "steps[0].timeout", "less than or equal"),
+        (document(task("a"), layout={"a": "left"}), "layout.a", "should be an object"),
+        (document({"id": "b", "type": "branch", "cases": []}), "steps[0].cases", "too short"),
         (document(task("a", retry={"delay": 60, "max_delay": 1})), "steps[0].retry.delay", "longer"),
         (document({"id": "r", "type": "reduce", "run": CODE}), "steps[0].needs", "results of another"),
         (document(params={"type": "objekt"}), "params.type", "not JSON Schema"),
@@ -162,7 +165,7 @@ def test_a_document_nested_without_end_is_refused_early() -> None:
 
 
 def test_an_unknown_field_is_never_accepted_and_ignored() -> None:
-    assert list(faults(document(task("a", when="${true}")))) == ["steps[0].when"]
+    assert list(faults(document(task("a", whem="${true}")))) == ["steps[0].whem"]
 
 
 def test_parse_raises_with_all_faults() -> None:
