@@ -185,5 +185,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": env.str("AFLOW_LOG_LEVEL", "INFO")},
-    "loggers": {"daphne.http_protocol": {"level": "WARNING"}, "aiohttp.access": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("daphne.http_protocol", "aiohttp.access", "httpx")},
 }
