@@ -27,6 +27,9 @@ from pools.facade.contracts import (
     Listener,
 )
 from workflows.domain.steps import Run
+from workflows.services.rows import holds_nul
+
+NUL = "The output holds a NUL character, which cannot be kept: take it out, or give bytes as base64."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,21 @@ class Outcome:
     lease: LeaseOutcome = LeaseOutcome.OK
 
     async def kept(self, keep: Callable[[Any], Awaitable[Any]]) -> Outcome:
-        """The same with every output as a row holds it (`RunContext.keep`)."""
-        results = [
-            result if result.error is not None else ItemResult(output=await keep(result.output))
-            for result in self.results
-        ]
+        """The same with every output as rows hold it (`RunContext.keep`); an error for one that none can."""
+        results = [await _kept(result, keep) for result in self.results]
         return replace(self, results=tuple(results))
 
     @property
     def agent_gone(self) -> bool:
         return self.lease is LeaseOutcome.POISON
+
+
+async def _kept(result: ItemResult, keep: Callable[[Any], Awaitable[Any]]) -> ItemResult:
+    if result.error is not None:
+        return result
+    if holds_nul(result.output):
+        return ItemResult(error=AgentError("bad_output", NUL))
+    return ItemResult(output=await keep(result.output))
 
 
 def all_failed(
