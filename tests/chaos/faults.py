@@ -98,5 +98,6 @@ FAULTS: dict[str, Fault] = {
         lock_database,
     )
 }
-# After these, an attempt that was under way cannot have come to its end.
-SUPERSEDING = frozenset({"kill_executor", "freeze_executor", "kill_agents", "restart_docker", "flush_redis"})
+# After these, an attempt under way cannot have come to its end. (When Redis forgets a lease, an attempt
+# that ends before its next heartbeat is still recorded: the fence of the run is in the database.)
+SUPERSEDING = frozenset({"kill_executor", "freeze_executor", "kill_agents", "restart_docker"})
