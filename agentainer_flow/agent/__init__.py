@@ -30,10 +30,11 @@ def serve(handle: Callable[[Any, dict[str, Any]], Any] | None = None) -> None:
     """Serves the agent contract until SIGTERM; then finishes the running request and exits the process.
 
     `handle(input, context)` may be async; it gets the request's `input` (any JSON value) and the context
-    (`run_id`, `step_id`, `item_index`, `attempt`, `deadline`, `lease`, `fence`), and returns a JSON value. It
-    runs in a worker process that is forked from this one now: what is loaded by now is shared, while
-    connections are best opened inside `handle`. Without a handle it is the built-in agent, which runs the
-    code that comes with each request. The environment's AGENTAINER_HOST, _PORT, _PORT_FILE and _TOKEN count.
+    (`run_id`, `step_id`, `item_index`, `attempt`, `deadline`, `timeout`, `lease`, `fence`), and returns a
+    JSON value. It runs in a worker process that is forked from this one now: what is loaded by now is
+    shared, while connections are best opened inside `handle`. Without a handle it is the built-in agent,
+    which runs the code that comes with each request. The environment's AGENTAINER_HOST, _PORT, _PORT_FILE
+    and _TOKEN count.
     """
     try:
         code = run(Settings.from_env(), handle)

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from agentainer_flow.agent.capture import LONGEST_LINE
@@ -79,7 +80,7 @@ class Call:
         exchange.request.body = b""
         self.lease = _text(context.get("lease"), "context.lease")
         self.fence = _fence(context.get("fence"))
-        self.deadline = _deadline(context.get("deadline"))
+        self.seconds = _seconds(context)
         _check_stream(context.get("stream"))
         self.code, self.bundle, self.handler = _runs(request.get("runs"))
         self.source = _source(request, self.code)
@@ -221,12 +222,17 @@ def _fence(value: object) -> int | None:
     return value
 
 
-def _deadline(value: object) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise BadCall('"context.deadline" must be a number of seconds since 1970.')
-    return float(value)
+def _seconds(context: Mapping[str, Any]) -> float | None:
+    """How long the call may take from now. `timeout` says so whatever this machine's clock shows; without it
+    `deadline` counts, by this clock."""
+    given = {name: context[name] for name in ("timeout", "deadline") if context.get(name) is not None}
+    for name, value in given.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            unit = "seconds" if name == "timeout" else "seconds since 1970"
+            raise BadCall(f'"context.{name}" must be a number of {unit}.')
+    if "timeout" in given:
+        return float(given["timeout"])
+    return given["deadline"] - time.time() if given else None
 
 
 def _check_stream(value: object) -> None:

@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import json
 import socket
-import time
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
@@ -140,8 +139,8 @@ class Agent:
             self._fence = call.fence
         exchange.on_gone = lambda: self._withdraw(call)
         self._waiting.append(call)
-        if call.deadline is not None:
-            delay = min(call.deadline - time.time(), LONGEST_TIMER)
+        if call.seconds is not None:
+            delay = min(call.seconds, LONGEST_TIMER)
             if delay <= 0:
                 self._too_late(call)
                 return

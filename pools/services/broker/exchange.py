@@ -38,8 +38,13 @@ def runs_hash(runs: Code | Handler) -> str:
 
 
 def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool) -> bytes:
-    """The body of POST /invoke. At the deadline (wall time) an agent stops the body by itself."""
-    told = {"lease": lease, "fence": fence, "deadline": time.time() + invocation.timeout}
+    """The body of POST /invoke. At the deadline an agent stops the body by itself.
+
+    It is told twice: as wall time, for whoever wants to know it, and as seconds from now, which hold when the
+    clocks of the two machines differ or one is set.
+    """
+    seconds = invocation.timeout
+    told = {"lease": lease, "fence": fence, "deadline": time.time() + seconds, "timeout": seconds}
     body: dict[str, Any] = {"context": {**invocation.context, **told}}
     runs = invocation.runs
     if not invocation.batch:

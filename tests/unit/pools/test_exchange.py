@@ -24,7 +24,7 @@ def test_a_single_input_with_its_source() -> None:
     assert sent["source"] == SQUARE.source
     deadline = sent["context"].pop("deadline")
     assert time.time() < deadline <= time.time() + 60
-    assert sent["context"] == {"run_id": "r", "lease": "t", "fence": 9}
+    assert sent["context"] == {"run_id": "r", "lease": "t", "fence": 9, "timeout": 5.0}
 
 
 def test_a_batch_for_the_built_in_agent_and_for_an_image() -> None:
