@@ -173,17 +173,22 @@ class EventListView(RunPart):
 
 
 class LogListView(RunPart):
-    """What the steps' bodies printed and logged; `?step=` and `?item=` narrow it."""
+    """What the steps' bodies printed and logged; `?step=`, `?item=` and `?stream=` narrow it."""
 
     @extend_schema(
         operation_id="logs_list",
-        parameters=[OpenApiParameter("step", OpenApiTypes.STR), OpenApiParameter("item", OpenApiTypes.INT)],
+        parameters=[
+            OpenApiParameter("step", OpenApiTypes.STR),
+            OpenApiParameter("item", OpenApiTypes.INT),
+            OpenApiParameter("stream", OpenApiTypes.STR),
+        ],
         responses=LogLineSerializer(many=True),
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         lines = LogLine.objects.filter(run=self.run_of(request, run_id))
-        if request.query_params.get("step"):
-            lines = lines.filter(step=request.query_params["step"])
+        for name in ("step", "stream"):
+            if request.query_params.get(name):
+                lines = lines.filter(**{name: request.query_params[name]})
         item = number(request, "item")
         if item is not None:
             lines = lines.filter(item=item)

@@ -250,7 +250,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What the steps' bodies printed and logged; `?step=` and `?item=` narrow it. */
+        /** @description What the steps' bodies printed and logged; `?step=`, `?item=` and `?stream=` narrow it. */
         get: operations["logs_list"];
         put?: never;
         post?: never;
@@ -1919,6 +1919,7 @@ export interface operations {
             query?: {
                 item?: number;
                 step?: string;
+                stream?: string;
             };
             header?: never;
             path: {

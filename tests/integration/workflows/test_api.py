@@ -320,6 +320,8 @@ def test_items_and_logs_page_and_filter(api: Api) -> None:
     assert len(api("GET", f"runs/{run_id}/logs/").json()["results"]) == 3
     assert [line["text"] for line in api("GET", f"runs/{run_id}/logs/?item=2").json()["results"]] == ["2"]
     assert api("GET", f"runs/{run_id}/logs/?step=other").json()["results"] == []
+    assert len(api("GET", f"runs/{run_id}/logs/?stream=stdout").json()["results"]) == 3
+    assert api("GET", f"runs/{run_id}/logs/?stream=stderr").json()["results"] == []
     assert_problem(api("GET", f"runs/{run_id}/logs/?item=x"), 400, "invalid")
 
 
