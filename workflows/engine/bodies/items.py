@@ -17,6 +17,7 @@ from pools.facade.contracts import AgentError, Lease
 from workflows.domain.retry import delay_after_loss, delay_before, may_retry, own_attempts
 from workflows.domain.states import StepState
 from workflows.domain.steps import Retry
+from workflows.engine.bodies.listing import Listing
 from workflows.engine.context import RunContext
 from workflows.engine.invoking import Outcome
 from workflows.engine.records import ItemRecord, StepRecord
@@ -40,7 +41,7 @@ class ItemQueue:
     """Of one map. `values` is its list; rows are made when items are begun, or accounted for at the end."""
 
     def __init__(self, context: RunContext, step: StepRecord, retry: Retry) -> None:
-        self.values: list[Any] = []
+        self.values = Listing()
         self.first_failure: dict[str, Any] | None = None
         self._context = context
         self._step = step
@@ -109,10 +110,14 @@ class ItemQueue:
         while self._again and len(items) < count:
             items.append(self._again.popleft())
         fresh = min(count - len(items), len(self.values) - self._next_index)
-        indexes = range(self._next_index, self._next_index + fresh)
-        items.extend(ItemRecord(index, self.values[index]) for index in indexes)
-        self._next_index = indexes.stop
-        return items
+        return items + self._begin(fresh)
+
+    def _begin(self, count: int) -> list[ItemRecord]:
+        """The next items that were never begun; fewer at the end of the list."""
+        first = self._next_index
+        values = self.values.read(first, count)
+        self._next_index += len(values)
+        return [ItemRecord(first + place, value) for place, value in enumerate(values)]
 
     def started(self, calls: list[ItemsCall], lease: Lease) -> None:
         now = self._context.clock.now()
@@ -223,6 +228,4 @@ class ItemQueue:
         for start in range(0, len(begun), CLOSE_PAGE):
             yield begun[start : start + CLOSE_PAGE]
         while self._next_index < len(self.values):
-            page = range(self._next_index, min(self._next_index + CLOSE_PAGE, len(self.values)))
-            self._next_index = page.stop
-            yield [ItemRecord(index, self.values[index]) for index in page]
+            yield self._begin(CLOSE_PAGE)

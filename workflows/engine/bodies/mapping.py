@@ -20,6 +20,7 @@ from workflows.domain.steps import ItemsStep, MapStep, Run
 from workflows.engine.agents import NoAgent
 from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.items import ItemQueue, ItemsCall
+from workflows.engine.bodies.listing import Listing
 from workflows.engine.context import RunContext
 from workflows.engine.invoking import Outcome, StepCall, send
 from workflows.engine.listening import BodyListener
@@ -102,12 +103,12 @@ class MapRun(Body):
         wanted = changed or self.definition.max_parallel or DEFAULT_WIDTH
         return int(min(wanted, self.context.run.document.max_parallel or wanted))
 
-    async def _list(self) -> list[Any]:
+    async def _list(self) -> Listing:
         values = await self.scope.resolve(self.definition.over)
         if not isinstance(values, list):
             kind = "nothing" if values is None else type(values).__name__
             raise ExpressionError(f"`over` must give a list; here it gave {kind}")
-        return values
+        return await self.context.read(Listing, values)
 
     async def _item_input(self) -> Callable[[Any, int], Any]:
         """A function from an item and its index to what the agent gets."""
