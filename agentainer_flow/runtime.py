@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentainer_flow.context import Context
+from agentainer_flow.context import Context, ask
 from agentainer_flow.sdk.steps import MARK, Step
 
 
@@ -26,10 +26,22 @@ def call_step(target: str, given: Any, context: Mapping[str, Any]) -> Any:
     module_name, _, path = target.partition(":")
     owner, function = _find(importlib.import_module(module_name), path)
     step = getattr(function, MARK, None)
-    bound = Context({**context, "item_index": _item_index(context)}, input=given, log=_log)
+    bound = new_context(given, context)
     if isinstance(step, Step):
         return step.call(_object(owner), bound, given)
     return _call_plain(getattr(_object(owner), path.rpartition(".")[2]), bound, given)
+
+
+def new_context(given: Any, context: Mapping[str, Any]) -> Context:
+    """Of the item that runs; `context` is the request's, `given` the item's input."""
+    values = {**context, "item_index": _item_index(context)}
+    return Context(values, input=given, log=_log, talk=_talk())
+
+
+def call(op: str, args: dict[str, Any]) -> Any:
+    """Asks the executor; the result, or something to await where an event loop runs. Raises errors of
+    `agentainer_flow.errors`."""
+    return ask(_talk(), op, args)
 
 
 def _find(module: Any, path: str) -> tuple[type, Any]:
@@ -59,8 +71,14 @@ def _call_plain(method: Callable[..., Any], context: Context, given: Any) -> Any
 
 def _channel() -> Any:
     """The worker's channel; None outside an agent."""
-    capture = sys.modules.get("agentainer_flow.agent.capture")
-    return None if capture is None else capture.channel
+    channel = sys.modules.get("agentainer_flow.agent.channel")
+    return None if channel is None else channel.current
+
+
+def _talk() -> Any:
+    """What the item that runs may say; None outside an agent."""
+    talk = sys.modules.get("agentainer_flow.agent.talk")
+    return None if talk is None else talk.current()
 
 
 def _item_index(context: Mapping[str, Any]) -> Any:

@@ -4,24 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from pools.domain.limits import faults_of
 from pools.facade import api as pools
 from pools.models import Agent, Pool
 
 SETTINGS = ("min_size", "max_size", "warm_up", "max_uses", "idle_timeout")
 
 
+class PoolForm(forms.ModelForm):
+    """Knows the service's limits, so that a setting beyond them is a fault of its field."""
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        values = {name: given.get(name, getattr(self.instance, name)) for name in ("image", *SETTINGS)}
+        for fault in faults_of(values):
+            self.add_error(fault.path if fault.path in self.fields else None, fault.message)
+        return given
+
+
 @admin.register(Pool)
 class PoolAdmin(admin.ModelAdmin):
+    form = PoolForm
     list_display = ("name", "team", "image", "min_size", "max_size", "target_size", "problem")
     list_filter = ("team", "warm_up")
     search_fields = ("name", "image", "workflow")
-    readonly_fields = ("team", "name", "image", "target_size", "workflow", "problem", "deleted_at")
+    readonly_fields = (
+        "team",
+        "name",
+        "image",
+        "target_size",
+        "workflow",
+        "problem",
+        "problem_kind",
+        "deleted_at",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # the API makes pools, with every check
+
+    def has_change_permission(self, request: HttpRequest, obj: Pool | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _lives(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Pool | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _lives(obj)
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
         pools.update_pool(obj.team_id, obj.name, {name: getattr(obj, name) for name in SETTINGS})
@@ -32,6 +61,11 @@ class PoolAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for pool in queryset:
             self.delete_model(request, pool)
+
+
+def _lives(pool: Pool | None) -> bool:
+    """A deleted pool can be looked at until its last agent has gone."""
+    return pool is None or pool.deleted_at is None
 
 
 @admin.register(Agent)

@@ -1,27 +1,29 @@
 """The pools' figures for Prometheus, read at each scrape, so that every web process tells the same truth.
 
-`agentainer_pool_*` by the names and labels of the product's contract.
+`agentainer_pool_*` by the names and labels of the product's contract. What is a counter only rises:
+- terminations, and number and sum of lifetimes, are kept in the database: they survive everything, also the
+  pruning of ended agents and a pool that is deleted and made again;
+- number and sum of waits, and failed checks, are counted in Redis, where they happen: they begin at 0 when
+  Redis loses its memory or the pool is deleted, as Prometheus expects of a process that was restarted.
+Quantiles are of the last waits (a thousand for each pool), and of the agents that ended within a day.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from uuid import UUID
 
 import redis
-from django.db.models import Count
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pools.domain.agents import AgentState
+from pools.domain.quantiles import nearest_rank
 from pools.leases.store import Leases
-from pools.models import Agent, Pool
+from pools.models import Agent, EndedAgents, Pool
 from pools.selectors.pools import views
-from pools.selectors.views import quantile
 
 QUANTILES = (0.5, 0.9, 0.99)
 STARTUP_WINDOW = 300.0  # seconds; the gauge is the median of these
@@ -29,9 +31,23 @@ LIFETIMES = timedelta(hours=24)
 PREFIX = "agentainer_pool_"
 
 
-class PoolCollector(Collector):
-    """The label `pool` is its name, or `team/name` where two teams have a pool of that name."""
+class Labels:
+    """The label `pool`, the same in every family: the pool's name alone (`python`), or `team/name` (by the
+    team's slug) where two teams have, or had, a pool of that name. One team alone sees plain names."""
 
+    def __init__(self, pools: Sequence[Pool], ended: Sequence[EndedAgents]) -> None:
+        known = {(pool.name, pool.team_id, pool.team.slug) for pool in pools}
+        known |= {(row.pool_name, row.team_id, row.team.slug) for row in ended}
+        holders = Counter(name for name, _, _ in known)
+        self._labels = {
+            (team_id, name): name if holders[name] == 1 else f"{slug}/{name}" for name, team_id, slug in known
+        }
+
+    def of(self, team_id: int, name: str) -> str:
+        return self._labels[team_id, name]
+
+
+class PoolCollector(Collector):
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
 
@@ -40,48 +56,46 @@ class PoolCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         pools = list(Pool.objects.filter(deleted_at__isnull=True).select_related("team"))
-        labels = _labels(pools)
+        ended = list(EndedAgents.objects.select_related("team").order_by("team_id", "pool_name", "reason"))
+        labels = Labels(pools, ended)
         yield from self._sizes(pools, labels)
         yield from self._waits(pools, labels)
         yield self._startup()
-        yield self._terminations()
-        yield self._lifetimes()
+        yield self._terminations(ended, labels)
+        yield self._lifetimes(ended, labels)
         yield self._health_failures(pools, labels)
 
-    def _sizes(self, pools: Sequence[Pool], labels: dict[UUID, str]) -> Iterable[Metric]:
+    def _sizes(self, pools: Sequence[Pool], labels: Labels) -> Iterable[Metric]:
         size = GaugeMetricFamily(PREFIX + "size", "Agents by state", labels=["pool", "state"])
         utilization = GaugeMetricFamily(
             PREFIX + "utilization", "Active agents among those that are idle or active", labels=["pool"]
         )
         waiting = GaugeMetricFamily(PREFIX + "waiting", "Acquires in the queue", labels=["pool"])
         for view in views(pools, self._leases):
+            label = labels.of(view.team_id, view.name)
             for state, number in view.states.items():
-                size.add_metric([labels[view.id], state], number)
-            utilization.add_metric([labels[view.id]], view.utilization)
-            waiting.add_metric([labels[view.id]], view.waiting)
+                size.add_metric([label, state], number)
+            utilization.add_metric([label], view.utilization)
+            waiting.add_metric([label], view.waiting)
         return size, utilization, waiting
 
-    def _waits(self, pools: Sequence[Pool], labels: dict[UUID, str]) -> Iterable[Metric]:
+    def _waits(self, pools: Sequence[Pool], labels: Labels) -> Iterable[Metric]:
         family = Metric(PREFIX + "wait_time_seconds", "Time from acquire to lease", "summary")
         ids = [pool.pk for pool in pools]
         try:
             waits, figures = self._leases.waits_ms(ids), self._leases.figures(ids)
         except redis.RedisError:
             return [family]
-        for pool_id, values in waits.items():
-            label = {"pool": labels[pool_id]}
-            for share in QUANTILES:
-                value = quantile(values, share)
-                if value is not None:
-                    family.add_sample(family.name, {**label, "quantile": str(share)}, value / 1000)
-            family.add_sample(family.name + "_sum", label, figures[pool_id].wait_ms / 1000)
-            family.add_sample(family.name + "_count", label, figures[pool_id].wait_count)
+        for pool in pools:
+            label = labels.of(pool.team_id, pool.name)
+            seconds = [wait / 1000 for wait in waits[pool.pk]]
+            _add_summary(family, label, seconds, figures[pool.pk].wait_ms / 1000, figures[pool.pk].wait_count)
         return [family]
 
     def _startup(self) -> Metric:
         family = GaugeMetricFamily(
             "agentainer_task_startup_time_seconds",
-            "Median of the last five minutes, until an agent's first byte",
+            "Median of the last five minutes, until an agent's body runs",
             labels=["mode"],
         )
         since = (time.time() - STARTUP_WINDOW) * 1000
@@ -96,36 +110,31 @@ class PoolCollector(Collector):
                 family.add_metric([mode], median(values))
         return family
 
-    def _terminations(self) -> Metric:
+    def _terminations(self, ended: Sequence[EndedAgents], labels: Labels) -> Metric:
         family = CounterMetricFamily(
             PREFIX + "agent_terminations", "Agents that ended, by reason", labels=["pool", "reason"]
         )
-        ended = (
-            Agent.objects.filter(state=AgentState.GONE.value)
-            .values_list("pool_name", "end_reason")
-            .annotate(number=Count("id"))
-        )
-        for pool, reason, number in ended.order_by("pool_name", "end_reason"):
-            family.add_metric([pool, reason or "errors"], number)
+        for row in ended:
+            family.add_metric([labels.of(row.team_id, row.pool_name), row.reason], row.number)
         return family
 
-    def _lifetimes(self) -> Metric:
-        family = Metric(PREFIX + "agent_lifetime_seconds", "Age of agents at their end (one day)", "summary")
+    def _lifetimes(self, ended: Sequence[EndedAgents], labels: Labels) -> Metric:
+        family = Metric(PREFIX + "agent_lifetime_seconds", "Age of agents at their end", "summary")
         since = datetime.now(UTC) - LIFETIMES
-        lifetimes: dict[str, list[float]] = defaultdict(list)
-        rows = Agent.objects.filter(ended_at__gte=since).values_list("pool_name", "started_at", "ended_at")
-        for pool, started, ended in rows:
-            if ended is not None:
-                lifetimes[pool].append((ended - started).total_seconds())
-        for pool, values in lifetimes.items():
-            for share in QUANTILES:
-                value = quantile(values, share)
-                family.add_sample(family.name, {"pool": pool, "quantile": str(share)}, value or 0.0)
-            family.add_sample(family.name + "_sum", {"pool": pool}, sum(values))
-            family.add_sample(family.name + "_count", {"pool": pool}, len(values))
+        recent: dict[tuple[int, str], list[float]] = defaultdict(list)
+        rows = Agent.objects.filter(ended_at__gte=since)
+        for team_id, name, start, end in rows.values_list("team_id", "pool_name", "started_at", "ended_at"):
+            if end is not None:
+                recent[team_id, name].append((end - start).total_seconds())
+        by_pool: dict[tuple[int, str], list[EndedAgents]] = defaultdict(list)
+        for row in ended:
+            by_pool[row.team_id, row.pool_name].append(row)
+        for pool, reasons in by_pool.items():
+            seconds, number = sum(row.seconds for row in reasons), sum(row.number for row in reasons)
+            _add_summary(family, labels.of(*pool), recent[pool], seconds, number)
         return family
 
-    def _health_failures(self, pools: Sequence[Pool], labels: dict[UUID, str]) -> Metric:
+    def _health_failures(self, pools: Sequence[Pool], labels: Labels) -> Metric:
         family = CounterMetricFamily(
             PREFIX + "agent_health_failures", "Failed checks before reuse", labels=["pool", "reason"]
         )
@@ -135,7 +144,7 @@ class PoolCollector(Collector):
             except redis.RedisError:
                 break
             for reason, number in counts.items():
-                family.add_metric([labels[pool.pk], _text(reason)], int(number))
+                family.add_metric([labels.of(pool.team_id, pool.name), _text(reason)], int(number))
         return family
 
 
@@ -143,9 +152,11 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _labels(pools: Sequence[Pool]) -> dict[UUID, str]:
-    names = [pool.name for pool in pools]
-    return {
-        pool.pk: pool.name if names.count(pool.name) == 1 else f"{pool.team.slug}/{pool.name}"
-        for pool in pools
-    }
+def _add_summary(family: Metric, pool: str, recent: Sequence[float], total: float, number: int) -> None:
+    """Quantiles of the `recent` values, in seconds; `total` and `number` of all that ever were."""
+    for share in QUANTILES:
+        value = nearest_rank(recent, share)
+        if value is not None:
+            family.add_sample(family.name, {"pool": pool, "quantile": str(share)}, value)
+    family.add_sample(family.name + "_sum", {"pool": pool}, total)
+    family.add_sample(family.name + "_count", {"pool": pool}, number)

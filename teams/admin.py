@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from teams.models import ApiToken, Membership, Team
+from teams.models import ApiToken, AuditEntry, Membership, Team
 
 
 @admin.register(Team)
@@ -21,3 +21,18 @@ class ApiTokenAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: object) -> bool:
         return False  # a token is shown once, when it is issued; a form cannot do that
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):
+    list_display = ("at", "team", "actor", "via", "action", "target")
+    list_filter = ("team", "via")
+
+    def has_add_permission(self, request: object) -> bool:
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+        return False

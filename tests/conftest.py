@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -20,6 +21,9 @@ from aflow_site.supervision import redis_server
 from tests.live_platform import LivePlatform, new_database
 
 ROOT = Path(__file__).resolve().parent.parent
+# How long an example takes says more of the other processes on the machine than of the code.
+hypothesis.settings.register_profile("aflow", deadline=None)
+hypothesis.settings.load_profile("aflow")
 _redis: subprocess.Popen[bytes] | None = None
 
 

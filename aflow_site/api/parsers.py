@@ -39,19 +39,23 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        raw = read_body(stream)
-        if not raw.strip():
-            return {}
-        try:
-            return checked(json.loads(raw, parse_constant=_refuse_constant))
-        except UnicodeDecodeError as exc:
-            raise InvalidInput(f"The body is not UTF-8 (byte {exc.start}).") from exc
-        except json.JSONDecodeError as exc:
-            raise InvalidInput(
-                f"The body is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}."
-            ) from exc
-        except (RecursionError, ValueError) as exc:
-            raise InvalidInput("The body is nested too deeply, or holds a number that is too long.") from exc
+        return json_of(read_body(stream))
+
+
+def json_of(raw: bytes) -> Any:
+    """The JSON value of a body, an empty object for an empty one; InvalidInput says where it is wrong."""
+    if not raw.strip():
+        return {}
+    try:
+        return checked(json.loads(raw, parse_constant=_refuse_constant))
+    except UnicodeDecodeError as exc:
+        raise InvalidInput(f"The body is not UTF-8 (byte {exc.start}).") from exc
+    except json.JSONDecodeError as exc:
+        raise InvalidInput(
+            f"The body is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}."
+        ) from exc
+    except (RecursionError, ValueError) as exc:
+        raise InvalidInput("The body is nested too deeply, or holds a number that is too long.") from exc
 
 
 def checked(body: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -26,14 +27,32 @@ def problem(error: FlowError) -> Response:
     return response
 
 
+def plain_problem(error: FlowError) -> HttpResponse:
+    """For what is answered before or beside the REST framework."""
+    return JsonResponse(_body(error), status=error.status, content_type="application/problem+json")
+
+
 def unknown_address(request: HttpRequest) -> HttpResponse:
     """For addresses under the API that lead nowhere."""
-    error = NotFound(f"There is nothing at {request.path}. What there is stands in /api/v1/docs/.")
-    return JsonResponse(_body(error), status=404, content_type="application/problem+json")
+    return plain_problem(
+        NotFound(f"There is nothing at {request.path}. What there is stands in /api/v1/docs/.")
+    )
+
+
+def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: no name and no filter holds a NUL, and PostgreSQL takes none."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return plain_problem(InvalidInput("The address holds a NUL character; take it out."))
+        return get_response(request)
+
+    return middleware
 
 
 def _body(error: FlowError) -> dict[str, Any]:
     return {
+        **error.members,
         "type": f"urn:agentainer:problem:{error.code}",
         "title": error.title,
         "status": error.status,

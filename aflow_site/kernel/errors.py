@@ -6,8 +6,9 @@ them as RFC 9457 problem details (`aflow_site.api.problems`), and the commands p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,28 @@ class Fault:
 
 
 class FlowError(Exception):
-    """`code` is stable and for programs; `status` is the HTTP status it maps to."""
+    """`code` is stable and for programs; `status` is the HTTP status it maps to.
+
+    `members` are a problem's own fields beside the usual ones (RFC 9457, section 3.2).
+    """
 
     code = "error"
     status = 500
     title = "Something went wrong"
 
     def __init__(
-        self, detail: str, *, faults: Iterable[Fault] = (), headers: dict[str, str] | None = None
+        self,
+        detail: str,
+        *,
+        faults: Iterable[Fault] = (),
+        headers: dict[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.faults = tuple(faults)
         self.headers = headers or {}
+        self.members = dict(members or {})
 
 
 class InvalidInput(FlowError):
@@ -73,6 +83,14 @@ class PreconditionFailed(FlowError):
     code = "precondition_failed"
     status = 412
     title = "Someone was faster"
+
+
+class PreconditionRequired(FlowError):
+    """RFC 6585, 3: the request must say which version it is based on."""
+
+    code = "precondition_required"
+    status = 428
+    title = "Say which version you edited"
 
 
 class TooLarge(FlowError):

@@ -5,9 +5,11 @@ Each variable that people may set is listed in the README under "Settings".
 
 from pathlib import Path
 
-from environs import Env
+from environs import Env, validate
 
 env = Env()
+AT_LEAST_0, AT_LEAST_1 = validate.Range(min=0), validate.Range(min=1)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(env.str("AFLOW_DATA_DIR", str(BASE_DIR / ".aflow"))).absolute()
@@ -16,6 +18,8 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+# Addresses and networks of proxies in front: only what they say of a client's address is believed.
+AFLOW_TRUSTED_PROXIES: list[str] = env.list("AFLOW_TRUSTED_PROXIES", [])
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -36,6 +40,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "aflow_site.api.problems.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -44,6 +49,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "teams.api.middleware.origin_middleware",
 ]
 
 ROOT_URLCONF = "aflow_site.urls"
@@ -79,7 +85,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     )
     DATABASES["default"]["CONN_MAX_AGE"] = None
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", 60)
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", 60, validate=AT_LEAST_0)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -102,8 +108,17 @@ CHANNEL_LAYERS = {
 
 # --- agents --------------------------------------------------------------------------------------------
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
-AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2)
+# Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
+AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
+AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2, validate=AT_LEAST_1)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
+
+# --- what is kept, and for how long ---------------------------------------------------------------------
+# Days of ended runs (a team may have its own number) and of the audit log; 0: for ever.
+AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90, validate=AT_LEAST_0)
+AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365, validate=AT_LEAST_0)
+AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
+AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 
 # --- sign-in --------------------------------------------------------------------------------------------
 LOGIN_URL = "/login/"
@@ -120,7 +135,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- API --------------------------------------------------------------------------------------------------
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("AFLOW_MAX_BODY_BYTES", 12 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("AFLOW_MAX_BODY_BYTES", 12 * 1024 * 1024, validate=AT_LEAST_1)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "teams.api.authentication.TokenAuthentication",
@@ -147,7 +162,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
-        "RunStateEnum": ["pending", "running", "completed", "failed", "cancelled"],
+        "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
+        "TriggerKindEnum": ["schedule", "webhook", "event"],
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
@@ -165,11 +181,12 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
+LOG_LEVEL = env.str("AFLOW_LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": env.str("AFLOW_LOG_LEVEL", "INFO")},
-    "loggers": {"daphne.http_protocol": {"level": "WARNING"}, "aiohttp.access": {"level": "WARNING"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {name: {"level": "WARNING"} for name in ("daphne.http_protocol", "aiohttp.access", "httpx")},
 }

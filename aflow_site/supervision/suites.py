@@ -42,6 +42,7 @@ SUITES = (
     Suite("lint", "formatting, lint, types, import contracts", 5, frontend=True),
     Suite("python", "unit, property, contract and realtime tests", 5),
     Suite("integration", "real Redis, real database, real containers", 7, needs=("docker",), frontend=True),
+    Suite("chaos", "faults at random moments, on processes and containers", 14, needs=("docker",)),
     Suite("postgres", "the integration tests again, on PostgreSQL", 5, needs=("postgres",)),
     Suite("frontend", "unit tests of the browser's part", 3, frontend=True),
     Suite("browser", "a person's way through the pages, in Chromium", 6, needs=("browser",), frontend=True),
@@ -52,6 +53,13 @@ def _pytest(title: str, name: str, *arguments: str) -> Task:
     report = RESULTS / f"{name}.xml"
     command = (PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *arguments)
     return Task(title, command, report=report)
+
+
+def _chaos() -> Task:
+    """In a network of its own, where a Docker Engine can be stopped without harm to anybody."""
+    task = _pytest("pytest", "chaos", "-s", "tests/chaos")
+    command = (PYTHON, str(BASE_DIR / "tests" / "chaos" / "apart.py"), *task.command)
+    return Task(task.title, command, report=task.report)
 
 
 def _existing(*places: str) -> list[str]:
@@ -81,7 +89,9 @@ def tasks_of(suite: Suite, npm: tuple[str, ...]) -> list[Task]:
             places = _existing("tests/unit", "tests/property", "tests/contract", "tests/realtime")
             return [_pytest("pytest", "python", *places)]
         case "integration":
-            return [_pytest("pytest", "integration", *_existing("tests/integration", "tests/chaos"))]
+            return [_pytest("pytest", "integration", *_existing("tests/integration"))]
+        case "chaos":
+            return [_chaos()]
         case "postgres":
             return [_pytest("pytest", "postgres", "-m", "database", "tests")]
         case "browser":

@@ -18,9 +18,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from agentainer_flow.agent import talk
+from agentainer_flow.agent.results import ResultStream
+
 CODES_KEPT = 64
+CONTEXT = "ctx"  # the parameter of a `main` that gets the Context
+RESULTS = "results"  # the key of the input that may come as a stream
 RUNTIME = "agentainer_flow.runtime"  # the SDK's side of a step that is a method
 _STEP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+
+_ANY = inspect.Parameter("value", inspect.Parameter.POSITIONAL_ONLY)
 
 Call = Callable[[Any, Mapping[str, Any]], Any]  # input, context -> output, or something to await
 
@@ -42,8 +49,15 @@ class Body:
 
 
 def as_main(function: Callable[..., Any]) -> Call:
-    """An object is spread over keyword arguments; null calls with nothing where nothing is required."""
-    bare = not _needs_arguments(function)
+    """An object is spread over keyword arguments; null calls with nothing where nothing is required.
+
+    A parameter named `ctx` that the object does not give gets the `Context`; one that is alone gets nothing
+    else, since `ctx.input` has the input.
+    """
+    parameters = _parameters(function)
+    if _takes_context(parameters) and (sdk := _sdk()) is not None:
+        return _with_context(function, parameters, sdk.new_context)
+    bare = not _needs_arguments(parameters)
 
     def call(value: Any, context: Mapping[str, Any]) -> Any:
         if isinstance(value, dict):
@@ -55,13 +69,49 @@ def as_main(function: Callable[..., Any]) -> Call:
     return call
 
 
-def _needs_arguments(function: Callable[..., Any]) -> bool:
+def _takes_context(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    own = parameters.get(CONTEXT)
+    return own is not None and own.kind in (own.POSITIONAL_OR_KEYWORD, own.KEYWORD_ONLY)
+
+
+def _with_context(
+    function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter], new_context: Call
+) -> Call:
+    others = {name: one for name, one in parameters.items() if name != CONTEXT}
+    bare = not _needs_arguments(others)
+    leads = next(iter(parameters)) == CONTEXT
+
+    def call(value: Any, context: Mapping[str, Any]) -> Any:
+        if isinstance(value, dict) and CONTEXT in value:
+            return function(**value)
+        ctx = new_context(value, context)
+        if not others or (value is None and bare):
+            return function(**{CONTEXT: ctx})
+        if isinstance(value, dict):
+            return function(**value, **{CONTEXT: ctx})
+        # By position the input comes after a context that leads, else before it.
+        return function(ctx, value) if leads else function(value, **{CONTEXT: ctx})
+
+    return call
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
-        parameters = inspect.signature(function).parameters.values()
+        return inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return True  # a builtin that does not tell
+        return {"value": _ANY}  # a builtin that does not tell
+
+
+def _needs_arguments(parameters: Mapping[str, inspect.Parameter]) -> bool:
     spread = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return any(one.default is one.empty and one.kind not in spread for one in parameters)
+    return any(one.default is one.empty and one.kind not in spread for one in parameters.values())
+
+
+def with_stream(value: Any) -> Any:
+    """The input with a stream in the place of the results, which the executor keeps back."""
+    sdk = _sdk()
+    stream = ResultStream(talk.call if sdk is None else sdk.call)
+    return {**value, RESULTS: stream} if isinstance(value, dict) else {RESULTS: stream}
 
 
 class Codes:
@@ -161,8 +211,8 @@ def _resolve(target: str) -> Call:
     module_name, _, path = target.partition(":")
     if not module_name or not path:
         raise BodyMissing("bad_handler", f"A handler is written module:function; this one is {target!r}.")
-    if "." in path and (call_step := _sdk()) is not None:
-        return lambda value, context: call_step(target, value, context)
+    if "." in path and (sdk := _sdk()) is not None:
+        return lambda value, context: sdk.call_step(target, value, context)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
@@ -181,8 +231,8 @@ def _resolve(target: str) -> Call:
     return as_main(found)
 
 
-def _sdk() -> Callable[..., Any] | None:
+def _sdk() -> Any:
+    """The SDK's module for agents; None where only the agent is installed."""
     if importlib.util.find_spec(RUNTIME) is None:
         return None
-    call_step: Callable[..., Any] = importlib.import_module(RUNTIME).call_step
-    return call_step
+    return importlib.import_module(RUNTIME)

@@ -8,64 +8,13 @@ from __future__ import annotations
 import io
 import logging
 import os
-import socket
 import sys
 import threading
-import time
 from typing import Any, BinaryIO, TextIO, cast
 
-from agentainer_flow.agent.frames import LINE, frame
-from agentainer_flow.agent.outputs import line
+from agentainer_flow.agent.channel import Channel
 
-MAX_LINES = 10_000
-MAX_LINE_BYTES = 1024 * 1024  # of all lines of a request
 LONGEST_LINE = 64 * 1024  # characters; longer ones are cut in pieces
-
-
-class Channel:
-    """The worker's end of the socket. One message at a time, from whichever thread."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._lock = threading.RLock()
-        self._owner = os.getpid()
-        self.item = 0
-        self._lines = 0
-        self._bytes = 0
-
-    @property
-    def ours(self) -> bool:
-        """False in processes that a body forked: they must not speak for the worker."""
-        return os.getpid() == self._owner
-
-    def begin(self) -> None:
-        self._lines = self._bytes = 0
-
-    def send(self, kind: bytes, payload: bytes) -> None:
-        with self._lock:
-            self._sock.sendall(frame(kind, payload))
-
-    def log(self, stream: str, text: str, **more: Any) -> None:
-        entry = {"at": round(time.time(), 6), "stream": stream, "text": text, "item": self.item, **more}
-        self.emit({"log": entry})
-
-    def emit(self, entry: dict[str, Any]) -> None:
-        """A line of the answer. The agent keeps the limits and says so; past them nothing needs sending."""
-        if self._lines > MAX_LINES or self._bytes > MAX_LINE_BYTES:
-            return
-        payload = line(entry)
-        self._lines += 1
-        self._bytes += len(payload)
-        self.send(LINE, payload)
-
-
-channel: Channel | None = None  # of this process, when it is a worker
-
-
-def progress(value: Any) -> None:
-    """From inside a body: how far it is, as any JSON value. Elsewhere it does nothing."""
-    if channel is not None and channel.ours:
-        channel.emit({"progress": value})
 
 
 class Stream(io.BufferedIOBase):

@@ -5,19 +5,23 @@ Both ends are blind to what the payload of an answer is: the agent relays it as 
 
 from __future__ import annotations
 
-import socket
 import struct
 
 MAX_FRAME = 80 * 1024 * 1024
 _HEADER = struct.Struct(">cI")
 HEADER_SIZE = _HEADER.size
 
-# To the worker. START: the position of the first item to run; RUN follows: the request's body as it came.
-START, RUN, CODE = b"S", b"R", b"C"
-# From the worker. NEED: the sha256 of a code it lacks; LINE: a finished line of the answer; ITEM: one result.
-NEED, LINE, ITEM = b"N", b"L", b"I"
+# To the worker. RUN: the request's body as it came; START ahead of it: the position of the first item to run,
+# if that is not 0. REPLY: the worker's number of a call, then the body of POST /reply as it came, or nothing
+# when the request ended first.
+START, RUN, CODE, REPLY = b"S", b"R", b"C", b"A"
+# From the worker. NEED: the sha256 of a code it lacks; LINE: a line of the answer that is log; NOTE: one that
+# is progress or a metric; CALL: the worker's number of a call, then the line of the answer from its "op" on;
+# ITEM: how long the body took, then its result.
+NEED, LINE, NOTE, CALL, ITEM = b"N", b"L", b"P", b"Q", b"I"
 
-POSITION = struct.Struct(">I")
+POSITION = struct.Struct(">I")  # of an item among the inputs, and the number of a call
+SECONDS = struct.Struct(">d")
 
 
 class BrokenFrame(Exception):
@@ -29,8 +33,9 @@ def head(kind: bytes, size: int) -> bytes:
     return _HEADER.pack(kind, size)
 
 
-def frame(kind: bytes, payload: bytes) -> bytes:
-    return _HEADER.pack(kind, len(payload)) + payload
+def frame(kind: bytes, payload: bytes, lead: bytes = b"") -> bytes:
+    """`lead` is the payload's beginning; a large rest is copied once."""
+    return _HEADER.pack(kind, len(lead) + len(payload)) + lead + payload
 
 
 class Decoder:
@@ -56,20 +61,3 @@ class Decoder:
         if at:
             del buffer[:at]
         return found
-
-
-class Reader:
-    """Reads messages from a blocking socket. Raises `EOFError` at its end."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._decoder = Decoder()
-        self._ready: list[tuple[bytes, bytes]] = []
-
-    def read(self) -> tuple[bytes, bytes]:
-        while not self._ready:
-            data = self._sock.recv(262144)
-            if not data:
-                raise EOFError
-            self._ready = self._decoder.feed(data)
-        return self._ready.pop(0)

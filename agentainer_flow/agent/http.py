@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import cast
 
@@ -51,6 +52,11 @@ class Request:
 
 def parse_head(head: bytes) -> Request:
     """From the request line to the last header, without the empty line. Raises `BadRequest`."""
+    return Request(*_parsed(head))
+
+
+@lru_cache(maxsize=16)  # one client sends much the same head again and again
+def _parsed(head: bytes) -> tuple[str, str, Mapping[str, str], bool, bool]:
     try:
         lines = head.decode("latin-1").split("\r\n")
         method, target, version = lines[0].split(" ")
@@ -64,7 +70,7 @@ def parse_head(head: bytes) -> Request:
     headers = _headers(lines[1:])
     old = found[2] == "0"
     keep = not old and "close" not in headers.get("connection", "").lower()
-    return Request(method, target.partition("?")[0], headers, keep, not old)
+    return method, target.partition("?")[0], headers, keep, not old
 
 
 def _headers(lines: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Turning what a body returned into JSON, and saying where it cannot be."""
+"""Turning what a body returned, or says on its way, into JSON, and saying where it cannot be."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class BadOutput(Exception):
     """The value has no JSON form; the text names the place in it."""
 
 
-def encode(value: Any) -> bytes:
-    """Raises `BadOutput`. Tuples become arrays."""
+def encode(value: Any, name: str = "output") -> bytes:
+    """Raises `BadOutput`, whose text calls the value `name`. Tuples become arrays."""
     try:
         text = _encoder.encode(value)
         if _has_odd_keys(value):
-            raise BadOutput(_fault(value))
+            raise BadOutput(_fault(value, name))
         return text.encode()
     except UnicodeEncodeError:
-        raise BadOutput(_fault(value)) from None
+        raise BadOutput(_fault(value, name)) from None
     except RecursionError:
-        raise BadOutput("The output is nested too deeply.") from None
+        raise BadOutput(f"The {name} is nested too deeply.") from None
     except (TypeError, ValueError) as exc:
-        raise BadOutput(_fault(value, str(exc))) from None
+        raise BadOutput(_fault(value, name, str(exc))) from None
 
 
 def line(value: Any) -> bytes:
@@ -54,9 +54,9 @@ def _has_odd_keys(value: Any) -> bool:
     return False
 
 
-def _fault(root: Any, otherwise: str = "") -> str:
+def _fault(root: Any, name: str, otherwise: str = "") -> str:
     """A sentence on the first value without a JSON form, and its path."""
-    stack: list[tuple[str, Any, frozenset[int]]] = [("output", root, frozenset())]
+    stack: list[tuple[str, Any, frozenset[int]]] = [(name, root, frozenset())]
     while stack:
         path, value, above = stack.pop()
         problem = _problem(value, above)
@@ -66,7 +66,7 @@ def _fault(root: Any, otherwise: str = "") -> str:
             inside = above | {id(value)}
             parts = value.items() if isinstance(value, dict) else enumerate(value)
             stack += [(_path(path, key), part, inside) for key, part in reversed(list(parts))]
-    return f"output cannot be written as JSON: {otherwise}"
+    return f"{name} cannot be written as JSON: {otherwise}"
 
 
 def _problem(value: Any, above: frozenset[int]) -> str:

@@ -12,14 +12,27 @@ import hashlib
 import hmac
 import json
 import socket
-import time
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 
 from agentainer_flow.agent.bundles import BadBundle, BundleStore
-from agentainer_flow.agent.calls import SHA, BadCall, Call, read_json
-from agentainer_flow.agent.frames import CODE, ITEM, LINE, NEED, POSITION, RUN, START, frame, head
+from agentainer_flow.agent.calls import SHA, BadCall, Call, read_json, read_reply
+from agentainer_flow.agent.frames import (
+    CALL,
+    CODE,
+    ITEM,
+    LINE,
+    NEED,
+    NOTE,
+    POSITION,
+    REPLY,
+    RUN,
+    SECONDS,
+    START,
+    frame,
+    head,
+)
 from agentainer_flow.agent.http import Connection, Exchange, Request, error_body
 from agentainer_flow.agent.scratch import Scratch
 from agentainer_flow.agent.settings import Settings
@@ -53,9 +66,17 @@ class Agent:
         self._fence: int | None = None
         self._waiting: deque[Call] = deque()
         self._running: Call | None = None
+        self._asked = 0  # calls of bodies; never the same id again, so that no reply goes astray
         self._draining = False
         self._resetting = 0
         self._when_ended: list[Callable[[], None]] = []
+        self._routes: dict[str, Callable[[Exchange], None]] = {
+            "/health": self.health,
+            "/invoke": self.invoke,
+            "/cancel": self.cancel,
+            "/reply": self.reply,
+            "/reset": self.reset,
+        }
         self._health = json.dumps({"status": "ok", "boot": self.boot}).encode()
         self._workers = Workers(control, self._heard, self._ended, self._no_spawner)
         self._worker: Worker | None = self._workers.spawn()
@@ -78,13 +99,7 @@ class Agent:
                 401, "unauthorized", "The token is missing or wrong.", "WWW-Authenticate: Bearer\r\n"
             )
             return
-        routes = {
-            "/health": self.health,
-            "/invoke": self.invoke,
-            "/cancel": self.cancel,
-            "/reset": self.reset,
-        }
-        action = self.put_bundle if path.startswith("/bundles/") else routes.get(path)
+        action = self.put_bundle if path.startswith("/bundles/") else self._routes.get(path)
         if action is None:
             exchange.fail(404, "not_found", f"There is nothing at {path[:200]}.")
             return
@@ -124,8 +139,8 @@ class Agent:
             self._fence = call.fence
         exchange.on_gone = lambda: self._withdraw(call)
         self._waiting.append(call)
-        if call.deadline is not None:
-            delay = min(call.deadline - time.time(), LONGEST_TIMER)
+        if call.seconds is not None:
+            delay = min(call.seconds, LONGEST_TIMER)
             if delay <= 0:
                 self._too_late(call)
                 return
@@ -148,6 +163,17 @@ class Agent:
             self._end(running, CANCELLED, "The request was cancelled.")
         else:
             exchange.send(200, b'{"cancelled":true}' if found else b'{"cancelled":false}')
+
+    def reply(self, exchange: Exchange) -> None:
+        """To a call of the body that runs."""
+        lease, number = read_reply(exchange.request.body)
+        call, worker = self._running, self._worker
+        own = None
+        if call is not None and worker is not None and call.ending is None and call.lease == lease:
+            own = call.asked.pop(number, None)
+            if own is not None:
+                worker.send(frame(REPLY, exchange.request.body, POSITION.pack(own)))
+        exchange.send(200, b'{"delivered":true}' if own is not None else b'{"delivered":false}')
 
     def reset(self, exchange: Exchange) -> None:
         self._resetting += 1
@@ -240,10 +266,11 @@ class Agent:
             call.finish()
             return
         self._running = call
+        call.begin()
         if self._worker is None:
             self._worker = self._workers.spawn()
         self._worker.on_print = call.printed
-        first = frame(START, POSITION.pack(len(call.answers)))
+        first = frame(START, POSITION.pack(len(call.answers))) if call.answers else b""
         if len(call.body) < SMALL:
             self._worker.send(first + frame(RUN, call.body))
         else:
@@ -254,21 +281,35 @@ class Agent:
         call = self._running
         if worker is not self._worker or call is None or call.ending is not None:
             return
-        if kind == ITEM:
+        if kind == ITEM and len(payload) > SECONDS.size:
             worker.read_prints()
             call.end_lines()
-            call.answers.append(payload)
+            call.add(memoryview(payload)[SECONDS.size :], *SECONDS.unpack_from(payload))
             if call.complete:
-                self._running = None
-                worker.on_print = _drop_prints
-                call.finish()
-                self._next()
+                self._complete(call, worker)
         elif kind == LINE:
             call.line(payload)
+        elif kind == NOTE:
+            call.note(payload)
         elif kind == NEED and call.source is not None:
             worker.send(frame(CODE, call.source))
-        else:
+        elif kind != CALL or not self._ask(call, payload):
             self._end(call, "worker_died", "The body broke the agent's own channel.")
+
+    def _complete(self, call: Call, worker: Worker) -> None:
+        self._running = None
+        worker.on_print = _drop_prints
+        for own in call.asked.values():  # of threads that the body left behind
+            worker.send(frame(REPLY, POSITION.pack(own)))
+        call.finish()
+        self._next()
+
+    def _ask(self, call: Call, payload: bytes) -> bool:
+        if len(payload) < POSITION.size:
+            return False
+        self._asked += 1
+        (own,) = POSITION.unpack_from(payload)
+        return call.ask(self._asked, own, payload[POSITION.size :])
 
     # --- ends -----------------------------------------------------------------------------------------
 
@@ -296,7 +337,7 @@ class Agent:
     def _answer_ended(self, call: Call, code: int) -> None:
         if call.ending is None:
             call.end_lines()
-            call.answers.append(error_body("worker_died", f"The body did not finish: {how_it_ended(code)}."))
+            call.add(error_body("worker_died", f"The body did not finish: {how_it_ended(code)}."))
             if call.complete:
                 call.finish()
             else:

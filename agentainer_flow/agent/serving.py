@@ -35,12 +35,9 @@ async def _serve(settings: Settings, scratch: Scratch, control: socket.socket, *
     agent = Agent(settings, scratch, control, own=own)
     server = await loop.create_server(agent.connection, settings.host, settings.port, backlog=256)
 
-    def leave() -> None:
-        server.close()
-        agent.drain()
-
+    # Who leaves still listens until its last request ends: the body may wait for a reply.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave)
+        loop.add_signal_handler(number, agent.drain)
     port = server.sockets[0].getsockname()[1]
     if settings.port_file:
         _write(Path(settings.port_file), str(port))

@@ -15,15 +15,17 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from agentainer_flow.agent import capture
-from agentainer_flow.agent.bodies import Body, BodyMissing, Bundles, Call, Codes
-from agentainer_flow.agent.capture import Captured, Channel
+from agentainer_flow.agent import channel
+from agentainer_flow.agent.bodies import Body, BodyMissing, Bundles, Call, Codes, with_stream
+from agentainer_flow.agent.capture import Captured
+from agentainer_flow.agent.channel import Channel
 from agentainer_flow.agent.failures import describe, error
-from agentainer_flow.agent.frames import CODE, ITEM, NEED, POSITION, RUN, START, BrokenFrame, Reader
+from agentainer_flow.agent.frames import CODE, NEED, POSITION, RUN, START, BrokenFrame
 from agentainer_flow.agent.outputs import MAX_OUTPUT, BadOutput, encode, line
 
 Handle = Callable[[Any, dict[str, Any]], Any]
@@ -41,9 +43,9 @@ def run(sock: socket.socket, handle: Handle | None, bundles: Path, work: Path) -
 
 class Worker:
     def __init__(self, sock: socket.socket, handle: Handle | None, bundles: Path, work: Path) -> None:
-        self._channel = capture.channel = Channel(sock)
+        self._channel = channel.current = Channel(sock)
         self._captured = Captured(self._channel)
-        self._reader = Reader(sock)
+        self._inbox = self._channel.inbox
         self._codes = Codes()
         self._bundles = Bundles(bundles)
         self._work = work
@@ -55,7 +57,7 @@ class Worker:
         """Raises `EOFError` when the agent closes the socket."""
         start = 0
         while True:
-            kind, payload = self._reader.read()
+            kind, payload = self._inbox.read()
             if kind == START:
                 (start,) = POSITION.unpack(payload)
             elif kind == RUN:
@@ -63,6 +65,7 @@ class Worker:
                 del payload  # it may be large
                 self._request(request, start)
                 del request
+                start = 0
             else:
                 raise BrokenFrame(f"a message of kind {kind!r}")
 
@@ -76,11 +79,13 @@ class Worker:
         body = self._body(request, context)
         for item in range(start, len(inputs)):
             self._channel.item = item
+            began = time.perf_counter()
             answer = body if isinstance(body, bytes) else self._item(body, inputs[item], context)
+            took = time.perf_counter() - began
             self._captured.end_lines()
             if not self._channel.ours:
                 os._exit(0)  # a body forked, and this is the other one, which lost its way
-            self._channel.send(ITEM, answer)
+            self._channel.send_item(answer, took, last=item + 1 == len(inputs))
             self._captured.restore()
 
     def _go_home(self) -> None:
@@ -108,7 +113,7 @@ class Worker:
     def _code(self, sha: str, step_id: object) -> Body:
         if not self._codes.has(sha):
             self._channel.send(NEED, sha.encode())
-            kind, source = self._reader.read()
+            kind, source = self._inbox.read()
             if kind != CODE or hashlib.sha256(source).hexdigest() != sha:
                 raise BrokenFrame("another message than the code that was asked for")
             self._codes.load(sha, source.decode(), step_id)
@@ -116,6 +121,8 @@ class Worker:
 
     def _item(self, body: Body, value: Any, context: dict[str, Any]) -> bytes:
         try:
+            if context.get("stream") is not None:
+                value = with_stream(value)
             output = body.call(value, context)
             if inspect.isawaitable(output):
                 output = self._awaited(output)

@@ -128,7 +128,7 @@ def export_workflow(client: WorkflowClient, arguments: argparse.Namespace, outpu
 
 
 def run_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    params = _params(arguments.params, arguments.param)
+    params = params_of(arguments)
     execution = client.run(arguments.name, params, arguments.tag, ExecutionMode.ASYNC)
     if not arguments.wait:
         if output.as_json:
@@ -150,14 +150,20 @@ def run_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
     return 0
 
 
-def _params(whole: str | None, single: list[str]) -> dict[str, Any]:
+def json_of(flag: str, text: str | None) -> Any:
+    """The value that was given with `flag`; None without one."""
     try:
-        params = {} if whole is None else json.loads(whole)
+        return None if text is None else json.loads(text)
     except ValueError as exc:
-        raise WrongUsage(f"--params is no JSON: {exc}.") from exc
+        raise WrongUsage(f"{flag} is no JSON: {exc}.") from exc
+
+
+def params_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `--params` and each `--param` say together."""
+    params = {} if arguments.params is None else json_of("--params", arguments.params)
     if not isinstance(params, dict):
         raise WrongUsage('--params must be a JSON object, such as {"name": "Ada"}.')
-    for text in single:
+    for text in arguments.param:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise WrongUsage(f"--param is written KEY=VALUE, not {text!r}.")
@@ -209,15 +215,6 @@ def list_runs(client: WorkflowClient, arguments: argparse.Namespace, output: Out
         raise WrongUsage("--limit must be 1 or more.")
     found = client.list_runs(arguments.workflow, arguments.state, arguments.tag, arguments.limit)
     output.rows(found, _RUN_COLUMNS, "No run fits.")
-    return 0
-
-
-def cancel_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = _execution(client, arguments)
-    execution.cancel()
-    if output.as_json:
-        output.value(execution.run)
-    output.line(f"Run {execution.id} is being stopped.")
     return 0
 
 

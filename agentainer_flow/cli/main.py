@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
-from agentainer_flow.cli import commands
+from agentainer_flow.cli import commands, run_control
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import (
@@ -102,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
         return add
 
     _workflow_verbs(noun("workflow", "make, run and look at workflows"))
-    _run_verbs(noun("run", "look at runs, and stop them"))
+    _run_verbs(noun("run", "look at runs, and act on them"))
     _pool_verbs(noun("pool", "look at pools, and size them"))
     agents = noun("agent", "look at agents")
     agents("list", commands.list_agents, "the live agents").add_argument("--pool", help="of this pool only")
@@ -119,20 +119,14 @@ def _workflow_verbs(add: Add) -> None:
     add("get", commands.get_workflow, "one workflow").add_argument("name")
     run = add("run", commands.run_workflow, "start a run")
     run.add_argument("name")
-    run.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="VALUE is JSON, or else text; repeatable",
-    )
-    run.add_argument("--params", metavar="JSON", help="all params as one JSON object")
+    _params(run, "all params")
     run.add_argument("--tag", action="append", default=[], help="repeatable")
     run.add_argument("--wait", action="store_true", help="until it ends; print its output, 1 when it failed")
     run.add_argument("--timeout", type=float, metavar="SECONDS", help="how long to wait")
     add("status", commands.run_status, "the state of a run").add_argument("run")
     add("jobs", commands.run_steps, "the steps of a run").add_argument("run")
     _logs(add)
+    add("state", run_control.values_of_run, "the values that the steps of a run share").add_argument("run")
     export = add("export", commands.export_workflow, "print a workflow's document as JSON")
     export.add_argument("name")
 
@@ -151,8 +145,43 @@ def _run_verbs(add: Add) -> None:
     listing.add_argument("--tag")
     listing.add_argument("--limit", type=int, default=20)
     add("get", commands.run_status, "one run").add_argument("run")
-    add("cancel", commands.cancel_run, "stop a run").add_argument("run")
     _logs(add)
+    why = add("why", run_control.why_not, "say why a run, a step or an item is not going on")
+    why.add_argument("run")
+    why.add_argument("--step")
+    why.add_argument("--item", type=int, help="of that step")
+    add("cancel", run_control.cancel_run, "stop a run").add_argument("run")
+    add("pause", run_control.pause_run, "start nothing new; what runs, finishes").add_argument("run")
+    add("resume", run_control.resume_run, "go on with a paused run").add_argument("run")
+    retry = add("retry", run_control.retry_run, "run again what did not complete")
+    retry.add_argument("run")
+    retry.add_argument("--version", type=int, help="as a new run of this version of the workflow")
+    replay = add("replay", run_control.replay_run, "start a new run with the params of this one")
+    replay.add_argument("run")
+    replay.add_argument("--version", type=int, help="of this version of the workflow")
+    _params(replay, "params that differ")
+    decide = add("decide", run_control.decide_approval, "approve or reject a step that waits for a person")
+    decide.add_argument("run")
+    decide.add_argument("step")
+    choice = decide.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--approve", action="store_true")
+    choice.add_argument("--reject", action="store_true")
+    decide.add_argument("--data", metavar="JSON", help="for the approval's form")
+    signal = add("signal", run_control.signal_run, "send an event to a run")
+    signal.add_argument("run")
+    signal.add_argument("name")
+    signal.add_argument("--payload", metavar="JSON")
+
+
+def _params(verb: argparse.ArgumentParser, whole: str) -> None:
+    verb.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="VALUE is JSON, or else text; repeatable",
+    )
+    verb.add_argument("--params", metavar="JSON", help=f"{whole} as one JSON object")
 
 
 def _pool_verbs(add: Add) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -29,7 +29,7 @@ class WorkflowExecution:
 
     @property
     def state(self) -> str:
-        """pending, running, completed, failed or cancelled; asks the platform while it can change."""
+        """pending, running, paused, waiting, completed, failed or cancelled; asks while it can change."""
         return str(self.refresh()["state"])
 
     @property
@@ -110,7 +110,53 @@ class WorkflowExecution:
 
     def cancel(self) -> None:
         """Asks for the run's end; `wait()` tells when it has come."""
-        self.run = self._transport.request("POST", f"runs/{self.id}/cancel/")
+        self._ask("cancel")
+
+    def pause(self) -> None:
+        """Nothing new starts; what is running finishes, and then the run is paused."""
+        self._ask("pause")
+
+    def resume(self) -> None:
+        self._ask("resume")
+
+    def retry(self) -> None:
+        """Runs again what did not complete: failed steps and items, and what comes after them."""
+        self._ask("retry", {})
+
+    def retry_on(self, version: int) -> WorkflowExecution:
+        """A new run of another version, which takes over what completed in this one."""
+        return self._new("retry", {"version": version})
+
+    def replay(
+        self, params: Mapping[str, Any] | None = None, version: int | None = None
+    ) -> WorkflowExecution:
+        """A new run with this one's params, changed by `params`; of the same version, or of `version`."""
+        return self._new("replay", {"params": dict(params or {}), "version": version})
+
+    def decide(self, step: str, approve: bool, data: Any = None) -> None:
+        """Decides an approval; `data` is for its form. Raises InvalidRequest with every fault of the form."""
+        self._ask(f"steps/{quote(step, safe='')}/decide", {"approve": approve, "data": data})
+
+    def signal(self, name: str, payload: Any = None) -> None:
+        """Sends an event to the run: a step that waits for it, now or later, goes on with the payload."""
+        self._ask("signal", {"name": name, "payload": payload})
+
+    def why(self, step: str | None = None, item: int | None = None) -> dict[str, Any]:
+        """Why the run, a step or an item is not running: {"code", "sentence", "facts"}."""
+        part = "" if step is None else f"steps/{quote(step, safe='')}/"
+        return dict(self._transport.request("GET", f"runs/{self.id}/{part}why/", params={"item": item}))
+
+    def values(self) -> dict[str, Any]:
+        """The run's state: the keys that its steps share, with their values."""
+        found = self._transport.request("GET", f"runs/{self.id}/state/")["results"]
+        return {entry["key"]: entry["value"] for entry in found}
+
+    def _ask(self, action: str, body: Any = None) -> None:
+        self.run = self._transport.request("POST", f"runs/{self.id}/{action}/", json=body)
+
+    def _new(self, action: str, body: Any) -> WorkflowExecution:
+        made = self._transport.request("POST", f"runs/{self.id}/{action}/", json=body)
+        return WorkflowExecution(self._transport, made)
 
     def __repr__(self) -> str:
         return f"WorkflowExecution({self.id!r}, {self.run['state']!r})"

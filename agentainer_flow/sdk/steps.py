@@ -96,8 +96,10 @@ class Step:
         return Arguments(keywords, params, keywords)
 
     def call(self, owner: Any, context: Any, given: Any) -> Any:
-        """Calls the method of `owner`, after setting `context.input` and `.params`; its result, or something
-        to await."""
+        """Calls the method of `owner`, after setting `context.input`, and `.params` when they came with the
+        input; its result, or something to await."""
         arguments = self.arguments(given)
-        context.input, context.params = arguments.input, dict(arguments.params)
+        context.input = arguments.input
+        if arguments.params:
+            context.params = dict(arguments.params)
         return self.function(owner, context, **arguments.keywords)

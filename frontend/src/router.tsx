@@ -55,7 +55,7 @@ const designer = createRoute({
   getParentRoute: () => root,
   path: "/workflows/$name",
   validateSearch: (search: Search) => ({
-    ...texts(search, "step", "tab", "panel"),
+    ...texts(search, "step", "loop", "tab", "panel"),
     ...whole(search, "version"),
   }),
   component: lazyRouteComponent(() => import("./features/designer/DesignerPage")),
@@ -85,14 +85,37 @@ const pools = createRoute({
   component: lazyRouteComponent(() => import("./features/pools/PoolsPage")),
 });
 
+const triggers = createRoute({
+  getParentRoute: () => root,
+  path: "/triggers",
+  validateSearch: (search: Search) => texts(search, "workflow", "new"),
+  component: lazyRouteComponent(() => import("./features/triggers/TriggersPage")),
+});
+
+const trigger = createRoute({
+  getParentRoute: () => root,
+  path: "/triggers/$id",
+  component: lazyRouteComponent(() => import("./features/triggers/TriggerPage")),
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
-  validateSearch: (search: Search) => texts(search, "tab"),
+  validateSearch: (search: Search) => texts(search, "tab", "actor", "action", "target"),
   component: lazyRouteComponent(() => import("./features/settings/SettingsPage")),
 });
 
-const routeTree = root.addChildren([home, workflows, designer, runs, run, pools, settings]);
+const routeTree = root.addChildren([
+  home,
+  workflows,
+  designer,
+  runs,
+  run,
+  triggers,
+  trigger,
+  pools,
+  settings,
+]);
 
 export const router = createRouter({
   routeTree,

@@ -7,6 +7,9 @@ from typing import Any
 from rest_framework import serializers
 
 from pools.domain.agents import PublicState
+from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
+from pools.domain.names import NAME_RULE
+from pools.domain.problems import ProblemKind
 
 
 class StatesSerializer(serializers.Serializer[Any]):
@@ -34,6 +37,11 @@ class PoolSerializer(serializers.Serializer[Any]):
     wait_p50_ms = serializers.FloatField(allow_null=True)
     wait_p99_ms = serializers.FloatField(allow_null=True)
     problem = serializers.CharField(allow_null=True, help_text="Why agents cannot be made, in a sentence")
+    problem_kind = serializers.ChoiceField(
+        choices=[kind.value for kind in ProblemKind],
+        allow_null=True,
+        help_text="Whether the engine is away (wait), or agents of this image do not start",
+    )
     workflow = serializers.CharField(allow_null=True, help_text="Whose document made this pool")
 
 
@@ -46,12 +54,12 @@ class PoolListSerializer(serializers.Serializer[Any]):
 class PoolSettingsSerializer(serializers.Serializer[Any]):
     """What people may set; all optional. Limits that depend on each other are checked by the service."""
 
-    image = serializers.CharField(required=False, max_length=255)
-    min_size = serializers.IntegerField(required=False, min_value=0)
-    max_size = serializers.IntegerField(required=False, min_value=1)
+    image = serializers.CharField(required=False, max_length=LONGEST_IMAGE)
+    min_size = serializers.IntegerField(required=False, min_value=0, max_value=MOST_AGENTS)
+    max_size = serializers.IntegerField(required=False, min_value=1, max_value=MOST_AGENTS)
     warm_up = serializers.BooleanField(required=False)
-    idle_timeout = serializers.FloatField(required=False)
-    max_uses = serializers.IntegerField(required=False, min_value=1)
+    idle_timeout = serializers.FloatField(required=False, max_value=LONGEST_IDLE)
+    max_uses = serializers.IntegerField(required=False, min_value=1, max_value=MOST_USES)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))
@@ -64,12 +72,12 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
 
 
 class NewPoolSerializer(PoolSettingsSerializer):
-    name = serializers.CharField(max_length=128)
+    name = serializers.CharField(help_text=NAME_RULE)
 
 
 class ResizeSerializer(serializers.Serializer[Any]):
-    min_size = serializers.IntegerField(min_value=0)
-    max_size = serializers.IntegerField(min_value=1)
+    min_size = serializers.IntegerField(min_value=0, max_value=MOST_AGENTS)
+    max_size = serializers.IntegerField(min_value=1, max_value=MOST_AGENTS)
 
 
 class AgentSerializer(serializers.Serializer[Any]):

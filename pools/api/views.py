@@ -63,9 +63,16 @@ class PoolView(APIView):
         body.is_valid(raise_exception=True)
         return Response(pool_payload(pools.update_pool(_team(request), name, body.validated_data)))
 
-    @extend_schema(operation_id="pools_delete", responses={204: None})
+    @extend_schema(
+        operation_id="pools_delete", parameters=[OpenApiParameter("force", bool)], responses={204: None}
+    )
     def delete(self, request: Request, name: str) -> Response:
-        """No new leases from now on; running ones finish, then the agents end."""
+        """No new leases from now on; running ones finish, then the agents end.
+
+        409 while workflows count on the pool, unless `?force=true`: their steps fail without it.
+        """
+        if request.query_params.get("force", "").lower() not in ("true", "1"):
+            pools.check_unused(_team(request), name)
         pools.delete_pool(_team(request), name)
         return Response(status=204)
 

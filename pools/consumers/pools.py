@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from pools.facade import api as pools
 from pools.leases.scripts import Keys, prefix_of
+from pools.leases.wire import PATIENCE
 from pools.selectors.views import agent_payload, pool_payload
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,9 @@ class PoolConsumer(AsyncWebsocketConsumer):
 
     async def _run(self, seq: int, epoch: int) -> None:
         try:
-            async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
+            # The library's own time-out is as long as our quiet reads, and would end every one of them.
+            patience = BLOCK_MS / 1000 + PATIENCE
+            async with redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=patience) as client:
                 await self._follow(client, seq, epoch)
         except (RedisError, OSError):
             await self.close(TRY_AGAIN)

@@ -10,18 +10,14 @@ from enum import StrEnum
 
 
 class AgentState(StrEnum):
-    """Internal states. `idle` in a row means "in service": whether it is leased right now is in Redis only,
-    because a row per lease would cost more than the lease."""
+    """What an agent's row says. Of one in service, Redis alone says whether it is idle, leased, draining
+    (leased for the last time) or condemned (to be removed): a write per lease would cost more than the lease.
+    """
 
     REQUESTED = "requested"  # intent written, nothing made yet
     CREATING = "creating"  # the runtime was asked for it
     WARMING = "warming"  # it runs; its /health does not answer yet
-    IDLE = "idle"
-    LEASED = "leased"
-    RESETTING = "resetting"  # cleaning up between two leases
-    SUSPECT = "suspect"  # a check failed; looked at again before the verdict
-    QUARANTINED = "quarantined"  # kept for its logs, never leased
-    DRAINING = "draining"  # no new leases; a running one finishes
+    IDLE = "idle"  # in service
     STOPPING = "stopping"  # being removed
     GONE = "gone"
 
@@ -51,39 +47,23 @@ class EndReason(StrEnum):
     NODE_LOST = "node_lost"
 
 
+# Ends by something that is wrong with the agent, as opposed to those that the pool decided.
+FAULTS = frozenset({EndReason.UNHEALTHY, EndReason.MEMORY, EndReason.ERRORS, EndReason.NODE_LOST})
+
 S = AgentState
 
 TRANSITIONS: dict[AgentState, frozenset[AgentState]] = {
     # creating: the runtime call begins; stopping/gone: the pool shrank or vanished before it began
     S.REQUESTED: frozenset({S.CREATING, S.STOPPING, S.GONE}),
     # warming: the runtime made it; gone: the runtime refused, or it died at once
-    S.CREATING: frozenset({S.WARMING, S.DRAINING, S.STOPPING, S.GONE}),
+    S.CREATING: frozenset({S.WARMING, S.STOPPING, S.GONE}),
     # idle: /health answered; stopping: it did not in time
-    S.WARMING: frozenset({S.IDLE, S.SUSPECT, S.DRAINING, S.STOPPING, S.GONE}),
-    S.IDLE: frozenset({S.LEASED, S.SUSPECT, S.DRAINING, S.STOPPING, S.GONE}),
-    # resetting: released; idle: released and clean already; suspect: released as poisoned
-    S.LEASED: frozenset({S.IDLE, S.RESETTING, S.SUSPECT, S.DRAINING, S.STOPPING, S.GONE}),
-    S.RESETTING: frozenset({S.IDLE, S.SUSPECT, S.DRAINING, S.STOPPING, S.GONE}),
-    # idle: it answered after all; quarantined: it failed again
-    S.SUSPECT: frozenset({S.IDLE, S.QUARANTINED, S.DRAINING, S.STOPPING, S.GONE}),
-    S.QUARANTINED: frozenset({S.STOPPING, S.GONE}),
-    S.DRAINING: frozenset({S.STOPPING, S.GONE}),
+    S.WARMING: frozenset({S.IDLE, S.STOPPING, S.GONE}),
+    # stopping: condemned, died, or unknown to the runtime
+    S.IDLE: frozenset({S.STOPPING, S.GONE}),
+    # gone: the runtime has nothing of it any more
     S.STOPPING: frozenset({S.GONE}),
     S.GONE: frozenset(),
-}
-
-PUBLIC: dict[AgentState, PublicState] = {
-    S.REQUESTED: PublicState.STARTING,
-    S.CREATING: PublicState.STARTING,
-    S.WARMING: PublicState.STARTING,
-    S.IDLE: PublicState.IDLE,
-    S.LEASED: PublicState.ACTIVE,
-    S.RESETTING: PublicState.ACTIVE,
-    S.SUSPECT: PublicState.UNHEALTHY,
-    S.QUARANTINED: PublicState.UNHEALTHY,
-    S.DRAINING: PublicState.DRAINING,
-    S.STOPPING: PublicState.DRAINING,
-    S.GONE: PublicState.TERMINATED,
 }
 
 STARTING = frozenset({S.REQUESTED, S.CREATING, S.WARMING})
@@ -107,19 +87,26 @@ def propose(current: AgentState, wanted: AgentState) -> Transition:
     return Transition(False, f"an agent cannot go from {current.value} to {wanted.value}")
 
 
-def seen_from_outside(row_state: AgentState, lease_state: str | None) -> PublicState:
+def seen_from_outside(row_state: AgentState, lease_state: str | None, end: str | None = None) -> PublicState:
     """The public state, out of the row and what Redis says (idle, leased, draining, condemned, or None).
 
-    A row in service that Redis does not know (yet, or after a loss of its memory) cannot serve: `starting`.
+    `end` is why the agent leaves, where that is known: one that is wrong is `unhealthy` until it is gone,
+    others are `draining`. A row in service that Redis does not know (yet, or after a loss of its memory)
+    cannot serve: `starting`.
     """
-    if row_state is not S.IDLE:
-        return PUBLIC[row_state]
-    match lease_state:
-        case "idle":
+    leaving = PublicState.UNHEALTHY if end in FAULTS else PublicState.DRAINING
+    match row_state, lease_state:
+        case S.GONE, _:
+            return PublicState.TERMINATED
+        case S.STOPPING, _:
+            return leaving
+        case S.IDLE, "idle":
             return PublicState.IDLE
-        case "leased":
+        case S.IDLE, "leased":
             return PublicState.ACTIVE
-        case "draining" | "condemned":
+        case S.IDLE, "draining":
             return PublicState.DRAINING
+        case S.IDLE, "condemned":
+            return leaving
         case _:
             return PublicState.STARTING

@@ -1,11 +1,13 @@
 """The circuit breaker on creation: an image that does not start is tried less and less often.
 
-After a failure one probe at a time is let through (half-open); a success closes the circuit.
+After a failure one probe at a time is let through (half-open); a success closes the circuit. Whoever calls
+`started` calls one of `succeeded`, `failed` and `undecided` afterwards: a probe without an end would keep the
+circuit open for ever.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -17,7 +19,8 @@ class Breaker:
 
     failures: int = 0
     open_until: float = 0.0
-    probing: bool = field(default=False)
+    probing: bool = False
+    why: str | None = None  # of the last failure that said so
 
     def allowed(self, wanted: int, now: float) -> int:
         """How many of `wanted` creations may start now."""
@@ -35,10 +38,16 @@ class Breaker:
         self.failures = 0
         self.open_until = 0.0
         self.probing = False
+        self.why = None
 
-    def failed(self, now: float) -> float:
+    def undecided(self) -> None:
+        """The attempt ended without telling anything about the image."""
+        self.probing = False
+
+    def failed(self, now: float, why: str | None = None) -> float:
         """Opens the circuit; returns the pause in seconds."""
         self.probing = False
+        self.why = why or self.why
         # Failures that were in flight together count as one step, else four at once would jump to a minute.
         if now >= self.open_until:
             self.failures += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
+from pools.domain.names import name_for_image
 from pools.facade.contracts import (
     AgentView,
     PoolLoad,
@@ -30,7 +31,7 @@ from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.metrics import PoolCollector
 from pools.models import Agent
-from pools.runtime.base import BUILT_IN_IMAGE, EngineAway, Runtime, RuntimeFault
+from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.runtime.choose import make_runtime
 from pools.selectors import pools as selectors
 from pools.services import pools as services
@@ -45,7 +46,8 @@ __all__ = [
     "BUILT_IN_IMAGE",
     "Broker",
     "PoolController",
-    "builtin_image",
+    "check_pool",
+    "check_unused",
     "create_pool",
     "default_pool_name",
     "delete_pool",
@@ -58,8 +60,9 @@ __all__ = [
     "list_pools",
     "load",
     "metrics_collector",
+    "note_uses",
+    "place_in_queue",
     "prepare_runtime",
-    "request_attention",
     "resize_pool",
     "run_controller",
     "runtime_problem",
@@ -84,10 +87,11 @@ def _leases() -> Leases:
 
 
 def default_pool_name(image: str | None) -> str:
-    """The team's shared pool of an image: `python` for the built-in agent, else made of the image's name."""
+    """The team's shared pool of an image: `python` for the built-in agent, else made of the image's name,
+    one for each image."""
     if image is None or image == BUILT_IN_IMAGE:
         return DEFAULT_POOL
-    return "image-" + "".join(char if char.isalnum() or char in "._-" else "-" for char in image)[:120]
+    return name_for_image(image)
 
 
 def ensure_default_pool(team_id: int) -> PoolView:
@@ -111,14 +115,14 @@ def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
     )
 
 
-def builtin_image() -> str:
-    """The image name of pools of the built-in Python agent."""
-    return BUILT_IN_IMAGE
-
-
 def ensure_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> PoolView:
     """Makes the pool or brings it to what `spec` sets. Raises `InvalidInput` with every fault."""
     return _view(services.ensure(team_id, spec, _leases(), workflow=workflow))
+
+
+def check_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
+    """Raises what `ensure_pool` would raise, and changes nothing."""
+    services.check(team_id, spec, workflow=workflow)
 
 
 def create_pool(team_id: int, spec: PoolSpec) -> PoolView:
@@ -133,6 +137,16 @@ def update_pool(team_id: int, name: str, changes: Mapping[str, Any]) -> PoolView
 
 def resize_pool(team_id: int, name: str, min_size: int, max_size: int) -> PoolView:
     return update_pool(team_id, name, {"min_size": min_size, "max_size": max_size})
+
+
+def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
+    """Which pools a workflow counts on, from now on; they are not deleted by the way. Empty: it is gone."""
+    services.note_uses(team_id, workflow, names)
+
+
+def check_unused(team_id: int, name: str) -> None:
+    """Raises `Conflict` while a workflow counts on the pool, `PoolNotFound`."""
+    services.check_unused(team_id, name)
 
 
 def delete_pool(team_id: int, name: str) -> None:
@@ -162,6 +176,16 @@ def get_agent(team_id: int, agent_id: UUID) -> AgentView:
     return selectors.agent_views([row], _leases())[0]
 
 
+def place_in_queue(pool_id: UUID, holders: str) -> int | None:
+    """The place (from 1) in the pool's queue of the first holder that begins with `holders`.
+
+    None when none of them waits, or Redis does not say.
+    """
+    with contextlib.suppress(redis.RedisError):
+        return _leases().place(pool_id, holders)
+    return None
+
+
 def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
     """The signals from which sizes are decided; of every pool when no ids are given."""
     return selectors.loads(pool_ids, _leases())
@@ -170,12 +194,6 @@ def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
 def set_target(pool_id: UUID, size: int) -> int:
     """The size wanted now, clamped to the pool's limits. Agents above it leave when idle."""
     return services.set_target(pool_id, size, _leases())
-
-
-def request_attention(pool_id: UUID | None = None) -> None:
-    """Wakes the controller; a lost call costs at most its two-second timer."""
-    with contextlib.suppress(redis.RedisError):
-        _leases().nudge(str(pool_id or ""))
 
 
 def metrics_collector() -> PoolCollector:
@@ -276,7 +294,7 @@ async def run_controller(stop: asyncio.Event) -> None:
             await controller.run_forever(stop)
         except NotLeading:
             log.info("another controller leads the pools")
-        except (ConnectionError, EngineAway) as exc:
+        except (ConnectionError, RuntimeFault) as exc:
             log.warning("pools wait: %s", exc)
         except Exception:  # a fault of ours must not end the process that holds the other duties
             log.exception("the pools' controller starts anew")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from aflow_site.kernel.errors import FlowError, Overloaded
@@ -57,6 +57,7 @@ class PoolView:
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made
+    problem_kind: str | None = None  # engine_away (wait) | creation (agents of this image do not start)
     workflow: str | None = None  # whose document made it; None for pools made by people
 
 
@@ -111,7 +112,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Python source that the agent runs: `main` is called with each input as keyword arguments."""
+    """Python source that the agent runs: `main` is called with each input as keyword arguments. A parameter
+    named `ctx` that the input does not give gets the SDK's `Context`."""
 
     sha256: str
     source: str
@@ -124,19 +126,6 @@ class Handler:
     target: str
     bundle_sha256: str
     load_bundle: Callable[[], bytes] = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """One request to an agent. `inputs` holds one element per item; `batch` tells a batch of one from a
-    single input. `runs` is None for an image that brings its own behaviour."""
-
-    inputs: tuple[Any, ...]
-    batch: bool
-    runs: Code | Handler | None
-    context: Mapping[str, Any]  # run_id, step_id, item_index(es), attempt, deadline
-    timeout: float
-    path: str = "/invoke"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +148,47 @@ class LogLine:
     item: int = 0  # position in Invocation.inputs
 
 
+class Listener(Protocol):
+    """Hears what bodies say while their request is open, and answers what they ask. `item` is a position in
+    `Invocation.inputs`.
+
+    The first three are called from the loop, in the order of what was said; they return at once and do not
+    raise. Each `call` runs as a task of its own, which is cancelled with its request; none is left when
+    `invoke` returns. What it raises reaches the body as an error: a `FlowError` by its code and detail,
+    anything else as `internal_error`.
+    """
+
+    def log(self, line: LogLine) -> None: ...
+
+    def progress(self, value: Any, item: int) -> None:
+        """`value` is any JSON value; with a word on it, it is {"value": …, "message": …}."""
+
+    def metric(self, name: str, value: float, item: int) -> None:
+        """`value` is finite."""
+
+    async def call(self, op: str, args: Mapping[str, Any], item: int) -> Any:
+        """The result, which is any JSON value. `op` is such as "state.increment"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One request to an agent. `inputs` holds one element per item; `batch` tells a batch of one from a
+    single input. `runs` is None for an image that brings its own behaviour.
+
+    With a `listener` logs go to it as they arise, and bodies may call. Without one logs come with the
+    result, progress and metrics go nowhere, and calls fail as `not_supported`.
+    """
+
+    inputs: tuple[Any, ...]
+    batch: bool
+    runs: Code | Handler | None
+    # run_id, step_id, item_index(es), attempt, params; "stream": "results" has bodies fetch these by calls
+    context: Mapping[str, Any]
+    timeout: float
+    path: str = "/invoke"
+    listener: Listener | None = field(default=None, repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class ItemResult:
     """Exactly one of `output` (any JSON value) and `error` counts: `error is None` means success."""
@@ -170,8 +200,10 @@ class ItemResult:
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
     results: tuple[ItemResult, ...]  # one per input, in order
-    logs: tuple[LogLine, ...] = ()
-    first_byte_seconds: float = 0.0
+    logs: tuple[LogLine, ...] = ()  # empty when a listener heard them
+    startup_seconds: float | None = (
+        None  # what the request took beside its bodies; None: the agent does not tell
+    )
 
 
 class LeaseTimeout(Overloaded):
@@ -190,11 +222,18 @@ class LeaseLost(FlowError):
 
 
 class AgentLost(FlowError):
-    """The agent died or became unreachable during the request; the work may be tried on another."""
+    """The agent died or became unreachable during the request; the work may be tried on another.
+
+    `began` is False when the body cannot have begun: then it has nothing to do with the loss.
+    """
 
     code = "agent_lost"
     status = 502
     title = "The agent was lost"
+
+    def __init__(self, detail: str, *, began: bool = True) -> None:
+        super().__init__(detail)
+        self.began = began
 
 
 class AgentTimeout(FlowError):

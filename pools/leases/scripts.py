@@ -18,6 +18,7 @@ NAMES = (
     "acquire",
     "withdraw",
     "release",
+    "take_back",
     "heartbeat",
     "sweep",
     "register",
@@ -150,6 +151,9 @@ class Keys:
 
     def client(self, client: str) -> str:
         return f"{self.prefix}:client:{client}"
+
+    def agent(self, agent_id: UUID) -> str:
+        return f"{self.prefix}:agent:{agent_id}"
 
     def startup(self, mode: str) -> str:
         return f"{self.prefix}:startup:{mode}"

@@ -34,11 +34,26 @@ class AsyncLeases:
         return await self.wire.run(self._scripts[name], (self._prefix, *args))
 
     async def acquire(
-        self, pool_id: str, holder: str, *, client: str, team_id: int, token: str, wait: float
+        self,
+        pool_id: str,
+        holder: str,
+        *,
+        client: str,
+        team_id: int,
+        token: str,
+        wait: float,
+        priority: int = 0,
     ) -> Answer:
         """Idempotent for each holder: asking again keeps the place in the queue or returns the same lease."""
         reply = await self._run(
-            "acquire", pool_id, holder, client, str(team_id), token, str(max(0, int(wait * 1000)))
+            "acquire",
+            pool_id,
+            holder,
+            client,
+            str(team_id),
+            token,
+            str(max(0, int(wait * 1000))),
+            str(priority),
         )
         return Answer.parse(reply)
 
@@ -49,6 +64,13 @@ class AsyncLeases:
         """False when the lease had been lost before."""
         reply: bytes = await self._run("release", token, outcome, str(uses), reason)
         return reply == b"released"
+
+    async def take_back(self, pool_id: UUID, holders: str, keep: str) -> int:
+        """Revokes leases and ends waits of holders that begin with `holders` and do not end with `keep`.
+
+        Returns how many leases; their agents are not used again.
+        """
+        return int(await self._run("take_back", str(pool_id), holders, keep))
 
     async def heartbeat(self, tokens: Sequence[str]) -> list[int]:
         """New expiry in ms of the server's clock for each token, 0 for a lost lease."""
@@ -77,6 +99,10 @@ class AsyncLeases:
     async def remove(self, agent_id: UUID) -> bool:
         """True when a lease was lost with the agent."""
         return bool(await self._run("remove", str(agent_id)))
+
+    async def knows(self, agent_id: UUID) -> bool:
+        """Whether the agent is in service, as far as Redis remembers."""
+        return bool(await self.wire.call("EXISTS", self.keys.agent(agent_id)))
 
     async def drain(self, agent_id: UUID, reason: str) -> str:
         reply: bytes = await self._run("drain", str(agent_id), reason)
@@ -137,6 +163,9 @@ def put_pool_args(
     return str(pool_id), str(team_id), str(max_uses), str(int(ttl * 1000)), "1" if closed else "0"
 
 
+MOST_PLACES = 10_000  # of a queue that are looked through
+
+
 class Leases:
     """The blocking twin, for requests: what the web needs of the scripts."""
 
@@ -182,6 +211,13 @@ class Leases:
             pool_id: [int(wait) for wait in waits]
             for pool_id, waits in zip(pool_ids, pipe.execute(), strict=True)
         }
+
+    def place(self, pool_id: UUID, holders: str) -> int | None:
+        """The place (from 1) of the first waiting holder that begins with `holders`; None when none waits."""
+        queue = self.client.zrange(self.keys.pool(pool_id, "queue"), 0, MOST_PLACES)
+        names: list[bytes] = list(queue)  # type: ignore[arg-type]
+        beginning = holders.encode()
+        return next((place for place, name in enumerate(names, 1) if name.startswith(beginning)), None)
 
     def nudge(self, what: str = "") -> None:
         self.client.publish(self.keys.nudge, what)

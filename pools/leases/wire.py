@@ -5,8 +5,9 @@ Commands go out in the order in which they were called and are answered in that 
 - a coroutine that is cancelled while it waits disturbs nobody: its answer is dropped, and whatever it sends
   afterwards takes effect after what it sent before. The leases' clean-up relies on that.
 
-Does not: retry, speak to a cluster, or subscribe. A lost connection fails the calls in flight with
-`ConnectionError`; the next call connects again.
+A lost connection, or one whose oldest call stays without an answer for too long (a host that vanished sends
+no reset), fails the calls in flight with `ConnectionError`; the next call connects again.
+Does not: retry, speak to a cluster, or subscribe.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pools.leases.scripts import Script, load
 
 Argument = str | bytes | int | float
 
+PATIENCE = 5.0  # seconds for a connection, and for each answer
+
 
 def _pack(command: Sequence[Argument]) -> bytes:
     # The library's stub asks for a tuple of one.
@@ -36,12 +39,15 @@ class RedisReplyError(Exception):
 
 
 class _Protocol(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
         self.reader = hiredis.Reader()
-        self.pending: deque[asyncio.Future[Any]] = deque()
+        self.patience = patience
+        self.pending: deque[tuple[asyncio.Future[Any], float]] = deque()  # with the time of each call
         self.transport: asyncio.Transport | None = None
         self.outgoing: list[bytes] = []
         self.loop = asyncio.get_running_loop()
+        self.alarm: asyncio.TimerHandle | None = None
+        self.fault = "the connection to Redis was lost"
         self.ended = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,7 +56,7 @@ class _Protocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.reader.feed(data)
         while (reply := self.reader.gets()) is not False:
-            future = self.pending.popleft()
+            future, _ = self.pending.popleft()
             if not future.done():
                 if isinstance(reply, hiredis.ReplyError):
                     future.set_exception(RedisReplyError(str(reply)))
@@ -60,16 +66,34 @@ class _Protocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self.ended.set()
-        for future in self.pending:
+        if self.alarm is not None:
+            self.alarm.cancel()
+        for future, _ in self.pending:
             if not future.done():
-                future.set_exception(ConnectionError("the connection to Redis was lost"))
+                future.set_exception(ConnectionError(self.fault))
         self.pending.clear()
         self.outgoing.clear()
 
+    def watch(self) -> None:
+        """Answers come in order, so the oldest call tells of all: one timer serves the connection."""
+        self.alarm = None
+        if not self.pending:
+            return
+        left = self.pending[0][1] + self.patience - self.loop.time()
+        if left > 0:
+            self.alarm = self.loop.call_later(left, self.watch)
+            return
+        self.fault = f"Redis did not answer within {self.patience:g} s"
+        self.abort()
+
     def send(self, packed: bytes) -> asyncio.Future[Any]:
         """Queues one command; what one turn of the loop queues leaves in one write."""
+        if self.transport is None:
+            raise ConnectionError(self.fault)
         future: asyncio.Future[Any] = self.loop.create_future()
-        self.pending.append(future)
+        self.pending.append((future, self.loop.time()))
+        if self.alarm is None:
+            self.alarm = self.loop.call_later(self.patience, self.watch)
         if not self.outgoing:
             self.loop.call_soon(self.flush)
         self.outgoing.append(packed)
@@ -91,12 +115,16 @@ class _Protocol(asyncio.Protocol):
 
 
 class Wire:
-    """`call("GET", key)` and `run(script, *args)`; answers are bytes, ints, lists of them, or None."""
+    """`call("GET", key)` and `run(script, *args)`; answers are bytes, ints, lists of them, or None.
 
-    def __init__(self, url: str) -> None:
+    `patience` is for each answer; a wire for commands that block in Redis needs more of it.
+    """
+
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self._url = urlsplit(url)
+        self._patience = patience
         self._protocol: _Protocol | None = None
-        self._connecting: asyncio.Lock = asyncio.Lock()
+        self._attempt: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
@@ -104,36 +132,57 @@ class Wire:
         return self._protocol is not None and self._protocol.transport is not None
 
     async def connect(self) -> None:
-        async with self._connecting:
-            if self.connected:
-                return
-            if self._closed:
-                raise ConnectionError("this connection to Redis was closed")
-            protocol = await self._open()
-            try:
-                for command in self._greeting():
-                    await protocol.send(_pack(command))
-                for script in load().values():
-                    await protocol.send(_pack((b"SCRIPT", b"LOAD", script.text)))
-            except BaseException:
-                protocol.close()
-                raise
-            self._protocol = protocol
+        """All who call meanwhile share one attempt, and its failure: their waits do not add up."""
+        if self.connected:
+            return
+        if self._closed:
+            raise ConnectionError("this connection to Redis was closed")
+        attempt = self._attempt
+        if attempt is None:
+            attempt = self._attempt = asyncio.create_task(self._connect())
+            attempt.add_done_callback(self._attempted)
+        await asyncio.wait({attempt})
+        if attempt.cancelled():
+            raise ConnectionError("this connection to Redis was closed")
+        attempt.result()
+
+    def _attempted(self, attempt: asyncio.Task[None]) -> None:
+        self._attempt = None
+        if not attempt.cancelled():
+            attempt.exception()  # told to those who waited, if any still do
+
+    async def _connect(self) -> None:
+        protocol = await self._open()
+        try:
+            for command in self._greeting():
+                await protocol.send(_pack(command))
+            for script in load().values():
+                await protocol.send(_pack((b"SCRIPT", b"LOAD", script.text)))
+        except BaseException:
+            protocol.close()
+            raise
+        self._protocol = protocol
 
     async def _open(self) -> _Protocol:
         loop = asyncio.get_running_loop()
         url = self._url
+
+        def protocol() -> _Protocol:
+            return _Protocol(self._patience)
+
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 if url.scheme == "unix":
-                    _, protocol = await loop.create_unix_connection(_Protocol, url.path)
+                    _, made = await loop.create_unix_connection(protocol, url.path)
                 else:
                     context = ssl.create_default_context() if url.scheme == "rediss" else None
                     host, port = url.hostname or "localhost", url.port or 6379
-                    _, protocol = await loop.create_connection(_Protocol, host, port, ssl=context)
-        except (OSError, TimeoutError) as exc:
+                    _, made = await loop.create_connection(protocol, host, port, ssl=context)
+        except TimeoutError as exc:
+            raise ConnectionError(f"Redis does not answer at {url.hostname or url.path}.") from exc
+        except OSError as exc:
             raise ConnectionError(f"Redis does not answer at {url.hostname or url.path}: {exc}") from exc
-        return protocol
+        return made
 
     def _greeting(self) -> list[tuple[str, ...]]:
         commands: list[tuple[str, ...]] = []
@@ -147,6 +196,9 @@ class Wire:
 
     async def close(self) -> None:
         self._closed = True
+        if self._attempt is not None:
+            self._attempt.cancel()
+            await asyncio.wait({self._attempt})
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.close()

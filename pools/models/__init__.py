@@ -1,4 +1,4 @@
-from .agents import Agent, PoolEpoch
-from .pools import Pool
+from .agents import Agent, EndedAgents, PoolEpoch
+from .pools import Pool, PoolUse
 
-__all__ = ["Agent", "Pool", "PoolEpoch"]
+__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolUse"]

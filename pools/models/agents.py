@@ -59,6 +59,26 @@ class Agent(models.Model):
         return str(self.id)
 
 
+class EndedAgents(models.Model):
+    """How many agents of a pool have ever ended for a reason, and how many seconds they lived together (each
+    from when it was asked for to its end). Stays when their rows are pruned, and when the pool is deleted and
+    made again; written together with an agent's end (`services.agents`)."""
+
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="ended_agents")
+    pool_name = models.CharField(max_length=128)
+    reason = models.CharField(max_length=20, choices=REASON_CHOICES)
+    number = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "pool_name", "reason"], name="ended_agents_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pool_name}: {self.number} by {self.reason}"
+
+
 class PoolEpoch(models.Model):
     """One row for each installation: who leads, and how high fences have gone.
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
-
-# Letters, digits, dot, dash, underscore: a name is part of addresses and labels.
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+from pools.domain.problems import LONGEST_SENTENCE, ProblemKind
 
 
 class Pool(models.Model):
@@ -17,7 +14,7 @@ class Pool(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="pools")
-    name = models.CharField(max_length=128, validators=[RegexValidator(NAME_PATTERN)])
+    name = models.CharField(max_length=128)  # by the pattern of `domain.names`
     image = models.CharField(max_length=255)
     min_size = models.PositiveIntegerField(default=0)
     max_size = models.PositiveIntegerField(default=10)
@@ -26,7 +23,10 @@ class Pool(models.Model):
     idle_timeout = models.FloatField(default=300.0)
     target_size = models.PositiveIntegerField(default=0)
     workflow = models.CharField(max_length=255, null=True, blank=True)
-    problem = models.CharField(max_length=500, null=True, blank=True)
+    problem = models.CharField(max_length=LONGEST_SENTENCE, null=True, blank=True)
+    problem_kind = models.CharField(
+        max_length=16, choices=[(kind.value, kind.value) for kind in ProblemKind], null=True, blank=True
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)  # draining: its row goes with its last agent
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -52,3 +52,19 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PoolUse(models.Model):
+    """That a workflow's newest version counts on the team's pool of that name. Told by `workflows`."""
+
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="+")
+    pool = models.CharField(max_length=128)
+    workflow = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "pool", "workflow"], name="pool_use_once_per_workflow")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} uses {self.pool}"

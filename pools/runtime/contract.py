@@ -1,4 +1,4 @@
-"""The agent contract over HTTP, as its client: health, invoke, cancel, reset, bundles.
+"""The agent contract over HTTP, as its client: health, invoke, reply, cancel, reset, bundles.
 
 One session for a process, connections kept alive (aiohttp sets TCP_NODELAY).
 Does not: retry an invoke; a request that may have begun is the caller's to judge.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -18,7 +19,10 @@ BOOT_HEADER = "X-Agent-Boot"
 _BOOT = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 # Trouble of the connection, as opposed to an answer.
 UNREACHABLE = (aiohttp.ClientError, OSError, asyncio.IncompleteReadError)
+NDJSON = "application/x-ndjson"
 SHORT_ANSWER = 64 * 1024  # bytes; of everything but /invoke
+
+Sink = Callable[[bytes], Awaitable[None]]
 
 
 class AnswerTooLarge(Exception):
@@ -34,10 +38,19 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`body` is empty where a sink took it."""
+
     status: int
     content_type: str
     body: bytes
-    first_byte_at: float  # of the running loop's clock
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def in_lines(self) -> bool:
+        return self.content_type.startswith(NDJSON)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -101,29 +114,42 @@ class AgentHttp:
         return Health(True, boot=boot if _BOOT.match(boot) else "")
 
     async def send(
-        self, url: str, body: bytes, headers: dict[str, str], *, limit: int, method: str = "POST"
+        self,
+        url: str,
+        body: bytes,
+        headers: dict[str, str],
+        *,
+        limit: int,
+        method: str = "POST",
+        sink: Sink | None = None,
     ) -> Answer:
-        """Raises one of `UNREACHABLE`, or `AnswerTooLarge`."""
+        """An answer in lines, unless it is a refusal, goes to the `sink` as it arrives, which keeps its own
+        limit and may raise.
+
+        Raises one of `UNREACHABLE`, or `AnswerTooLarge`.
+        """
         try:
             async with self.session.request(method, url, data=body, headers=headers) as response:
-                first_byte_at = asyncio.get_running_loop().time()
-                answer = await _bounded(response, limit)
+                kind = response.headers.get("Content-Type", "")
+                if sink is not None and response.ok and kind.startswith(NDJSON):
+                    async for chunk in response.content.iter_any():
+                        await sink(chunk)
+                    return Answer(response.status, kind, b"")
+                return Answer(response.status, kind, await _bounded(response, limit))
         except aiohttp.ServerTimeoutError as exc:
             # It is a TimeoutError too, and would pass for the caller's own time-out.
             raise aiohttp.ClientConnectionError(f"no connection to {url}: {exc}") from exc
-        content_type = response.headers.get("Content-Type", "")
-        return Answer(response.status, content_type, answer, first_byte_at)
 
     async def tell(
         self, address: str, path: str, payload: bytes, headers: dict[str, str], *, within: float
     ) -> bool:
-        """A side call (`/cancel`, `/reset`): True when the agent confirmed it in time."""
+        """A side call (`/cancel`, `/reply`, `/reset`): True when the agent confirmed it in time."""
         try:
             async with asyncio.timeout(within):
                 answer = await self.send(f"http://{address}{path}", payload, headers, limit=SHORT_ANSWER)
         except (TimeoutError, AnswerTooLarge, *UNREACHABLE):
             return False
-        return 200 <= answer.status < 300
+        return answer.ok
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

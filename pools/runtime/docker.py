@@ -1,6 +1,9 @@
 """Agents as containers of one Docker Engine, hardened, on a network where they reach neither each other nor
 the outside. Addresses are the containers' own: no published port is in the way.
 
+Of this machine they reach the bridge's own address alone. It cannot be taken away, since we speak to agents
+from there: what listens on all addresses is in their reach, unless a firewall refuses new connections that
+come in by the bridge (`af-…`). What the platform itself starts listens on the loopback address.
 Does not: keep records (labels are the record), or restart what died.
 """
 
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import ipaddress
 import logging
 import threading
 import time
@@ -20,7 +24,8 @@ from uuid import UUID
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Ulimit
+from docker.models.networks import Network
+from docker.types import IPAMConfig, IPAMPool, LogConfig, Ulimit
 
 from pools.runtime.base import (
     BUILT_IN_IMAGE,
@@ -56,16 +61,22 @@ class DockerRuntime:
         self._bridge = f"af-{short}"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._client: docker.DockerClient | None = None
+        self._connecting = threading.Lock()
+        self._networking = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
 
     async def start(self) -> None:
-        """Raises `EngineAway`."""
+        """Raises `EngineAway`; every later call tries to connect again."""
         await self._call(self._connect)
 
-    def _connect(self) -> None:
-        self._client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
-        self._node = str(self._client.info().get("Name", ""))
+    def _connect(self) -> docker.DockerClient:
+        with self._connecting:
+            if self._client is None:
+                client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
+                self._node = str(client.info().get("Name", ""))
+                self._client = client
+            return self._client
 
     async def close(self) -> None:
         self._watching.set()
@@ -84,9 +95,8 @@ class DockerRuntime:
 
     @property
     def client(self) -> docker.DockerClient:
-        if self._client is None:
-            raise EngineAway("The Docker Engine was not connected to.")
-        return self._client
+        """For threads alone: it may have to connect first."""
+        return self._client or self._connect()
 
     async def ping(self) -> None:
         await self._call(lambda: self.client.ping())
@@ -154,22 +164,36 @@ class DockerRuntime:
         return f"{self.network}-{agent_id}"
 
     def _ensure_network(self) -> None:
-        try:
-            self.client.networks.get(self.network)
-        except NotFound:
-            # Two creations at once may both arrive here; the engine refuses the second.
-            with contextlib.suppress(APIError):
-                self.client.networks.create(
-                    self.network,
-                    driver="bridge",
-                    internal=True,
-                    check_duplicate=True,
-                    labels={"agentainer.instance": self._instance},
-                    options={
-                        "com.docker.network.bridge.name": self._bridge,
-                        "com.docker.network.bridge.enable_icc": "false",
-                    },
-                )
+        with self._networking:  # agents are created side by side
+            try:
+                self.client.networks.get(self.network)
+            except NotFound:
+                self._make_network()
+
+    def _make_network(self) -> None:
+        """An internal network keeps packets from being forwarded, but this machine's other addresses are not
+        forwarded to: they are refused by a default route to an address that nobody has."""
+        probe = self._create_network(None)
+        probe.reload()  # with the range that the engine chose
+        ranges = [ipaddress.ip_network(config["Subnet"]) for config in probe.attrs["IPAM"]["Config"]]
+        subnet = next(found for found in ranges if found.version == 4)
+        probe.remove()
+        nowhere = {"DefaultGatewayIPv4": str(subnet.broadcast_address - 1)}
+        self._create_network(IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=nowhere)]))
+
+    def _create_network(self, ipam: IPAMConfig | None) -> Network:
+        return self.client.networks.create(
+            self.network,
+            driver="bridge",
+            internal=True,
+            check_duplicate=True,
+            ipam=ipam,
+            labels={"agentainer.instance": self._instance},
+            options={
+                "com.docker.network.bridge.name": self._bridge,
+                "com.docker.network.bridge.enable_icc": "false",
+            },
+        )
 
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         await self._call(lambda: self._remove(self._name(agent_id), grace))

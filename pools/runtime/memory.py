@@ -1,6 +1,7 @@
 """Agents as servers inside this process: the twin of the real runtimes for unit tests.
 
-Speaks the agent contract. `code` runs in a thread of this process, so this runtime is for tests alone.
+Speaks the agent contract, calls of bodies and their replies too. `code` runs in a thread of this process (see
+`memory_bodies`), so this runtime is for tests alone.
 """
 
 from __future__ import annotations
@@ -10,14 +11,23 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+from pools.runtime.base import (
+    BUILT_IN_IMAGE,
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    EngineAway,
+    ImageMissing,
+    RuntimeFault,
+)
+from pools.runtime.memory_bodies import Talk, load, numbers, outcome
 
 Behaviour = Callable[[Any], Any]  # the input of a request -> its output
 
@@ -31,16 +41,20 @@ class MemoryAgent:
     fence: int = 0
     served: int = 0
     resets: int = 0
+    knows_reset: bool = True  # images need not
     cancelled: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     runner: web.AppRunner | None = None
     address: str = ""
     created_at: float = field(default_factory=time.time)
     calls: set[asyncio.Task[Any]] = field(default_factory=set)
+    talks: set[Talk] = field(default_factory=set)
+    numbers: Iterator[int] = field(default_factory=numbers)
 
 
 class MemoryRuntime:
-    """`images` maps an image's name to its behaviour; `broken` names images whose agents never start."""
+    """`images` maps an image's name to its behaviour; `broken` names images whose agents never start, `sick`
+    those whose agents never become healthy. `away` plays an engine that does not answer."""
 
     name = "memory"
     isolates = False
@@ -48,6 +62,8 @@ class MemoryRuntime:
     def __init__(self, images: Mapping[str, Behaviour] | None = None) -> None:
         self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
         self.broken: set[str] = set()
+        self.sick: set[str] = set()
+        self.away = False
         self.agents: dict[UUID, MemoryAgent] = {}
         self.creations = 0
         self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
@@ -60,25 +76,28 @@ class MemoryRuntime:
             await self.remove(agent_id)
 
     async def ping(self) -> None:
-        return None
+        if self.away:
+            raise EngineAway("The engine of this process does not answer.")
 
     async def ensure_image(self, image: str) -> str:
-        if image != BUILT_IN_IMAGE and image not in self.images and image not in self.broken:
+        if image != BUILT_IN_IMAGE and image not in {*self.images, *self.broken, *self.sick}:
             raise ImageMissing(f"There is no image {image} in this process.")
         return image
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
+        await self.ping()
         if spec.agent_id in self.agents:
             return self._handle(self.agents[spec.agent_id])
         self.creations += 1
         if spec.image in self.broken:
             raise RuntimeFault(f"The image {spec.image} does not start.")
-        agent = MemoryAgent(spec)
+        agent = MemoryAgent(spec, healthy=spec.image not in self.sick)
         self.agents[spec.agent_id] = agent
         app = web.Application(client_max_size=64 * 1024 * 1024)
         server = _Server(agent, self.images.get(spec.image))
         app.router.add_get("/health", server.health)
         app.router.add_post("/cancel", server.cancel)
+        app.router.add_post("/reply", server.reply)
         app.router.add_post("/reset", server.reset)
         app.router.add_post("/{path:.*}", server.invoke)
         agent.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -107,6 +126,7 @@ class MemoryRuntime:
                 await agent.runner.cleanup()
 
     async def list_agents(self) -> list[AgentHandle]:
+        await self.ping()
         return [self._handle(agent) for agent in self.agents.values()]
 
     async def events(self) -> AsyncIterator[AgentDeath]:
@@ -150,17 +170,33 @@ class _Server:
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
-        self._agent.cancelled.append((await request.json()).get("lease", ""))
+        lease = (await request.json()).get("lease", "")
+        self._agent.cancelled.append(lease)
+        for talk in list(self._agent.talks):
+            if talk.lease == lease:
+                talk.end()
         return self._answer({"cancelled": True})
 
+    async def reply(self, request: web.Request) -> web.Response:
+        if not self._trusts(request):
+            return self._answer({"error": {"type": "unauthorized", "message": "wrong token"}}, status=401)
+        reply = await request.json()
+        talks = [talk for talk in self._agent.talks if talk.lease == reply["lease"]]
+        return self._answer({"delivered": any(talk.take(reply) for talk in talks)})
+
     async def reset(self, request: web.Request) -> web.Response:
+        if not self._agent.knows_reset:
+            return self._answer({"error": {"type": "not_found", "message": "no such path"}}, status=404)
         self._agent.resets += 1
         self._agent.code.clear()
         return self._answer({"reset": True})
 
-    async def invoke(self, request: web.Request) -> web.Response:
+    def _trusts(self, request: web.Request) -> bool:
+        return request.headers.get("Authorization") == f"Bearer {self._agent.spec.token}"
+
+    async def invoke(self, request: web.Request) -> web.StreamResponse:
         agent, body = self._agent, await request.json()
-        if request.headers.get("Authorization") != f"Bearer {agent.spec.token}":
+        if not self._trusts(request):
             return self._answer({"error": {"type": "unauthorized", "message": "wrong token"}}, status=401)
         fence = int(body.get("context", {}).get("fence", 0))
         if fence < agent.fence:
@@ -172,39 +208,69 @@ class _Server:
         agent.served += 1
         agent.log.append(f"request {agent.served}")
         try:
-            return await self._run(body)
+            return await self._run(request, body)
         finally:
             agent.calls.discard(task)
 
-    async def _run(self, body: dict[str, Any]) -> web.Response:
+    async def _run(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         runs = body.get("runs")
         if runs is None:
-            if self._behaviour is None:
+            behaviour = self._behaviour
+            if behaviour is None:
                 return self._answer(
                     {"error": {"type": "bad_request", "message": "nothing to run"}}, status=400
                 )
-            return self._answer(await _outcome(self._behaviour, body.get("input")))
+            return await self._answered(request, body, lambda value, _talk: behaviour(value))
         if "source" in body:
             self._agent.code[runs["code"]] = body["source"]
         if runs.get("code") not in self._agent.code:
             return self._refused("code_missing")
-        main = _load(self._agent.code[runs["code"]])
-        if "inputs" in body:
-            return self._answer({"outputs": [await _outcome(main, value) for value in body["inputs"]]})
-        return self._answer(await _outcome(main, body.get("input")))
+        return await self._answered(request, body, load(self._agent.code[runs["code"]]))
+
+    async def _answered(self, request: web.Request, body: dict[str, Any], main: Any) -> web.StreamResponse:
+        """Runs the items in a thread, and writes what they say until they end."""
+        lines: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def emit(line: dict[str, Any]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+
+        context = body.get("context", {})
+        talk = Talk(context.get("lease", ""), context, self._agent.numbers, emit)
+        self._agent.talks.add(talk)
+        loop.run_in_executor(None, _work, body, main, talk, emit)
+        try:
+            return await self._write(request, lines)
+        finally:
+            self._agent.talks.discard(talk)
+            talk.end()
+
+    async def _write(self, request: web.Request, lines: asyncio.Queue[dict[str, Any]]) -> web.StreamResponse:
+        line = await lines.get()
+        if _is_answer(line):
+            return self._answer(line)
+        headers = {"X-Agent-Boot": self._agent.boot, "Content-Type": "application/x-ndjson"}
+        stream = web.StreamResponse(headers=headers)
+        await stream.prepare(request)
+        while True:
+            await stream.write(json.dumps(line).encode() + b"\n")
+            if _is_answer(line):
+                return stream
+            line = await lines.get()
 
 
-def _load(source: str) -> Behaviour:
-    scope: dict[str, Any] = {}
-    exec(compile(source, "<code>", "exec"), scope)
-    main = scope["main"]
-    return lambda value: main(**value) if isinstance(value, dict) else main(value)
+def _is_answer(line: dict[str, Any]) -> bool:
+    return "seconds" in line
 
 
-async def _outcome(body: Behaviour, value: Any) -> dict[str, Any]:
-    try:
-        output = await asyncio.to_thread(body, value)
-        json.dumps(output)
-    except Exception as exc:
-        return {"error": {"type": type(exc).__name__, "message": str(exc), "traceback": None}}
-    return {"output": output}
+def _work(body: dict[str, Any], main: Any, talk: Talk, emit: Callable[[dict[str, Any]], None]) -> None:
+    """In a thread of its own; its last line is the answer."""
+    began = time.perf_counter()
+    answers = []
+    for item, value in enumerate(body.get("inputs", [body.get("input")])):
+        talk.item = item
+        answers.append(outcome(main, value, talk))
+    talk.end()
+    answer = {"outputs": answers} if "inputs" in body else answers[0]
+    emit({**answer, "seconds": time.perf_counter() - began})

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
@@ -63,7 +63,8 @@ class ProcessRuntime:
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        with _in_words("The directory of local agents cannot be made"):
+            self._directory.mkdir(parents=True, exist_ok=True)
 
     async def close(self) -> None:
         _reap()
@@ -87,6 +88,18 @@ class ProcessRuntime:
             return await asyncio.to_thread(self._spawn, spec)
 
     def _spawn(self, spec: AgentSpec) -> AgentHandle:
+        with _in_words("A local agent could not be started"):
+            child, port = self._start(spec)
+            try:
+                return self._handle(self._remember(spec, child, port))
+            except BaseException:
+                # Without its record nobody would ever find it again.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                raise
+
+    def _start(self, spec: AgentSpec) -> tuple[subprocess.Popen[bytes], int]:
         scratch = self._scratch(spec.agent_id)
         scratch.mkdir(parents=True, exist_ok=True)
         port = _free_port()
@@ -100,22 +113,20 @@ class ProcessRuntime:
             "AGENTAINER_PORT": str(port),
             "AGENTAINER_HOST": "127.0.0.1",
         }
-        log = self._log(spec.agent_id)
-        try:
-            with log.open("ab") as output:
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "agentainer_flow.agent"],
-                    cwd=scratch,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    close_fds=True,
-                )
-        except OSError as exc:
-            raise RuntimeFault(f"A local agent could not be started: {exc}.") from exc
-        _children[child.pid] = child
+        with self._log(spec.agent_id).open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "agentainer_flow.agent"],
+                cwd=scratch,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                close_fds=True,
+            )
+        return child, port
+
+    def _remember(self, spec: AgentSpec, child: subprocess.Popen[bytes], port: int) -> _Record:
         record = _Record(
             agent_id=str(spec.agent_id),
             pid=child.pid,
@@ -127,17 +138,23 @@ class ProcessRuntime:
         )
         path = self._path(spec.agent_id)
         partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(asdict(record)))
-        partial.replace(path)
-        return self._handle(record)
+        try:
+            partial.write_text(json.dumps(asdict(record)))
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        _children[child.pid] = child
+        return record
 
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
-        record = self._read(self._path(agent_id))
-        if record is not None:
-            await self._end(record, grace)
-            self._path(agent_id).unlink(missing_ok=True)
-        await asyncio.to_thread(shutil.rmtree, self._scratch(agent_id), ignore_errors=True)
-        self._log(agent_id).unlink(missing_ok=True)
+        with _in_words(f"The local agent {agent_id} could not be removed"):
+            record = self._read(self._path(agent_id))
+            if record is not None:
+                await self._end(record, grace)
+                self._path(agent_id).unlink(missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, self._scratch(agent_id), ignore_errors=True)
+            self._log(agent_id).unlink(missing_ok=True)
 
     async def _end(self, record: _Record, grace: float) -> None:
         if grace > 0 and record.alive():
@@ -179,12 +196,13 @@ class ProcessRuntime:
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:
             text = await asyncio.to_thread(self._log(agent_id).read_text, "utf-8", "replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return "\n".join(text.splitlines()[-tail:])
 
     def _records(self) -> list[_Record]:
-        found = (self._read(path) for path in self._directory.glob("*.json"))
+        with _in_words("The local agents cannot be listed"):
+            found = [self._read(path) for path in self._directory.glob("*.json")]
         return [record for record in found if record is not None and record.instance == self._instance]
 
     def _read(self, path: Path) -> _Record | None:
@@ -211,6 +229,15 @@ class ProcessRuntime:
 
     def _scratch(self, agent_id: UUID) -> Path:
         return self._directory / f"{agent_id}.scratch"
+
+
+@contextlib.contextmanager
+def _in_words(what: str) -> Iterator[None]:
+    """A full disk, a missing right or too many processes, as the fault that callers expect."""
+    try:
+        yield
+    except OSError as exc:
+        raise RuntimeFault(f"{what}: {exc.strerror or exc}.") from exc
 
 
 def _reap() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from pools.domain.agents import AgentState, PublicState, seen_from_outside
+from pools.domain.quantiles import nearest_rank
 from pools.facade.contracts import AgentView, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.models import Agent, Pool
@@ -20,15 +21,8 @@ COUNTED = tuple(state.value for state in PublicState if state is not PublicState
 
 
 def public_state(agent: Agent, serving: ServingAgent | None) -> PublicState:
-    return seen_from_outside(AgentState(agent.state), serving.state if serving else None)
-
-
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """Nearest rank; None without values."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    state, drain = (serving.state, serving.drain) if serving else (None, "")
+    return seen_from_outside(AgentState(agent.state), state, agent.end_reason or drain)
 
 
 def agent_view(agent: Agent, serving: ServingAgent | None) -> AgentView:
@@ -67,7 +61,6 @@ def pool_view(
     counts = Counter(public_state(agent, serving.get(agent.pk)).value for agent in agents)
     states = {name: counts.get(name, 0) for name in COUNTED}
     ready = states["idle"] + states["active"]
-    p50, p99 = quantile(waits_ms, 0.5), quantile(waits_ms, 0.99)
     return PoolView(
         id=pool.pk,
         team_id=pool.team_id,
@@ -83,9 +76,10 @@ def pool_view(
         waiting=figures.waiting,
         leases=figures.leases,
         target_size=pool.target_size,
-        wait_p50_ms=p50,
-        wait_p99_ms=p99,
+        wait_p50_ms=nearest_rank(waits_ms, 0.5),
+        wait_p99_ms=nearest_rank(waits_ms, 0.99),
         problem=pool.problem,
+        problem_kind=pool.problem_kind,
         workflow=pool.workflow,
     )
 
@@ -109,6 +103,7 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
         "wait_p50_ms": view.wait_p50_ms,
         "wait_p99_ms": view.wait_p99_ms,
         "problem": view.problem,
+        "problem_kind": view.problem_kind,
         "workflow": view.workflow,
     }
 

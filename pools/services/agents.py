@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from pools.domain.agents import LIVE, AgentState, EndReason, Transition, propose
-from pools.models import Agent, Pool
+from pools.models import Agent, EndedAgents, Pool
 from pools.services.epochs import leads
 
 
@@ -62,15 +62,27 @@ def move(
         answer = propose(AgentState(agent.state), wanted)
         if not answer.accepted:
             return answer
+        ends = wanted is AgentState.GONE and agent.ended_at is None
         agent.state = wanted.value
         if reason is not None and agent.end_reason is None:
             agent.end_reason = reason.value
-        if wanted is AgentState.GONE and agent.ended_at is None:
+        if ends:
             agent.ended_at = now
         for name, value in fields.items():
             setattr(agent, name, value)
         agent.save(update_fields={"state", "end_reason", "ended_at", *fields})
+        if ends:
+            _count_end(agent, now)
         return answer
+
+
+def _count_end(agent: Agent, now: datetime) -> None:
+    """Into the totals, which only rise."""
+    total, _ = EndedAgents.objects.get_or_create(
+        team_id=agent.team_id, pool_name=agent.pool_name, reason=agent.end_reason or EndReason.ERRORS.value
+    )
+    lived = max(0.0, (now - agent.started_at).total_seconds())
+    EndedAgents.objects.filter(pk=total.pk).update(number=F("number") + 1, seconds=F("seconds") + lived)
 
 
 def flush_uses(figures: Iterable[tuple[UUID, int, datetime | None]]) -> None:
@@ -83,11 +95,8 @@ def flush_uses(figures: Iterable[tuple[UUID, int, datetime | None]]) -> None:
             Agent.objects.filter(pk=agent_id).update(**changes)
 
 
-def live_agents(instance_pools: Iterable[UUID] | None = None) -> list[Agent]:
-    rows = Agent.objects.filter(state__in=[state.value for state in LIVE])
-    if instance_pools is not None:
-        rows = rows.filter(pool_id__in=list(instance_pools))
-    return list(rows)
+def live_agents() -> list[Agent]:
+    return list(Agent.objects.filter(state__in=[state.value for state in LIVE]))
 
 
 def prune(before: datetime) -> int:

@@ -3,27 +3,27 @@ told after the commit, and find out by themselves when that message is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import redis
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
 from pools.domain.agents import EndReason
+from pools.domain.limits import MOST_AGENTS, faults_of, faults_of_name
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
-from pools.models import Pool
-from pools.models.pools import NAME_PATTERN
+from pools.models import Pool, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
 
 log = logging.getLogger(__name__)
 
-MOST_AGENTS = 1000
 DEFAULTS: Mapping[str, Any] = {
     "min_size": 0,
     "max_size": 10,
@@ -39,50 +39,39 @@ def settings_of(spec: PoolSpec) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def validate(values: Mapping[str, Any], name: str | None = None) -> None:
+def _validate(values: Mapping[str, Any], *more: Fault) -> None:
     """All faults at once. Raises `InvalidInput`."""
-    faults = []
-    if name is not None and not re.match(NAME_PATTERN, name):
-        faults.append(
-            Fault(
-                "name",
-                "Use 1 to 128 letters, digits, dots, dashes, underscores; start with a letter or digit.",
-            )
-        )
-    if values["min_size"] < 0:
-        faults.append(Fault("min_size", "It must be 0 or more."))
-    if not 1 <= values["max_size"] <= MOST_AGENTS:
-        faults.append(Fault("max_size", f"It must be between 1 and {MOST_AGENTS}."))
-    if values["min_size"] > values["max_size"]:
-        faults.append(Fault("min_size", f"It must not be above max_size ({values['max_size']})."))
-    if values["max_uses"] < 1:
-        faults.append(Fault("max_uses", "It must be 1 or more."))
-    if not 0 < values["idle_timeout"] <= 30 * 86400:
-        faults.append(Fault("idle_timeout", "It must be more than 0 seconds and at most 30 days."))
+    faults = [*more, *faults_of(values)]
     if faults:
         raise InvalidInput("The pool's settings are not valid.", faults=faults)
 
 
-def find(team_id: int, name: str) -> Pool:
-    pool = Pool.objects.filter(team_id=team_id, name=name, deleted_at__isnull=True).first()
+def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
+    rows = Pool.objects.all() if rows is None else rows
+    pool = rows.filter(team_id=team_id, name=name, deleted_at__isnull=True).first()
     if pool is None:
         raise PoolNotFound(f"There is no pool named {name} in this team.")
     return pool
 
 
-def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
-    """Raises `Conflict` when the name is taken."""
-    values = {**DEFAULTS, **settings_of(spec)}
+def _new_values(spec: PoolSpec) -> dict[str, Any]:
+    """The settings of a new pool."""
+    values = {"image": spec.image or BUILT_IN_IMAGE, **DEFAULTS, **settings_of(spec)}
     if spec.max_size is None:
-        values["max_size"] = max(values["max_size"], values["min_size"])
-    validate(values, spec.name)
+        values["max_size"] = min(MOST_AGENTS, max(values["max_size"], values["min_size"]))
+    return values
+
+
+def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
+    """Raises `Conflict` when the name is taken, `InvalidInput` with every fault."""
+    values = _new_values(spec)
+    _validate(values, *faults_of_name(spec.name, of_a_step=workflow is not None))
     first_size = values["min_size"] if values["warm_up"] else 0
     try:
         with transaction.atomic():
             pool = Pool.objects.create(
                 team_id=team_id,
                 name=spec.name,
-                image=spec.image or BUILT_IN_IMAGE,
                 target_size=first_size,
                 workflow=workflow,
                 **values,
@@ -105,22 +94,33 @@ def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
         except Conflict:
             pool = find(team_id, spec.name)  # made by somebody else at this moment
     changes = {**settings_of(spec), "image": spec.image or BUILT_IN_IMAGE}
-    if workflow is not None and pool.workflow != workflow:
-        owner = f"belongs to the workflow {pool.workflow}" if pool.workflow else "was not made by a workflow"
-        raise Conflict(
-            f"A step of {workflow} needs a pool of its own named {spec.name}, but the pool of that name "
-            f"{owner}. Rename the step, or delete that pool."
-        )
+    _check_owner(pool, workflow)
     if all(getattr(pool, name) == value for name, value in changes.items()):
         return pool
     return update(team_id, spec.name, changes, leases)
 
 
+def check(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
+    """Raises what `ensure` would raise, and changes nothing."""
+    _validate(_new_values(spec), *faults_of_name(spec.name, of_a_step=workflow is not None))
+    pool = Pool.objects.filter(team_id=team_id, name=spec.name, deleted_at__isnull=True).first()
+    if pool is not None:
+        _check_owner(pool, workflow)
+
+
+def _check_owner(pool: Pool, workflow: str | None) -> None:
+    if workflow is not None and pool.workflow != workflow:
+        owner = f"belongs to the workflow {pool.workflow}" if pool.workflow else "was not made by a workflow"
+        raise Conflict(
+            f"A step of {workflow} needs a pool of its own named {pool.name}, but the pool of that name "
+            f"{owner}. Rename the step, or delete that pool."
+        )
+
+
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
     """Changes settings (and the image: agents of the old one are replaced as they end)."""
     with transaction.atomic():
-        pool = find(team_id, name)
-        pool = Pool.objects.select_for_update().get(pk=pool.pk)
+        pool = find(team_id, name, Pool.objects.select_for_update())
         before = pool.image
         for field, value in changes.items():
             setattr(pool, field, value)
@@ -128,12 +128,43 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
             pool.min_size = min(pool.min_size, pool.max_size)
         elif "min_size" in changes and "max_size" not in changes:
             pool.max_size = max(pool.max_size, pool.min_size)
-        validate({name: getattr(pool, name) for name in DEFAULTS})
+        _validate({name: getattr(pool, name) for name in ("image", *DEFAULTS)})
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
+        if pool.image != before:
+            pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
     _tell(pool, leases, new_image=pool.image != before)
     return pool
+
+
+def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
+    """Which pools the workflow counts on, from now on. Inside the transaction that saves it."""
+    wanted = set(names)
+    known = PoolUse.objects.filter(team_id=team_id, workflow=workflow)
+    known.exclude(pool__in=wanted).delete()
+    missing = wanted - set(known.values_list("pool", flat=True))
+    PoolUse.objects.bulk_create(
+        (PoolUse(team_id=team_id, workflow=workflow, pool=name) for name in missing), ignore_conflicts=True
+    )
+
+
+def users_of(team_id: int, name: str) -> list[str]:
+    """The workflows that count on the pool, by name."""
+    uses = PoolUse.objects.filter(team_id=team_id, pool=name).order_by("workflow")
+    return list(uses.values_list("workflow", flat=True))
+
+
+def check_unused(team_id: int, name: str) -> None:
+    """Raises `Conflict` while a workflow counts on the pool, `PoolNotFound`."""
+    find(team_id, name)
+    users = users_of(team_id, name)
+    if users:
+        named = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
+        raise Conflict(
+            f"Pool {name} is used by {named}, and their steps would fail without it. Save them with another "
+            "pool first, or delete it all the same with ?force=true."
+        )
 
 
 def delete(team_id: int, name: str, leases: Leases) -> None:
@@ -153,11 +184,20 @@ def set_target(pool_id: UUID, size: int, leases: Leases) -> int:
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(size, pool.max_size))
         pool.save(update_fields={"target_size", "updated_at"})
-    leases.nudge(str(pool.pk))
+    transaction.on_commit(lambda: _nudge(pool, leases))
     return pool.target_size
 
 
+def _nudge(pool: Pool, leases: Leases) -> None:
+    with contextlib.suppress(redis.RedisError):  # the controller's timer will do
+        leases.nudge(str(pool.pk))
+
+
 def _tell(pool: Pool, leases: Leases, *, new_image: bool = False) -> None:
+    transaction.on_commit(lambda: _tell_now(pool, leases, new_image=new_image))
+
+
+def _tell_now(pool: Pool, leases: Leases, *, new_image: bool) -> None:
     try:
         if new_image:
             leases.drain_all(pool.pk, EndReason.RECYCLED)

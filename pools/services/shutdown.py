@@ -7,6 +7,7 @@ import logging
 from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.db import Error as DatabaseTrouble
 
 from pools.domain.agents import AgentState, EndReason
 from pools.runtime.base import Runtime, RuntimeFault
@@ -60,6 +61,10 @@ async def remove_everything(runtime: Runtime) -> int:
 
 def _mark_gone(staying: set[UUID]) -> None:
     """What the runtime does not list any more is gone, too."""
-    for agent in rows.live_agents():
-        if agent.pk not in staying:
-            rows.move(agent.pk, AgentState.GONE, now=now(), reason=EndReason.SCALE_DOWN)
+    try:
+        for agent in rows.live_agents():
+            if agent.pk not in staying:
+                rows.move(agent.pk, AgentState.GONE, now=now(), reason=EndReason.SCALE_DOWN)
+    except DatabaseTrouble as exc:
+        # Stopped by a newer version than the one that ran, say: the next start brings the rows in order.
+        log.warning("the agents' rows stay as they were: %s", exc)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from aflow_site.kernel.errors import NotAllowed, NotAuthenticated
 from teams.facade import api as teams
-from teams.facade.contracts import TeamContext
+from teams.facade.contracts import TeamContext, Via
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class TokenUser:
         return self.id
 
 
-def _bind(request: Request, context: TeamContext) -> None:
+def _bind(request: Request, context: TeamContext, via: Via) -> None:
+    teams.came_by(via)
     request._request.team = context  # type: ignore[attr-defined]
     request.team = context  # type: ignore[attr-defined]
 
@@ -41,7 +42,7 @@ class TokenAuthentication(BaseAuthentication):
         context = teams.by_token(token.strip())
         if context is None:
             raise NotAuthenticated("This token is not known, or its owner has left the team.")
-        _bind(request, context)
+        _bind(request, context, Via.TOKEN)
         return TokenUser(context.user_id, context.username), "token"
 
     def authenticate_header(self, request: Request) -> str:
@@ -59,7 +60,7 @@ class SessionAuthentication(BaseAuthentication):
         context = teams.by_session(user.pk, user.get_username(), request.headers.get("X-Team"))
         if context is None:
             raise NotAllowed("You are not a member of that team; ask one of its admins to add you.")
-        _bind(request, context)
+        _bind(request, context, Via.SESSION)
         return user, None
 
     def _check_csrf(self, request: Request) -> None:

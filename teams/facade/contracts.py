@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from teams.domain.origin import Via
 from teams.domain.roles import Role
 
-__all__ = ["FirstTeam", "Role", "TeamContext", "TeamSummary"]
+__all__ = ["FirstTeam", "Role", "TeamContext", "TeamLimits", "TeamSummary", "Via"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,18 @@ class TeamContext:
     role: Role
     user_id: int
     username: str
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLimits:
+    """What a team's admins set. None: no limit of runs, and the platform's own retention."""
+
+    team_id: int
+    slug: str
+    name: str
+    max_concurrent_runs: int | None
+    retention_days: int | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

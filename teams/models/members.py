@@ -16,6 +16,12 @@ class Team(models.Model):
     slug = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
+    max_concurrent_runs = models.PositiveIntegerField(
+        null=True, blank=True, help_text="More runs than this wait for their turn; empty: no limit"
+    )
+    retention_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Ended runs are deleted after this; empty: the platform's setting"
+    )
 
     def __str__(self) -> str:
         return self.name

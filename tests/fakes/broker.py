@@ -21,7 +21,8 @@ Body = Callable[[Any, Invocation], Any]
 
 
 class FakeBroker:
-    """`size` agents; `body(input, invocation)` is what they run (it may be async, and may raise).
+    """`size` agents; `body(input, invocation)` is what they run (it may be async, and may raise). It talks by
+    `invocation.listener` itself.
 
     `released` lists the outcome of every lease; `held` are leases not given back (a leak, at the end).
     """
@@ -37,7 +38,15 @@ class FakeBroker:
         self._free = asyncio.Semaphore(size)
         self._fence = 0
 
-    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:  # noqa: ASYNC109
+    async def acquire(
+        self,
+        pool_id: UUID,
+        *,
+        holder: str,
+        team_id: int,
+        timeout: float,  # noqa: ASYNC109
+        priority: int = 0,
+    ) -> Lease:
         await self._free.acquire()
         self._fence += 1
         lease = Lease(
@@ -52,6 +61,9 @@ class FakeBroker:
         )
         self.held[lease.token] = lease
         return lease
+
+    async def take_back(self, pool_id: UUID, holders: str, *, keep: str) -> None:
+        """Nobody but this broker holds anything here."""
 
     async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         assert lease.token in self.held, "a request without a lease"

@@ -84,7 +84,8 @@ class WorkflowView(APIView):
 
     @extend_schema(operation_id="workflows_delete", responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
-        definitions.archive_workflow(request.team.id, name)  # type: ignore[attr-defined]
+        team = request.team  # type: ignore[attr-defined]
+        definitions.archive_workflow(team.id, name, author=team.username)
         return Response(status=204)
 
 

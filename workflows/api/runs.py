@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aflow_site.api.pagination import CursorPagination
-from aflow_site.kernel.errors import InvalidInput, NotAllowed
-from teams.facade.contracts import Role
+from aflow_site.kernel.errors import InvalidInput
 from workflows.api.serializers import (
     EventSerializer,
     ItemSerializer,
@@ -23,7 +23,6 @@ from workflows.api.serializers import (
     RunSerializer,
     RunSummarySerializer,
     StepListSerializer,
-    StepSerializer,
 )
 from workflows.domain.states import RunState, StepState
 from workflows.models import Event, LogLine, Run
@@ -58,7 +57,7 @@ def _choice(request: Request, name: str, allowed: type[RunState] | type[StepStat
     return given
 
 
-def _number(request: Request, name: str) -> int | None:
+def number(request: Request, name: str) -> int | None:
     text = request.query_params.get(name)
     if text is None or text == "":
         return None
@@ -79,6 +78,7 @@ class StartRunView(APIView):
             tags=tuple(wanted["tags"]),
             version=wanted["version"],
             idempotency_key=_idempotency_key(request),
+            priority=wanted["priority"],
         )
         team = request.team  # type: ignore[attr-defined]
         run, created = runs.start_run(team.id, name, asked, author=team.username)
@@ -110,7 +110,7 @@ class RunListView(APIView):
         return pages.get_paginated_response([read.run_summary(run) for run in page])
 
 
-class _RunPart(APIView):
+class RunPart(APIView):
     """Something of one run of the asking team."""
 
     def run_of(self, request: Request, run_id: UUID) -> Run:
@@ -121,38 +121,29 @@ class _RunPart(APIView):
         return pages.get_paginated_response([shape(row) for row in page])
 
 
-class RunView(_RunPart):
+class RunView(RunPart):
     @extend_schema(operation_id="runs_get", responses=RunSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
         return Response(read.run_detail(self.run_of(request, run_id)))
 
 
-class CancelRunView(_RunPart):
-    @extend_schema(operation_id="runs_cancel", request=None, responses={202: RunSerializer})
-    def post(self, request: Request, run_id: UUID) -> Response:
-        """Asks for the run's end. What is under way is stopped; agents get their leases back."""
-        run = self.run_of(request, run_id)
-        team = request.team  # type: ignore[attr-defined]
-        if run.created_by != team.username and not team.role.includes(Role.OPERATOR):
-            raise NotAllowed(
-                f"{run.created_by} started this run; cancelling others' needs the role operator."
-            )
-        return Response(read.run_detail(runs.cancel_run(run, author=team.username)), status=202)
-
-
-class StepListView(_RunPart):
-    @extend_schema(operation_id="steps_list", responses=StepListSerializer)
+class StepListView(RunPart):
+    @extend_schema(
+        operation_id="steps_list",
+        parameters=[OpenApiParameter("iteration", str)],
+        responses=StepListSerializer,
+    )
     def get(self, request: Request, run_id: UUID) -> Response:
-        return Response({"results": read.steps_of(self.run_of(request, run_id))})
+        """The document's steps, and those of the iteration that each loop is in, or ended with.
+
+        `?iteration=refine.3` gives the steps of another iteration of a loop.
+        """
+        iteration = request.query_params.get("iteration")
+        steps = read.steps_of(self.run_of(request, run_id), iteration=iteration)
+        return Response({"results": steps, "next": None, "previous": None})
 
 
-class StepView(_RunPart):
-    @extend_schema(operation_id="steps_get", responses=StepSerializer)
-    def get(self, request: Request, run_id: UUID, step: str) -> Response:
-        return Response(read.step_detail(self.run_of(request, run_id), step))
-
-
-class ItemListView(_RunPart):
+class ItemListView(RunPart):
     """The items of a map that were begun, by index; `?state=failed` for some of them."""
 
     @extend_schema(
@@ -164,10 +155,10 @@ class ItemListView(_RunPart):
         items = read.items_of(read.get_step(self.run_of(request, run_id), step))
         if states := _choice(request, "state", StepState):
             items = items.filter(state__in=states)
-        return self.page(request, IndexPages(), items, read.item_shape)
+        return self.page(request, IndexPages(), items, partial(read.item_shape, request.team.id))  # type: ignore[attr-defined]
 
 
-class EventListView(_RunPart):
+class EventListView(RunPart):
     """The run's log of events in order; `?after=SEQ` for what came later."""
 
     @extend_schema(
@@ -176,24 +167,29 @@ class EventListView(_RunPart):
         responses=EventSerializer(many=True),
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        after = _number(request, "after") or 0
+        after = number(request, "after") or 0
         events = Event.objects.filter(run=self.run_of(request, run_id), seq__gt=after)
         return self.page(request, SeqPages(), events, read.event_shape)
 
 
-class LogListView(_RunPart):
-    """What the steps' bodies printed and logged; `?step=` and `?item=` narrow it."""
+class LogListView(RunPart):
+    """What the steps' bodies printed and logged; `?step=`, `?item=` and `?stream=` narrow it."""
 
     @extend_schema(
         operation_id="logs_list",
-        parameters=[OpenApiParameter("step", OpenApiTypes.STR), OpenApiParameter("item", OpenApiTypes.INT)],
+        parameters=[
+            OpenApiParameter("step", OpenApiTypes.STR),
+            OpenApiParameter("item", OpenApiTypes.INT),
+            OpenApiParameter("stream", OpenApiTypes.STR),
+        ],
         responses=LogLineSerializer(many=True),
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         lines = LogLine.objects.filter(run=self.run_of(request, run_id))
-        if request.query_params.get("step"):
-            lines = lines.filter(step=request.query_params["step"])
-        item = _number(request, "item")
+        for name in ("step", "stream"):
+            if request.query_params.get(name):
+                lines = lines.filter(**{name: request.query_params[name]})
+        item = number(request, "item")
         if item is not None:
             lines = lines.filter(item=item)
         return self.page(request, LogPages(), lines, lambda line: LogLineSerializer(line).data)

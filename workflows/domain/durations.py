@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -12,9 +13,12 @@ _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0
 
 
 def seconds(value: Any) -> float:
-    """Seconds as a float; ValueError with a sentence on how to write it otherwise."""
+    """Seconds (inf when beyond a float); ValueError with a sentence on how to write it otherwise."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an integer of more than 308 digits
+            return math.inf
     match = _PATTERN.match(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('write a duration such as "90s", "10m", "1h", or a number of seconds')

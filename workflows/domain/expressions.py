@@ -9,6 +9,7 @@ out or import, and loops over the elements of a list at most (loops inside loops
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,14 +25,21 @@ sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
 import cel  # noqa: E402
 
 MAX_LENGTH = 4096
-ROOTS = frozenset({"params", "steps", "item", "index", "run"})
+ROOTS = frozenset({"params", "steps", "item", "index", "run", "state"})
 
+_WORDS = frozenset({"true", "false", "null"})  # values of the language that look like paths
 _TEMPLATE = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
 _PATH = re.compile(r"""^[A-Za-z_]\w*(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$""")
 _PART = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"\\]*)"\]|\['([^'\\]*)'\]""")
 _BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _TOKEN = re.compile(r"(\.(?:map|filter|all|exists|exists_one)\s*)?\(|\)")
 _LITERAL = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_CHAIN = re.compile(
+    _LITERAL.pattern
+    + r"""|(?<![\w.])(?P<root>steps|params)"""
+    + r"""(?P<links>(?:\.[A-Za-z_]\w*|\[\s*(?:\d+|[A-Za-z_]\w*|"[^"\\]*"|'[^'\\]*')\s*\])+)(?!\w)(?!\s*\()"""
+)
+_LINK = re.compile(r"""\.([A-Za-z_]\w*)|\[\s*(?:(\d+)|([A-Za-z_]\w*)|"([^"\\]*)"|'([^'\\]*)')\s*\]""")
 _STEP = re.compile(r"""\bsteps(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
 
@@ -54,7 +62,7 @@ class Expression:
             return self._evaluate(scope)
         except ExpressionError:
             raise
-        except (RuntimeError, TypeError, ValueError, KeyError, ZeroDivisionError, OverflowError) as exc:
+        except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as exc:
             raise ExpressionError(f"${{{self.source}}} has no value: {_reason(exc)}") from exc
 
 
@@ -72,7 +80,7 @@ def compile_expression(source: str) -> Expression:
         raise ExpressionError("${} is empty: name a value, such as ${params.name}")
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters")
-    if _PATH.match(text):
+    if _PATH.match(text) and text not in _WORDS:
         return _compile_path(text)
     return _compile_cel(text)
 
@@ -121,17 +129,107 @@ def _compile_cel(text: str) -> Expression:
     try:
         program = cel.compile(text)
     except (ValueError, RuntimeError) as exc:
-        raise ExpressionError(f"${{{text}}} cannot be read: {_reason(exc)}") from exc
-    roots = frozenset(program.variables()) - frozenset(_BOUND.findall(text))
+        raise ExpressionError(f"${{{text}}} cannot be read: {_syntax(exc)}") from exc
+    bound = frozenset(_BOUND.findall(text))
+    roots = frozenset(program.variables()) - bound
     steps = frozenset(dot or double or single for dot, double, single in _STEP.findall(text))
+    shortened = _shorten(text, bound)
 
     def run(scope: Mapping[str, Any]) -> Any:
+        values = shortened.values(scope) if shortened is not None else None
+        if shortened is not None and values is not None:
+            return _as_json(shortened.program.execute(values), text)
         needed = {name: scope[name] for name in roots if name in scope}
         if "steps" in needed:
             needed["steps"] = {name: scope["steps"][name] for name in steps if name in scope["steps"]}
-        return program.execute(needed)
+        return _as_json(program.execute(needed), text)
 
     return Expression(text, roots, steps, run)
+
+
+_PLACE = re.compile(r"<input>:\d+:(\d+): Syntax error: .*?(?:input|at:) '([^']*)'")
+
+
+def _syntax(exc: Exception) -> str:
+    """The parser's complaint in few words; its list of what could have stood there helps nobody."""
+    match = _PLACE.search(str(exc))
+    if match is None:
+        return _reason(exc)
+    found = "the end" if match[2] == "<EOF>" else repr(match[2])
+    return f"{found} at character {match[1]} was not expected"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortened:
+    """The expression with a variable in the place of each path: ``steps.list.output[index] + 1`` becomes
+    ``_0 + 1``, so that the list stays here and only its element is handed to the evaluator."""
+
+    program: Any
+    paths: tuple[tuple[str, tuple[str | int | _Name, ...]], ...]
+    others: frozenset[str]  # variables that are no such path
+
+    def values(self, scope: Mapping[str, Any]) -> dict[str, Any] | None:
+        """None when a path leads nowhere: it may stand in a branch that is never evaluated."""
+        values = {name: scope[name] for name in self.others if name in scope}
+        try:
+            for place, (root, parts) in enumerate(self.paths):
+                value = scope[root]
+                for part in parts:
+                    value = _part_of(value, scope[part.name] if isinstance(part, _Name) else part)
+                values[f"_{place}"] = value
+        except (LookupError, TypeError):
+            return None
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A variable between brackets."""
+
+    name: str
+
+
+def _part_of(value: Any, part: Any) -> Any:
+    # Python would count from the end, and take True for 1; the evaluator does neither.
+    if isinstance(value, list) and (type(part) is not int or part < 0):
+        raise LookupError(part)
+    return value[part]
+
+
+def _shorten(text: str, bound: frozenset[str]) -> _Shortened | None:
+    if bound & {"steps", "params", "index"} or "has(" in text.replace(" ", ""):
+        return None
+    paths: list[tuple[str, tuple[str | int | _Name, ...]]] = []
+
+    def replace(match: re.Match[str]) -> str:
+        if match["root"] is None:
+            return match[0]
+        parts: list[str | int | _Name] = []
+        for member, number, name, double, single in _LINK.findall(match["links"]):
+            parts.append(int(number) if number else _Name(name) if name else member or double or single)
+        paths.append((match["root"], tuple(parts)))
+        return f"_{len(paths) - 1}"
+
+    shorter = _CHAIN.sub(replace, text)
+    if not paths:
+        return None
+    program = cel.compile(shorter)
+    own = {f"_{place}" for place in range(len(paths))}
+    return _Shortened(program, tuple(paths), frozenset(program.variables()) - own - bound)
+
+
+def _as_json(value: Any, text: str) -> Any:
+    """The value, when JSON has one like it: CEL knows durations, times and bytes too."""
+    if isinstance(value, dict):
+        return {str(key): _as_json(child, text) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(child, text) for child in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    kind = str(value) if isinstance(value, float) else f"a {type(value).__name__}"
+    raise ExpressionError(f"${{{text}}} gives {kind}, which is not JSON; make it text with string(…)")
 
 
 def expressions_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -1,10 +1,11 @@
-"""Which pool a step runs on, and what its own pool is to look like."""
+"""Which pools a step runs on, and what its own pool is to look like."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.domain.document import Document, MapStep, PoolOptions, ReduceStep, TaskStep
+from workflows.domain.document import Document
+from workflows.domain.steps import AnyStep, CallingStep, PoolOptions, Run
 
 DEFAULT_OWN_SIZE = 5
 
@@ -22,18 +23,44 @@ class OwnPool:
     idle_timeout: float | None
 
 
-def named_pool(document: Document, step: TaskStep | MapStep | ReduceStep) -> str | None:
-    """The name of an existing pool that the step (or the defaults) asks for."""
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """The pool of one of a step's behaviours: its own, a named one, or else the image's shared one."""
+
+    image: str | None
+    named: str | None = None
+    own: OwnPool | None = None
+
+
+def pool_uses(document: Document, step: AnyStep) -> tuple[PoolUse, ...]:
+    """One use for each behaviour of the step; none for steps that call no agent."""
+    if not isinstance(step, CallingStep):
+        return ()
+    return tuple(pool_use(document, step, run) for run in step.runs)
+
+
+def pool_use(document: Document, step: CallingStep, run: Run) -> PoolUse:
+    """A reducer with another image than its mapper's does not fit on the step's pool, and gets the shared
+    one."""
+    if run.image != step.runs[0].image:
+        return PoolUse(run.image)
+    return PoolUse(run.image, named_pool(document, step), own_pool(document, step))
+
+
+def named_pool(document: Document, step: CallingStep) -> str | None:
+    """The existing pool that the step asks for, or that the defaults do for steps of the built-in agent."""
     if isinstance(step.pool, str):
         return step.pool
-    return document.defaults.pool if step.pool is None else None
+    fits = step.pool is None and step.runs[0].image is None
+    return document.defaults.pool if fits else None
 
 
-def own_pool(document: Document, step: TaskStep | MapStep | ReduceStep) -> OwnPool | None:
+def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
     """The pool `<workflow>-<step>` of a step with a pool object.
 
-    `size` is both bounds of a warm pool; a pool that is not warmed up may shrink to nothing. `mode: standard`
-    is a pool whose agents are used once.
+    `size` is both bounds of a warm pool; a pool that is not warmed up may shrink to nothing, and one that is,
+    without a lower bound, keeps all of its agents warm. `mode: standard` is a pool whose agents are used
+    once.
     """
     options = step.pool
     if not isinstance(options, PoolOptions):
@@ -43,10 +70,10 @@ def own_pool(document: Document, step: TaskStep | MapStep | ReduceStep) -> OwnPo
     warm = options.warm_up if options.warm_up is not None else not standard and options.size is not None
     low = options.min_size
     if low is None:
-        low = high if warm and options.size is not None else 0
+        low = high if warm else 0
     return OwnPool(
         name=f"{document.name}-{step.id}".lower(),
-        image=step.run.image,
+        image=step.runs[0].image,
         min_size=low,
         max_size=high,
         warm_up=warm,

@@ -1,12 +1,16 @@
-"""When to try again: a pure function of the policy, the attempt and a random number."""
+"""When to try again: a pure function of the policy, the attempts so far and a random number."""
 
 from __future__ import annotations
 
-from workflows.domain.document import Retry
+from workflows.domain.steps import Retry
 
 # An agent that dies under a request is not the step's fault, so its retry policy is not asked; but a body
 # that takes its agents with it must not do so for ever.
 MAX_AGENT_LOSSES = 3
+DEAD_LETTER = "dead_letter"
+# Agents also die together, with their engine or their node: so the last of the three has some time to itself.
+_LOSS_WAITS = (0.0, 2.0)
+_NEVER_BEGAN = 0.2
 
 
 def delay_before(policy: Retry, next_attempt: int, randomness: float) -> float:
@@ -21,8 +25,26 @@ def delay_before(policy: Retry, next_attempt: int, randomness: float) -> float:
     return wait * (0.5 + randomness / 2) if policy.jitter else wait
 
 
-def may_retry(policy: Retry, attempts: int, losses: int, *, agent_lost: bool) -> bool:
-    """Whether another attempt follows, after `attempts` in all, `losses` of which lost their agent."""
+def delay_after_loss(losses: int, *, began: bool) -> float:
+    """Seconds to wait after an attempt lost its agent, the `losses`-th of that item or step."""
+    if not began:
+        return _NEVER_BEGAN
+    return _LOSS_WAITS[min(losses, len(_LOSS_WAITS)) - 1]
+
+
+def own_attempts(attempts: int, losses: int, excused: int) -> int:
+    """How many attempts count against the policy.
+
+    `losses` lost their agent; `excused` were interrupted by the platform itself, or belong to a time before
+    somebody retried the run by hand.
+    """
+    return attempts - losses - excused
+
+
+def may_retry(policy: Retry, own: int, losses: int, *, error_type: str, agent_lost: bool) -> bool:
+    """Whether another attempt follows, after `own` attempts that count and `losses` that lost their agent."""
     if agent_lost:
         return losses < MAX_AGENT_LOSSES
-    return attempts - losses < policy.max_attempts
+    if policy.retry_on is not None and error_type not in policy.retry_on:
+        return False
+    return own < policy.max_attempts

@@ -6,6 +6,7 @@ check of its meaning can run as well: people want every fault at once.
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -58,17 +59,25 @@ def _depth(value: Any) -> int:
 
 def _faults(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
     faults: dict[tuple[str, str], Fault] = {}
-    for detail in error.errors(include_url=False):
-        if _other_member(detail):
-            continue
-        parts = _author_path(detail, data)
+    for parts, detail in _complaints(error, data):
         path, message = _path_text(parts), _sentence(detail)
         faults.setdefault((path, message), Fault(path, message, _step_of(parts, data)))
     return list(faults.values())
 
 
+def _complaints(error: ValidationError, data: dict[str, Any]) -> list[tuple[Parts, Any]]:
+    """Where it is wrong, and how; of a union only what the member that the author meant has to say."""
+    told = [(_author_path(detail, data), detail) for detail in error.errors(include_url=False)]
+    meant = [(parts, detail) for parts, detail in told if not _other_member(detail)]
+
+    def alone(parts: Parts) -> bool:
+        return not any(other[: len(parts)] == parts for other, _detail in meant)
+
+    return meant + [(parts, detail) for parts, detail in told if _other_member(detail) and alone(parts)]
+
+
 def _other_member(detail: Any) -> bool:
-    """True for the complaint of a union member that the author plainly did not mean."""
+    """Whether this may be the complaint of a union member that the author plainly did not mean."""
     given, kind = detail["input"], detail["type"]
     return (kind == "string_type" and isinstance(given, dict)) or (
         kind == "model_type" and isinstance(given, str)
@@ -98,17 +107,40 @@ def _path_text(parts: Parts) -> str:
 
 
 def _step_of(parts: Parts, data: dict[str, Any]) -> str | None:
-    if len(parts) < 2 or parts[0] != "steps" or not isinstance(parts[1], int):
-        return None
-    step = data["steps"][parts[1]]
-    found = step.get("id") if isinstance(step, dict) else None
-    return found if isinstance(found, str) else None
+    """The id of the innermost step on the way (steps of a loop stand inside it)."""
+    found: str | None = None
+    value: Any = data
+    for place, part in enumerate(parts):
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        is_step = isinstance(part, int) and place and parts[place - 1] == "steps"
+        if is_step and isinstance(value, dict) and isinstance(value.get("id"), str):
+            found = value["id"]
+    return found
 
+
+TYPES = "task, map, reduce, mapreduce, branch, loop, workflow, approval or wait"
 
 _SENTENCES = {
     "missing": "This field is required; add it.",
     "extra_forbidden": "This field is not known here; remove it, or check its spelling.",
-    "union_tag_not_found": "Say which type of step this is: task, map or reduce.",
+    "union_tag_not_found": f"Say which type of step this is: {TYPES}.",
+}
+
+
+_OPENING = re.compile(r"^(Input|String|List|Tuple|Dictionary) should")
+# The library speaks of Python's types; people write JSON.
+_WORDS = {
+    "a valid dictionary or object to extract fields from": "an object",
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "a valid dictionary": "an object",
+    "a valid string": "text",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    "a valid number": "a number",
 }
 
 
@@ -117,26 +149,47 @@ def _sentence(detail: Any) -> str:
     if kind in _SENTENCES:
         return _SENTENCES[kind]
     if kind == "union_tag_invalid":
-        return f"{context.get('tag')!r} is not a type of step here; use task, map or reduce."
+        return f"{context.get('tag')!r} is not a type of step; use {TYPES}."
     if kind == "string_pattern_mismatch":
         given = str(detail["input"])[:60]
+        if detail["loc"] and detail["loc"][-1] == "image":
+            return f"{given!r} is no image; write one such as aggregator:latest."
         return f"{given!r} does not fit here; it must match {context.get('pattern')}."
+    if kind == "model_type":
+        return "This should be an object."
     if kind == "value_error":
         text = str(context.get("error", detail["msg"]))
         return text[:1].upper() + text[1:] + "."
-    message = str(detail["msg"]).replace("Input should be", "This should be")
+    if kind == "too_short":
+        return (
+            f"This list is too short: it has {context['actual_length']}, and needs {context['min_length']}."
+        )
+    if kind == "too_long":
+        return f"This list is too long; {context['max_length']} is the most."
+    message = _OPENING.sub("This should", str(detail["msg"]))
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
     return message if message.endswith(".") else message + "."
 
 
-_STAND_INS: dict[str, Any] = {"name": "unnamed", "run": {"code": "main = None"}, "over": [], "type": "task"}
+_STAND_IN_RUN = {"code": "main = None"}
+_STAND_INS: dict[str, Any] = {
+    "name": "unnamed",
+    "run": _STAND_IN_RUN,
+    "mapper": _STAND_IN_RUN,
+    "over": [],
+    "type": "task",
+    "until": True,
+    "cases": [{"when": True, "then": []}],
+    "workflow": "unnamed",
+}
 
 
 def _mended(data: dict[str, Any], error: ValidationError) -> Document | None:
     draft = deepcopy(data)
     for _round in range(_MENDING_ROUNDS):
-        for detail in error.errors(include_url=False):
-            if not _other_member(detail):
-                _mend(draft, _author_path(detail, draft), detail)
+        for parts, detail in _complaints(error, draft):
+            _mend(draft, parts, detail)
         try:
             return Document.model_validate(draft)
         except ValidationError as exc:
@@ -154,8 +207,9 @@ def _mend(draft: Any, parts: Parts, detail: Any) -> None:
             holder = holder[part]
     except (KeyError, IndexError, TypeError):
         return  # an earlier mending already took it out
-    if isinstance(holder, list) and len(parts) == 2 and parts[0] == "steps":
-        holder[int(parts[1])] = {"id": f"unnamed_{parts[1]}", "type": "task", "run": {"code": "main = None"}}
+    if isinstance(holder, list) and len(parts) > 1 and parts[-2] == "steps":
+        name = "_".join(["unnamed", *(str(part) for part in parts if isinstance(part, int))])
+        holder[int(parts[-1])] = {"id": name, "type": "task", "run": _STAND_IN_RUN}
     if not parts or not isinstance(holder, dict):
         return
     field = str(parts[-1])

@@ -13,6 +13,10 @@ class StepLike(Protocol):
     pool: str
     state: Any
     attempts: int
+    retry_at: datetime | None
+    due_at: datetime | None
+    reason: str
+    progress: Any
     error: Any
     total: int
     completed: int
@@ -26,6 +30,7 @@ class RunLike(Protocol):
     state: Any
     error: Any
     created_by: str
+    priority: int
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -58,6 +63,10 @@ def step_shape(step: StepLike, *, needs: Sequence[str], running: int) -> dict[st
         "duration_ms": duration_ms(step.started_at, step.finished_at),
         "needs": list(needs),
         "pool": step.pool or None,
+        "reason": step.reason or None,
+        "retry_at": iso(step.retry_at),
+        "due_at": iso(step.due_at),
+        "progress": step.progress,
     }
 
 
@@ -71,6 +80,7 @@ def run_shape(run: RunLike, *, workflow: str, version: int, tags: Sequence[str])
         "error": run.error,
         "tags": list(tags),
         "created_by": run.created_by,
+        "priority": run.priority,
         "created_at": iso(run.created_at),
         "started_at": iso(run.started_at),
         "finished_at": iso(run.finished_at),

@@ -8,6 +8,8 @@ from enum import StrEnum
 class RunState(StrEnum):
     PENDING = "pending"  # accepted; no executor has taken it up yet
     RUNNING = "running"
+    PAUSED = "paused"  # somebody holds it: nothing starts
+    WAITING = "waiting"  # for a decision, a time or an event; nothing else is going on
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -19,65 +21,105 @@ class StepState(StrEnum):
     PENDING = "pending"  # its needs are not met yet
     QUEUED = "queued"  # ready; waits for a place or an agent, or for its next attempt
     RUNNING = "running"
+    WAITING = "waiting"  # for a decision, a time or an event
     COMPLETED = "completed"
     FAILED = "failed"
-    SKIPPED = "skipped"  # never started, because something before it failed
+    SKIPPED = "skipped"  # never started: a condition, a branch, or a failure before it
     CANCELLED = "cancelled"
+    COMPENSATED = "compensated"  # completed, and undone since
 
+
+R, S = RunState, StepState
 
 RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
-    RunState.PENDING: frozenset(
+    R.PENDING: frozenset(
         {
-            RunState.RUNNING,  # an executor took it up
-            RunState.CANCELLED,  # cancelled before anything started
-            RunState.FAILED,  # it could not be started (its version cannot be read)
+            R.RUNNING,  # an executor took it up
+            R.PAUSED,  # held before anything started
+            R.CANCELLED,  # cancelled before anything started
+            R.FAILED,  # it could not be started (its version cannot be read)
         }
     ),
-    RunState.RUNNING: frozenset(
+    R.RUNNING: frozenset(
         {
-            RunState.COMPLETED,  # every step ended well
-            RunState.FAILED,  # a step failed
-            RunState.CANCELLED,  # somebody asked for it
+            R.PAUSED,  # what was running has finished
+            R.WAITING,  # nothing but waiting steps is left for now
+            R.COMPLETED,  # every step ended well
+            R.FAILED,  # a step failed
+            R.CANCELLED,  # somebody asked for it
         }
     ),
-    RunState.COMPLETED: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.CANCELLED: frozenset(),
+    R.PAUSED: frozenset(
+        {
+            R.RUNNING,  # resumed
+            R.CANCELLED,
+            R.FAILED,  # its time is up
+        }
+    ),
+    R.WAITING: frozenset(
+        {
+            R.RUNNING,  # what it waited for has come
+            R.PAUSED,
+            R.CANCELLED,
+            R.FAILED,
+        }
+    ),
+    # Retried from what failed in it: the run is taken up again.
+    R.COMPLETED: frozenset({R.PENDING}),
+    R.FAILED: frozenset({R.PENDING}),
+    R.CANCELLED: frozenset({R.PENDING}),
 }
 
 STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
-    StepState.PENDING: frozenset(
+    S.PENDING: frozenset(
         {
-            StepState.QUEUED,  # its needs are met
-            StepState.SKIPPED,  # a step before it failed
-            StepState.CANCELLED,  # the run was cancelled
+            S.QUEUED,  # its needs are met
+            S.SKIPPED,  # a step before it failed, or its branch was not chosen
+            S.CANCELLED,  # the run was cancelled
         }
     ),
-    StepState.QUEUED: frozenset(
+    S.QUEUED: frozenset(
         {
-            StepState.RUNNING,  # an attempt was handed to an agent
-            StepState.COMPLETED,  # a map over nothing
-            StepState.FAILED,  # its input cannot be computed, or no agent came free in time
-            StepState.SKIPPED,  # another step failed first
-            StepState.CANCELLED,
+            S.RUNNING,  # an attempt was handed to an agent
+            S.WAITING,  # it asked a person, or waits for a time or an event
+            S.COMPLETED,  # a map over nothing, a branch
+            S.FAILED,  # its input cannot be computed, or no agent came free in time
+            S.SKIPPED,  # its condition does not hold, or another step failed first
+            S.CANCELLED,
         }
     ),
-    StepState.RUNNING: frozenset(
+    S.RUNNING: frozenset(
         {
-            StepState.QUEUED,  # the attempt failed, or its executor or agent was lost: to be tried again
-            StepState.COMPLETED,
-            StepState.FAILED,
-            StepState.CANCELLED,
+            S.QUEUED,  # the attempt failed, or its executor or agent was lost: to be tried again
+            S.COMPLETED,
+            S.FAILED,
+            S.CANCELLED,
         }
     ),
-    StepState.COMPLETED: frozenset(),
-    StepState.FAILED: frozenset(),
-    StepState.SKIPPED: frozenset(),
-    StepState.CANCELLED: frozenset(),
+    S.WAITING: frozenset(
+        {
+            S.COMPLETED,  # decided, come, or over
+            S.FAILED,  # rejected, or it took too long
+            S.CANCELLED,
+        }
+    ),
+    S.COMPLETED: frozenset(
+        {
+            S.COMPENSATED,  # its undoing step has completed
+            S.PENDING,  # the run is retried from something before it
+            S.QUEUED,  # a map of which some items failed is retried
+        }
+    ),
+    # Taken up again when the run is retried: maps and their items go on from what they have.
+    S.FAILED: frozenset({S.PENDING, S.QUEUED}),
+    S.SKIPPED: frozenset({S.PENDING}),
+    S.CANCELLED: frozenset({S.PENDING, S.QUEUED}),
+    S.COMPENSATED: frozenset({S.PENDING}),
 }
 
-RUN_FINAL = frozenset(state for state, after in RUN_TRANSITIONS.items() if not after)
-STEP_FINAL = frozenset(state for state, after in STEP_TRANSITIONS.items() if not after)
+RUN_FINAL = frozenset({R.COMPLETED, R.FAILED, R.CANCELLED})
+STEP_FINAL = frozenset({S.COMPLETED, S.FAILED, S.SKIPPED, S.CANCELLED, S.COMPENSATED})
+STEP_ACTIVE = frozenset({S.QUEUED, S.RUNNING, S.WAITING})
 
 
 class IllegalTransition(Exception):

@@ -35,6 +35,8 @@ class Book:
         self._run_fields: dict[str, Any] = {}
         self._events: list[tuple[str, Any, dict[str, Any]]] = []
         self._logs: list[tuple[Any, ...]] = []
+        self._taken: list[tuple[int, str]] = []
+        self._progressed: dict[str, Any] = {}
         self._dirty = False
         self._hurry = asyncio.Event()
         self._flusher: asyncio.Task[None] | None = None
@@ -72,7 +74,24 @@ class Book:
         self._logs.extend(rows)
         self._touch()
 
+    def progressed(self, step: StepRecord) -> None:
+        """The body told how far it is; several tellings before a commit are one event."""
+        self._steps[step.pk] = step
+        self._progressed[step.key] = step.progress
+        self._touch()
+
+    def taken(self, message: int, step: StepRecord) -> None:
+        """The step used the message: written with what follows from it."""
+        self._taken.append((message, step.key))
+        self._touch()
+
     # --- writing ---------------------------------------------------------------------------------
+
+    async def everything_settled(self) -> None:
+        """Like `settled`, and nothing is left to write when it returns."""
+        await self.settled()
+        while self._flusher is not None:
+            await asyncio.shield(self._flusher)
 
     async def settled(self) -> None:
         """Everything noted so far is durable. Raises ClaimLost, or DatabaseError when that is impossible."""
@@ -83,6 +102,27 @@ class Book:
             await asyncio.shield(self._next_commit)
         else:
             await asyncio.shield(self._in_flight)
+
+    async def park(self, wakes: int, event: str | None, **fields: Any) -> None:
+        """Writes fields of the run's row and parks it, unless there is news that the driver does not know.
+
+        Everything else must be settled. Raises Woken, ClaimLost, or DatabaseError.
+        """
+        assert not self._dirty
+        assert self._flusher is None
+        run, now = self._run, self._clock.now()
+        events = []
+        if event is not None:
+            shape = run_shape(run, workflow=run.workflow, version=run.version, tags=run.tags)
+            events.append((event, now, {"run": shape}))
+        change = Change(
+            run_id=run.id,
+            fence=run.fence,
+            run={**fields, "parked": True, "claimed_by": None},
+            events=events,
+            unless_woken_since=wakes,
+        )
+        self._announce(run.id, await self._writer.commit(change))
 
     def _touch(self) -> None:
         self._dirty = True
@@ -123,6 +163,8 @@ class Book:
             listed = [[item.index, str(item.state), item.attempts] for item in items.values()]
             data = {"step": self._step_shape(self._item_steps[pk]), "items": listed}
             self._events.append(("items.changed", now, data))
+        for key, progress in self._progressed.items():
+            self._events.append(("step.progress", now, {"step": key, "progress": progress}))
         change = Change(
             run_id=self._run.id,
             fence=self._run.fence,
@@ -131,7 +173,9 @@ class Book:
             items=[_item_row(pk, item) for pk, items in self._items.items() for item in items.values()],
             events=self._events,
             logs=self._logs,
+            taken=self._taken,
         )
+        self._taken, self._progressed = [], {}
         self._run_fields, self._steps, self._items, self._item_steps = {}, {}, {}, {}
         self._events, self._logs, self._dirty = [], [], False
         self._in_flight = self._next_commit
@@ -148,7 +192,11 @@ def _step_row(step: StepRecord) -> tuple[Any, ...]:
         str(step.state),
         step.attempts,
         step.losses,
+        step.excused,
         step.retry_at,
+        step.due_at,
+        step.reason,
+        step.progress,
         step.input,
         step.output,
         step.error,
@@ -169,7 +217,9 @@ def _item_row(step_pk: int, item: ItemRecord) -> tuple[Any, ...]:
         str(item.state),
         item.attempts,
         item.losses,
+        item.excused,
         item.retry_at,
+        item.cause,
         item.input,
         item.output,
         item.error,

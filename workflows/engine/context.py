@@ -1,55 +1,93 @@
-"""What the parts of a driver share: the run, its book, the way to agents, and the clock."""
+"""What the parts of a driver share: the run, its book, the way to agents, news from outside, the clock."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor as ThreadPool
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
 
 from django.db import close_old_connections
 
 from aflow_site.kernel.clock import Clock
-from pools.facade import api as pools
-from pools.facade.contracts import AgentError, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
-from workflows.domain.expressions import compile_expression, expressions_in
+from aflow_site.kernel.json import to_json
+from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, unpacked
+from workflows.engine.agents import Agents
 from workflows.engine.book import Book
-from workflows.engine.loading import map_outputs
-from workflows.engine.records import RunRecord, StepRecord
+from workflows.engine.feeds import Feed
+from workflows.engine.records import Message, News, RunRecord, StepRecord
+from workflows.selectors.artifacts import StoreAway, value_of
+from workflows.services import artifacts, state
+
+log = logging.getLogger(__name__)
+
+MOST_PARAMS = 65536  # bytes of JSON that come with each request
+STORE_PAUSE = 2.0  # seconds between tries to reach a store of artifacts that is away
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Seconds that a step keeps its place in a pool's queue, and how often it looks whether the pool lives.
-LONGEST_WAIT = 24 * 3600.0
-LOOK_EVERY = 5.0
-# How long a pool may be without any agent, and say why, before its steps fail.
-BROKEN_POOL_PATIENCE = 30.0
 
+class Inbox:
+    """Messages of people and programs that no step has used yet, and whether the run may go on."""
 
-class NoAgent(Exception):
-    """The step cannot have an agent; `error` says why."""
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.wakes = 0
+        self._news = asyncio.Event()
 
-    def __init__(self, error: AgentError) -> None:
-        super().__init__(error.message)
-        self.error = error
+    def put(self, news: News) -> None:
+        taken = {message.pk for message in news.messages}
+        known = {message.pk for message in self.messages}
+        self.messages = [message for message in self.messages if message.pk in taken]
+        self.messages += [message for message in news.messages if message.pk not in known]
+        self.wakes = news.wakes
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def take(self, kind: str, name: str) -> Message | None:
+        """The first message of that kind and name, which is no longer here afterwards."""
+        for message in self.messages:
+            if message.kind == kind and message.name == name:
+                self.messages.remove(message)
+                return message
+        return None
+
+    async def wait(self) -> None:
+        """Until there is news."""
+        await self._news.wait()
 
 
 @dataclass(slots=True)
 class RunContext:
     run: RunRecord
     book: Book
-    broker: Any  # pools.facade.api.Broker
+    agents: Agents
     clock: Clock
     random: Random
     threads: ThreadPool
     load_bundle: Callable[[str], bytes]
     slots: asyncio.Semaphore  # the run's own max_parallel
-    _pool_ids: dict[str, UUID] = field(default_factory=dict)
+    inbox: Inbox = field(default_factory=Inbox)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)  # shut while the run is paused
+    feeds: dict[str, Feed] = field(default_factory=dict)  # results of maps for streaming reduces
+    turned: asyncio.Event = field(default_factory=asyncio.Event)  # whether the run rests may have changed
+    in_flight: int = 0
+    _shared: dict[str, Any] | None = None
+    _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def shared_params(self) -> dict[str, Any]:
+        """What every request tells of the run's params: themselves, unless they are large."""
+        if self._shared is None:
+            large = len(to_json(self.run.params)) > MOST_PARAMS
+            self._shared = {"params_omitted": True} if large else {"params": self.run.params}
+        return self._shared
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a function that asks the database, away from the loop."""
@@ -60,84 +98,68 @@ class RunContext:
 
         return await asyncio.get_running_loop().run_in_executor(self.threads, call)
 
+    # --- values in rows --------------------------------------------------------------------------
+
+    async def keep(self, value: Any) -> Any:
+        """What a column holds for the value: itself, or a reference when it is large (docs of `Ref`).
+
+        Waits for a store that is away.
+        """
+        if not may_be_large(value):
+            return packed(value)
+        content = to_json(value)
+        if len(content) <= LIMIT:
+            return packed(value)
+        while True:
+            try:
+                ref = await self.read(artifacts.store, self.run.team_id, self.run.id, content)
+            except StoreAway as exc:
+                log.warning("run %s waits: %s", self.run.id, exc)
+                await asyncio.sleep(STORE_PAUSE)
+            else:
+                return ref.as_json()
+
+    async def value(self, stored: Any) -> Any:
+        """The value that a column holds."""
+        if not is_ref(stored):
+            return unpacked(stored)
+        return await self.read(value_of, self.run.team_id, stored)
+
+    async def settled(self) -> None:
+        await self.book.settled()
+
+    async def state_values(self) -> dict[str, Any]:
+        return await self.read(state.all_values, self.run.id)
+
     async def sleep_until(self, at: datetime | None) -> None:
         if at is not None:
             await asyncio.sleep(max(0.0, (at - self.clock.now()).total_seconds()))
 
-    # --- values ----------------------------------------------------------------------------------
-
-    async def scope(self, *templates: Any) -> dict[str, Any]:
-        """The values that the expressions in `templates` may look at; maps' outputs come from the rows."""
-        wanted: set[str] = set()
-        for template in templates:
-            for _, source in expressions_in(template):
-                wanted |= compile_expression(source).steps
-        steps: dict[str, Any] = {}
-        for key in wanted & self.run.steps.keys():
-            steps[key] = await self._step_value(self.run.steps[key])
-        run = {"id": str(self.run.id), "workflow": self.run.workflow, "version": self.run.version}
-        return {"params": self.run.params, "steps": steps, "run": run}
-
-    async def _step_value(self, step: StepRecord) -> dict[str, Any]:
-        value = {"output": step.output, "state": str(step.state), "attempts": step.attempts, "failed": []}
-        if step.type == "map":
-            await self.book.settled()
-            value["output"], value["failed"] = await self.read(map_outputs, step.pk, step.total)
-        return value
-
-    # --- agents ----------------------------------------------------------------------------------
-
-    async def pool_id(self, step: StepRecord) -> UUID:
-        name = step.pool
-        if name not in self._pool_ids:
-            try:
-                pool = await self.read(pools.get_pool, self.run.team_id, name)
-            except PoolNotFound as exc:
-                sentence = f"There is no pool {name} any more; save the workflow again to make it."
-                raise NoAgent(AgentError("no_pool", sentence)) from exc
-            wanted = self.run.document.step(step.key).run.image or pools.BUILT_IN_IMAGE
-            if pool.image != wanted:
-                sentence = f"Pool {name} runs {pool.image} by now; this version of the step needs {wanted}."
-                raise NoAgent(AgentError("wrong_image", sentence))
-            self._pool_ids[name] = pool.id
-        return self._pool_ids[name]
-
-    async def lease(self, step: StepRecord, holder: str) -> Lease:
-        """A lease of the step's pool, waited for as long as the pool lives; NoAgent when it does not."""
-        pool_id = await self.pool_id(step)
-        waiting = asyncio.ensure_future(
-            self.broker.acquire(pool_id, holder=holder, team_id=self.run.team_id, timeout=LONGEST_WAIT)
-        )
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[None]:
+        """Around a request to an agent: a pause lets it finish."""
+        self.in_flight += 1
+        self._quiet.clear()
         try:
-            broken_since = None
-            while not (await asyncio.wait({waiting}, timeout=LOOK_EVERY))[0]:
-                broken_since = await self._look_at_pool(step.pool, broken_since)
-            lease: Lease = await waiting
-        except (LeaseTimeout, PoolNotFound) as exc:
-            raise NoAgent(AgentError("no_agent", exc.detail)) from exc
-        except BaseException:
-            waiting.cancel()
-            await self._withdraw(waiting)
-            raise
-        step.usage.leased(lease.wait_seconds)
-        return lease
+            yield
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._quiet.set()
 
-    async def _withdraw(self, waiting: asyncio.Future[Lease]) -> None:
-        """The step waits no more; a lease that was granted at this very moment goes back."""
-        (granted,) = await asyncio.gather(waiting, return_exceptions=True)
-        if isinstance(granted, Lease):
-            await self.give_back(granted, LeaseOutcome.OK, uses=0)
+    async def quiet(self) -> None:
+        """Until no request is under way."""
+        if self.in_flight:
+            await self._quiet.wait()
 
-    async def _look_at_pool(self, pool: str, broken_since: float | None) -> float | None:
-        """Since when the pool has been without any agent for a reason; NoAgent when that is too long."""
-        view = await self.read(pools.get_pool, self.run.team_id, pool)
-        if not view.problem or view.states.get("idle", 0) + view.states.get("active", 0):
-            return None
-        now = self.clock.monotonic()
-        if broken_since is not None and now - broken_since >= BROKEN_POOL_PATIENCE:
-            raise NoAgent(AgentError("no_agent", f"Pool {pool} has no agent: {view.problem}"))
-        return broken_since if broken_since is not None else now
+    def feed(self, step: StepRecord) -> Feed:
+        if step.key not in self.feeds:
+            self.feeds[step.key] = Feed(step)
+        return self.feeds[step.key]
 
-    async def give_back(self, lease: Lease, outcome: LeaseOutcome, uses: int) -> None:
-        """Ends the lease, even when the caller is being cancelled meanwhile."""
-        await asyncio.shield(self.broker.release(lease, outcome, uses=uses))
+    def forget(self, prefix: str) -> None:
+        """The steps of an iteration that has ended need not be held any longer."""
+        for key in [key for key in self.run.steps if key.startswith(prefix)]:
+            del self.run.steps[key]
+        for key in [key for key in self.feeds if key.startswith(prefix)]:
+            del self.feeds[key]

@@ -1,4 +1,4 @@
-"""Drives one run from wherever its rows stand to its end: plan, act, write down, again.
+"""Drives one run from wherever its rows stand to its end, or to where nothing is to be done for now.
 
 There is one driver of a run at a time (`workflows.services.claims`). It may die at any line: the next one
 reads the rows and goes on. Attempts that were under way are superseded then; their results are refused.
@@ -8,145 +8,234 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import Error as DatabaseTrouble
-
-from workflows.domain.expressions import ExpressionError, compile_template
-from workflows.domain.planner import plan
-from workflows.domain.states import STEP_FINAL, RunState, StepState, check_run
+from workflows.domain.expressions import ExpressionError
+from workflows.domain.outputs import output_template
+from workflows.domain.states import STEP_ACTIVE, RunState, StepState, check_run
+from workflows.domain.steps import CallingStep
 from workflows.engine.context import RunContext
-from workflows.engine.mapping import MapRun
-from workflows.engine.records import StepRecord
-from workflows.engine.single import SingleStep, set_step_state
-from workflows.services.journal import ClaimLost
+from workflows.engine.graphs import Graph, first_error
+from workflows.engine.loading import load_news
+from workflows.engine.records import News, StepRecord
+from workflows.engine.scope import Scope
+from workflows.services.journal import ClaimLost, Woken
+from workflows.services.step_pools import pool_name
 
 log = logging.getLogger(__name__)
+
+# A run of which nothing but waiting steps is left is parked after this long, and looked at again after that,
+# whatever happens (messages get lost).
+PARK_AFTER = 0.5
+LOOK_AGAIN = 60.0  # seconds
 
 
 class RunDriver:
     def __init__(self, context: RunContext) -> None:
         self.context = context
         self.run = context.run
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._bodies: dict[str, SingleStep | MapRun] = {}
-        self._changed = asyncio.Event()
+        records = {step.id: self.run.steps[step.id] for step in self.run.document.steps}
+        self._records = records
+        self._scope = Scope(context, records)
+        self._graph = Graph(context, self.run.document.steps, records, self._scope)
+        self._paused = False
+        self._expired = False
+        self._looking: asyncio.Task[None] | None = None
+        self._look_again = False
+        self._left = False
 
-    def cancel(self) -> None:
-        """Somebody asked for the run's end; the driver stops what is under way."""
-        self.run.cancelled = True
-        self._changed.set()
+    # --- news ------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Somebody wrote news for the run: reads them, one reading at a time."""
+        if self._left:
+            return
+        if self._looking is not None and not self._looking.done():
+            self._look_again = True
+            return
+        self._looking = asyncio.create_task(self._read_news())
+
+    async def _read_news(self) -> None:
+        while True:
+            self._look_again = False
+            self._heed(await self.context.read(load_news, self.run.id))
+            if not self._look_again:
+                return
+
+    def _heed(self, news: News) -> None:
+        for key, overrides in news.overrides.items():
+            if key in self.run.steps:
+                self.run.steps[key].overrides = overrides
+        if news.cancelled and not self._graph.cancelled:
+            self._graph.cancelled = True
+            self._graph.look()
+        self._paused = news.paused and not news.cancelled
+        if self._paused:
+            self.context.gate.clear()
+        else:
+            self.context.gate.set()
+        self.context.inbox.put(news)
+        self.context.turned.set()
+
+    # --- the whole -------------------------------------------------------------------------------
 
     async def drive(self) -> None:
-        """Returns when the run has ended and that is durable, or when the claim is lost.
+        """Returns when the run has ended, was parked, and that is durable, or when the claim is lost.
 
         Raises what keeps the run from being written down.
         """
         try:
-            self._resume()
-            await self._advance()
-            await self.context.book.settled()
+            self._heed(await self.context.read(load_news, self.run.id))
+            await self._take_over()
+            await self._drive()
         except ClaimLost:
             log.info("run %s was taken over by another executor", self.run.id)
         finally:
-            await self._stop(list(self._tasks))
+            self._left = True
+            if self._looking is not None:
+                self._looking.cancel()
+                await asyncio.gather(self._looking, return_exceptions=True)
 
-    def _resume(self) -> None:
-        if self.run.state is RunState.PENDING:
-            self._set_run_state(RunState.RUNNING, "run.started", started_at=self.context.clock.now())
-        for step in self.run.steps.values():
-            if step.type != "map" and step.state is StepState.RUNNING:
-                set_step_state(step, StepState.QUEUED)
-                step.losses += 1  # its attempt died with its driver, and is not the step's fault
-                self.context.book.step_changed(step, "step.retrying")
-            if step.state in (StepState.QUEUED, StepState.RUNNING):
-                self._launch(step)
+    async def _take_over(self) -> None:
+        """Agents that a former driver leased are freed at once; its leases would last for half a minute."""
+        document, used = self.run.document, set()
+        for record in self._active():
+            step = document.step(record.key)
+            if isinstance(step, CallingStep) and record.attempts:
+                used |= {(pool_name(document, step, run), run.image) for run in step.runs}
+        await self.context.agents.take_back_former(used)
 
-    async def _advance(self) -> None:
+    async def _drive(self) -> None:
         while True:
-            self._changed.clear()
-            await self._collect()
-            states = {key: step.state for key, step in self.run.steps.items()}
-            move = plan(self.run.document, states, cancelled=self.run.cancelled)
-            if move.outcome is not None:
-                await self._finish(move.outcome)
+            if self._paused:
+                if await self._park(RunState.PAUSED):
+                    return
+                continue
+            self._begin()
+            graph = asyncio.create_task(self._graph.run())
+            try:
+                outcome = await self._watch(graph)
+            finally:
+                graph.cancel()
+                await asyncio.gather(graph, return_exceptions=True)
+            if outcome is not None:
+                await self._finish(outcome)
+                await self.context.book.settled()
                 return
-            for key in move.skip:
-                ended = StepState.CANCELLED if self.run.cancelled else StepState.SKIPPED
-                self._end_early(self.run.steps[key], ended)
-            for key in move.start:
-                step = self.run.steps[key]
-                set_step_state(step, StepState.QUEUED)
-                self.context.book.step_changed(step, "step.queued")
-                self._launch(step)
-            if move.stop:
-                await self._stop_steps(list(move.stop))
-            if not (move.skip or move.stop):
-                await self._changed.wait()
+            if await self._park(RunState.PAUSED if self._paused else self._waiting_state()):
+                return
 
-    # --- steps -----------------------------------------------------------------------------------
+    def _begin(self) -> None:
+        now = self.context.clock.now()
+        if self.run.state is RunState.PENDING:
+            timeout = self.run.document.timeout
+            if timeout is not None and self.run.deadline is None:
+                self.run.deadline = now + timedelta(seconds=timeout)
+            started_at = self.run.started_at or now
+            self._set_run_state(
+                RunState.RUNNING, "run.started", started_at=started_at, deadline=self.run.deadline
+            )
+        elif self.run.state in (RunState.PAUSED, RunState.WAITING):
+            self._set_run_state(RunState.RUNNING, "run.resumed")
 
-    def _launch(self, step: StepRecord) -> None:
-        definition = self.run.document.step(step.key)
-        if definition.type == "map":
-            if step.state is StepState.RUNNING:
-                step.state = StepState.QUEUED  # taken up again: it begins from what the rows say
-            body: SingleStep | MapRun = MapRun(self.context, definition)
-        else:
-            body = SingleStep(self.context, definition)
-        task = asyncio.create_task(body.run(), name=f"{self.run.id}/{step.key}")
-        task.add_done_callback(lambda _task: self._changed.set())
-        self._tasks[step.key], self._bodies[step.key] = task, body
+    async def _watch(self, graph: asyncio.Task[RunState]) -> RunState | None:
+        """The graph's outcome; None when the run is to be parked: paused, or nothing but waiting is left."""
+        while True:
+            self.context.turned.clear()
+            turned = asyncio.ensure_future(self.context.turned.wait())
+            try:
+                idle, left = self._is_idle(), self._until_deadline()
+                timeout = min(PARK_AFTER, left or PARK_AFTER) if idle else left
+                await asyncio.wait({graph, turned}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                turned.cancel()
+            if graph.done():
+                return graph.result()
+            if self._until_deadline() == 0.0 and not self._expired:
+                self._expired = self._graph.cancelled = True
+                self._graph.look()
+            elif self._paused:
+                await self._until_quiet(graph)
+                if graph.done():
+                    return graph.result()
+                if self._paused:
+                    return None
+            elif idle and self._is_idle() and not self.context.turned.is_set() and not self._graph.cancelled:
+                return None
 
-    async def _collect(self) -> None:
-        for key, task in list(self._tasks.items()):
-            if task.done():
-                del self._tasks[key]
-                await self._settle(self.run.steps[key], task)
+    async def _until_quiet(self, graph: asyncio.Task[RunState]) -> None:
+        """What was under way when the run was paused finishes."""
+        quiet = asyncio.ensure_future(self.context.quiet())
+        turned = asyncio.ensure_future(self.context.turned.wait())
+        try:
+            self.context.turned.clear()
+            await asyncio.wait({graph, quiet, turned}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # what has just finished is noted before its task is cancelled
+        finally:
+            quiet.cancel()
+            turned.cancel()
 
-    async def _settle(self, step: StepRecord, task: asyncio.Task[None]) -> None:
-        # The driver takes its own tasks out before it cancels them: one that is cancelled here was not by us.
-        exc = task.exception() if not task.cancelled() else RuntimeError("the step's task was cancelled")
-        if exc is None:
-            return
-        if isinstance(exc, ClaimLost | DatabaseTrouble):
-            raise exc
-        log.error("step %s of run %s broke in the engine", step.key, self.run.id, exc_info=exc)
-        step.error = {"type": "engine_error", "message": f"{type(exc).__name__}: {exc}", "traceback": None}
-        step.finished_at = self.context.clock.now()
-        if step.state in (StepState.QUEUED, StepState.RUNNING):
-            body = self._bodies[step.key]
-            if isinstance(body, MapRun):
-                await body.cancel_items()
-            set_step_state(step, StepState.FAILED)
-            self.context.book.step_changed(step, "step.failed")
+    def _until_deadline(self) -> float | None:
+        if self.run.deadline is None or self._expired:
+            return None
+        return max(0.0, (self.run.deadline - self.context.clock.now()).total_seconds())
 
-    async def _stop_steps(self, keys: list[str]) -> None:
-        """Ends steps that are under way, because the run fails or was cancelled."""
-        await self._stop(keys)
-        for key in keys:
-            step, body = self.run.steps[key], self._bodies.get(key)
-            if step.state in STEP_FINAL:
-                continue  # it ended while it was being stopped
-            if isinstance(body, MapRun):
-                await body.cancel_items()
-            self._end_early(step, StepState.CANCELLED)
+    # --- parking ---------------------------------------------------------------------------------
 
-    async def _stop(self, keys: list[str]) -> None:
-        tasks = [self._tasks.pop(key) for key in keys if key in self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _active(self) -> list[StepRecord]:
+        return [record for record in self.run.steps.values() if record.state in STEP_ACTIVE]
 
-    def _end_early(self, step: StepRecord, state: StepState) -> None:
-        step.finished_at = self.context.clock.now()
-        set_step_state(step, state)
-        self.context.book.step_changed(step, f"step.{state}")
+    def _is_idle(self) -> bool:
+        """Whether nothing goes on here: steps wait, or other runs work for this one."""
+        leaves = [record for record in self._active() if record.type != "loop"]
+        at_rest = all(r.state is StepState.WAITING or self._has_child(r) for r in leaves)
+        return bool(leaves) and at_rest and not self.context.in_flight
 
-    # --- the run ---------------------------------------------------------------------------------
+    @staticmethod
+    def _has_child(record: StepRecord) -> bool:
+        return record.type == "workflow" and record.state is StepState.RUNNING and record.progress is not None
+
+    def _waiting_state(self) -> RunState:
+        waits = any(record.state is StepState.WAITING for record in self._active())
+        children = any(self._has_child(record) for record in self._active())
+        return RunState.WAITING if waits and not children else RunState.RUNNING
+
+    async def _park(self, state: RunState) -> bool:
+        """Leaves the run to itself until it is woken; False when there is news already."""
+        book = self.context.book
+        await book.everything_settled()
+        fields: dict[str, Any] = {"wake_at": self._wake_at(state)}
+        event, before = None, self.run.state
+        if state is not before:
+            check_run(before, state)
+            self.run.state, event = state, f"run.{state}"
+            fields["state"] = state
+        try:
+            await book.park(self.context.inbox.wakes, event, **fields)
+        except Woken:
+            self.run.state = before
+            self._heed(await self.context.read(load_news, self.run.id))
+            return False
+        return True
+
+    def _wake_at(self, state: RunState) -> datetime | None:
+        if state is RunState.PAUSED:
+            return None
+        times = [record.due_at for record in self._active() if record.due_at is not None]
+        if self.run.deadline is not None:
+            times.append(self.run.deadline)
+        times.append(self.context.clock.now() + timedelta(seconds=LOOK_AGAIN))
+        return min(times)
+
+    # --- the end ---------------------------------------------------------------------------------
 
     async def _finish(self, outcome: RunState) -> None:
-        output = None
+        output, now = None, self.context.clock.now()
+        if self._expired and outcome is not RunState.COMPLETED:
+            outcome = RunState.FAILED
+            sentence = f"The run took longer than its time-out of {self._allowed()}."
+            self.run.error = {"type": "timeout", "message": sentence, "step": None, "traceback": None}
         if outcome is RunState.COMPLETED:
             try:
                 output = await self._output()
@@ -154,23 +243,19 @@ class RunDriver:
                 outcome = RunState.FAILED
                 self.run.error = {"type": "bad_output", "message": str(exc), "step": None, "traceback": None}
         if outcome is RunState.FAILED and self.run.error is None:
-            self.run.error = self._first_error()
-        self._set_run_state(outcome, f"run.{outcome}", finished_at=self.context.clock.now(), output=output)
+            self.run.error = first_error(self._records, now)
+        self._set_run_state(outcome, f"run.{outcome}", finished_at=now, output=output)
+
+    def _allowed(self) -> str:
+        started, deadline = self.run.started_at, self.run.deadline
+        return f"{(deadline - started).total_seconds():g} s" if started and deadline else "its parent"
 
     async def _output(self) -> Any:
-        """The document's `output`; left out, the output of the only last step, or of each by its id."""
+        """The document's `output`; left out, what its last steps gave."""
         template = self.run.document.output
         if template is None:
-            needed = {need for step in self.run.document.steps for need in step.needs}
-            last = [step.id for step in self.run.document.steps if step.id not in needed]
-            outputs = {key: f'${{steps["{key}"].output}}' for key in last}
-            template = outputs[last[0]] if len(last) == 1 else (outputs or None)
-        return compile_template(template)(await self.context.scope(template))
-
-    def _first_error(self) -> dict[str, Any]:
-        failed = [step for step in self.run.steps.values() if step.state is StepState.FAILED]
-        first = min(failed, key=lambda step: step.finished_at or self.context.clock.now())
-        return {"traceback": None, **(first.error or {}), "step": first.key}
+            template = output_template(self.run.document.steps)
+        return await self.context.keep(await self._scope.resolve(template))
 
     def _set_run_state(self, state: RunState, event: str, **fields: Any) -> None:
         check_run(self.run.state, state)

@@ -34,16 +34,20 @@ from django.db import (
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.ids import new_id
 from pools.facade import api as pools
+from workflows.domain.states import RUN_FINAL
+from workflows.engine.agents import Agents
 from workflows.engine.book import Book
 from workflows.engine.context import RunContext
 from workflows.engine.driver import RunDriver
 from workflows.engine.live import Announcer
 from workflows.engine.loading import load_run
+from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.records import RunRecord
 from workflows.engine.writer import Writer
 from workflows.selectors.bundles import bundle_content
 from workflows.services import claims
 from workflows.services.abandoning import abandon
+from workflows.services.endings import run_ended
 from workflows.services.nudges import CONTROL_CHANNEL
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_RUNS = 200  # driven at once by one executor; more wait for a claim
+LOOKED_AT = 20  # runs without a driver that an executor takes up with one report
+READERS = 4  # threads that read for the runs
 MAX_CALLS = 500  # in flight at once in one run without a max_parallel
 
 
@@ -60,13 +66,14 @@ class Engine:
 
     def __init__(self) -> None:
         self.id = new_id()
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.name, self._succeeds = _name()
         self._thread = threading.Thread(target=self._thread_main, name="engine", daemon=True)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drivers: dict[UUID, RunDriver] = {}
         self._runs: dict[UUID, asyncio.Task[None]] = {}
+        self._once_more: set[UUID] = set()
 
     def start(self) -> None:
         self._thread.start()
@@ -102,14 +109,17 @@ class Engine:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        # Large reads must not hold up the beat, hence a thread for each.
-        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+        # Large reads must not hold up the beat, hence threads for each.
+        self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="reader")
         self._claims = ThreadPoolExecutor(max_workers=1, thread_name_prefix="claims")
         self._writer = Writer(self._loop)
         self._redis = redis.Redis.from_url(settings.REDIS_URL)
         self._broker = pools.Broker()
         await self._broker.start()
         self._announcer = Announcer()
+        self._pools_seen = PoolWatch(partial(self._in, self._readers))
+        if self._succeeds:
+            await self._in(self._claims, claims.succeed, self.id, self.name)
         await self._beat()
         background = [
             asyncio.create_task(self._beat_for_ever()),
@@ -128,8 +138,11 @@ class Engine:
         await self._announcer.close()
         await self._redis.aclose()
         self._writer.close()
-        for threads in (self._readers, self._claims):
-            threads.submit(connections.close_all).result()
+        for threads, count in ((self._readers, READERS), (self._claims, 1)):
+            barrier = threading.Barrier(count)
+            closing = [threads.submit(_close_connections, barrier) for _ in range(count)]
+            for future in closing:
+                future.result()
             threads.shutdown()
 
     async def _in(
@@ -152,12 +165,13 @@ class Engine:
             try:
                 await self._beat()
                 await self._compare_with_rows()
+                await self._look_around()
             except DatabaseTrouble as exc:
                 log.warning("could not report: %s", exc)
 
     async def _compare_with_rows(self) -> None:
         """What this executor drives and what the rows say that it drives must be the same: drivers that were
-        fenced end, claims that nobody here works on are given back, lost requests to cancel are found."""
+        fenced end, claims that nobody here works on are given back, news whose message got lost are read."""
         driving = dict(self._drivers)
         held = {claim.run_id: claim for claim in await self._in(self._claims, claims.held_by, self.id)}
         for run_id, driver in driving.items():
@@ -165,37 +179,56 @@ class Engine:
             if claim is None or claim.fence != driver.run.fence:
                 if run_id in self._runs:
                     self._runs[run_id].cancel()
-            elif claim.cancelled:
-                driver.cancel()
+            elif claim.wakes != driver.context.inbox.wakes:
+                driver.look()
         for claim in held.values():
             if claim.run_id not in self._runs:
                 await self._in(self._claims, claims.give_up, claim.run_id, claim.fence)
 
+    async def _look_around(self) -> None:
+        """Takes up runs that nobody drives.
+
+        The controller tells of them too, but its message may go to an executor that is dead or stands still.
+        """
+        room = min(MAX_RUNS - len(self._runs), LOOKED_AT)
+        if room > 0:
+            for run_id in await self._in(self._claims, claims.unclaimed, system_clock.now(), room):
+                self._look_at(run_id)
+
     async def _hear_control(self) -> None:
-        """Requests to cancel reach the run's driver at once; the beat finds those that got lost here."""
+        """News for a run reach its driver at once; the beat finds those that got lost here."""
         while True:
             try:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(CONTROL_CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            self._cancel(UUID(message["data"].decode()))
+                            self._tell(UUID(message["data"].decode()))
             except (redis.RedisError, OSError) as exc:
                 log.warning("no control channel: %s", exc)
                 await asyncio.sleep(1)
 
-    def _cancel(self, run_id: UUID) -> None:
+    def _tell(self, run_id: UUID) -> None:
         driver = self._drivers.get(run_id)
         if driver is not None:
-            driver.cancel()
+            driver.look()
 
     # --- runs ------------------------------------------------------------------------------------
 
     def _look_at(self, run_id: UUID) -> None:
-        if run_id in self._runs or len(self._runs) >= MAX_RUNS or self._stopping.is_set():
+        if run_id in self._runs:
+            self._once_more.add(run_id)  # perhaps it is being parked at this moment
+            return
+        if len(self._runs) >= MAX_RUNS or self._stopping.is_set():
             return
         self._runs[run_id] = asyncio.get_running_loop().create_task(self._drive(run_id))
-        self._runs[run_id].add_done_callback(lambda _task: self._runs.pop(run_id, None))
+        self._runs[run_id].add_done_callback(lambda _task: self._left(run_id))
+
+    def _left(self, run_id: UUID) -> None:
+        self._runs.pop(run_id, None)
+        if run_id in self._once_more:
+            self._once_more.discard(run_id)
+            self._look_at(run_id)
 
     async def _drive(self, run_id: UUID) -> None:
         fence = None
@@ -206,6 +239,8 @@ class Engine:
             driver = RunDriver(self._context(await self._in(self._readers, load_run, run_id, fence)))
             self._drivers[run_id] = driver
             await driver.drive()
+            if driver.run.state in RUN_FINAL:
+                await self._in(self._claims, run_ended, run_id)
         except (OperationalError, InterfaceError) as exc:
             log.warning("run %s waits for the database: %s", run_id, exc)
         except Exception as exc:
@@ -228,7 +263,7 @@ class Engine:
         return RunContext(
             run=run,
             book=Book(run, self._writer, system_clock, self._announcer.run_changed),
-            broker=self._broker,
+            agents=Agents(run, self._broker, self._pools_seen),
             clock=system_clock,
             random=random.Random(),
             threads=self._readers,
@@ -237,11 +272,29 @@ class Engine:
         )
 
 
+def _name() -> tuple[str, bool]:
+    """A name for this executor, and whether it takes the place of the one that had the name before it.
+
+    It does under a supervisor, which runs one process of a name at a time.
+    """
+    host = socket.gethostname()
+    process, server = os.environ.get("SUPERVISOR_PROCESS_NAME"), os.environ.get("SUPERVISOR_SERVER_URL")
+    if process is None or server is None:
+        return f"{host}:{os.getpid()}", False
+    return f"{host}:{server}:{process}"[-200:], True
+
+
 def _end_process_when_broken(task: asyncio.Task[None]) -> None:
     """An executor that cannot report is of no use: it ends, and whoever supervises it starts another."""
     if not task.cancelled() and task.exception() is not None:
         log.critical("the executor ends", exc_info=task.exception())
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _close_connections(barrier: threading.Barrier) -> None:
+    """Once in each thread of a pool: the barrier keeps one thread from doing it for another."""
+    connections.close_all()
+    barrier.wait(timeout=5)
 
 
 def _load_bundle(team_id: int, sha256: str) -> bytes:

@@ -5,8 +5,9 @@ Does not retry, record, or decide: it turns the pools' answers and errors into a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,34 +24,53 @@ from pools.facade.contracts import (
     Lease,
     LeaseLost,
     LeaseOutcome,
-    LogLine,
+    Listener,
 )
-from workflows.domain.document import Run
+from workflows.domain.steps import Run
+from workflows.services.rows import holds_nul
+
+NUL = "The output holds a NUL character, which cannot be kept: take it out, or give bytes as base64."
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`results` has one entry per input. `agent_lost` tells that the step itself is not to blame, and
-    `lease` how the lease is to be given back."""
+    """`results` has one entry per input. `agent_lost` tells that its agent was lost with the request, `began`
+    whether the body may have had a hand in it; `lease` is how the lease is to be given back."""
 
     results: tuple[ItemResult, ...]
-    logs: tuple[LogLine, ...] = ()
     agent_lost: bool = False
+    began: bool = True
     lease: LeaseOutcome = LeaseOutcome.OK
+
+    async def kept(self, keep: Callable[[Any], Awaitable[Any]]) -> Outcome:
+        """The same with every output as rows hold it (`RunContext.keep`); an error for one that none can."""
+        results = [await _kept(result, keep) for result in self.results]
+        return replace(self, results=tuple(results))
 
     @property
     def agent_gone(self) -> bool:
         return self.lease is LeaseOutcome.POISON
 
 
-def all_failed(count: int, error: AgentError, *, agent_lost: bool, lease: LeaseOutcome) -> Outcome:
-    return Outcome((ItemResult(error=error),) * count, agent_lost=agent_lost, lease=lease)
+async def _kept(result: ItemResult, keep: Callable[[Any], Awaitable[Any]]) -> ItemResult:
+    if result.error is not None:
+        return result
+    if holds_nul(result.output):
+        return ItemResult(error=AgentError("bad_output", NUL))
+    return ItemResult(output=await keep(result.output))
 
 
-def behaviour(run: Run, sha256: str, load_bundle: Callable[[str], bytes]) -> Code | Handler | None:
+def all_failed(
+    count: int, error: AgentError, *, agent_lost: bool, lease: LeaseOutcome, began: bool = True
+) -> Outcome:
+    results = (ItemResult(error=error),) * count
+    return Outcome(results, agent_lost=agent_lost, began=began, lease=lease)
+
+
+def _behaviour(run: Run, load_bundle: Callable[[str], bytes]) -> Code | Handler | None:
     """What the pools' side is told to run; None for an image that brings its own behaviour."""
     if run.code is not None:
-        return Code(sha256=sha256, source=run.code)
+        return Code(sha256=hashlib.sha256(run.code.encode()).hexdigest(), source=run.code)
     if run.handler is not None:
         bundle = run.bundle or ""
         return Handler(target=run.handler, bundle_sha256=bundle, load_bundle=lambda: load_bundle(bundle))
@@ -59,21 +79,43 @@ def behaviour(run: Run, sha256: str, load_bundle: Callable[[str], bytes]) -> Cod
 
 @dataclass(frozen=True, slots=True)
 class StepCall:
-    """All calls of one step share this."""
+    """All calls of one step share this. `more` is added to the context of each request."""
 
     run_id: UUID
+    workflow_id: str
     step_id: str
     runs: Code | Handler | None
     path: str
     timeout: float
     batch: bool
+    more: Mapping[str, Any] = field(default_factory=dict)
 
-    def invocation(self, inputs: tuple[Any, ...], indexes: list[int] | None, attempt: int) -> Invocation:
+    @classmethod
+    def of(
+        cls,
+        run_id: UUID,
+        workflow: str,
+        step_id: str,
+        run: Run,
+        load_bundle: Callable[[str], bytes],
+        *,
+        timeout: float,
+        batch: bool = False,
+        more: Mapping[str, Any] | None = None,
+    ) -> StepCall:
+        runs = _behaviour(run, load_bundle)
+        return cls(run_id, workflow, step_id, runs, run.path or "/invoke", timeout, batch, more or {})
+
+    def invocation(
+        self, inputs: tuple[Any, ...], indexes: list[int] | None, attempt: int, listener: Listener
+    ) -> Invocation:
         context: dict[str, Any] = {
+            "workflow_id": self.workflow_id,
             "run_id": str(self.run_id),
             "step_id": self.step_id,
             "item_index": indexes[0] if indexes else None,
             "attempt": attempt,
+            **self.more,
         }
         if indexes and self.batch:
             context["item_indexes"] = indexes
@@ -84,6 +126,7 @@ class StepCall:
             context=context,
             timeout=self.timeout,
             path=self.path,
+            listener=listener,
         )
 
 
@@ -98,9 +141,10 @@ async def send(broker: Any, lease: Lease, invocation: Invocation) -> Outcome:
         return all_failed(count, error, agent_lost=False, lease=LeaseOutcome.POISON)
     except (AgentLost, LeaseLost) as exc:
         error = AgentError(exc.code, exc.detail)
-        return all_failed(count, error, agent_lost=True, lease=LeaseOutcome.POISON)
+        began = not isinstance(exc, AgentLost) or exc.began
+        return all_failed(count, error, agent_lost=True, began=began, lease=LeaseOutcome.POISON)
     except FlowError as exc:
         error = AgentError(exc.code, exc.detail)
         return all_failed(count, error, agent_lost=False, lease=LeaseOutcome.ERROR)
     failed = any(result.error for result in answer.results)
-    return Outcome(answer.results, answer.logs, lease=LeaseOutcome.ERROR if failed else LeaseOutcome.OK)
+    return Outcome(answer.results, lease=LeaseOutcome.ERROR if failed else LeaseOutcome.OK)

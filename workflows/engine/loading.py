@@ -1,32 +1,33 @@
-"""From rows to records: what a driver knows of a run when it takes it up."""
+"""From rows to records: what a driver knows of a run when it takes it up, and what others wrote since."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, F, Q
 
 from workflows.domain.document import Document
+from workflows.domain.graph import needs_of
 from workflows.domain.states import RunState, StepState
-from workflows.engine.records import ItemRecord, RunRecord, StepRecord, Usage
-from workflows.models import Item, Run, Step
+from workflows.domain.steps import AnyStep, LoopStep, MapReduceStep, MapStep
+from workflows.engine.records import ItemRecord, Message, News, RunRecord, StepRecord, Usage
+from workflows.models import Item, Run, RunMessage, Step
+from workflows.selectors.artifacts import value_of
 
 
 def load_run(run_id: UUID, fence: int) -> RunRecord:
     """The run with its steps; pydantic.ValidationError when its version cannot be read any more."""
-    row = Run.objects.select_related("workflow", "version").get(pk=run_id)
-    document = Document.model_validate(row.version.document)
-    needs = {step.id: step.needs for step in document.steps}
+    row = Run.objects.select_related("workflow", "version", "parent_step").get(pk=run_id)
+    document = Document.model_validate(row.document or row.version.document)
     running = dict(
         Item.objects.filter(step__run=row, state=StepState.RUNNING)
         .values_list("step_id")
         .annotate(count=Count("id"))
     )
-    steps = {
-        step.key: _step_record(step, needs[step.key], running.get(step.pk, 0))
-        for step in Step.objects.filter(run=row).order_by("position")
-    }
+    steps: dict[str, StepRecord] = {}
+    _load_graph(row, document.steps, "", steps, running)
     return RunRecord(
         id=row.pk,
         team_id=row.team_id,
@@ -39,23 +40,52 @@ def load_run(run_id: UUID, fence: int) -> RunRecord:
         created_at=row.created_at,
         created_by=row.created_by,
         tags=tuple(row.tags.values_list("tag", flat=True)),
+        priority=row.priority,
+        depth=row.depth,
+        parent_run=row.parent_step.run_id if row.parent_step else None,
+        deadline=row.deadline,
         steps=steps,
         started_at=row.started_at,
-        cancelled=row.cancel_requested_at is not None,
     )
 
 
-def _step_record(row: Step, needs: tuple[str, ...], running: int) -> StepRecord:
+def _load_graph(
+    run: Run, steps: tuple[AnyStep, ...], prefix: str, into: dict[str, StepRecord], running: dict[int, int]
+) -> None:
+    """The steps of one graph, and of the iteration under way of every loop in it."""
+    needs = needs_of(steps)
+    rows = {row.key: row for row in Step.objects.filter(run=run, key__in=[prefix + s.id for s in steps])}
+    for step in steps:
+        row = rows.get(prefix + step.id)
+        if row is None:
+            continue  # the steps of an iteration that has not begun
+        record = into[row.key] = step_record(row, step, needs[step.id], running.get(row.pk, 0))
+        if isinstance(step, LoopStep) and record.state is StepState.RUNNING:
+            _load_graph(run, step.steps, f"{row.key}.{record.completed}.", into, running)
+
+
+def collects(step: AnyStep) -> bool:
+    return isinstance(step, MapStep) or (isinstance(step, MapReduceStep) and step.reducer is None)
+
+
+def step_record(row: Step, step: AnyStep, needs: tuple[str, ...], running: int = 0) -> StepRecord:
     return StepRecord(
         pk=row.pk,
         key=row.key,
         type=row.type,
+        position=row.position,
         pool=row.pool,
         needs=needs,
+        collects=collects(step),
         state=StepState(row.state),
         attempts=row.attempts,
         losses=row.losses,
+        excused=row.excused,
         retry_at=row.retry_at,
+        due_at=row.due_at,
+        reason=row.reason,
+        progress=row.progress,
+        overrides=row.overrides,
         input=row.input,
         output=row.output,
         error=row.error,
@@ -67,6 +97,24 @@ def _step_record(row: Step, needs: tuple[str, ...], running: int) -> StepRecord:
         usage=Usage(**row.usage) if row.usage else Usage(),
         started_at=row.started_at,
         finished_at=row.finished_at,
+    )
+
+
+def load_news(run_id: UUID) -> News:
+    """What people and programs have asked of the run, and sent to it."""
+    wakes, paused, cancelled = Run.objects.values_list(
+        "wakes", "pause_requested_at", "cancel_requested_at"
+    ).get(pk=run_id)
+    messages = RunMessage.objects.filter(run_id=run_id, taken_by=None).order_by("id")
+    changed = Step.objects.filter(run_id=run_id, overrides__isnull=False).values_list("key", "overrides")
+    return News(
+        wakes=wakes,
+        cancelled=cancelled is not None,
+        paused=paused is not None,
+        messages=tuple(
+            Message(row.pk, row.kind, row.name, row.payload, row.author, row.at) for row in messages
+        ),
+        overrides={key: overrides for key, overrides in changed if overrides},
     )
 
 
@@ -82,6 +130,7 @@ def unfinished_items(step_pk: int) -> tuple[list[ItemRecord], int]:
             state=StepState(row.state),
             attempts=row.attempts,
             losses=row.losses,
+            excused=row.excused,
             retry_at=row.retry_at,
             started_at=row.started_at,
         )
@@ -90,16 +139,30 @@ def unfinished_items(step_pk: int) -> tuple[list[ItemRecord], int]:
     return records, 0 if last is None else last + 1
 
 
-def map_outputs(step_pk: int, total: int) -> tuple[list[Any], list[dict[str, Any]]]:
-    """A map's outputs in the order of its list (null for an item without one), and its failed items."""
+def map_outputs(team_id: int, step_pk: int, total: int) -> list[Any]:
+    """A map's outputs in the order of its list; null for an item without one."""
     outputs: list[Any] = [None] * total
-    failed: list[dict[str, Any]] = []
-    rows = Item.objects.filter(step_id=step_pk).order_by("index")
-    for index, state, output, error in rows.values_list("index", "state", "output", "error").iterator(
-        chunk_size=2000
-    ):
-        if state == StepState.COMPLETED:
-            outputs[index] = output
-        elif state == StepState.FAILED:
-            failed.append({"index": index, "error": error})
-    return outputs, failed
+    rows = Item.objects.filter(step_id=step_pk, state=StepState.COMPLETED).order_by("index")
+    for index, output in rows.values_list("index", "output").iterator(chunk_size=2000):
+        outputs[index] = value_of(team_id, output)
+    return outputs
+
+
+def failed_items(step_pk: int) -> list[dict[str, Any]]:
+    """The items of a map that failed, each with its error."""
+    rows = Item.objects.filter(step_id=step_pk, state=StepState.FAILED).order_by("index")
+    return [{"index": index, "error": error} for index, error in rows.values_list("index", "error")]
+
+
+def completed_indexes(step_pk: int) -> list[int]:
+    """The items of a map that completed, in the order in which they did."""
+    done = Item.objects.filter(step_id=step_pk, state=StepState.COMPLETED)
+    return list(done.order_by(F("finished_at"), "index").values_list("index", flat=True))
+
+
+def outputs_at(team_id: int, step_pk: int, indexes: Iterable[int]) -> list[Any]:
+    """The outputs of completed items, in the order of `indexes`."""
+    wanted = list(indexes)
+    rows = Item.objects.filter(Q(index__in=wanted), step_id=step_pk).values_list("index", "output")
+    found = dict(rows)
+    return [value_of(team_id, found.get(index)) for index in wanted]

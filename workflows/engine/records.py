@@ -11,6 +11,8 @@ from workflows.domain.document import Document
 from workflows.domain.states import RunState, StepState
 
 MAX_WAITS = 500
+MAX_AGENTS = 1000  # told one by one; the rest of a step that uses up agents is told together
+OTHERS = "others"
 
 
 @dataclass(slots=True)
@@ -20,31 +22,53 @@ class Usage:
     leases: int = 0
     agents: dict[str, int] = field(default_factory=dict)  # agent id -> requests
     waits_ms: list[float] = field(default_factory=list)  # the first MAX_WAITS
+    busy_ms: float = 0.0  # the sum of the requests' times
 
     def leased(self, wait_seconds: float) -> None:
         self.leases += 1
         if len(self.waits_ms) < MAX_WAITS:
             self.waits_ms.append(round(wait_seconds * 1000, 3))
 
-    def used(self, agent_id: UUID) -> None:
+    def used(self, agent_id: UUID, seconds: float) -> None:
+        self.busy_ms = round(self.busy_ms + seconds * 1000, 3)
         key = str(agent_id)
+        if key not in self.agents and len(self.agents) >= MAX_AGENTS:
+            key = OTHERS
         self.agents[key] = self.agents.get(key, 0) + 1
 
     def as_dict(self) -> dict[str, Any]:
-        return {"leases": self.leases, "agents": self.agents, "waits_ms": self.waits_ms}
+        """A copy: the writer's thread must not see what still moves."""
+        return {
+            "leases": self.leases,
+            "agents": dict(self.agents),
+            "waits_ms": list(self.waits_ms),
+            "busy_ms": self.busy_ms,
+        }
 
 
 @dataclass(slots=True)
 class StepRecord:
+    """`key` is the step's id, with the iterations around it in front when it stands in a loop.
+
+    `collects`: its output is the list of its items' outputs, which are rows.
+    """
+
     pk: int
     key: str
     type: str
+    position: int
     pool: str
     needs: tuple[str, ...]
+    collects: bool = False
     state: StepState = StepState.PENDING
     attempts: int = 0
     losses: int = 0
+    excused: int = 0
     retry_at: datetime | None = None
+    due_at: datetime | None = None
+    reason: str = ""
+    progress: Any = None
+    overrides: dict[str, Any] | None = None  # read only: people change it
     input: Any = None
     output: Any = None
     error: dict[str, Any] | None = None
@@ -65,7 +89,9 @@ class ItemRecord:
     state: StepState = StepState.QUEUED
     attempts: int = 0
     losses: int = 0
+    excused: int = 0
     retry_at: datetime | None = None
+    cause: str | None = None
     output: Any = None
     error: dict[str, Any] | None = None
     agent_id: UUID | None = None
@@ -75,6 +101,8 @@ class ItemRecord:
 
 @dataclass(slots=True)
 class RunRecord:
+    """`steps` holds the document's own steps, and those of the iterations that are under way."""
+
     id: UUID
     team_id: int
     workflow: str
@@ -87,8 +115,34 @@ class RunRecord:
     steps: dict[str, StepRecord]
     created_by: str = ""
     tags: tuple[str, ...] = ()
+    priority: int = 0
+    depth: int = 0
+    parent_run: UUID | None = None
+    deadline: datetime | None = None
     output: Any = None
     error: dict[str, Any] | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A decision or a signal that no step has used yet."""
+
+    pk: int
+    kind: str  # decision | signal
+    name: str
+    payload: Any
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What others have written about a run since its driver last looked."""
+
+    wakes: int
+    cancelled: bool
+    paused: bool
+    messages: tuple[Message, ...]
+    overrides: dict[str, dict[str, Any]]  # step key -> settings

@@ -13,7 +13,7 @@ import time
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from workflows.services.journal import Change, ClaimLost, apply
+from workflows.services.journal import Change, ClaimLost, Woken, apply
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ class Writer:
         self._thread.start()
 
     async def commit(self, change: Change) -> int:
-        """Durable when it returns; the number of the run's last event. Raises ClaimLost, or what the database
-        said of this change."""
+        """Durable when it returns; the number of the run's last event. Raises ClaimLost, Woken, or
+        what the database said of this change."""
         future: asyncio.Future[int] = self._loop.create_future()
         self._queue.put((change, future))
         return await future
@@ -94,7 +94,7 @@ def _write_together(changes: list[Change]) -> list[int | BaseException]:
         for change in changes:
             try:
                 results.append(apply(change))
-            except ClaimLost as exc:
+            except (ClaimLost, Woken) as exc:
                 results.append(exc)  # raised by the first statement: nothing of it was written
     return results
 

@@ -1,16 +1,24 @@
+from .artifacts import Artifact, ArtifactUse
 from .definitions import Bundle, Workflow, WorkflowVersion
 from .executors import Executor
-from .runs import Event, Item, LogLine, Run, RunTag, Step
+from .runs import Event, Item, LogLine, Run, RunMessage, RunTag, RunValue, Step
+from .triggers import Firing, Trigger
 
 __all__ = [
+    "Artifact",
+    "ArtifactUse",
     "Bundle",
     "Event",
     "Executor",
+    "Firing",
     "Item",
     "LogLine",
     "Run",
+    "RunMessage",
     "RunTag",
+    "RunValue",
     "Step",
+    "Trigger",
     "Workflow",
     "WorkflowVersion",
 ]

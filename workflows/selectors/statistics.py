@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-
-def quantile(values: Sequence[float], q: float) -> float | None:
-    """The nearest-rank quantile; None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, math.ceil(q * len(ordered)) - 1))]
+from workflows.domain.estimates import quantile
 
 
 def lease_statistics(usages: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from workflows.domain.states import RUN_FINAL
 from workflows.models import Executor, Run
+from workflows.selectors import limits
 from workflows.selectors.health import alive
 
 BEAT_EVERY = 1.0
@@ -25,6 +26,17 @@ def beat(executor_id: UUID, name: str, now: datetime) -> None:
     Executor.objects.update_or_create(pk=executor_id, defaults={"name": name, "beat_at": now})
 
 
+def succeed(executor_id: UUID, name: str) -> None:
+    """Takes the place of executors of that name, which are dead: a supervisor starts the next one only then.
+
+    Their runs are free at once, and not only when their silence is noticed.
+    """
+    with transaction.atomic():
+        former = Executor.objects.filter(name=name).exclude(pk=executor_id)
+        Run.objects.filter(claimed_by__in=former.values("pk")).update(claimed_by=None, fence=F("fence") + 1)
+        former.delete()
+
+
 def retire(executor_id: UUID) -> None:
     """A clean end: its runs need not wait for the silence to be noticed."""
     with transaction.atomic():
@@ -33,20 +45,29 @@ def retire(executor_id: UUID) -> None:
 
 
 def _free(now: datetime) -> QuerySet[Run]:
-    return Run.objects.exclude(state__in=RUN_FINAL).exclude(
-        claimed_by__isnull=False, claimed_by__in=alive(now).values("pk")
+    return (
+        Run.objects.exclude(state__in=RUN_FINAL)
+        .exclude(claimed_by__isnull=False, claimed_by__in=alive(now).values("pk"))
+        .filter(Q(parked=False) | Q(wake_at__lte=now))
     )
 
 
 def unclaimed(now: datetime, limit: int = 200) -> list[UUID]:
-    """Runs that nobody drives, the oldest first."""
-    return list(_free(now).order_by("created_at").values_list("pk", flat=True)[:limit])
+    """Runs that nobody drives and for which there is something to do: the highest priority first, then the
+    oldest. Those that only wait for their turn are told apart by `claim`."""
+    return list(_free(now).order_by("-priority", "created_at").values_list("pk", flat=True)[:limit])
 
 
 def claim(run_id: UUID, executor_id: UUID, now: datetime) -> int | None:
-    """Takes the run if nobody alive drives it: its new fence, or None."""
+    """Takes the run if nobody alive drives it and it is its turn: its new fence, or None."""
     with transaction.atomic():
-        taken = _free(now).filter(pk=run_id).update(claimed_by=executor_id, fence=F("fence") + 1)
+        if not limits.admits(run_id):
+            return None
+        taken = (
+            _free(now)
+            .filter(pk=run_id)
+            .update(claimed_by=executor_id, fence=F("fence") + 1, parked=False, wake_at=None)
+        )
         if not taken:
             return None
         return Run.objects.values_list("fence", flat=True).get(pk=run_id)
@@ -61,16 +82,13 @@ def give_up(run_id: UUID, fence: int) -> None:
 class Claim:
     run_id: UUID
     fence: int
-    cancelled: bool  # somebody asked for the run's end
+    wakes: int  # counts the news that others wrote for the run
 
 
 def held_by(executor_id: UUID) -> list[Claim]:
     """What the rows say that the executor drives."""
     rows = Run.objects.filter(claimed_by=executor_id).exclude(state__in=RUN_FINAL)
-    return [
-        Claim(run_id, fence, cancel_requested_at is not None)
-        for run_id, fence, cancel_requested_at in rows.values_list("pk", "fence", "cancel_requested_at")
-    ]
+    return [Claim(*row) for row in rows.values_list("pk", "fence", "wakes")]
 
 
 def forget_silent(now: datetime) -> None:

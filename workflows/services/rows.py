@@ -26,6 +26,12 @@ def json_text(value: Any) -> str:
     return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
 
 
+def holds_nul(value: Any) -> bool:
+    """Whether a text in the JSON value has a NUL character, which PostgreSQL refuses."""
+    text = to_json(value)
+    return b"\\u0000" in text and _NUL.search(text.decode()) is not None
+
+
 def storable(value: Any) -> Any:
     """The JSON value as it will be read back."""
     return json.loads(json_text(value))

@@ -1,95 +1,122 @@
-"""Starting and ending runs on request. Whatever happens in between is the driver's (`workflows.engine`)."""
+"""Starting runs. Whatever happens afterwards is the driver's (`workflows.engine`)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-import jsonschema
-import referencing.exceptions
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from aflow_site.kernel.errors import Conflict, Fault, InvalidInput, NotFound
+from aflow_site.kernel.errors import Conflict, InvalidInput, NotFound
 from aflow_site.kernel.ids import new_id
-from pools.facade import api as pools
+from teams.facade import api as teams
 from workflows.domain.document import Document
-from workflows.domain.pools import named_pool, own_pool
 from workflows.domain.shapes import run_shape
-from workflows.domain.states import RUN_FINAL
-from workflows.domain.validation import schema_validator
-from workflows.models import Run, RunTag, Step, Workflow
+from workflows.models import Run, RunTag, Step, Workflow, WorkflowVersion
 from workflows.services.journal import append_event
-from workflows.services.nudges import nudge, tell_driver
+from workflows.services.nudges import nudge
+from workflows.services.params import check_params
+from workflows.services.step_pools import first_pool_name
 
 MAX_TAGS = 50
 
 
-class InvalidParams(InvalidInput):
-    code = "invalid_params"
-    title = "The params do not fit the workflow"
-
-
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """`version` None is the newest; with an `idempotency_key`, a repeated request gives the same run."""
+    """`version` None is the newest; with an `idempotency_key`, a repeated request gives the same run.
+
+    `priority` None takes the document's. `origin` is the run that this one repeats, `trigger` what set it
+    off.
+    """
 
     params: dict[str, Any]
     tags: tuple[str, ...] = ()
     version: int | None = None
     idempotency_key: str | None = None
+    priority: int | None = None
+    origin: UUID | None = None
+    trigger: UUID | None = None
 
     def fingerprint(self) -> str:
-        text = json.dumps([self.params, sorted(self.tags), self.version], sort_keys=True)
+        text = json.dumps([self.params, sorted(self.tags), self.version, self.priority], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def start_run(team_id: int, workflow_name: str, request: RunRequest, *, author: str) -> tuple[Run, bool]:
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The step (by its row) and the attempt of it that starts the run; `deadline` is the step's time-out."""
+
+    step: int
+    attempt: int
+    depth: int
+    deadline: datetime | None
+
+
+def start_run(
+    team_id: int, workflow_name: str, request: RunRequest, *, author: str, parent: Parent | None = None
+) -> tuple[Run, bool]:
     """The run, and whether it is new. InvalidParams with every fault; Conflict for a key used otherwise."""
     workflow = Workflow.objects.filter(team_id=team_id, name=workflow_name, archived_at=None).first()
     if workflow is None:
         raise NotFound(f"There is no workflow {workflow_name}.")
-    earlier = _earlier(workflow, request)
+    earlier = _earlier(workflow, request, parent)
     if earlier is not None:
         return earlier, False
     version = workflow.versions.filter(number=request.version or workflow.version).first()
     if version is None:
         raise NotFound(f"{workflow_name} has no version {request.version}; the newest is {workflow.version}.")
     document = Document.model_validate(version.document)
-    params = check_params(document, request.params)
-    names = {step.id: _pool_name(document, step) for step in document.steps}
-    run = Run(
-        id=new_id(),
-        team_id=team_id,
-        workflow=workflow,
-        version=version,
-        params=params,
-        created_by=author,
-        idempotency_key=request.idempotency_key,
-        request_hash=request.fingerprint(),
-        created_at=timezone.now(),
-    )
+    if not document.steps:
+        raise InvalidInput(
+            f"Version {version.number} of {workflow_name} has no steps yet; add one and save it."
+        )
+    run = new_run(workflow, version, document, request, author=author)
+    run.params = check_params(document, request.params)
+    if parent is not None:
+        run.parent_step_id, run.parent_attempt = parent.step, parent.attempt
+        run.depth, run.deadline = parent.depth, parent.deadline
     try:
         with transaction.atomic():
-            _write(run, document, names, request.tags)
+            write_run(run, document, request.tags)
+            if parent is None:
+                audit_run(run, "started", author)
             transaction.on_commit(lambda: nudge(run.pk))
     except IntegrityError:
-        earlier = _earlier(workflow, request)  # the same key, at the same moment
+        earlier = _earlier(workflow, request, parent)  # the same key, at the same moment
         if earlier is None:
             raise
         return earlier, False
     return run, True
 
 
-def _pool_name(document: Document, step: Any) -> str:
-    """Saving the workflow made the pool; here only its name is needed."""
-    own = own_pool(document, step)
-    return named_pool(document, step) or (own.name if own else pools.default_pool_name(step.run.image))
+def new_run(
+    workflow: Workflow, version: WorkflowVersion, document: Document, request: RunRequest, *, author: str
+) -> Run:
+    """The row of a pending run, not saved and without its params."""
+    return Run(
+        id=new_id(),
+        team_id=workflow.team_id,
+        workflow=workflow,
+        version=version,
+        created_by=author,
+        idempotency_key=request.idempotency_key,
+        request_hash=request.fingerprint(),
+        priority=document.priority if request.priority is None else request.priority,
+        max_concurrent=document.max_concurrent_runs,
+        origin_id=request.origin,
+        trigger_id=request.trigger,
+        created_at=timezone.now(),
+    )
 
 
-def _earlier(workflow: Workflow, request: RunRequest) -> Run | None:
+def _earlier(workflow: Workflow, request: RunRequest, parent: Parent | None) -> Run | None:
+    if parent is not None:
+        return Run.objects.filter(parent_step_id=parent.step, parent_attempt=parent.attempt).first()
     if request.idempotency_key is None:
         return None
     run = Run.objects.filter(workflow=workflow, idempotency_key=request.idempotency_key).first()
@@ -98,64 +125,27 @@ def _earlier(workflow: Workflow, request: RunRequest) -> Run | None:
     return run
 
 
-def _write(run: Run, document: Document, pool_names: dict[str, str], tags: tuple[str, ...]) -> None:
+def write_run(run: Run, document: Document, tags: tuple[str, ...]) -> None:
+    """The rows of a run that is to begin. Inside a transaction."""
     run.save(force_insert=True)
     Step.objects.bulk_create(
-        Step(run=run, key=step.id, position=place, type=step.type, pool=pool_names[step.id])
+        Step(run=run, key=step.id, position=place, type=step.type, pool=first_pool_name(document, step))
         for place, step in enumerate(document.steps)
     )
     if tags:
         RunTag.objects.bulk_create(RunTag(run=run, tag=tag) for tag in dict.fromkeys(tags))
+    tell_run(run, "run.created", tags=tags)
+
+
+def audit_run(run: Run, verb: str, author: str, **details: Any) -> None:
+    """Writes down who did it. Inside the transaction that does it."""
+    what = {"workflow": run.workflow.name, "version": run.version.number, **details}
+    teams.audit(run.team_id, actor=author, action=f"run.{verb}", target=f"run/{run.pk}", details=what)
+
+
+def tell_run(run: Run, event: str, *, tags: tuple[str, ...] | None = None, **more: Any) -> None:
+    """An event that tells how the run stands, by somebody who does not drive it. Inside a transaction."""
+    if tags is None:
+        tags = tuple(run.tags.values_list("tag", flat=True))
     shape = run_shape(run, workflow=run.workflow.name, version=run.version.number, tags=tags)
-    append_event(run, "run.created", timezone.now(), {"run": shape})
-
-
-def check_params(document: Document, params: Any) -> dict[str, Any]:
-    """The params with the schema's top-level defaults filled in; InvalidParams with every fault."""
-    if not isinstance(params, dict):
-        raise InvalidParams("params must be an object.", faults=[Fault("params", "Send a JSON object.")])
-    schema = document.params
-    if schema is None:
-        if params:
-            names = ", ".join(sorted(params))
-            fault = Fault("params", f"This workflow takes no params; it does not know {names}.")
-            raise InvalidParams(fault.message, faults=[fault])
-        return {}
-    properties = schema.get("properties", {})
-    defaults = {name: part["default"] for name, part in properties.items() if _has_default(part)}
-    filled = {**defaults, **params}
-    closed = {"additionalProperties": False, **schema} if properties else schema
-    try:
-        faults = [_param_fault(error) for error in schema_validator(closed).iter_errors(filled)]
-    except (referencing.exceptions.Unresolvable, RecursionError) as exc:
-        raise InvalidParams(f"The params' schema cannot be used: {exc}. Mend it in the workflow.") from exc
-    if faults:
-        raise InvalidParams(f"{faults[0].path}: {faults[0].message}", faults=faults)
-    return filled
-
-
-def _has_default(part: Any) -> bool:
-    return isinstance(part, dict) and "default" in part
-
-
-def _param_fault(error: jsonschema.ValidationError) -> Fault:
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-    message = error.message[:500]
-    return Fault(f"params{where}", message if message.endswith(".") else f"{message}.")
-
-
-def cancel_run(run: Run, *, author: str) -> Run:
-    """Asks for the run's end; its driver stops what is under way. A run that has ended stays as it is."""
-    with transaction.atomic():
-        run = Run.objects.select_for_update().select_related("workflow", "version").get(pk=run.pk)
-        if run.state in RUN_FINAL:
-            raise Conflict(f"This run has ended already: it is {run.state}.")
-        if run.cancel_requested_at is None:
-            run.cancel_requested_at = timezone.now()
-            run.save(update_fields=["cancel_requested_at"])
-            tags = tuple(run.tags.values_list("tag", flat=True))
-            shape = run_shape(run, workflow=run.workflow.name, version=run.version.number, tags=tags)
-            append_event(run, "run.cancel_requested", timezone.now(), {"run": shape, "by": author})
-        transaction.on_commit(lambda: tell_driver(run.pk))
-        transaction.on_commit(lambda: nudge(run.pk))
-    return run
+    append_event(run, event, timezone.now(), {"run": shape, **more})

@@ -1,6 +1,7 @@
 """The controller process: what must happen on time, whoever else is alive.
 
-Pools: reconcile with the runtime, sizes, health, live figures. Workflows: runs without a living driver.
+Pools: reconcile with the runtime, sizes, health, live figures. Workflows: runs without a living driver,
+triggers that are due, and what is older than it is kept.
 """
 
 from __future__ import annotations
@@ -31,3 +32,5 @@ async def _main() -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(pools.run_controller(stop))
         group.create_task(workflows.sweep_forever(stop))
+        group.create_task(workflows.fire_forever(stop))
+        group.create_task(workflows.tidy_forever(stop))

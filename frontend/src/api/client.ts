@@ -13,6 +13,8 @@ export class ApiProblem extends Error {
   readonly code: string;
   readonly title: string;
   readonly errors: Fault[];
+  /** What the answer holds beyond the standard's fields: the newer version of a 412, say. */
+  readonly members: Record<string, unknown>;
 
   constructor(body: Partial<ProblemBody> & { status: number }) {
     super(body.detail || body.title || `The server answered ${body.status}.`);
@@ -21,6 +23,7 @@ export class ApiProblem extends Error {
     this.code = body.code ?? "unknown";
     this.title = body.title ?? "Error";
     this.errors = body.errors ?? [];
+    this.members = body as Record<string, unknown>;
   }
 }
 
@@ -49,6 +52,14 @@ export function csrfToken(): string {
 export async function request<T>(path: string, options: Options = {}): Promise<T> {
   const response = await send(path, options);
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
+  if (response.status === 401) goToLogin();
+  throw await problemOf(response);
+}
+
+/** The same for answers that are no JSON: exported files. */
+export async function requestText(path: string): Promise<string> {
+  const response = await send(path, { headers: { Accept: "*/*" } });
+  if (response.ok) return response.text();
   if (response.status === 401) goToLogin();
   throw await problemOf(response);
 }

@@ -22,9 +22,36 @@ export const keys = {
       ...(step === undefined ? [] : [step]),
       ...(state === undefined ? [] : [state]),
     ] as const,
+  failures: (id: string, step: string) => ["runs", "one", id, "failures", step] as const,
+  state: (id: string) => ["runs", "one", id, "state"] as const,
+  why: (id: string, step?: string, item?: number) =>
+    [
+      "runs",
+      "one",
+      id,
+      "why",
+      ...(step === undefined ? [] : [step]),
+      ...(item === undefined ? [] : [item]),
+    ] as const,
+  iteration: (id: string, iteration: string) => ["runs", "one", id, "iterations", iteration] as const,
   events: (id: string) => ["runs", "one", id, "events"] as const,
-  logs: (id: string, step?: string) =>
-    ["runs", "one", id, "logs", ...(step === undefined ? [] : [step])] as const,
+  logs: (id: string, step?: string, item?: number) =>
+    [
+      "runs",
+      "one",
+      id,
+      "logs",
+      ...(step === undefined ? [] : [step]),
+      ...(item === undefined ? [] : [item]),
+    ] as const,
   pools: () => ["pools"] as const,
   agents: () => ["agents"] as const,
+  triggers: (workflow?: string) =>
+    workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),
+  trigger: (id: string) => ["triggers", "one", id] as const,
+  firings: (id: string) => ["triggers", "one", id, "firings"] as const,
+  upcoming: (id: string) => ["triggers", "one", id, "upcoming"] as const,
+  team: (slug: string) => ["team", slug] as const,
+  audit: (filters?: Record<string, string | undefined>) =>
+    filters === undefined ? (["audit"] as const) : (["audit", filters] as const),
 };

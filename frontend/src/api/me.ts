@@ -1,7 +1,7 @@
-import { queryOptions } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { ApiProblem, chooseTeam, chosenTeam, request } from "./client";
 import { keys } from "./keys";
-import type { Me } from "./types";
+import type { Me, Run } from "./types";
 
 /** Who is signed in. A team that the person has left since is forgotten rather than an error. */
 export const me = queryOptions({
@@ -23,4 +23,24 @@ const ORDER = ["viewer", "editor", "operator", "admin"];
 /** Whether a role may do what needs `needed`; the server checks the same. */
 export function mayAs(role: string | undefined, needed: "editor" | "operator" | "admin"): boolean {
   return ORDER.indexOf(role ?? "") >= ORDER.indexOf(needed);
+}
+
+/** Why the person may not do what needs the role, in a sentence; null when they may, or nobody knows yet. */
+export function refusalFor(person: Me | undefined, needed: "editor" | "operator" | "admin"): string | null {
+  if (!person || mayAs(person.team.role, needed)) return null;
+  return `This needs the role ${needed} in ${person.team.name}; yours is ${person.team.role}.`;
+}
+
+export function useRefusal(needed: "editor" | "operator" | "admin"): string | null {
+  return refusalFor(useQuery(me).data, needed);
+}
+
+/** Editors act on their own runs, operators on all of the team's. */
+export function useRunRefusal(run: Pick<Run, "created_by">): string | null {
+  const person = useQuery(me).data;
+  const refusal = refusalFor(person, "editor");
+  if (refusal || !person || run.created_by === person.username) return refusal;
+  return mayAs(person.team.role, "operator")
+    ? null
+    : `${run.created_by} started this run; acting on others' runs needs the role operator.`;
 }

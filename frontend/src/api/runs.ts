@@ -1,7 +1,19 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { query, request } from "./client";
 import { keys } from "./keys";
-import type { Item, LogLine, Page, Run, RunEvent, RunSummary, Step } from "./types";
+import type {
+  FailureGroup,
+  Item,
+  LogLine,
+  MapSettings,
+  Page,
+  Reason,
+  Run,
+  RunEvent,
+  RunSummary,
+  StateValue,
+  Step,
+} from "./types";
 
 const at = (id: string) => `runs/${id}/`;
 const stepAt = (id: string, step: string) => `${at(id)}steps/${encodeURIComponent(step)}/`;
@@ -22,7 +34,66 @@ export const getRun = (id: string, signal?: AbortSignal) => request<Run>(at(id),
 export const getSteps = async (id: string, signal?: AbortSignal) =>
   (await request<{ results: Step[] }>(`${at(id)}steps/`, { signal })).results;
 
-export const cancelRun = (id: string) => request<Run>(`${at(id)}cancel/`, { method: "POST" });
+const act = (id: string, action: string, body?: unknown) =>
+  request<Run>(`${at(id)}${action}/`, { method: "POST", body });
+
+export const cancelRun = (id: string) => act(id, "cancel");
+export const pauseRun = (id: string) => act(id, "pause");
+export const resumeRun = (id: string) => act(id, "resume");
+/** The same run goes on; with a `version` that is not its own, a new run takes over what completed. */
+export const retryRun = (id: string, version?: number) => act(id, "retry", version ? { version } : {});
+export const replayRun = (id: string, params: Record<string, unknown>) => act(id, "replay", { params });
+export const prioritizeRun = (id: string, priority: number) => act(id, "priority", { priority });
+export const signalRun = (id: string, name: string, payload: unknown) => act(id, "signal", { name, payload });
+export const decideStep = (id: string, step: string, decision: { approve: boolean; data: unknown }) =>
+  request<Run>(`${stepAt(id, step)}decide/`, { method: "POST", body: decision });
+export const changeStep = (id: string, step: string, settings: MapSettings) =>
+  request<Step>(stepAt(id, step), { method: "PATCH", body: settings });
+
+const WHY_EVERY = 2000;
+
+/** Why the run, a step or an item is not running; asked anew while it is looked at. */
+export const why = (id: string, step: string | undefined, item: number | undefined, mark: string) =>
+  queryOptions({
+    queryKey: [...keys.why(id, step, item), mark],
+    queryFn: ({ signal }) =>
+      request<Reason>(`${step === undefined ? at(id) : stepAt(id, step)}why/${query({ item })}`, { signal }),
+    refetchInterval: WHY_EVERY,
+    retry: false,
+  });
+
+/** The failed items of a map by cause. `failed` is how many there are: with it the answer changes. */
+export const failureList = (id: string, step: string, failed: number) =>
+  queryOptions({
+    queryKey: [...keys.failures(id, step), failed],
+    queryFn: async ({ signal }) =>
+      (await request<{ results: FailureGroup[] }>(`${stepAt(id, step)}failures/`, { signal })).results,
+    placeholderData: (previous): FailureGroup[] | undefined => previous,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const stateList = (id: string, live: boolean) =>
+  queryOptions({
+    queryKey: keys.state(id),
+    queryFn: async ({ signal }) =>
+      (await request<{ results: StateValue[] }>(`${at(id)}state/`, { signal })).results,
+    refetchInterval: live ? 1500 : false,
+  });
+
+/** The steps of one iteration of a loop: "refine.2" is its third. */
+export const iterationSteps = (id: string, iteration: string, mark: string) =>
+  queryOptions({
+    queryKey: [...keys.iteration(id, iteration), mark],
+    queryFn: async ({ signal }) =>
+      (await request<{ results: Step[] }>(`${at(id)}steps/${query({ iteration })}`, { signal })).results,
+    placeholderData: (previous): Step[] | undefined =>
+      previous?.every((step) => step.id.startsWith(`${iteration}.`)) ? previous : undefined,
+  });
+
+/** Events tell a step without its values: they are read anew when this changes. */
+export function markOf(step: Step): string {
+  return `${step.state} ${step.attempts} ${step.type === "loop" ? step.counts.completed : ""}`;
+}
 
 /** The step with its input and output. `mark` changes with the step's state, so that it is asked anew. */
 export const stepDetail = (id: string, step: string, mark: string) =>
@@ -53,12 +124,13 @@ export const eventList = (id: string) =>
     getNextPageParam: (page) => page.next,
   });
 
-export const logList = (id: string, step: string, live: boolean) =>
+/** What was printed, logged and measured; of one step or one item when told. */
+export const logList = (id: string, step: string, item: number | undefined, live: boolean) =>
   infiniteQueryOptions({
-    queryKey: keys.logs(id, step),
+    queryKey: keys.logs(id, step, item),
     queryFn: ({ pageParam, signal }) =>
-      request<Page<LogLine>>(pageParam ?? `${at(id)}logs/${query({ step, limit: 200 })}`, { signal }),
+      request<Page<LogLine>>(pageParam ?? `${at(id)}logs/${query({ step, item, limit: 200 })}`, { signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
-    refetchInterval: live ? 2000 : false,
+    refetchInterval: live ? 1000 : false,
   });

@@ -34,6 +34,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/artifacts/{sha256}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The content of an artifact of the team, by the SHA-256 of its bytes. It never changes. */
+        get: operations["artifacts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who did what, the newest first. For operators: entries tell people's addresses. */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/bundles/": {
         parameters: {
             query?: never;
@@ -45,6 +79,23 @@ export interface paths {
         put?: never;
         /** @description Uploads a zip archive of Python modules for steps with a `handler`. */
         post: operations["bundles_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hooks/{trigger_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Starts a run with the payload. The same delivery again answers 200 with the first one's run. */
+        post: operations["hooks_deliver"];
         delete?: never;
         options?: never;
         head?: never;
@@ -96,7 +147,11 @@ export interface paths {
         get: operations["pools_get"];
         put?: never;
         post?: never;
-        /** @description No new leases from now on; running ones finish, then the agents end. */
+        /**
+         * @description No new leases from now on; running ones finish, then the agents end.
+         *
+         *     409 while workflows count on the pool, unless `?force=true`: their steps fail without it.
+         */
         delete: operations["pools_delete"];
         options?: never;
         head?: never;
@@ -195,10 +250,151 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What the steps' bodies printed and logged; `?step=` and `?item=` narrow it. */
+        /** @description What the steps' bodies printed and logged; `?step=`, `?item=` and `?stream=` narrow it. */
         get: operations["logs_list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/pause/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Nothing new starts from now on; what is running finishes, and then the run is `paused`. */
+        post: operations["runs_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/priority/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Higher runs are served first; what waits for an agent already keeps its place. */
+        post: operations["runs_prioritize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A new run with this one's params, changed by `params`; of the same version, or of `version`. */
+        post: operations["runs_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Editors act on their own runs, operators on all of the team's. */
+        post: operations["runs_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/retry/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Runs again what did not complete: failed steps, failed items of maps, and what comes after them.
+         *
+         *     The same run goes on (202). With `version`, a new run of that version takes over what completed (201).
+         */
+        post: operations["runs_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/signal/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sends an event to the run: a step that waits for it, now or later, goes on with the payload. */
+        post: operations["runs_signal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/state/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The run's state: the keys that its steps share. */
+        get: operations["state_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/state/{key}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Editors act on their own runs, operators on all of the team's. */
+        get: operations["state_get"];
+        put?: never;
+        /** @description One atomic operation on a key of a live run; answers `{"result": …}`. */
+        post: operations["state_change"];
         delete?: never;
         options?: never;
         head?: never;
@@ -212,7 +408,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Something of one run of the asking team. */
+        /**
+         * @description The document's steps, and those of the iteration that each loop is in, or ended with.
+         *
+         *     `?iteration=refine.3` gives the steps of another iteration of a loop.
+         */
         get: operations["steps_list"];
         put?: never;
         post?: never;
@@ -229,8 +429,43 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Something of one run of the asking team. */
+        /** @description Editors act on their own runs, operators on all of the team's. */
         get: operations["steps_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description Changes `max_parallel` or the tolerance of a map while it runs. */
+        patch: operations["steps_change"];
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/steps/{step}/decide/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Decides an approval: `approve`, and the data of its form. */
+        post: operations["steps_decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/steps/{step}/failures/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The failed items of a map by their cause, the most frequent first, each with a few samples. */
+        get: operations["failures_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -256,6 +491,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/steps/{step}/why/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Why the step (or, with `?item=`, one item of its map) is not running. */
+        get: operations["steps_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/why/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Why the run is not going on, in one sentence with its facts. */
+        get: operations["runs_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schemas/workflow.json": {
         parameters: {
             query?: never;
@@ -265,6 +534,127 @@ export interface paths {
         };
         /** @description The workflow document's JSON Schema; public, so that editors can use it. */
         get: operations["workflow_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{slug}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The team that the request acts for (`X-Team` chooses it in a session). */
+        get: operations["teams_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description The team that the request acts for (`X-Team` chooses it in a session). */
+        patch: operations["teams_update"];
+        trace?: never;
+    };
+    "/api/v1/triggers/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The newest first. */
+        get: operations["triggers_list"];
+        put?: never;
+        /** @description Makes a trigger. A webhook's secret is in this answer and in no other. */
+        post: operations["triggers_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["triggers_get"];
+        put?: never;
+        post?: never;
+        delete: operations["triggers_delete"];
+        options?: never;
+        head?: never;
+        /** @description Changes it, or switches it on or off; `config` and `params` are replaced as a whole. */
+        patch: operations["triggers_update"];
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/fire/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Starts a run by hand, whatever else goes on. */
+        post: operations["triggers_fire"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/firings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description When it went off and what came of it, the newest first. */
+        get: operations["firings_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/rotate-secret/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A new secret, shown in this answer only; the old one is void at once. */
+        post: operations["triggers_rotate_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/upcoming/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A schedule's next moments, in its own time zone. */
+        get: operations["triggers_upcoming"];
         put?: never;
         post?: never;
         delete?: never;
@@ -308,6 +698,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{name}/diff/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What two versions differ in. In paths a step stands by its id: `steps[count].pool.size`. */
+        get: operations["versions_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/estimate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Time, attempts and agents' time of a run and of each step, by the last completed runs. */
+        post: operations["workflows_estimate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/export/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A version's document as a file. Reading it gives the same document: POST it to take it in. */
+        get: operations["versions_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{name}/runs/": {
         parameters: {
             query?: never;
@@ -319,6 +760,23 @@ export interface paths {
         put?: never;
         /** @description Starts a run. With `Idempotency-Key`, the same request again answers 200 with the same run. */
         post: operations["runs_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/try-step/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Runs one step alone with the given input: of the newest version, or of an unsaved `document`. */
+        post: operations["steps_try"];
         delete?: never;
         options?: never;
         head?: never;
@@ -351,6 +809,23 @@ export interface paths {
         get: operations["versions_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/versions/{number}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A new version with an old one's document; `If-Match` holds the ETag of the newest, as for PUT. */
+        post: operations["versions_restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -406,15 +881,75 @@ export interface components {
          * @enum {string}
          */
         AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated";
+        AuditEntry: {
+            id: number;
+            /** Format: date-time */
+            at: string;
+            actor: string;
+            via: components["schemas"]["ViaEnum"];
+            /** @description Empty for what did not come over the network */
+            address: string;
+            action: string;
+            target: string;
+            details: unknown;
+        };
         Bundle: {
             sha256: string;
             size: number;
         };
+        Change: {
+            path: string;
+            kind: components["schemas"]["ChangeKindEnum"];
+            before: unknown | null;
+            after: unknown | null;
+        };
+        /**
+         * @description * `added` - added
+         *     * `removed` - removed
+         *     * `changed` - changed
+         * @enum {string}
+         */
+        ChangeKindEnum: "added" | "removed" | "changed";
         Counts: {
             total: number;
             completed: number;
             failed: number;
             running: number;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        DecisionRequest: {
+            approve: boolean;
+            data?: unknown | null;
+        };
+        Diff: {
+            from: number;
+            to: number;
+            changes: components["schemas"]["Change"][];
+            steps: components["schemas"]["StepChanges"];
+            /** @description Unified diff of both as YAML; null: too long */
+            text: string | null;
+        };
+        Estimate: {
+            workflow: string;
+            version: number;
+            runs_considered: number;
+            /** @description Along the critical path */
+            duration_ms: components["schemas"]["Spread"] | null;
+            /** @description What the runs took as a whole */
+            observed_ms: components["schemas"]["Spread"] | null;
+            agent_seconds: components["schemas"]["Spread"] | null;
+            /** @description null: no price is known */
+            cost: components["schemas"]["Spread"] | null;
+            critical_path: string[];
+            /** @description What is missing from the figures */
+            reason: string | null;
+            steps: components["schemas"]["StepEstimate"][];
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        EstimateRequestRequest: {
+            /** @description Checked as for a run */
+            params?: unknown;
+            version?: number | null;
         };
         Event: {
             seq: number;
@@ -423,10 +958,39 @@ export interface components {
             at: string;
             data: unknown;
         };
+        Failure: {
+            cause: string;
+            title: string;
+            count: number;
+            samples: unknown;
+        };
+        FailureList: {
+            results: components["schemas"]["Failure"][];
+        };
         Fault: {
             path: string;
             message: string;
             step: string | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        FireRequest: {
+            /** @description Instead of the trigger's own */
+            params?: unknown;
+        };
+        FiredRun: {
+            /** Format: uuid */
+            id: string;
+            state: string;
+        };
+        Firing: {
+            id: number;
+            /** Format: date-time */
+            at: string;
+            occasion: string;
+            outcome: components["schemas"]["OutcomeEnum"];
+            /** @description Why nothing was started, or what fired it */
+            detail: string;
+            run: components["schemas"]["FiredRun"] | null;
         };
         /**
          * @description * `ok` - ok
@@ -474,7 +1038,53 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
+            /** @description Use 1 to 63 lower-case letters, digits, - and _; begin and end with a letter or digit. */
             name: string;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        NewTriggerRequest: {
+            name: string;
+            /** @description What the kind needs */
+            config?: unknown;
+            /** @description Of every run; they win over a payload's */
+            params?: unknown;
+            enabled?: boolean;
+            workflow: string;
+            kind: components["schemas"]["TriggerKindEnum"];
+        };
+        NullEnum: null;
+        /**
+         * @description * `add_to_set` - add_to_set
+         *     * `append_to_list` - append_to_list
+         *     * `compare_and_set` - compare_and_set
+         *     * `delete` - delete
+         *     * `get` - get
+         *     * `increment` - increment
+         *     * `set` - set
+         * @enum {string}
+         */
+        OpEnum: "add_to_set" | "append_to_list" | "compare_and_set" | "delete" | "get" | "increment" | "set";
+        /** @description `op`: set, delete, increment, append_to_list, add_to_set or compare_and_set. */
+        OperationRequest: {
+            op: components["schemas"]["OpEnum"];
+            value?: unknown | null;
+            by?: unknown;
+            expected?: unknown | null;
+            /** Format: double */
+            ttl?: number | null;
+        };
+        /**
+         * @description * `started` - started
+         *     * `queued` - queued
+         *     * `skipped` - skipped
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        OutcomeEnum: "started" | "queued" | "skipped" | "failed";
+        Parent: {
+            /** Format: uuid */
+            run: string;
+            step: string;
         };
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         PatchedPoolSettingsRequest: {
@@ -485,6 +1095,28 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
+        };
+        PatchedStepSettingsRequest: {
+            max_parallel?: number;
+            error_strategy?: string;
+            /** Format: double */
+            min_success_rate?: number;
+        };
+        /** @description All optional; null takes a limit away. */
+        PatchedTeamSettingsRequest: {
+            name?: string;
+            max_concurrent_runs?: number | null;
+            retention_days?: number | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        PatchedTriggerChangesRequest: {
+            /** @description Lower-case letters, digits, - and _; up to 63 characters */
+            name?: string;
+            /** @description What the kind needs */
+            config?: unknown;
+            /** @description Of every run; they win over a payload's */
+            params?: unknown;
+            enabled?: boolean;
         };
         Pool: {
             /** Format: uuid */
@@ -518,6 +1150,13 @@ export interface components {
             wait_p99_ms: number | null;
             /** @description Why agents cannot be made, in a sentence */
             problem: string | null;
+            /**
+             * @description Whether the engine is away (wait), or agents of this image do not start
+             *
+             *     * `engine_away` - engine_away
+             *     * `creation` - creation
+             */
+            problem_kind: components["schemas"]["ProblemKindEnum"] | components["schemas"]["NullEnum"];
             /** @description Whose document made this pool */
             workflow: string | null;
         };
@@ -526,9 +1165,40 @@ export interface components {
             next: string | null;
             previous: string | null;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        PriorityRequest: {
+            priority: number;
+        };
+        /**
+         * @description * `engine_away` - engine_away
+         *     * `creation` - creation
+         * @enum {string}
+         */
+        ProblemKindEnum: "engine_away" | "creation";
+        Reason: {
+            code: string;
+            sentence: string;
+            facts: unknown;
+        };
+        Receipt: {
+            outcome: components["schemas"]["OutcomeEnum"];
+            detail: string;
+            run: components["schemas"]["FiredRun"] | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        ReplayRequest: {
+            params?: {
+                [key: string]: unknown;
+            };
+            version?: number | null;
+        };
         ResizeRequest: {
             min_size: number;
             max_size: number;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        RetryRequest: {
+            version?: number | null;
         };
         Run: {
             /** Format: uuid */
@@ -539,6 +1209,7 @@ export interface components {
             error: components["schemas"]["RunError"] | null;
             tags: string[];
             created_by: string;
+            priority: number;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -551,6 +1222,16 @@ export interface components {
             output: unknown | null;
             /** Format: date-time */
             cancel_requested_at: string | null;
+            /** Format: date-time */
+            pause_requested_at: string | null;
+            /** Format: date-time */
+            deadline: string | null;
+            parent: components["schemas"]["Parent"] | null;
+            /** Format: uuid */
+            origin: string | null;
+            /** Format: uuid */
+            trigger: string | null;
+            document: unknown | null;
             stats: components["schemas"]["RunStats"];
         };
         RunError: {
@@ -559,20 +1240,24 @@ export interface components {
             step?: string | null;
             traceback: string | null;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         RunRequestRequest: {
             params?: unknown;
             tags?: string[];
             version?: number | null;
+            priority?: number | null;
         };
         /**
          * @description * `pending` - pending
          *     * `running` - running
+         *     * `paused` - paused
+         *     * `waiting` - waiting
          *     * `completed` - completed
          *     * `failed` - failed
          *     * `cancelled` - cancelled
          * @enum {string}
          */
-        RunStateEnum: "pending" | "running" | "completed" | "failed" | "cancelled";
+        RunStateEnum: "pending" | "running" | "paused" | "waiting" | "completed" | "failed" | "cancelled";
         RunStats: {
             agents: number;
             leases: number;
@@ -591,6 +1276,7 @@ export interface components {
             error: components["schemas"]["RunError"] | null;
             tags: string[];
             created_by: string;
+            priority: number;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -599,6 +1285,20 @@ export interface components {
             finished_at: string | null;
             /** Format: double */
             duration_ms: number | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        SignalRequest: {
+            name: string;
+            payload?: unknown | null;
+        };
+        Spread: {
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p95: number;
+        };
+        StateList: {
+            results: components["schemas"]["Value"][];
         };
         States: {
             starting: number;
@@ -624,19 +1324,140 @@ export interface components {
             duration_ms: number | null;
             needs: string[];
             pool: string | null;
+            reason: string | null;
+            /** Format: date-time */
+            retry_at: string | null;
+            /** Format: date-time */
+            due_at: string | null;
+            progress: unknown | null;
+            settings: unknown | null;
+            /** Format: uuid */
+            child_run: string | null;
             agent: string | null;
+        };
+        /** @description Ids of steps; those inside a loop as `loop.step`. */
+        StepChanges: {
+            added: string[];
+            removed: string[];
+            changed: string[];
+        };
+        StepEstimate: {
+            id: string;
+            type: string;
+            /** @description In how many of the runs it ran */
+            samples: number;
+            /**
+             * Format: double
+             * @description The same, of those that had it
+             */
+            share: number | null;
+            duration_ms: components["schemas"]["Spread"] | null;
+            attempts: components["schemas"]["Spread"] | null;
+            items: components["schemas"]["Spread"] | null;
+            agent_seconds: components["schemas"]["Spread"] | null;
+            /** @description null: no price is known */
+            cost: components["schemas"]["Spread"] | null;
+            /** @description Why there are no figures */
+            reason: string | null;
         };
         StepList: {
             results: components["schemas"]["Step"][];
+            next: string | null;
+            previous: string | null;
         };
         Team: {
             slug: string;
             name: string;
             role: string;
         };
+        TeamDetail: {
+            slug: string;
+            name: string;
+            role: string;
+            /** @description More runs wait for their turn */
+            max_concurrent_runs: number | null;
+            /** @description null: the platform's own */
+            retention_days: number | null;
+            platform_retention_days: number;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        TrialRequest: {
+            step: string;
+            input?: unknown | null;
+            document?: unknown | null;
+        };
+        Trigger: {
+            /** Format: uuid */
+            id: string;
+            workflow: string;
+            name: string;
+            kind: components["schemas"]["TriggerKindEnum"];
+            config: unknown;
+            params: unknown;
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description A schedule's next moment
+             */
+            due_at: string | null;
+            /** @description Where a webhook's deliveries go */
+            hook: string | null;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            last_firing: components["schemas"]["Firing"] | null;
+        };
+        /**
+         * @description * `schedule` - schedule
+         *     * `webhook` - webhook
+         *     * `event` - event
+         * @enum {string}
+         */
+        TriggerKindEnum: "schedule" | "webhook" | "event";
+        TriggerWithSecret: {
+            /** Format: uuid */
+            id: string;
+            workflow: string;
+            name: string;
+            kind: components["schemas"]["TriggerKindEnum"];
+            config: unknown;
+            params: unknown;
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description A schedule's next moment
+             */
+            due_at: string | null;
+            /** @description Where a webhook's deliveries go */
+            hook: string | null;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            last_firing: components["schemas"]["Firing"] | null;
+            /** @description Of a webhook; shown this once */
+            secret?: string;
+        };
+        Upcoming: {
+            results: string[];
+        };
         Validation: {
             valid: boolean;
             errors: components["schemas"]["Fault"][];
+        };
+        Value: {
+            key: string;
+            value: unknown | null;
+            version: number;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: date-time */
+            expires_at: string | null;
         };
         Version: {
             version: number;
@@ -651,6 +1472,15 @@ export interface components {
             created_at: string;
             created_by: string;
         };
+        /**
+         * @description * `session` - session
+         *     * `token` - token
+         *     * `webhook` - webhook
+         *     * `schedule` - schedule
+         *     * `platform` - platform
+         * @enum {string}
+         */
+        ViaEnum: "session" | "token" | "webhook" | "schedule" | "platform";
         Workflow: {
             name: string;
             description: string;
@@ -727,6 +1557,56 @@ export interface operations {
             };
         };
     };
+    artifacts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description `workflow.saved`, or `workflow` for all of them */
+                action?: string;
+                actor?: string;
+                /** @description At this moment or later */
+                after?: string;
+                /** @description Earlier than this moment */
+                before?: string;
+                /** @description `workflow/nightly`, or `workflow` for all */
+                target?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+        };
+    };
     bundles_create: {
         parameters: {
             query?: never;
@@ -746,6 +1626,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Bundle"];
+                };
+            };
+        };
+    };
+    hooks_deliver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sender's name for the delivery */
+                "X-Agentainer-Delivery"?: string;
+                /** @description sha256=HEX: HMAC-SHA256 over the timestamp, a dot and the body */
+                "X-Agentainer-Signature"?: string;
+                /** @description Unix seconds */
+                "X-Agentainer-Timestamp"?: string;
+            };
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
                 };
             };
         };
@@ -834,7 +1756,9 @@ export interface operations {
     };
     pools_delete: {
         parameters: {
-            query?: never;
+            query?: {
+                force?: boolean;
+            };
             header?: never;
             path: {
                 name: string;
@@ -995,6 +1919,7 @@ export interface operations {
             query?: {
                 item?: number;
                 step?: string;
+                stream?: string;
             };
             header?: never;
             path: {
@@ -1014,9 +1939,232 @@ export interface operations {
             };
         };
     };
-    steps_list: {
+    runs_pause: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    runs_prioritize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriorityRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    runs_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    runs_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    runs_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    runs_signal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignalRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    state_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateList"];
+                };
+            };
+        };
+    };
+    state_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Value"];
+                };
+            };
+        };
+    };
+    state_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    steps_list: {
+        parameters: {
+            query?: {
+                iteration?: string;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -1057,6 +2205,80 @@ export interface operations {
             };
         };
     };
+    steps_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedStepSettingsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Step"];
+                };
+            };
+        };
+    };
+    steps_decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    failures_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureList"];
+                };
+            };
+        };
+    };
     items_list: {
         parameters: {
             query?: {
@@ -1081,6 +2303,51 @@ export interface operations {
             };
         };
     };
+    steps_why: {
+        parameters: {
+            query?: {
+                item?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reason"];
+                };
+            };
+        };
+    };
+    runs_why: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reason"];
+                };
+            };
+        };
+    };
     workflow_schema: {
         parameters: {
             query?: never;
@@ -1098,6 +2365,257 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    teams_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+        };
+    };
+    teams_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedTeamSettingsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+        };
+    };
+    triggers_list: {
+        parameters: {
+            query?: {
+                enabled?: boolean;
+                kind?: "event" | "schedule" | "webhook";
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"][];
+                };
+            };
+        };
+    };
+    triggers_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTriggerRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerWithSecret"];
+                };
+            };
+        };
+    };
+    triggers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
+                };
+            };
+        };
+    };
+    triggers_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    triggers_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedTriggerChangesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
+                };
+            };
+        };
+    };
+    triggers_fire: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FireRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"];
+                };
+            };
+        };
+    };
+    firings_list: {
+        parameters: {
+            query?: {
+                outcome?: "failed" | "queued" | "skipped" | "started";
+            };
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"][];
+                };
+            };
+        };
+    };
+    triggers_rotate_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerWithSecret"];
+                };
+            };
+        };
+    };
+    triggers_upcoming: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100; 10 when left out */
+                count?: number;
+            };
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upcoming"];
                 };
             };
         };
@@ -1232,6 +2750,84 @@ export interface operations {
             };
         };
     };
+    versions_diff: {
+        parameters: {
+            query?: {
+                /** @description The one before `to` when left out */
+                from?: number;
+                /** @description The newest when left out */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+        };
+    };
+    workflows_estimate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EstimateRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Estimate"];
+                };
+            };
+        };
+    };
+    versions_export: {
+        parameters: {
+            query?: {
+                /** @description yaml when left out */
+                format?: "json" | "yaml";
+                /** @description The newest when left out */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                    "application/json": string;
+                };
+            };
+        };
+    };
     runs_start: {
         parameters: {
             query?: never;
@@ -1244,6 +2840,31 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["RunRequestRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    steps_try: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialRequest"];
             };
         };
         responses: {
@@ -1296,6 +2917,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+        };
+    };
+    versions_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workflow"];
                 };
             };
         };

@@ -20,6 +20,11 @@ export type Agent = Schemas["Agent"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type LogLine = Schemas["LogLine"];
+export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };
+export type StateValue = Schemas["Value"];
+export type Firing = Schemas["Firing"];
+export type TeamDetail = Schemas["TeamDetail"];
+export type AuditEntry = Omit<Schemas["AuditEntry"], "details"> & { details: Record<string, unknown> };
 
 export type StepState =
   | "pending"
@@ -55,6 +60,52 @@ export type Item = Omit<Schemas["Item"], "error" | "input" | "output" | "state">
   input: unknown;
   output: unknown;
 };
+
+/** The failed items of a map that have one cause. */
+export type FailureGroup = Omit<Schemas["Failure"], "samples"> & {
+  samples: { index: number; error: Failure | null }[];
+};
+
+/** What can change of a map while it runs. */
+export interface MapSettings {
+  max_parallel?: number;
+  error_strategy?: string;
+  min_success_rate?: number;
+}
+
+export interface ScheduleConfig {
+  cron: string;
+  timezone?: string;
+  catch_up?: "skip" | "last" | "all";
+  overlap?: "skip" | "queue" | "allow";
+}
+
+export interface WebhookConfig {
+  signature_header?: string | null;
+  map?: Record<string, unknown> | null;
+}
+
+export interface EventConfig {
+  workflow: string;
+  states: string[];
+  map?: Record<string, unknown> | null;
+}
+
+interface TriggerOf<Kind extends string, Config> {
+  kind: Kind;
+  config: Config;
+}
+
+export type Trigger = Omit<Schemas["Trigger"], "kind" | "config" | "params"> & {
+  params: Record<string, unknown>;
+  /** Of a webhook, in the answer that made it and in no other. */
+  secret?: string;
+} & (
+    | TriggerOf<"schedule", ScheduleConfig>
+    | TriggerOf<"webhook", WebhookConfig>
+    | TriggerOf<"event", EventConfig>
+  );
+export type TriggerKind = Trigger["kind"];
 
 export interface RunEvent {
   seq: number;

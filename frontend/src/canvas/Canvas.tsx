@@ -9,19 +9,21 @@ import { type ReactNode, useMemo, useState } from "react";
 import type { CanvasView } from "./actions";
 import classes from "./Canvas.module.css";
 import { StepEdge } from "./edges/StepEdge";
+import { UndoEdge } from "./edges/UndoEdge";
 import { CanvasEventsProvider } from "./events";
 import { NODE } from "./graph";
 import { kindOf } from "./nodes";
 import { StepNode, type StepNodeType } from "./nodes/StepNode";
 import { STEP_TYPE } from "./palette/Palette";
-import { useDesigner, useDesignerStore } from "./store";
+import { openGraph, useDesigner, useDesignerStore } from "./store";
 import { type Insert, useConnecting } from "./useConnecting";
 import { useFlowElements } from "./useFlowElements";
 import { useNodeKeys } from "./useNodeKeys";
 import { FIT } from "./useCanvasView";
+import { WayMenu } from "./WayMenu";
 
 const nodeTypes = { step: StepNode };
-const edgeTypes = { step: StepEdge };
+const edgeTypes = { step: StepEdge, undo: UndoEdge };
 
 const MINIMAP = { width: 160, height: 104 };
 
@@ -39,10 +41,10 @@ export function Canvas({ view, onInsert, onDropType, onOpenInspector, children }
   const scheme = useComputedColorScheme("light");
   const store = useDesignerStore();
   const readOnly = useDesigner((state) => state.readOnly);
-  const [fitsAtFirst] = useState(() => store.getState().document.steps.length > 0);
+  const [fitsAtFirst] = useState(() => openGraph(store.getState()).steps.length > 0);
   const { screenToFlowPosition } = useReactFlow();
   const elements = useFlowElements();
-  const connecting = useConnecting(onInsert);
+  const { newWay, forgetWay, handlers } = useConnecting(onInsert);
   const onKeyDown = useNodeKeys(view, onOpenInspector);
   const events = useMemo(
     () => ({
@@ -57,10 +59,14 @@ export function Canvas({ view, onInsert, onDropType, onOpenInspector, children }
         className={classes.flow}
         aria-label="Workflow canvas"
         {...elements}
-        {...connecting}
+        {...handlers}
         nodeTypes={nodeTypes}
         edgeTypes={edgeTypes}
         onKeyDown={onKeyDown}
+        onNodeDoubleClick={(_event, node) => {
+          if (node.data.step.type === "loop") store.getState().enter([...store.getState().scope, node.id]);
+        }}
+        zoomOnDoubleClick={false}
         onPaneClick={() => store.getState().select([])}
         onDragOver={(event) => {
           if (readOnly || !event.dataTransfer.types.includes(STEP_TYPE)) return;
@@ -102,6 +108,7 @@ export function Canvas({ view, onInsert, onDropType, onOpenInspector, children }
         />
         {children}
       </ReactFlow>
+      {newWay && <WayMenu way={newWay} onClose={forgetWay} />}
     </CanvasEventsProvider>
   );
 }

@@ -1,61 +1,13 @@
 /**
  * The workflow document as the canvas edits it, and the changes one can make to it.
  * Every change is pure: it gives a new document and leaves the old one as it is, so that undo is a list of them.
- * Does not: check what the server checks (POST workflows/validate/), or know of React.
+ * Changes of a graph (adding, connecting, removing) are made to the document's own steps; for those inside a
+ * loop, see `scope`. Does not: check what the server checks (POST workflows/validate/), or know of React.
  */
-import { renameInExpressions } from "./expressions";
 import { isObject, without } from "./json";
+import { type Duration, innerSteps, needsOf, type Retry, type Step } from "./steps";
 
-export interface Retry {
-  max_attempts?: number;
-  backoff?: "constant" | "linear" | "exponential";
-  delay?: Duration;
-  max_delay?: Duration;
-  jitter?: boolean;
-}
-
-/** "90s", "10m", "1h", or seconds. */
-export type Duration = string | number;
-
-/** What the agent does: exactly one of `code`, `handler` (with `bundle`) and `image` (with `path`). */
-export interface RunSpec {
-  code?: string;
-  handler?: string;
-  bundle?: string;
-  image?: string;
-  path?: string;
-}
-
-export interface PoolOptions {
-  mode?: "pooled" | "standard";
-  size?: number;
-  min_size?: number;
-  max_size?: number;
-  warm_up?: boolean;
-  max_uses?: number;
-  idle_timeout?: Duration;
-}
-
-export type ErrorStrategy = "fail_fast" | "continue" | "continue_on_partial";
-
-/** A step of any type; the fields of a map are only there on maps. Kept loose: drafts may have faults. */
-export interface Step {
-  id: string;
-  type: string;
-  name?: string;
-  needs?: string[];
-  run?: RunSpec;
-  input?: unknown;
-  pool?: string | PoolOptions;
-  timeout?: Duration;
-  retry?: Retry;
-  over?: unknown;
-  as?: string;
-  max_parallel?: number;
-  batch_size?: number;
-  error_strategy?: ErrorStrategy;
-  min_success_rate?: number;
-}
+export * from "./steps";
 
 export interface Position {
   x: number;
@@ -75,44 +27,87 @@ export interface WorkflowDocument {
   params?: Record<string, unknown>;
   defaults?: Defaults;
   max_parallel?: number;
+  max_concurrent_runs?: number;
+  priority?: number;
+  timeout?: Duration;
+  failure_strategy?: "fail_fast" | "continue";
   steps: Step[];
   output?: unknown;
+  /** By the steps' ids, which are unique in the whole document: those inside loops too. */
   layout?: Record<string, Position>;
 }
-
-export const STEP_ID = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 
 /** The value as a document that the canvas can draw, or a sentence on why it cannot. */
 export function readDocument(value: unknown): WorkflowDocument | string {
   if (!isObject(value)) return "A workflow is a JSON object with a name and steps.";
   const steps = value.steps ?? [];
-  if (!Array.isArray(steps)) return "`steps` must be a list.";
-  for (const [index, step] of steps.entries()) {
-    if (!isObject(step)) return `steps[${index}] must be an object.`;
-    if (typeof step.id !== "string" || step.id === "") return `steps[${index}] needs an id.`;
-    if (step.needs !== undefined && !isListOfTexts(step.needs))
-      return `steps[${index}].needs must be a list of ids.`;
-    if (step.run !== undefined && !isObject(step.run)) return `steps[${index}].run must be an object.`;
-  }
+  const fault = faultOfSteps(steps, "steps");
+  if (fault) return fault;
   if (value.layout !== undefined && !isObject(value.layout)) return "`layout` must be an object.";
   return { ...value, steps } as unknown as WorkflowDocument;
 }
 
-function isListOfTexts(value: unknown): boolean {
+function faultOfSteps(steps: unknown, path: string): string | null {
+  if (!Array.isArray(steps)) return `\`${path}\` must be a list.`;
+  for (const [index, step] of steps.entries()) {
+    const fault = faultOfStep(step, `${path}[${index}]`);
+    if (fault) return fault;
+  }
+  return null;
+}
+
+function faultOfStep(step: unknown, path: string): string | null {
+  if (!isObject(step)) return `${path} must be an object.`;
+  if (typeof step.id !== "string" || step.id === "") return `${path} needs an id.`;
+  if (step.needs !== undefined && !isListOfTexts(step.needs)) return `${path}.needs must be a list of ids.`;
+  for (const field of ["run", "mapper", "reducer"]) {
+    if (step[field] !== undefined && !isObject(step[field])) return `${path}.${field} must be an object.`;
+  }
+  if (step.type === "branch") return faultOfBranch(step, path);
+  return step.type === "loop" && step.steps !== undefined ? faultOfSteps(step.steps, `${path}.steps`) : null;
+}
+
+function faultOfBranch(step: Record<string, unknown>, path: string): string | null {
+  const cases = step.cases ?? [];
+  if (!Array.isArray(cases)) return `${path}.cases must be a list.`;
+  const wrong = cases.findIndex((one) => !isObject(one) || !isListOfTexts(one.then));
+  if (wrong >= 0) return `${path}.cases[${wrong}].then must be a list of ids.`;
+  return step.else === undefined || isListOfTexts(step.else) ? null : `${path}.else must be a list of ids.`;
+}
+
+function isListOfTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
+/** Every step, those inside loops after their loop, with its JSON path. */
+export function* allSteps(steps: Step[], path = "steps"): Generator<{ step: Step; path: string }> {
+  for (const [index, step] of steps.entries()) {
+    const here = `${path}[${index}]`;
+    yield { step, path: here };
+    yield* allSteps(innerSteps(step), `${here}.steps`);
+  }
+}
+
+/** The step of that id, wherever it stands. */
 export function findStep(document: WorkflowDocument, id: string | null | undefined): Step | undefined {
-  return id ? document.steps.find((step) => step.id === id) : undefined;
+  if (!id) return undefined;
+  for (const { step } of allSteps(document.steps)) if (step.id === id) return step;
+  return undefined;
 }
 
-export function needsOf(step: Step): string[] {
-  return step.needs ?? [];
+/** Where a step stands: `steps[1].steps[0]`; null when there is none of that id. */
+export function pathOf(document: WorkflowDocument, id: string): string | null {
+  for (const { step, path } of allSteps(document.steps)) if (step.id === id) return path;
+  return null;
 }
 
-/** `base`, or base-2, base_3 …: the first that no step has yet. */
-export function freshId(document: WorkflowDocument, base: string): string {
-  const taken = new Set(document.steps.map((step) => step.id));
+export function idsOf(document: WorkflowDocument): Set<string> {
+  return new Set([...allSteps(document.steps)].map(({ step }) => step.id));
+}
+
+/** `base`, base_2, base_3 …: the first that no step has yet. `more` are ids that are about to be taken. */
+export function freshId(document: WorkflowDocument, base: string, more: Iterable<string> = []): string {
+  const taken = new Set([...idsOf(document), ...more]);
   const stem = base.replace(/_\d+$/, "");
   for (let number = 1; ; number++) {
     const id = number === 1 ? stem : `${stem}_${number}`;
@@ -124,9 +119,19 @@ export function addStep(document: WorkflowDocument, step: Step, at: Position): W
   return placed({ ...document, steps: [...document.steps, step] }, { [step.id]: at });
 }
 
-/** Sets fields of one step; a field that is `undefined` is left out of the document. */
+/** Sets fields of one step, wherever it stands; a field that is `undefined` is left out of the document. */
 export function updateStep(document: WorkflowDocument, id: string, fields: Partial<Step>): WorkflowDocument {
-  return withSteps(document, (step) => (step.id === id ? without({ ...step, ...fields }) : step));
+  const change = (step: Step): Step => {
+    if (step.id === id) return without({ ...step, ...fields });
+    const inner = innerSteps(step);
+    return inner.length > 0 ? kept(step, inner.map(change)) : step;
+  };
+  return { ...document, steps: document.steps.map(change) };
+}
+
+/** The loop with other steps inside; the same when they are the same. */
+function kept(step: Step, inner: Step[]): Step {
+  return inner.every((one, place) => one === step.steps?.[place]) ? step : { ...step, steps: inner };
 }
 
 /** Sets fields of the workflow itself; a field that is `undefined` is left out. */
@@ -137,16 +142,30 @@ export function updateWorkflow(
   return without({ ...document, ...fields });
 }
 
+/** Takes steps away, and their names out of what the others say of them. */
 export function removeSteps(document: WorkflowDocument, ids: Iterable<string>): WorkflowDocument {
   const gone = new Set(ids);
-  const steps = document.steps.filter((step) => !gone.has(step.id)).map((step) => withoutNeeds(step, gone));
-  const layout = Object.fromEntries(Object.entries(document.layout ?? {}).filter(([id]) => !gone.has(id)));
+  const leaving = document.steps.filter((step) => gone.has(step.id));
+  const homeless = new Set([...allSteps(leaving)].map(({ step }) => step.id));
+  const steps = document.steps
+    .filter((step) => !gone.has(step.id))
+    .map((step) => keeping(step, (id) => !gone.has(id)));
+  if (!document.layout) return { ...document, steps };
+  const layout = Object.fromEntries(Object.entries(document.layout).filter(([id]) => !homeless.has(id)));
   return { ...document, steps, layout };
 }
 
-function withoutNeeds(step: Step, gone: Set<string>): Step {
-  if (!needsOf(step).some((need) => gone.has(need))) return step;
-  return { ...step, needs: needsOf(step).filter((need) => !gone.has(need)) };
+/** The step, naming only such others as stay. */
+export function keeping(step: Step, stays: (id: string) => boolean): Step {
+  const next: Step = { ...step };
+  if (!needsOf(step).every(stays)) next.needs = needsOf(step).filter(stays);
+  if (step.compensate && !stays(step.compensate)) delete next.compensate;
+  if (step.type === "branch") {
+    if (step.cases) next.cases = step.cases.map((one) => ({ ...one, then: one.then.filter(stays) }));
+    if (step.else) next.else = step.else.filter(stays);
+    if (next.else?.length === 0) delete next.else;
+  }
+  return next;
 }
 
 export function connect(document: WorkflowDocument, source: string, target: string): WorkflowDocument {
@@ -163,33 +182,6 @@ export function disconnect(document: WorkflowDocument, source: string, target: s
   );
 }
 
-/** Renames a step wherever the document speaks of it: needs, layout, and `steps.ID` in expressions. */
-export function renameStep(document: WorkflowDocument, from: string, to: string): WorkflowDocument {
-  if (from === to) return document;
-  const layout = Object.entries(document.layout ?? {}).map(([id, at]) => [id === from ? to : id, at]);
-  const renamed: WorkflowDocument = {
-    ...document,
-    steps: document.steps.map((step) => renamedIn(step, from, to)),
-    layout: Object.fromEntries(layout),
-  };
-  if (document.output !== undefined) renamed.output = renameInExpressions(document.output, from, to);
-  return renamed;
-}
-
-/** Code and names are the author's words; everything else of a step may hold expressions. */
-const NOT_EXPRESSIONS = new Set(["id", "type", "name", "needs", "run"]);
-
-function renamedIn(step: Step, from: string, to: string): Step {
-  const fields = Object.entries(step).map(([field, value]) => [
-    field,
-    NOT_EXPRESSIONS.has(field) ? value : renameInExpressions(value, from, to),
-  ]);
-  const changed = Object.fromEntries(fields) as Step;
-  if (step.id === from) changed.id = to;
-  if (step.needs) changed.needs = step.needs.map((need) => (need === from ? to : need));
-  return changed;
-}
-
 export function placed(document: WorkflowDocument, places: Record<string, Position>): WorkflowDocument {
   const whole = Object.fromEntries(
     Object.entries(places).map(([id, { x, y }]) => [id, { x: Math.round(x), y: Math.round(y) }]),
@@ -197,6 +189,6 @@ export function placed(document: WorkflowDocument, places: Record<string, Positi
   return { ...document, layout: { ...document.layout, ...whole } };
 }
 
-function withSteps(document: WorkflowDocument, change: (step: Step) => Step): WorkflowDocument {
+export function withSteps(document: WorkflowDocument, change: (step: Step) => Step): WorkflowDocument {
   return { ...document, steps: document.steps.map(change) };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { readDocument, renameStep, type WorkflowDocument } from "./document";
+import { readDocument, type WorkflowDocument } from "./document";
 import { applyGraphChange, columnsOf, documentToGraph, refusal } from "./graph";
 import { layOut } from "./layout";
+import { renameStep } from "./renaming";
 
 const census: WorkflowDocument = {
   name: "census",
@@ -139,5 +140,5 @@ it("layOut asks the engine for the graph's shape, and gives a place for each ste
     return { ...graph, children: graph.children?.map((child, i) => ({ ...child, x: i * 10, y: 1 })) };
   });
   expect(places).toEqual({ list: { x: 0, y: 1 }, count: { x: 10, y: 1 }, total: { x: 20, y: 1 } });
-  expect(asked).toMatchObject([{ edges: [{ sources: ["list"], targets: ["count"] }, {}, {}] }]);
+  expect(asked).toMatchObject([{ edges: [{ sources: ["list:out"], targets: ["count:in"] }, {}, {}] }]);
 });

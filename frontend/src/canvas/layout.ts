@@ -1,7 +1,7 @@
 /** Positions by ELK's layered algorithm, in a worker: a graph of hundreds of steps must not stop the page. */
 import type { ELK, ElkNode } from "elkjs/lib/elk-api";
-import type { Position, WorkflowDocument } from "./document";
-import { documentToGraph, GAP, NODE } from "./graph";
+import { type Position, targetsOf, type WorkflowDocument } from "./document";
+import { documentToGraph, GAP, LABEL, NODE, undoneBy } from "./graph";
 
 const OPTIONS = {
   "elk.algorithm": "layered",
@@ -30,7 +30,14 @@ export async function layOut(
   layout?: (graph: ElkNode) => Promise<ElkNode>,
 ): Promise<Record<string, Position>> {
   const { children = [] } = await (layout ?? inWorker)(elkGraph(document));
-  return Object.fromEntries(children.map(({ id, x = 0, y = 0 }) => [id, { x, y }]));
+  const places: Record<string, Position> = {};
+  const below = undoPairs(document);
+  for (const { id, x = 0, y = 0 } of children) {
+    places[id] = { x, y };
+    const undo = below.get(id);
+    if (undo) places[undo] = { x, y: y + NODE.height + GAP.y };
+  }
+  return places;
 }
 
 async function inWorker(graph: ElkNode): Promise<ElkNode> {
@@ -38,12 +45,44 @@ async function inWorker(graph: ElkNode): Promise<ElkNode> {
   return (await engine).layout(graph);
 }
 
+/** A step, the one that undoes it below, and the room that labels of ways take at its right. */
 function elkGraph(document: WorkflowDocument): ElkNode {
   const { nodes, edges } = documentToGraph(document);
+  const below = undoPairs(document);
+  const hanging = new Set(below.values());
+  const children = nodes
+    .filter(({ id }) => !hanging.has(id))
+    .map(({ id, step }): ElkNode => ({
+      id,
+      width: NODE.width + (targetsOf(step).length > 0 ? LABEL.width : 0),
+      height: NODE.height + (below.has(id) ? GAP.y + NODE.height : 0),
+      layoutOptions: { "elk.portConstraints": "FIXED_POS" },
+      // Where the edges begin and end: beside the step itself, whatever hangs below it.
+      ports: [
+        { id: `${id}:in`, x: 0, y: NODE.height / 2, width: 0, height: 0 },
+        {
+          id: `${id}:out`,
+          x: NODE.width + (targetsOf(step).length > 0 ? LABEL.width : 0),
+          y: NODE.height / 2,
+          width: 0,
+          height: 0,
+        },
+      ],
+    }));
   return {
     id: "workflow",
     layoutOptions: OPTIONS,
-    children: nodes.map(({ id }) => ({ id, ...NODE })),
-    edges: edges.map(({ id, source, target }) => ({ id, sources: [source], targets: [target] })),
+    children,
+    edges: edges
+      .filter(({ source, target, kind }) => kind !== "undo" && !hanging.has(source) && !hanging.has(target))
+      .map(({ id, source, target }) => ({ id, sources: [`${source}:out`], targets: [`${target}:in`] })),
   };
+}
+
+/** Which step hangs below which: the one that undoes it. Not where one would hang below another that hangs. */
+function undoPairs(document: WorkflowDocument): Map<string, string> {
+  const undone = undoneBy(document);
+  const known = new Set(document.steps.map(({ id }) => id));
+  const pairs = [...undone].filter(([undo, step]) => known.has(undo) && !undone.has(step));
+  return new Map(pairs.map(([undo, step]) => [step, undo]));
 }

@@ -1,6 +1,7 @@
 /** Where a new step goes: where it is seen, and not on top of another. */
-import { needsOf, type Position, placed, type Step, type WorkflowDocument } from "./document";
-import { descendantsOf, documentToGraph, GAP, NODE } from "./graph";
+import { retargeted } from "./branches";
+import { needsOf, type Position, placed, type Step, targetsOf, type WorkflowDocument } from "./document";
+import { descendantsOf, documentToGraph, GAP, LABEL, NODE } from "./graph";
 
 /** What is seen of the canvas, in the canvas's own coordinates. */
 export interface Viewport {
@@ -19,9 +20,12 @@ function overlaps(one: Position, other: Position): boolean {
 /** Right of `after`, or of the last step, in the nearest free row; for the first step, in view. */
 export function seatFor(document: WorkflowDocument, view: Viewport | null, after: string | null): Position {
   const taken = documentToGraph(document).nodes;
-  const before = (taken.find(({ id }) => id === after) ?? taken.at(-1))?.position;
+  const last = taken.find(({ id }) => id === after) ?? taken.at(-1);
+  const before = last?.position;
   if (!before) return view ? firstSeat(view) : { x: 0, y: 0 };
-  const x = before.x + NODE.width + GAP.x;
+  // The way from a branch to its target carries a label.
+  const gap = last.step.type === "branch" ? LABEL.width + GAP.x : GAP.x;
+  const x = before.x + NODE.width + gap;
   for (let row = 0; ; row = row > 0 ? -row : 1 - row) {
     const seat = { x, y: before.y + row * (NODE.height + GAP.y) };
     if (taken.every(({ position }) => !overlaps(seat, position))) return seat;
@@ -62,13 +66,15 @@ export function insertBetween(
     }
   }
   const middle = { x: (from.x + to.x + shift) / 2, y: (from.y + to.y) / 2 };
+  const branch = document.steps.find(({ id }) => id === source);
+  const way = branch !== undefined && targetsOf(branch).includes(target);
   const steps = document.steps.flatMap((one) => {
+    // A branch chooses the new step, and the old one comes after it.
+    if (one.id === source && way) return [retargeted(one, target, step.id)];
     if (one.id !== target) return [one];
-    const needs = needsOf(one).map((need) => (need === source ? step.id : need));
-    return [
-      { ...step, needs: [source] },
-      { ...one, needs },
-    ];
+    const kept = needsOf(one).map((need) => (need === source ? step.id : need));
+    const needs = kept.includes(step.id) ? kept : [...kept, step.id];
+    return [way ? step : { ...step, needs: [source] }, { ...one, needs }];
   });
   const wider = placed({ ...document, steps }, moved);
   return placed(wider, { [step.id]: seatNear({ ...wider, steps: document.steps }, middle) });

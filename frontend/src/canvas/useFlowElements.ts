@@ -1,24 +1,25 @@
 import { type EdgeChange, MarkerType, type NodeChange } from "@xyflow/react";
-import type { Edge } from "@xyflow/react";
 import { useCallback, useMemo, useState } from "react";
 import type { Position } from "./document";
+import type { FlowEdge } from "./edges/StepEdge";
 import { applyGraphChange, documentToGraph, NODE } from "./graph";
 import type { StepNodeType } from "./nodes/StepNode";
-import { useDesigner, useDesignerStore } from "./store";
+import { openGraph, useDesigner, useDesignerStore } from "./store";
 import { faultsByStep } from "./store/problemsSlice";
 
 const marker = { type: MarkerType.ArrowClosed, width: 14, height: 14, color: "var(--xy-edge-stroke)" };
+const undoMarker = { ...marker, color: "var(--af-violet)" };
 
 /** The document's graph in the shape that the canvas library draws, and its changes taken back to the document. */
 export function useFlowElements() {
   const store = useDesignerStore();
-  const document = useDesigner((state) => state.document);
+  const open = useDesigner(openGraph);
   const selected = useDesigner((state) => state.selected);
   const selectedEdges = useDesigner((state) => state.selectedEdges);
   const problems = useDesigner((state) => state.problems);
   const [dragged, setDragged] = useState<Record<string, Position>>({});
-  const graph = useMemo(() => documentToGraph(document), [document]);
-  const faults = useMemo(() => faultsByStep(problems), [problems]);
+  const graph = useMemo(() => documentToGraph(open), [open]);
+  const faults = useMemo(() => faultsByStep(problems, open.steps), [problems, open.steps]);
 
   const nodes = useMemo(
     () =>
@@ -37,18 +38,24 @@ export function useFlowElements() {
 
   const edges = useMemo(
     () =>
-      graph.edges.map((edge): Edge => ({
-        ...edge,
-        type: "step",
-        markerEnd: marker,
-        selected: selectedEdges.includes(edge.id),
-      })),
+      graph.edges.map((edge): FlowEdge => {
+        const { id, source, target, kind, label, otherwise } = edge;
+        return {
+          id,
+          source,
+          target,
+          type: kind === "undo" ? "undo" : "step",
+          data: { kind, label, otherwise },
+          markerEnd: kind === "undo" ? undoMarker : marker,
+          selected: selectedEdges.includes(id),
+        };
+      }),
     [graph, selectedEdges],
   );
 
   const onNodesChange = useCallback(
     (changes: NodeChange<StepNodeType>[]) => {
-      const { select, selected: before, selectedEdges: edgesBefore, apply } = store.getState();
+      const { select, selected: before, selectedEdges: edgesBefore, applyHere } = store.getState();
       const picked = pick(before, changes);
       if (picked) select(picked, edgesBefore);
       const moving: Record<string, Position> = {};
@@ -58,7 +65,7 @@ export function useFlowElements() {
         (change.dragging ? moving : landed)[change.id] = change.position;
       }
       if (Object.keys(landed).length > 0) {
-        apply((current) => applyGraphChange(current, { kind: "move", places: landed }));
+        applyHere((current) => applyGraphChange(current, { kind: "move", places: landed }));
         setDragged({});
       } else if (Object.keys(moving).length > 0) setDragged((already) => ({ ...already, ...moving }));
     },

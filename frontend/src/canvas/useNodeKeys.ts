@@ -1,8 +1,9 @@
 import { type KeyboardEvent, useCallback } from "react";
 import type { CanvasView } from "./actions";
+import { findStep } from "./document";
 import { applyGraphChange, documentToGraph } from "./graph";
 import { DIRECTIONS, type Direction, neighbour } from "./keyboard";
-import { type DesignerStore, useDesignerStore } from "./store";
+import { type DesignerStore, openGraph, useDesignerStore } from "./store";
 
 const NUDGE: Record<Direction, { x: number; y: number }> = {
   left: { x: -16, y: 0 },
@@ -11,7 +12,10 @@ const NUDGE: Record<Direction, { x: number; y: number }> = {
   down: { x: 0, y: 16 },
 };
 
-/** Keys on a node: arrows go to its neighbours, with Shift they move it; Enter opens the inspector. */
+/**
+ * Keys on a node: arrows go to its neighbours, with Shift they move it; Enter opens the inspector, Shift Enter a
+ * loop.
+ */
 export function useNodeKeys(view: CanvasView, onOpenInspector: (step: string) => void) {
   const store = useDesignerStore();
   return useCallback(
@@ -22,6 +26,7 @@ export function useNodeKeys(view: CanvasView, onOpenInspector: (step: string) =>
       const direction = DIRECTIONS[event.key];
       if (direction && event.shiftKey) nudge(store, id, direction);
       else if (direction) goTo(store, view, id, direction);
+      else if (event.key === "Enter" && event.shiftKey) goInto(store, id);
       else if (event.key === "Enter") {
         store.getState().select([id]);
         onOpenInspector(id);
@@ -35,7 +40,7 @@ export function useNodeKeys(view: CanvasView, onOpenInspector: (step: string) =>
 }
 
 function goTo(store: DesignerStore, view: CanvasView, id: string, direction: Direction): void {
-  const { nodes } = documentToGraph(store.getState().document);
+  const { nodes } = documentToGraph(openGraph(store.getState()));
   const next = neighbour(nodes, id, direction);
   if (!next) return;
   store.getState().select([next]);
@@ -44,14 +49,19 @@ function goTo(store: DesignerStore, view: CanvasView, id: string, direction: Dir
   view.focus(next);
 }
 
+function goInto(store: DesignerStore, id: string): void {
+  const { document, scope, enter } = store.getState();
+  if (findStep(document, id)?.type === "loop") enter([...scope, id]);
+}
+
 function nudge(store: DesignerStore, id: string, direction: Direction): void {
-  const { document, selected, apply } = store.getState();
+  const { selected, applyHere } = store.getState();
   const ids = selected.includes(id) ? selected : [id];
   const { x, y } = NUDGE[direction];
   const places = Object.fromEntries(
-    documentToGraph(document)
+    documentToGraph(openGraph(store.getState()))
       .nodes.filter((node) => ids.includes(node.id))
       .map((node) => [node.id, { x: node.position.x + x, y: node.position.y + y }]),
   );
-  apply((current) => applyGraphChange(current, { kind: "move", places }), `nudge:${ids.join()}`);
+  applyHere((current) => applyGraphChange(current, { kind: "move", places }), `nudge:${ids.join()}`);
 }

@@ -7,7 +7,7 @@ const CodeMirror = lazy(() => import("./CodeMirror"));
 /** CodeMirror, loaded when it is first seen. */
 export function CodeEditor(props: CodeMirrorProps) {
   return (
-    <Suspense fallback={<Skeleton h={props.minHeight ?? 160} />}>
+    <Suspense fallback={<Skeleton h={props.minHeight ?? (props.line ? 36 : 160)} />}>
       <CodeMirror {...props} />
     </Suspense>
   );

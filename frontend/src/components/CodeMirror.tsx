@@ -35,6 +35,8 @@ export interface CodeMirrorProps {
   /** Fills its container instead of growing with its text. */
   fill?: boolean;
   placeholder?: string;
+  /** One line, without numbers: a field rather than an editor. */
+  line?: boolean;
   /** What may be typed here, beyond the language. */
   completions?: CompletionSource;
 }
@@ -52,18 +54,35 @@ const colours = HighlightStyle.define([
   { tag: tags.invalid, color: "var(--af-red)" },
 ]);
 
-const base: Extension = [
-  lineNumbers(),
+const shared: Extension = [
   highlightSpecialChars(),
   history(),
   indentOnInput(),
   bracketMatching(),
   closeBrackets(),
-  highlightActiveLine(),
   EditorView.lineWrapping,
   syntaxHighlighting(colours),
+];
+
+const base: Extension = [
+  lineNumbers(),
+  highlightActiveLine(),
+  shared,
   keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
 ];
+
+/** Tab leaves it as it leaves any field; what is pasted becomes one line. */
+const oneLine: Extension = [
+  shared,
+  keymap.of([...defaultKeymap.filter(({ key }) => key !== "Enter" && key !== "Mod-Enter"), ...historyKeymap]),
+  EditorState.transactionFilter.of((change) =>
+    change.docChanged && change.newDoc.lines > 1
+      ? [{ changes: { from: 0, to: change.startState.doc.length, insert: joined(change.newDoc.toString()) } }]
+      : change,
+  ),
+];
+
+const joined = (text: string) => text.replace(/\s*\n\s*/g, " ");
 
 function languageOf(language: CodeMirrorProps["language"]): Extension {
   if (language === "python") return [python(), indentUnit.of("    ")];
@@ -80,7 +99,7 @@ function restriction(readOnly: boolean): Extension {
 
 /** A code editor in the application's colours. Tab indents; Escape, then Tab, leaves it. */
 export default function CodeMirror(props: CodeMirrorProps) {
-  const { value, language, label, readOnly = false, placeholder = "", completions } = props;
+  const { value, language, label, readOnly = false, placeholder = "", completions, line = false } = props;
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const change = useRef(props.onChange);
@@ -98,7 +117,7 @@ export default function CodeMirror(props: CodeMirrorProps) {
       state: EditorState.create({
         doc: first.current,
         extensions: [
-          base,
+          line ? oneLine : base,
           languageOf(language),
           writable.current.of([]),
           completions ? autocompletion({ override: [completions] }) : autocompletion(),
@@ -116,7 +135,7 @@ export default function CodeMirror(props: CodeMirrorProps) {
       editor.destroy();
       view.current = null;
     };
-  }, [language, label, placeholder, completions]);
+  }, [language, label, placeholder, completions, line]);
 
   useEffect(() => {
     view.current?.dispatch({ effects: writable.current.reconfigure(restriction(readOnly)) });
@@ -133,8 +152,9 @@ export default function CodeMirror(props: CodeMirrorProps) {
       ref={host}
       className={classes.editor}
       data-fill={props.fill || undefined}
+      data-line={line || undefined}
       style={{
-        "--editor-min": `${props.minHeight ?? 96}px`,
+        "--editor-min": `${props.minHeight ?? (line ? 34 : 96)}px`,
         "--editor-max": props.maxHeight ? `${props.maxHeight}px` : "none",
       }}
     />

@@ -11,8 +11,8 @@ interface Props {
 /** The head of a page: its name, one line about it, and its actions on the right. */
 export function PageHeader({ title, about, children }: Props) {
   return (
-    <Group justify="space-between" align="flex-start" mb={24} wrap="nowrap">
-      <div>
+    <Group justify="space-between" align="flex-start" mb={24} gap={16}>
+      <div style={{ flex: "1 1 240px", minWidth: 0 }}>
         <Title order={1}>{title}</Title>
         {about && (
           <Text c="dimmed" mt={4}>
@@ -20,9 +20,7 @@ export function PageHeader({ title, about, children }: Props) {
           </Text>
         )}
       </div>
-      <Group gap={8} wrap="nowrap">
-        {children}
-      </Group>
+      <Group gap={8}>{children}</Group>
     </Group>
   );
 }

@@ -45,3 +45,26 @@ it("has nothing that axe minds", async () => {
   const { container } = await show();
   expect(await faultsOf(container)).toEqual([]);
 });
+
+it("never changes a number that was typed: it says what is wrong with it", async () => {
+  const { onSubmit } = await show();
+  await userEvent.type(screen.getByLabelText(/Root/), "/srv");
+  const depth = screen.getByLabelText(/Depth/);
+  for (const [typed, said] of [
+    ["-5", "At least 1."],
+    ["2.5", "Write a whole number."],
+    ["many", "Write a whole number."],
+  ]) {
+    await userEvent.clear(depth);
+    await userEvent.type(depth, typed ?? "");
+    await userEvent.tab();
+    await userEvent.click(screen.getByRole("button", { name: "Start" }));
+    expect(await screen.findByText(said ?? "")).toBeVisible();
+    expect(depth).toHaveValue(typed);
+  }
+  expect(onSubmit).not.toHaveBeenCalled();
+  await userEvent.clear(depth);
+  await userEvent.type(depth, "12");
+  await userEvent.click(screen.getByRole("button", { name: "Start" }));
+  await waitFor(() => expect(onSubmit).toHaveBeenCalledWith({ root: "/srv", depth: 12 }));
+});

@@ -1,8 +1,10 @@
-import { Button, Text } from "@mantine/core";
-import Form from "@rjsf/mantine";
+import { Button, Text, TextInput } from "@mantine/core";
+import Form, { Templates } from "@rjsf/mantine";
 import {
   type ArrayFieldTitleProps,
+  type BaseInputTemplateProps,
   type IconButtonProps,
+  labelValue,
   type RJSFSchema,
   type RJSFValidationError,
   type TitleFieldProps,
@@ -11,7 +13,7 @@ import {
 } from "@rjsf/utils";
 import { customizeValidator } from "@rjsf/validator-ajv8";
 import Ajv2020 from "ajv/dist/2020";
-import { type ReactNode, useMemo, useState } from "react";
+import { type ComponentType, type ReactNode, useMemo, useState } from "react";
 
 export interface SchemaFormProps {
   /** Names the form, so that a button outside it can submit it. */
@@ -32,6 +34,7 @@ const templates = {
     <Legend id={titleId(fieldPathId)}>{title}</Legend>
   ),
   ButtonTemplates: { AddButton },
+  BaseInputTemplate: BaseInput,
 };
 
 /** The form that a JSON Schema (draft 2020-12) describes; it checks on submit, and keeps what was typed. */
@@ -55,6 +58,53 @@ export default function RjsfForm({ id, schema, initial, onSubmit }: SchemaFormPr
       onSubmit={(event) => onSubmit((event.formData ?? {}) as Record<string, unknown>)}
     />
   );
+}
+
+const Standard = Templates.BaseInputTemplate as ComponentType<BaseInputTemplateProps>;
+
+function BaseInput(props: BaseInputTemplateProps) {
+  const kinds = ([] as unknown[]).concat(props.schema.type ?? []);
+  const isNumber = kinds.includes("number") || kinds.includes("integer");
+  return isNumber ? <NumberText {...props} /> : <Standard {...props} />;
+}
+
+/**
+ * A number as it was typed: the theme's own field moves what is out of bounds into them without a word. What is
+ * no number stays text, and the check says so.
+ */
+function NumberText(props: BaseInputTemplateProps) {
+  const { id, schema, value, label, required, options, rawErrors = [] } = props;
+  const [typed, setTyped] = useState<string | null>(null);
+  const given = value === undefined || value === null ? "" : String(value);
+  const same = typed !== null && (typed === given || numberIn(typed) === value);
+  return (
+    <TextInput
+      id={id}
+      name={props.htmlName ?? id}
+      inputMode={schema.type === "integer" ? "numeric" : "decimal"}
+      autoComplete="off"
+      label={labelValue(label || undefined, props.hideLabel, false)}
+      description={props.hideLabel ? undefined : (options.description ?? schema.description)}
+      placeholder={props.placeholder}
+      required={required}
+      disabled={props.disabled || props.readonly}
+      value={same ? typed : given}
+      error={rawErrors.length > 0 ? rawErrors.join(" ") : undefined}
+      onChange={(event) => {
+        const text = event.currentTarget.value;
+        setTyped(text);
+        props.onChange(text.trim() === "" ? options.emptyValue : numberIn(text));
+      }}
+      onBlur={(event) => props.onBlur(id, event.currentTarget.value)}
+      onFocus={(event) => props.onFocus(id, event.currentTarget.value)}
+    />
+  );
+}
+
+/** The number that a text is; the text itself when it is none. */
+function numberIn(text: string): number | string {
+  const number = Number(text.trim());
+  return text.trim() !== "" && Number.isFinite(number) ? number : text;
 }
 
 function Legend({ id, children }: { id: string; children: ReactNode }) {
@@ -84,5 +134,18 @@ function withoutTitle(schema: Record<string, unknown>): RJSFSchema {
 function shownAtTheFields(): void {}
 
 function inPlainWords(errors: RJSFValidationError[]): RJSFValidationError[] {
-  return errors.map((error) => (error.name === "required" ? { ...error, message: "Fill this in." } : error));
+  return errors.map((error) => ({ ...error, message: inWords(error) ?? error.message }));
+}
+
+function inWords({ name, params }: RJSFValidationError): string | undefined {
+  const limit = String((params as { limit?: number } | undefined)?.limit);
+  const type = (params as { type?: string } | undefined)?.type;
+  if (name === "required") return "Fill this in.";
+  if (name === "minimum") return `At least ${limit}.`;
+  if (name === "maximum") return `At most ${limit}.`;
+  if (name === "exclusiveMinimum") return `More than ${limit}.`;
+  if (name === "exclusiveMaximum") return `Less than ${limit}.`;
+  if (name === "type" && type === "integer") return "Write a whole number.";
+  if (name === "type" && type === "number") return "Write a number.";
+  return undefined;
 }

@@ -15,9 +15,10 @@ export function onFeeds(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The worst of all: `waiting` (for the next attempt) before `connecting` before `live`. */
+/** The worst of all: `closed` for good, `waiting` (for the next attempt), `connecting`, `live`. */
 export function overall(): FeedState {
   const states = [...feeds.values()];
-  if (states.includes("waiting") || states.includes("closed")) return "waiting";
+  if (states.includes("closed")) return "closed";
+  if (states.includes("waiting")) return "waiting";
   return states.includes("connecting") || states.length === 0 ? "connecting" : "live";
 }

@@ -7,7 +7,7 @@ const words: Record<FeedState, [string, string]> = {
   live: ["Live", "What you see changes as it happens."],
   connecting: ["Connecting…", "The live connection is being made."],
   waiting: ["Reconnecting…", "The live connection was lost and comes back by itself; nothing is missed."],
-  closed: ["Not live", "Reload the page to connect again."],
+  closed: ["Not live", "The server refused the live connection. Reload the page to connect again."],
 };
 
 /** Whether what one sees is live. */

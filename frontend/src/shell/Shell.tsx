@@ -1,14 +1,26 @@
 import { useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { ModalsProvider } from "@mantine/modals";
+import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
+import { ApiProblem } from "@/api/client";
+import { me } from "@/api/me";
 import { usePoolsFeed } from "@/realtime/pools/usePoolsFeed";
 import { Commands } from "./Commands";
 import { Navigation } from "./Navigation";
+import { NoTeam } from "./NoTeam";
 import classes from "./Shell.module.css";
 import { TopBar } from "./TopBar";
 
 /** The frame around every page: navigation on the left, the bar on top. */
 export function Shell() {
+  const person = useQuery(me);
+  if (person.error instanceof ApiProblem && person.error.status === 403) {
+    return <NoTeam says={person.error.message} />;
+  }
+  return <Frame />;
+}
+
+function Frame() {
   usePoolsFeed();
   const narrow = useMediaQuery("(max-width: 900px)", false, { getInitialValueInEffect: false });
   const [kept, setKept] = useLocalStorage({

@@ -1,9 +1,17 @@
-import { IconHistory, IconServer2, IconSettings, IconSitemap, type TablerIcon } from "@tabler/icons-react";
+import {
+  IconBolt,
+  IconHistory,
+  IconServer2,
+  IconSettings,
+  IconSitemap,
+  type TablerIcon,
+} from "@tabler/icons-react";
 
 /** The pages of the left navigation, in order. */
 export const pages = [
   { to: "/workflows", name: "Workflows", icon: IconSitemap, about: "What can run" },
   { to: "/runs", name: "Runs", icon: IconHistory, about: "What runs and what ran" },
+  { to: "/triggers", name: "Triggers", icon: IconBolt, about: "What starts runs by itself" },
   { to: "/pools", name: "Pools", icon: IconServer2, about: "The warm agents" },
   { to: "/settings", name: "Settings", icon: IconSettings, about: "You, your teams, the API" },
 ] as const satisfies readonly { to: string; name: string; icon: TablerIcon; about: string }[];

@@ -1,6 +1,11 @@
-import type { Agent, Pool, Run, Step } from "@/api/types";
+import type { Agent, Me, Pool, Run, Step } from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
+
+export function aPerson(role = "admin", username = "ada"): Me {
+  const team = { slug: "default", name: "Default", role };
+  return { username, team, teams: [team] };
+}
 
 export function aRun(fields: Partial<Run> = {}): Run {
   return {
@@ -13,11 +18,18 @@ export function aRun(fields: Partial<Run> = {}): Run {
     error: null,
     tags: [],
     created_by: "ada",
+    priority: 0,
     created_at: CREATED,
     started_at: CREATED,
     finished_at: null,
     duration_ms: null,
     cancel_requested_at: null,
+    pause_requested_at: null,
+    deadline: null,
+    parent: null,
+    origin: null,
+    trigger: null,
+    document: null,
     stats: { agents: 0, leases: 0, requests: 0, lease_p50_ms: null, lease_p99_ms: null },
     ...fields,
   };
@@ -36,6 +48,12 @@ export function aStep(id: string, fields: Partial<Step> = {}): Step {
     duration_ms: null,
     needs: [],
     pool: "python",
+    reason: null,
+    retry_at: null,
+    due_at: null,
+    progress: null,
+    settings: null,
+    child_run: null,
     ...fields,
   };
 }
@@ -58,6 +76,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     wait_p50_ms: null,
     wait_p99_ms: null,
     problem: null,
+    problem_kind: null,
     workflow: null,
     ...fields,
   };

@@ -1,4 +1,5 @@
--- ARGV: prefix, pool, holder, client, team, token, timeout_ms. The same holder gets the same lease again.
+-- ARGV: prefix, pool, holder, client, team, token, timeout_ms, priority. The same holder gets the same lease
+-- again.
 -- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'no_epoch'} | {'no_pool'}
 local pool, holder = ARGV[2], ARGV[3]
 if call('EXISTS', P .. ':epoch') == 0 then return {'no_epoch'} end
@@ -22,7 +23,7 @@ if w then
   write_waiter(pool, w)
 else
   w = {holder = holder, token = ARGV[6], client = ARGV[4], team = ARGV[5], since = now,
-       deadline = now + tonumber(ARGV[7]), seen = now}
+       deadline = now + tonumber(ARGV[7]), seen = now, priority = tonumber(ARGV[8])}
   if call('ZCARD', pool_key(pool, 'queue')) == 0 then
     local agent, since, left = take_idle(pool, tonumber(c[2]))
     if agent then

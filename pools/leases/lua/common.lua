@@ -111,11 +111,13 @@ local function drop_waiter(pool, holder)
   return call('HDEL', pool_key(pool, 'waiters'), holder)
 end
 
--- The whole queueing discipline: who is served next. First come, first served; fair queueing between
--- tenants would replace `enqueue` (the turn) and nothing else. Those whose time is up, or whose process
--- fell silent, are passed over.
+-- The whole queueing discipline: who is served next. The highest priority (-100 to 100) first, then first come,
+-- first served; fair queueing between tenants would replace `enqueue` (the turn) and nothing else. Those whose
+-- time is up, or whose process fell silent, are passed over. A turn is exact in a double: 2^49 at most.
+local STEP = 2 ^ 42
 local function enqueue(pool, w)
-  call('ZADD', pool_key(pool, 'queue'), call('HINCRBY', pool_key(pool), 'seq', 1), w.holder)
+  local turn = call('HINCRBY', pool_key(pool), 'seq', 1) - (w.priority or 0) * STEP
+  call('ZADD', pool_key(pool, 'queue'), int(turn), w.holder)
   write_waiter(pool, w)
   changed(pool)
 end

@@ -25,11 +25,12 @@ from pools.facade.contracts import (
 )
 from pools.leases.scripts import TTL_SECONDS, Grant
 from pools.leases.store import AsyncLeases
-from pools.leases.wire import RedisReplyError, Wire
+from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.calls import Caller, Held
-from pools.services.broker.grants import Grants
+from pools.services.broker.grants import INBOX_WAIT, Grants
 from pools.services.broker.startup import StartupTimes
+from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Broker:
         self, redis_url: str, prefix: str, secret: str, *, heartbeat: float = TTL_SECONDS / 3
     ) -> None:
         self._wire = Wire(redis_url)
-        self._inbox = Wire(redis_url)
+        self._inbox = Wire(redis_url, patience=INBOX_WAIT + PATIENCE)
         self._secret = secret
         self._heartbeat = heartbeat
         self._http = AgentHttp()
@@ -66,7 +67,10 @@ class Broker:
         """Raises ConnectionError when Redis does not answer."""
         await self._wire.connect()
         await self._http.start()
-        self._loops = [asyncio.create_task(self._grants.listen()), asyncio.create_task(self._keep_alive())]
+        self._loops = [
+            asyncio.create_task(for_ever(self._grants.listen, "the inbox")),
+            asyncio.create_task(for_ever(self._keep_alive, "heartbeats")),
+        ]
 
     async def close(self) -> None:
         """Gives every lease back; agents in the middle of a request are not used again."""
@@ -82,8 +86,17 @@ class Broker:
         await self._inbox.close()
         await self._wire.close()
 
-    async def acquire(self, pool_id: UUID, *, holder: str, team_id: int, timeout: float) -> Lease:  # noqa: ASYNC109
-        """A lease on a healthy agent. The same `holder` gets the same lease again.
+    async def acquire(
+        self,
+        pool_id: UUID,
+        *,
+        holder: str,
+        team_id: int,
+        timeout: float,  # noqa: ASYNC109
+        priority: int = 0,
+    ) -> Lease:
+        """A lease on a healthy agent. The same `holder` gets the same lease again; among those who wait, the
+        highest `priority` (-100 to 100) is served first.
 
         Raises `LeaseTimeout` when none came free within `timeout`, `PoolNotFound`.
         """
@@ -91,7 +104,7 @@ class Broker:
         started = loop.time()
         while True:
             left = max(0.0, started + timeout - loop.time())
-            grant = await self._grants.obtain(pool_id, holder, team_id, left)
+            grant = await self._grants.obtain(pool_id, holder, team_id, left, priority)
             held = self._hold(pool_id, grant, started)
             if grant.idle_ms <= VALIDATE_AFTER_MS:
                 return held.lease
@@ -107,6 +120,13 @@ class Broker:
                 raise LeaseTimeout(
                     f"No healthy agent came free within {timeout:g} s.", headers={"Retry-After": "1"}
                 )
+
+    async def take_back(self, pool_id: UUID, holders: str, *, keep: str) -> None:
+        """Ends the leases and waits of holders that begin with `holders` and do not end with `keep`: they
+        belong to somebody who is gone. Their agents are replaced."""
+        taken = await self.leases.take_back(pool_id, holders, keep)
+        if taken:
+            log.info("took %d leases back that %s… held", taken, holders)
 
     async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         """One request to the leased agent, one use of it.
@@ -124,8 +144,8 @@ class Broker:
         if _was_stopped(result) and await self._is_lost(held):
             # The agent was reset or given to another because this lease had ended: the step is not to blame.
             raise LeaseLost("The lease was lost during the request; its result is void.")
-        if held.sent == 1:
-            self._startup.note(lease.wait_seconds + result.first_byte_seconds)
+        if held.sent == 1 and result.startup_seconds is not None:
+            self._startup.note(lease.wait_seconds + result.startup_seconds)
         return result
 
     async def release(self, lease: Lease, outcome: LeaseOutcome, uses: int | None = None) -> bool:

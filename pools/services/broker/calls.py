@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import aiohttp
 import orjson
 
 from pools.domain.agents import EndReason
@@ -22,12 +23,14 @@ from pools.facade.contracts import (
     LeaseLost,
 )
 from pools.runtime.contract import UNREACHABLE, AgentHttp, Answer, AnswerTooLarge
+from pools.services.broker.conversation import Conversation
 from pools.services.broker.exchange import (
     MAX_ANSWER_BYTES,
     all_failed,
     decode,
     encode,
     refusal,
+    refused_bundle,
     runs_hash,
 )
 
@@ -95,7 +98,9 @@ class Caller:
             return all_failed(invocation, AgentError("bad_answer", f"The answer is larger than {limit} MiB."))
         except UNREACHABLE as exc:
             held.must_end = True
-            raise AgentLost(f"The agent was lost during the request: {exc or type(exc).__name__}.") from exc
+            began = not isinstance(exc, aiohttp.ClientConnectorError)
+            sentence = f"The agent was lost during the request: {exc or type(exc).__name__}."
+            raise AgentLost(sentence, began=began) from exc
         except asyncio.CancelledError:
             if held.lost and task.uncancel() == 0:
                 raise LeaseLost("The lease was lost during the request; its result is void.") from None
@@ -105,37 +110,56 @@ class Caller:
             held.calls.discard(task)
 
     async def _exchange(self, held: Held, invocation: Invocation) -> InvocationResult:
-        started = asyncio.get_running_loop().time()
+        async with Conversation(self._http, held.lease, held.headers, invocation) as conversation:
+            return await self._converse(held, invocation, conversation)
+
+    async def _converse(
+        self, held: Held, invocation: Invocation, conversation: Conversation
+    ) -> InvocationResult:
+        clock = asyncio.get_running_loop().time
+        started = clock()
         known = self._known_to(held.lease.agent_id)
         runs = invocation.runs
         with_source = isinstance(runs, Code) and runs_hash(runs) not in known
-        answer = await self._post(held, invocation, with_source=with_source)
+        answer = await self._post(held, invocation, conversation, with_source=with_source)
         missing = refusal(answer.status, answer.body)
         if missing in ("code_missing", "bundle_missing") and runs is not None:
             if isinstance(runs, Handler):
-                await self._upload(held, runs)
-            answer = await self._post(held, invocation, with_source=isinstance(runs, Code))
+                refused = await self._upload(held, runs)
+                if refused is not None:
+                    return all_failed(invocation, refused)
+            answer = await self._post(held, invocation, conversation, with_source=isinstance(runs, Code))
             missing = refusal(answer.status, answer.body)
+        if missing == "shutting_down":
+            held.must_end = True
+            raise AgentLost("The agent is shutting down and took no request.", began=False)
         if missing == "stale_fence":
             held.lost = True
             raise LeaseLost("The agent serves a newer lease already; this one is void.")
         if runs is not None and missing is None:
             known.add(runs_hash(runs))
-        result = decode(answer.status, answer.content_type, answer.body, invocation)
-        return replace(result, first_byte_seconds=answer.first_byte_at - started)
+        elapsed = clock() - started
+        if answer.in_lines:
+            await conversation.hear(answer.body)
+            return await conversation.result(answer.status, elapsed)
+        return decode(answer.status, answer.body, invocation, elapsed)
 
-    async def _post(self, held: Held, invocation: Invocation, *, with_source: bool) -> Answer:
+    async def _post(
+        self, held: Held, invocation: Invocation, conversation: Conversation, *, with_source: bool
+    ) -> Answer:
         lease = held.lease
         body = encode(invocation, lease=lease.token, fence=lease.fence, with_source=with_source)
         url = f"http://{lease.address}{invocation.path}"
-        return await self._http.send(url, body, held.headers, limit=MAX_ANSWER_BYTES)
+        return await self._http.send(url, body, held.headers, limit=MAX_ANSWER_BYTES, sink=conversation.hear)
 
-    async def _upload(self, held: Held, handler: Handler) -> None:
+    async def _upload(self, held: Held, handler: Handler) -> AgentError | None:
+        """Why the agent did not take the bundle; None when it did."""
         # Reading the bundle may touch a disk or the database.
         bundle = await asyncio.to_thread(handler.load_bundle)
         url = f"http://{held.lease.address}/bundles/{handler.bundle_sha256}"
         headers = {**held.headers, "Content-Type": "application/zip"}
-        await self._http.send(url, bundle, headers, limit=65536, method="PUT")
+        answer = await self._http.send(url, bundle, headers, limit=65536, method="PUT")
+        return None if answer.ok else refused_bundle(answer.status, answer.body)
 
     async def _stop(self, held: Held) -> bool:
         payload = orjson.dumps({"lease": held.lease.token})

@@ -1,15 +1,16 @@
 """What goes to an agent and what comes back: pure encoding, by the agent contract.
 
-Does not: open connections, or decide what a failure means for the lease.
+Does not: open connections, cut streamed answers into lines (`lines` does), or decide what a failure means for
+the lease.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -25,8 +26,6 @@ from pools.facade.contracts import (
 )
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-LATEST = 2**33  # seconds since 1970: the year 2242
-MOST_ITEMS = 2**31
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
@@ -39,8 +38,13 @@ def runs_hash(runs: Code | Handler) -> str:
 
 
 def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool) -> bytes:
-    """The body of POST /invoke. At the deadline (wall time) an agent stops the body by itself."""
-    told = {"lease": lease, "fence": fence, "deadline": time.time() + invocation.timeout}
+    """The body of POST /invoke. At the deadline an agent stops the body by itself.
+
+    It is told twice: as wall time, for whoever wants to know it, and as seconds from now, which hold when the
+    clocks of the two machines differ or one is set.
+    """
+    seconds = invocation.timeout
+    told = {"lease": lease, "fence": fence, "deadline": time.time() + seconds, "timeout": seconds}
     body: dict[str, Any] = {"context": {**invocation.context, **told}}
     runs = invocation.runs
     if not invocation.batch:
@@ -55,6 +59,18 @@ def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool)
             body["source"] = runs.source
     elif isinstance(runs, Handler):
         body["runs"] = {"handler": runs.target, "bundle": runs.bundle_sha256}
+    return _dumps(body)
+
+
+def encode_reply(lease: str, number: int, reply: Mapping[str, Any]) -> bytes:
+    """The body of POST /reply; `reply` has "result", or "error" with its "type" and "message".
+
+    Raises `TypeError` or `ValueError` for a result without a JSON form.
+    """
+    return _dumps({"lease": lease, "id": number, **reply})
+
+
+def _dumps(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
@@ -63,8 +79,8 @@ def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool)
 
 
 def refusal(status: int, body: bytes) -> str | None:
-    """The type of a 409 (code_missing, bundle_missing, stale_fence …), else None."""
-    if status != 409:
+    """The type of a 409 (code_missing, bundle_missing, stale_fence …) or 503 (shutting_down …), else None."""
+    if status not in (409, 503):
         return None
     try:
         return str(orjson.loads(body)["error"]["type"])
@@ -72,24 +88,52 @@ def refusal(status: int, body: bytes) -> str | None:
         return None
 
 
-def decode(status: int, content_type: str, body: bytes, invocation: Invocation) -> InvocationResult:
-    """One `ItemResult` for each input. An unusable answer is an error of type `bad_answer` for each."""
-    logs: tuple[LogLine, ...] = ()
+def refused_bundle(status: int, body: bytes) -> AgentError:
+    """Why an upload was not taken, in the agent's own words if it has any."""
     try:
-        if content_type.startswith("application/x-ndjson"):
-            answer, logs = _from_lines(body)
-        else:
-            answer = _object(body, status)
-        return InvocationResult(_results(answer, status, invocation), logs)
+        told = read_object(body, status).get("error")
+    except BadAnswer:
+        told = None
+    if isinstance(told, dict) and told.get("message"):
+        return error_of(told)
+    return AgentError("bad_bundle", f"The agent refused the bundle, with status {status}.")
+
+
+def decode(
+    status: int, body: bytes, invocation: Invocation, elapsed: float | None = None
+) -> InvocationResult:
+    """The result of an answer in one piece. An unusable one is an error of type `bad_answer` for each input.
+    `elapsed`: seconds that the request took."""
+    try:
+        return result_of(read_object(body, status), status, invocation, elapsed)
     except BadAnswer as exc:
-        return all_failed(invocation, AgentError("bad_answer", str(exc)), logs)
+        return all_failed(invocation, AgentError("bad_answer", str(exc)))
+
+
+def result_of(
+    answer: Mapping[str, Any], status: int, invocation: Invocation, elapsed: float | None
+) -> InvocationResult:
+    """One `ItemResult` for each input. Raises `BadAnswer`."""
+    return InvocationResult(
+        _results(answer, status, invocation), startup_seconds=_startup(answer.get("seconds"), elapsed)
+    )
+
+
+def _startup(seconds: Any, elapsed: float | None) -> float | None:
+    """What is left of the request's time without that of its bodies, which the agent tells."""
+    if elapsed is None or isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    if not 0 <= seconds < math.inf:
+        return None
+    return max(0.0, elapsed - seconds)
 
 
 def all_failed(invocation: Invocation, error: AgentError, logs: tuple[LogLine, ...] = ()) -> InvocationResult:
     return InvocationResult((ItemResult(error=error),) * len(invocation.inputs), logs)
 
 
-def _object(raw: bytes, status: int) -> Mapping[str, Any]:
+def read_object(raw: bytes, status: int) -> Mapping[str, Any]:
+    """Raises `BadAnswer`."""
     try:
         # orjson would round whole numbers beyond 64 bits.
         answer = json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
@@ -101,39 +145,9 @@ def _object(raw: bytes, status: int) -> Mapping[str, Any]:
     return answer
 
 
-def _from_lines(body: bytes) -> tuple[Mapping[str, Any], tuple[LogLine, ...]]:
-    lines = [line for line in body.splitlines() if line.strip()]
-    if not lines:
-        raise BadAnswer("The agent's answer was empty.")
-    logs = []
-    for raw in lines[:-1]:
-        entry = _object(raw, 200).get("log")
-        if isinstance(entry, dict):
-            logs.append(_log_line(entry))
-    last = _object(lines[-1], 200)
-    if "log" in last or "progress" in last:
-        raise BadAnswer("The agent's answer broke off before its result.")
-    return last, tuple(logs)
-
-
-def _log_line(entry: Mapping[str, Any]) -> LogLine:
-    """Never raises: what a field says amiss is replaced, because a log line is no reason to fail a step."""
-    at, item = entry.get("at"), entry.get("item")
-    if isinstance(at, int | float) and 0 <= at < LATEST:
-        moment = datetime.fromtimestamp(at, UTC)
-    else:
-        moment = datetime.now(UTC)
-    return LogLine(
-        at=moment,
-        stream=str(entry.get("stream", "log")),
-        text=str(entry.get("text", "")),
-        item=item if type(item) is int and 0 <= item < MOST_ITEMS else 0,
-    )
-
-
 def _results(answer: Mapping[str, Any], status: int, invocation: Invocation) -> tuple[ItemResult, ...]:
     if answer.get("error") is not None:
-        return (ItemResult(error=_error(answer["error"])),) * len(invocation.inputs)
+        return (ItemResult(error=error_of(answer["error"])),) * len(invocation.inputs)
     if status >= 300:
         raise BadAnswer(f"The agent answered with status {status} and no error object.")
     if not invocation.batch:
@@ -160,11 +174,12 @@ def _item(entry: Any) -> ItemResult:
     if not isinstance(entry, dict):
         return ItemResult(error=AgentError("bad_answer", 'An element of "outputs" is not an object.'))
     if entry.get("error") is not None:
-        return ItemResult(error=_error(entry["error"]))
+        return ItemResult(error=error_of(entry["error"]))
     return ItemResult(output=entry.get("output"))
 
 
-def _error(value: Any) -> AgentError:
+def error_of(value: Any) -> AgentError:
+    """Never raises: what is amiss is replaced."""
     if not isinstance(value, dict):
         return AgentError("error", str(value))
     traceback = value.get("traceback")

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 RECHECK = 1.0  # seconds; a lost message costs this much delay and nothing else
 RETRY = 0.05
+INBOX_WAIT = 5  # seconds that one reading of the inbox waits in Redis
 UNKNOWN_POOL_PATIENCE = 2.0  # a pool made this moment may not be known to Redis yet
 
 
@@ -46,13 +47,13 @@ class Grants:
         self._waiting: dict[str, asyncio.Future[Grant]] = {}
         self.client = secrets.token_hex(8)
 
-    async def obtain(self, pool_id: UUID, holder: str, team_id: int, within: float) -> Grant:
+    async def obtain(self, pool_id: UUID, holder: str, team_id: int, within: float, priority: int) -> Grant:
         """Raises `LeaseTimeout`, `PoolNotFound`; cancelling withdraws the wait or gives the grant back."""
         pool, token = str(pool_id), secrets.token_hex(16)
         arrival: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
         self._waiting[token] = arrival
         try:
-            return await self._wait(pool, holder, team_id, token, arrival, within)
+            return await self._wait(pool, holder, team_id, token, arrival, within, priority)
         except LeaseTimeout:
             raise
         except BaseException:
@@ -69,13 +70,14 @@ class Grants:
         token: str,
         arrival: asyncio.Future[Grant],
         within: float,
+        priority: int,
     ) -> Grant:
         loop = asyncio.get_running_loop()
         started = loop.time()
         deadline = started + within
         while True:
             left = deadline - loop.time()
-            answer = await self._ask(pool, holder, team_id, token, left)
+            answer = await self._ask(pool, holder, team_id, token, left, priority)
             if answer is not None and answer.grant is not None:
                 return answer.grant
             outcome = answer.outcome if answer else "away"
@@ -88,11 +90,19 @@ class Grants:
             if arrival.done():
                 return arrival.result()
 
-    async def _ask(self, pool: str, holder: str, team_id: int, token: str, left: float) -> Answer | None:
+    async def _ask(
+        self, pool: str, holder: str, team_id: int, token: str, left: float, priority: int
+    ) -> Answer | None:
         """None when Redis is away; a Redis without its memory is told to the controller."""
         try:
             answer = await self._leases.acquire(
-                pool, holder, client=self.client, team_id=team_id, token=token, wait=left
+                pool,
+                holder,
+                client=self.client,
+                team_id=team_id,
+                token=token,
+                wait=left,
+                priority=priority,
             )
             if answer.outcome in ("no_epoch", "no_pool"):
                 await self._leases.nudge(pool)
@@ -131,7 +141,7 @@ class Grants:
         key = self._leases.keys.client(self.client)
         while True:
             try:
-                message = await self._inbox.call("BLPOP", key, "5")
+                message = await self._inbox.call("BLPOP", key, str(INBOX_WAIT))
             except ConnectionError:
                 await asyncio.sleep(0.2)
                 continue

@@ -1,4 +1,4 @@
-"""How long work waited for its agent's first byte; kept in Redis for /metrics, as two short lists."""
+"""What work took beside its body: lease, wire, agent; kept in Redis for /metrics, as two short lists."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import redis.asyncio
@@ -20,7 +21,7 @@ from redis.exceptions import RedisError
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import RedisReplyError, Wire
-from pools.runtime.base import Runtime, RuntimeFault
+from pools.runtime.base import EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
 from pools.services import epochs
@@ -31,6 +32,7 @@ from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
+from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +102,16 @@ class PoolController:
         self._flushed: dict[UUID, tuple[int, int]] = {}
 
     async def start(self) -> None:
-        """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading."""
+        """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading.
+
+        An engine that is away is waited for at work: leases and waiters need a controller all the same.
+        """
         await self._wire.connect()
-        await self._runtime.start()
+        try:
+            await self._runtime.start()
+        except EngineAway as exc:
+            log.warning("the controller starts without the runtime: %s", exc)
+            self.creator.engine_away = str(exc)
         await self._http.start()
         if not await self._leadership.seek():
             raise rows.NotLeading
@@ -149,9 +158,13 @@ class PoolController:
             return
         try:
             await self.reality.learn()
-            self._learned_at = time.monotonic()
+            self.creator.engine_away = None
+        except EngineAway as exc:
+            log.warning("reconcile without the runtime: %s", exc)
+            self.creator.engine_away = str(exc)
         except RuntimeFault as exc:
             log.warning("reconcile without the runtime: %s", exc)
+        self._learned_at = time.monotonic()
 
     async def _serving(self, pool_ids: list[UUID]) -> dict[UUID, ServingAgent]:
         found = await self.leases.agents(pool_ids) if pool_ids else []
@@ -170,8 +183,9 @@ class PoolController:
                 self._flushed[agent.id] = figures
                 at = datetime.fromtimestamp(agent.last_used_ms / 1000, UTC) if agent.last_used_ms else None
                 changed.append((agent.id, agent.uses, at))
-                row = self.registry.agents[agent.id]
-                row.uses, row.last_used = max(row.uses, agent.uses), at or row.last_used
+                row = self.registry.agents.get(agent.id)  # it may have gone during this round
+                if row is not None:
+                    row.uses, row.last_used = max(row.uses, agent.uses), at or row.last_used
         for agent_id in set(self._flushed) - set(serving):
             del self._flushed[agent_id]
         if changed:
@@ -184,12 +198,13 @@ class PoolController:
 
     async def run_forever(self, stop: asyncio.Event) -> None:
         """Returns when `stop` is set, or raises NotLeading when another controller took over."""
-        helpers = [
-            asyncio.create_task(self.reality.follow_events()),
-            asyncio.create_task(self._listen()),
-            asyncio.create_task(self._repeat(self._sampler.sample, SAMPLE_EVERY)),
-            asyncio.create_task(self._repeat(self._renew, BEAT)),
-        ]
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "the runtime's events": self.reality.follow_events,
+            "nudges": self._listen,
+            "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
+            "the lead": partial(self._repeat, self._renew, BEAT),
+        }
+        helpers = [asyncio.create_task(for_ever(loop, name)) for name, loop in loops.items()]
         halt = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():

@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from django.db import Error as DatabaseTrouble
+
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
+from pools.domain.problems import LONGEST_SENTENCE, Problem, ProblemKind
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
@@ -26,6 +29,10 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4  # an engine starts 6-7 containers a second however many ask
 CREATION_TIMEOUT = 60.0
 HEALTH_TIMEOUT = 1.0
+
+
+class Unwanted(Exception):
+    """The agent's pool has another image by now, or is gone."""
 
 
 class Creator:
@@ -56,18 +63,34 @@ class Creator:
         self.breakers: dict[str, Breaker] = {}
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
         self.dead: set[UUID] = set()  # told by the engine's events while they were being made
+        self.engine_away: str | None = None  # why, until the engine answers again; nothing is begun meanwhile
 
     def breaker(self, image: str) -> Breaker:
         return self.breakers.setdefault(image, Breaker())
 
-    def allowed(self, image: str, wanted: int) -> int:
-        return self.breaker(image).allowed(wanted, time.monotonic())
+    async def allowed(self, pool: Pool, wanted: int) -> int:
+        """How many of `wanted` agents may be begun. A pool that gets none of them is told why, though it may
+        have been another pool's agent that did not start."""
+        if self.engine_away is not None:
+            await self._tell(pool.pk, pool.image, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
+            return 0
+        breaker = self.breaker(pool.image)
+        allowed = breaker.allowed(wanted, time.monotonic())
+        if allowed == 0 and breaker.why is not None:
+            await self._tell(pool.pk, pool.image, Problem(ProblemKind.CREATION, breaker.why))
+        return allowed
+
+    async def clear(self, pool: Pool) -> None:
+        """Takes back that the engine is away, once it is not. What is wrong with an image stays until an
+        agent of it has started: it is the last that is known."""
+        if self.engine_away is None and pool.problem_kind == ProblemKind.ENGINE_AWAY:
+            await self._tell(pool.pk, pool.image, None)
 
     def begin(self, agent: Agent, pool: Pool) -> None:
         """Starts (or resumes) making this agent in the background."""
         if agent.pk in self.tasks:
             return
-        self.breaker(pool.image).started()
+        self.breaker(agent.image).started()
         task = asyncio.create_task(self._make(agent, pool))
         self.tasks[agent.pk] = task
         task.add_done_callback(lambda _: self._done(agent.pk))
@@ -86,43 +109,65 @@ class Creator:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, agent: Agent, pool: Pool) -> None:
+        """Whatever happens, the breaker hears of it first: what comes after may fail, too."""
+        breaker = self.breaker(agent.image)
         try:
-            started = await self._create(agent, pool)
-            boot = await self._ready(agent)
+            served = await self._bring_up(agent, pool)
+        except Unwanted:
+            breaker.undecided()  # the next reconcile removes it
+            return
         except EngineAway as exc:
             # Nothing is known about the agent: its row stays, and is taken up again.
-            await self._failed(pool, str(exc))
+            breaker.undecided()
+            self.engine_away = str(exc)
+            log.warning("pool %s waits for the engine: %s", pool.name, exc)
+            await self._tell(pool.pk, agent.image, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
+            self._failed(agent, str(exc))
             await self._give_up(agent)
-            await self._failed(pool, str(exc))
+            await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
             return
-        moved = await self._registry.move(agent, AgentState.IDLE, boot=boot, ready_at=now())
-        if not moved:
-            return
-        self.breaker(pool.image).succeeded()
-        await self._tell(pool, None)
+        except DatabaseTrouble:
+            breaker.failed(time.monotonic())  # says nothing of the image, but must not be tried at once
+            raise
+        except Exception as exc:
+            sentence = f"An agent could not be made: {type(exc).__name__}: {exc}."
+            self._failed(agent, sentence)
+            await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, sentence))
+            raise
+        breaker.succeeded()
+        await self._mended(agent.image)
+        if served:
+            await self.register(agent)
+            await self._startup.flush()
+
+    async def _bring_up(self, agent: Agent, pool: Pool) -> bool:
+        """From whatever the row says to an agent in service; False when it is on its way out by now."""
+        started = await self._create(agent, pool)
+        boot = await self._ready(agent)
+        if not await self._registry.move(agent, AgentState.IDLE, boot=boot, ready_at=now()):
+            return False
         self._startup.note(time.monotonic() - started)
-        await self.register(agent)
-        await self._startup.flush()
+        return True
 
     async def _create(self, agent: Agent, pool: Pool) -> float:
         """Returns when the engine was asked, on the monotonic clock."""
         if AgentState(agent.state) is AgentState.WARMING and agent.address:
             return time.monotonic()
         await self._registry.move(agent, AgentState.CREATING)
-        spec = AgentSpec(
-            agent_id=agent.pk,
-            pool_id=pool.pk,
-            pool_name=pool.name,
-            image=await self._runtime.ensure_image(agent.image),
-            nonce=agent.nonce,
-            epoch=agent.epoch,
-            token=agent_token(self._secret, agent.pk, agent.nonce),
-            control_url=self._control_url,
-        )
         # Not while it becomes ready: agents that never do would keep every other pool from starting.
         async with self._slots:
+            spec = AgentSpec(
+                agent_id=agent.pk,
+                pool_id=pool.pk,
+                pool_name=pool.name,
+                image=await self._runtime.ensure_image(agent.image),  # it may have to be built first
+                nonce=agent.nonce,
+                epoch=agent.epoch,
+                token=agent_token(self._secret, agent.pk, agent.nonce),
+                control_url=self._control_url,
+            )
             started = time.monotonic()
             handle = await self._runtime.create(spec)
         moved = await self._registry.move(
@@ -135,13 +180,16 @@ class Creator:
         return started
 
     async def _ready(self, agent: Agent) -> str:
-        """Waits for /health; returns the boot id. Raises `RuntimeFault` with the agent's last words."""
+        """Waits for /health; returns the boot id. Raises `Unwanted`, and `RuntimeFault` with the agent's last
+        words."""
         headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
         deadline = time.monotonic() + self._ready_within
         pause = 0.01
         while time.monotonic() < deadline:
             if agent.pk in self.dead or AgentState(agent.state) is not AgentState.WARMING:
                 raise RuntimeFault(await self._epitaph(agent, "An agent ended before it was ready"))
+            if self._registry.is_unwanted(agent):
+                raise Unwanted
             health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
             if health.ok:
                 return health.boot
@@ -158,7 +206,11 @@ class Creator:
         return f"{sentence}. It last wrote: {lines[-1][:200]}" if lines else f"{sentence}."
 
     async def register(self, agent: Agent) -> None:
+        """Into service, unless its pool has another image by now: its steps would meet the old one."""
         assert agent.pool_id is not None  # only a pool's agents are made
+        still = Pool.objects.filter(pk=agent.pool_id, image=agent.image, deleted_at__isnull=True)
+        if not await in_database(still.exists):
+            return  # the next reconcile removes it
         last_used = int(agent.last_used.timestamp() * 1000) if agent.last_used else 0
         await self._leases.register(
             agent.pool_id,
@@ -180,18 +232,26 @@ class Creator:
             return  # the reconcile tries again
         await self._registry.move(agent, AgentState.GONE, EndReason.ERRORS)
 
-    async def _failed(self, pool: Pool, sentence: str) -> None:
-        pause = self.breaker(pool.image).failed(time.monotonic())
-        log.warning("pool %s: %s Next attempt in %.0f s.", pool.name, sentence, pause)
-        await self._tell(pool, sentence)
+    def _failed(self, agent: Agent, sentence: str) -> None:
+        pause = self.breaker(agent.image).failed(time.monotonic(), sentence)
+        log.warning("pool %s: %s Next attempt in %.0f s.", agent.pool_name, sentence, pause)
 
-    async def _tell(self, pool: Pool, problem: str | None) -> None:
-        text = problem[:500] if problem else None
-        if pool.problem == text:
+    async def _mended(self, image: str) -> None:
+        """An agent of this image has started: no pool of it has a problem any more."""
+        for pool in list(self._registry.pools.values()):
+            if pool.image == image and pool.problem is not None:
+                await self._tell(pool.pk, image, None)
+
+    async def _tell(self, pool_id: UUID, image: str, problem: Problem | None) -> None:
+        """Writes what is known of a pool's image, as long as the pool has that image."""
+        text, kind = (problem.sentence[:LONGEST_SENTENCE], problem.kind.value) if problem else (None, None)
+        known = self._registry.pools.get(pool_id)
+        if known is None or (known.image, known.problem, known.problem_kind) == (image, text, kind):
             return
-        pool.problem = text
-        await in_database(lambda: Pool.objects.filter(pk=pool.pk).update(problem=text))
-        current = self._registry.pools.get(pool.pk)
+        rows = Pool.objects.filter(pk=pool_id, image=image)
+        if not await in_database(rows.update, problem=text, problem_kind=kind):
+            return
+        current = self._registry.pools.get(pool_id)
         if current is not None:
-            current.problem = text
+            current.problem, current.problem_kind = text, kind
         self._registry.version += 1

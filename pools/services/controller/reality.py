@@ -15,7 +15,7 @@ from pools.domain.agents import STARTING, AgentState, EndReason
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent
-from pools.runtime.base import AgentDeath, AgentHandle, Runtime, RuntimeFault
+from pools.runtime.base import AgentDeath, AgentHandle, EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services import epochs
 from pools.services.agents import NotLeading
@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 RESET_TIMEOUT = 5.0
 HEALTH_TIMEOUT = 2.0
-SERVING = frozenset({AgentState.IDLE, AgentState.DRAINING, AgentState.SUSPECT})
+# Of these the runtime must know: it was asked for them, and answered.
+MADE = frozenset({AgentState.WARMING, AgentState.IDLE})
+LIST_TIMEOUT = 10.0  # an engine that hangs must not hold up leases and waiters
 
 
 class Reality:
@@ -85,17 +87,30 @@ class Reality:
 
         Raises `RuntimeFault` when the runtime does not answer, and `NotLeading`.
         """
-        served = [agent for agent in self._registry.agents.values() if AgentState(agent.state) in SERVING]
-        handles = {handle.agent_id: handle for handle in await self._runtime.list_agents()}
-        for agent in served:
+        made = [agent for agent in self._registry.agents.values() if AgentState(agent.state) in MADE]
+        handles = {handle.agent_id: handle for handle in await self._list()}
+        for agent in made:
             handle = handles.get(agent.pk)
             if handle is None or not handle.running:
                 self.died(agent.pk, "it was missing")
         for handle in handles.values():
             await self._end_if_orphan(handle)
         for agent in list(self._registry.agents.values()):
-            if AgentState(agent.state) is AgentState.STOPPING and agent.pk not in self._creator.tasks:
+            if agent.pk in self._creator.tasks:
+                continue
+            if AgentState(agent.state) is AgentState.STOPPING:
                 self._remover.begin(agent, EndReason(agent.end_reason or EndReason.ERRORS))
+            elif agent.pool_id not in self._registry.pools:  # it went with its team
+                self._remover.begin(agent, EndReason.SCALE_DOWN)
+
+    async def _list(self) -> list[AgentHandle]:
+        try:
+            async with asyncio.timeout(LIST_TIMEOUT):
+                return await self._runtime.list_agents()
+        except TimeoutError:
+            raise EngineAway(
+                f"The {self._runtime.name} runtime did not list its agents within {LIST_TIMEOUT:g} s."
+            ) from None
 
     async def _end_if_orphan(self, handle: AgentHandle) -> None:
         if handle.agent_id in self._registry.agents:
@@ -109,7 +124,7 @@ class Reality:
         if not await in_database(epochs.leads, self._instance, self._leader):
             raise NotLeading
         log.info("ending orphan %s", handle.agent_id)
-        await self._remover.end_orphan(handle.agent_id)
+        self._remover.end_orphan(handle.agent_id)
 
     def died(self, agent_id: UUID, how: str, reason: EndReason = EndReason.ERRORS) -> None:
         agent = self._registry.agents.get(agent_id)
@@ -117,7 +132,7 @@ class Reality:
             return
         if AgentState(agent.state) in STARTING:
             self._creator.dead.add(agent_id)
-        elif AgentState(agent.state) in SERVING:
+        elif AgentState(agent.state) is AgentState.IDLE:
             log.warning("agent %s of pool %s died: %s", agent_id, agent.pool_name, how)
             self._remover.begin(agent, reason)
 
@@ -129,7 +144,11 @@ class Reality:
     async def restore_missing(self, known_to_redis: set[UUID]) -> None:
         """Rows in service that Redis does not know (it lost its memory, or we crashed before registering)."""
         for agent in list(self._registry.agents.values()):
-            missing = AgentState(agent.state) is AgentState.IDLE and agent.pk not in known_to_redis
+            missing = (
+                AgentState(agent.state) is AgentState.IDLE
+                and agent.pk not in known_to_redis
+                and not self._registry.is_unwanted(agent)
+            )
             busy = (
                 agent.pk in self._restoring
                 or agent.pk in self._creator.tasks
@@ -146,9 +165,15 @@ class Reality:
             log.warning("agent %s was not taken up yet: %s", agent_id, error)
 
     async def _restore(self, agent: Agent) -> None:
-        """A holder from before may still have work running in it: it is reset, then it serves again."""
+        """A holder from before may still have work running in it: it is reset, then it serves again. One that
+        does not confirm that (its image need not know how) is replaced, else two requests could run at once.
+        """
+        if await self._leases.knows(agent.pk):
+            return  # it was registered after the others had been asked for
         headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
-        await self._http.tell(agent.address, "/reset", b"{}", headers, within=RESET_TIMEOUT)
+        if not await self._http.tell(agent.address, "/reset", b"{}", headers, within=RESET_TIMEOUT):
+            self.died(agent.pk, "it did not confirm its reset, and is replaced", EndReason.RECYCLED)
+            return
         health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
         if not health.ok or (agent.boot and health.boot != agent.boot):
             self.died(

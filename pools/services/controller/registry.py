@@ -13,7 +13,7 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 
-from pools.domain.agents import STARTING, AgentState, EndReason
+from pools.domain.agents import AgentState, EndReason
 from pools.models import Agent, Pool
 from pools.services import agents as rows
 
@@ -57,15 +57,22 @@ class Registry:
     def of_pool(self, pool_id: UUID) -> list[Agent]:
         return [agent for agent in self.agents.values() if agent.pool_id == pool_id]
 
-    def starting(self) -> list[Agent]:
-        return [agent for agent in self.agents.values() if AgentState(agent.state) in STARTING]
+    def is_unwanted(self, agent: Agent) -> bool:
+        """Whether its pool has another image by now, or is gone."""
+        pool = self.pools.get(agent.pool_id) if agent.pool_id else None
+        return pool is None or pool.deleted_at is not None or pool.image != agent.image
 
     async def move(
         self, agent: Agent, wanted: AgentState, reason: EndReason | None = None, **fields: Any
     ) -> bool:
-        """True when the state was accepted. A gone agent leaves the picture."""
+        """True when the state was accepted. A gone agent leaves the picture, and one without a row, too."""
         moment = now()
-        answer = await in_database(rows.move, agent.pk, wanted, now=moment, reason=reason, **fields)
+        try:
+            answer = await in_database(rows.move, agent.pk, wanted, now=moment, reason=reason, **fields)
+        except Agent.DoesNotExist:  # it went with its team
+            self.agents.pop(agent.pk, None)
+            self.version += 1
+            return False
         if not answer.accepted:
             return False
         agent.state = wanted.value

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 from uuid import UUID
 
 from pools.domain.agents import AgentState, EndReason
@@ -35,9 +36,17 @@ class Remover:
     def begin(self, agent: Agent, reason: EndReason) -> None:
         if agent.pk in self.tasks:
             return
-        task = asyncio.create_task(self._remove(agent, reason))
-        self.tasks[agent.pk] = task
-        task.add_done_callback(lambda _: self._done(agent.pk))
+        self._begin(agent.pk, self._remove(agent, reason))
+
+    def end_orphan(self, agent_id: UUID) -> None:
+        """What runs without a row to say what for."""
+        if agent_id not in self.tasks:
+            self._begin(agent_id, self._end_orphan(agent_id))
+
+    def _begin(self, agent_id: UUID, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks[agent_id] = task
+        task.add_done_callback(lambda _: self._done(agent_id))
 
     def _done(self, agent_id: UUID) -> None:
         task = self.tasks.pop(agent_id, None)
@@ -63,7 +72,7 @@ class Remover:
                 return
         await self._registry.move(agent, AgentState.GONE, reason)
 
-    async def end_orphan(self, agent_id: UUID) -> None:
+    async def _end_orphan(self, agent_id: UUID) -> None:
         async with self._slots:
             try:
                 await self._runtime.remove(agent_id)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
-from pools.domain.agents import AgentState, EndReason, PublicState
+from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
 from pools.domain.sizing import PoolFigures, plan, target_after_reaping
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
@@ -51,8 +51,9 @@ class Sizes:
         if pool.deleted_at is not None:
             await self._wind_up(pool, agents, serving)
             return
+        await self._creator.clear(pool)
         await self._replace_outdated(pool, agents, serving)
-        self._resume(pool, agents)
+        await self._resume(pool, agents)
         counts = self._figures(pool, agents, serving, figures)
         sizes = plan(counts)
         if sizes.retire_idle:
@@ -63,6 +64,7 @@ class Sizes:
                 keep=counts.serving - counts.starting - sizes.retire_idle,
                 reason=EndReason.SCALE_DOWN,
             )
+        await self._drain_surplus(agents, serving, counts.active - pool.max_size)
         reaped = await self._leases.retire_idle(
             pool.pk,
             counts.idle,
@@ -107,24 +109,45 @@ class Sizes:
         self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]
     ) -> None:
         """Agents of an image that the pool had before: no lease may find them."""
+        await self._end([agent for agent in agents if agent.image != pool.image], serving, EndReason.RECYCLED)
+
+    async def _end(
+        self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], reason: EndReason
+    ) -> None:
+        """Those in service when they are free; the others at once, save those that are just being made."""
         for agent in agents:
             seen = serving.get(agent.pk)
-            if agent.image != pool.image and seen is not None and seen.state in ("idle", "leased"):
-                await self._leases.drain(agent.pk, EndReason.RECYCLED)
+            if seen is not None:
+                if seen.state in ("idle", "leased"):
+                    await self._leases.drain(agent.pk, reason)
+            elif agent.pk not in self._creator.tasks and AgentState(agent.state) is not AgentState.STOPPING:
+                self._remover.begin(agent, reason)
 
-    def _resume(self, pool: Pool, agents: list[Agent]) -> None:
+    async def _drain_surplus(
+        self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], surplus: int
+    ) -> None:
+        """The pool was made smaller than what is at work in it: so many leave after their lease."""
+        if surplus <= 0:
+            return
+        busy = [agent for agent in agents if _is_at_work(serving.get(agent.pk))]
+        for agent in sorted(busy, key=lambda agent: agent.started_at)[:surplus]:
+            await self._leases.drain(agent.pk, EndReason.SCALE_DOWN)
+
+    async def _resume(self, pool: Pool, agents: list[Agent]) -> None:
         """Intents of a controller before us, and creations that the engine's absence broke off."""
         open_intents = [
             agent
             for agent in agents
-            if AgentState(agent.state) in (AgentState.REQUESTED, AgentState.CREATING, AgentState.WARMING)
+            if AgentState(agent.state) in STARTING
+            and agent.image == pool.image
             and agent.pk not in self._creator.tasks
         ]
-        for agent in open_intents[: self._creator.allowed(pool.image, len(open_intents))]:
-            self._creator.begin(agent, pool)
+        if open_intents:
+            for agent in open_intents[: await self._creator.allowed(pool, len(open_intents))]:
+                self._creator.begin(agent, pool)
 
     async def _create(self, pool: Pool, wanted: int, epoch: int) -> None:
-        allowed = self._creator.allowed(pool.image, wanted)
+        allowed = await self._creator.allowed(pool, wanted)
         if allowed == 0:
             return
         made: list[Agent] = await in_database(
@@ -160,9 +183,8 @@ class Sizes:
                 self._registry.pools.pop(pool.pk, None)
                 self._registry.version += 1
             return
-        for agent in agents:
-            seen = serving.get(agent.pk)
-            if seen is not None and seen.state in ("idle", "leased"):
-                await self._leases.drain(agent.pk, EndReason.SCALE_DOWN)
-            elif seen is None and agent.pk not in self._creator.tasks:
-                self._remover.begin(agent, EndReason.SCALE_DOWN)
+        await self._end(agents, serving, EndReason.SCALE_DOWN)
+
+
+def _is_at_work(seen: ServingAgent | None) -> bool:
+    return seen is not None and seen.state == "leased"

@@ -5,59 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
-from pools.domain.tokens import agent_token
-from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, Runtime
+from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, ImageMissing, Runtime
 from pools.runtime.choose import make_runtime
-from pools.runtime.contract import AgentHttp, Health, bearer
-from tests.fakes.pools import SECRET, SQUARE
-
-RUNTIMES = ["memory", "process", pytest.param("docker", marks=pytest.mark.docker)]
-
-
-@pytest.fixture(params=RUNTIMES)
-async def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Runtime]:
-    made = make_runtime(request.param, instance=f"contract-{uuid4().hex[:8]}", data_dir=tmp_path)
-    await made.start()
-    yield made
-    for handle in await made.list_agents():
-        await made.remove(handle.agent_id)
-    await made.tidy()
-    await made.close()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AgentHttp]:
-    async with AgentHttp() as session:
-        yield session
-
-
-def new_spec(agent_id: UUID | None = None) -> AgentSpec:
-    agent_id = agent_id or uuid4()
-    return AgentSpec(
-        agent_id=agent_id,
-        pool_id=uuid4(),
-        pool_name="contract",
-        image=BUILT_IN_IMAGE,
-        nonce="nonce",
-        epoch=1,
-        token=agent_token(SECRET, agent_id, "nonce"),
-    )
-
-
-async def ready(http: AgentHttp, handle: AgentHandle, spec: AgentSpec) -> Health:
-    async with asyncio.timeout(30):
-        while True:
-            health = await http.health(handle.address, bearer(spec.token), within=1)
-            if health.ok:
-                return health
-            await asyncio.sleep(0.02)
+from pools.runtime.contract import AgentHttp, bearer
+from tests.contract.pools.agents import kill, new_spec, ready
+from tests.fakes.pools import SQUARE
 
 
 async def square(http: AgentHttp, handle: AgentHandle, spec: AgentSpec) -> object:
@@ -70,7 +28,9 @@ async def square(http: AgentHttp, handle: AgentHandle, spec: AgentSpec) -> objec
     answer = await http.send(
         f"http://{handle.address}/invoke", orjson.dumps(body), bearer(spec.token), limit=10_000
     )
-    return orjson.loads(answer.body)
+    told = orjson.loads(answer.body)
+    assert 0 <= told.pop("seconds") < 5
+    return told
 
 
 async def ids(runtime: Runtime) -> list[UUID]:
@@ -150,24 +110,6 @@ async def test_a_death_is_told(runtime: Runtime, http: AgentHttp) -> None:
         listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listener
-
-
-async def kill(runtime: Runtime, handle: AgentHandle) -> None:
-    """As fate would, not as the runtime does."""
-    match runtime.name:
-        case "memory":
-            await runtime.kill(handle.agent_id)  # type: ignore[attr-defined]
-        case "process":
-            import os
-            import signal
-
-            os.kill(int(handle.ref.removeprefix("pid ")), signal.SIGKILL)
-        case _:
-            import docker
-
-            client = docker.from_env()
-            await asyncio.to_thread(client.api.kill, handle.ref)
-            client.close()
 
 
 async def test_logs_of_the_living_and_of_the_unknown(runtime: Runtime, http: AgentHttp) -> None:

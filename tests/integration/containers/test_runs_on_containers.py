@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from ipaddress import ip_network
 from typing import Any
 
 import docker
 import pytest
 
+from tests.fakes.outside import outside
 from tests.live_platform import ROOT, LivePlatform
 
 pytestmark = pytest.mark.docker
@@ -162,27 +164,31 @@ def attempt(function):
 def connect(address, port):
     return lambda: socket.create_connection((address, port), timeout=2).close()
 
-def main(gateway):
+def main(gateway, host, port):
     return {
         "uid": os.getuid(),
         "write": attempt(lambda: open("/etc/x", "w")),
         "scratch": attempt(lambda: open("/tmp/x", "w").close()),
         "docker": os.path.exists("/var/run/docker.sock"),
-        "outside": attempt(connect("192.0.2.1", 80)),
+        "itself": attempt(connect("127.0.0.1", 8000)),
+        "outside": attempt(connect(host, port)),
         "platform": attempt(connect(gateway, PORT)),
     }
 """.replace("PORT", str(platform.port))
     engine = docker.from_env()
     agents = until(lambda: get(platform, "agents/?pool=python")["results"])
-    networks = engine.containers.get(agents[0]["container"]).attrs["NetworkSettings"]["Networks"]
-    address = next(iter(networks.values()))["IPAddress"]
+    container = engine.containers.get(agents[0]["container"])
+    (network,) = container.attrs["NetworkSettings"]["Networks"].values()
+    subnet = ip_network(f"{network['IPAddress']}/{network['IPPrefixLen']}", strict=False)
+    with outside(engine, container.attrs["Image"]) as (host, port):
+        values = {"gateway": str(subnet[1]), "host": host, "port": port}
+        step = {"id": "a", "type": "task", "run": {"code": code}, "input": values}
+        deploy(platform, {"name": "reaching", "steps": [step]})
+        run = ended(platform, start(platform, "reaching"))
     engine.close()
-    gateway = address.rsplit(".", 1)[0] + ".1"
-    step = {"id": "a", "type": "task", "run": {"code": code}, "input": {"gateway": gateway}}
-    deploy(platform, {"name": "reaching", "steps": [step]})
-    run = ended(platform, start(platform, "reaching"))
     assert run["state"] == "completed", run["error"]
     found = run["output"]
+    assert found["itself"] == "reached"
     assert found["uid"] == 10001
     assert found["scratch"] == "reached"
     assert found["docker"] is False

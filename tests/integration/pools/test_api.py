@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
@@ -15,13 +16,20 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from aflow_site.kernel.errors import InvalidInput
 from pools.consumers.routing import websocket_urlpatterns
+from pools.domain.agents import AgentState, EndReason
 from pools.facade import api as pools
 from pools.facade.contracts import LeaseOutcome, PoolSpec
 from pools.leases.scripts import prefix_of
+from pools.leases.store import Leases
 from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
+from pools.services import agents as rows
+from pools.services import pools as services
 from teams.domain.roles import Role
 from teams.facade import api as teams
 from teams.facade.contracts import TeamContext
@@ -84,7 +92,14 @@ def test_a_pools_life(operator: Caller) -> None:
         ({"name": "ok", "min_size": 5, "max_size": 2}, "min_size"),
         ({"name": "ok", "max_size": 0}, "max_size"),
         ({"name": "ok", "max_size": 10**6}, "max_size"),
+        ({"name": "ok", "min_size": 10**20}, "min_size"),
         ({"name": "ok", "max_uses": 0}, "max_uses"),
+        ({"name": "ok", "max_uses": 10**20}, "max_uses"),
+        ({"name": "ok", "idle_timeout": 1e300}, "idle_timeout"),
+        ({"name": "ok", "idle_timeout": "nan"}, "idle_timeout"),
+        ({"name": "ok", "image": "i" * 256}, "image"),
+        ({"name": "GPU.v2"}, "name"),
+        ({"name": "a" * 64}, "name"),
         ({"name": "ok", "idle_timeout": -1}, "idle_timeout"),
         ({"name": "ok", "min_size": "many"}, "min_size"),
         ({"name": "ok", "colour": "red"}, "colour"),
@@ -96,6 +111,40 @@ def test_bad_settings_are_named(operator: Caller, body: dict[str, Any], path: st
     assert status == 400
     assert path in {fault["path"] for fault in problem["errors"]}
     assert not Pool.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "settings_", [{"max_uses": 10**20}, {"min_size": 10**20}, {"max_size": 10**20}, {"idle_timeout": 1e300}]
+)
+def test_limits_hold_for_every_way_in(team: Team, operator: Caller, settings_: dict[str, Any]) -> None:
+    """Over HTTP, and through the facade, as a workflow document comes."""
+    (setting,) = settings_
+    pools.create_pool(team.pk, PoolSpec("mine"))
+    status, problem = operator("PATCH", "pools/mine/", settings_)
+    assert (status, [fault["path"] for fault in problem["errors"]]) == (400, [setting])
+    for change in (
+        lambda: pools.ensure_pool(team.pk, PoolSpec("flow-step", **settings_), workflow="flow"),
+        lambda: pools.update_pool(team.pk, "mine", settings_),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            change()
+        assert setting in {fault.path for fault in refused.value.faults}
+
+
+def test_a_bad_name_is_told_what_is_allowed(operator: Caller) -> None:
+    _, problem = operator("POST", "pools/", {"name": "GPU.v2"})
+    assert "1 to 63 lower-case letters, digits, - and _" in problem["errors"][0]["message"]
+
+
+def test_a_pool_named_by_an_older_rule_goes_on(team: Team, operator: Caller) -> None:
+    make_pool(team, name="GPU.v2")
+    assert operator("PATCH", "pools/GPU.v2/", {"max_uses": 5})[1]["max_uses"] == 5
+    assert operator("DELETE", "pools/GPU.v2/")[0] == 204
+
+
+def test_a_steps_own_pool_may_have_a_long_name(team: Team) -> None:
+    name = "f" * 63 + "-" + "s" * 62 + "_"
+    assert pools.ensure_pool(team.pk, PoolSpec(name), workflow="f" * 63).name == name
 
 
 def test_a_taken_name(operator: Caller) -> None:
@@ -146,7 +195,15 @@ def test_the_default_pool_is_made_once_and_left_alone(team: Team) -> None:
     pools.resize_pool(team.pk, "python", 1, 3)
     assert pools.ensure_shared_pool(team.pk, None).max_size == 3
     other = pools.ensure_shared_pool(team.pk, "registry/some image:1")
-    assert (other.name, other.warm_up) == ("image-registry-some-image-1", False)
+    assert other.name.startswith("image-registry-some-image-1-")
+    assert not other.warm_up
+
+
+def test_images_that_look_alike_have_pools_of_their_own(team: Team) -> None:
+    for _ in range(2):
+        shared = [pools.ensure_shared_pool(team.pk, image) for image in ("acme/x:1", "acme-x-1", "acme-x:1")]
+        assert [pool.image for pool in shared] == ["acme/x:1", "acme-x-1", "acme-x:1"]
+        assert len({pool.id for pool in shared}) == 3
 
 
 def test_targets_stay_within_limits(team: Team) -> None:
@@ -154,6 +211,14 @@ def test_targets_stay_within_limits(team: Team) -> None:
     assert [pools.set_target(pool.id, size) for size in (0, 3, 99)] == [1, 3, 4]
     (load,) = pools.load([pool.id])
     assert (load.target_size, load.size, load.waiting) == (4, 0, 0)
+
+
+def test_what_is_written_counts_though_redis_is_away(team: Team) -> None:
+    away = Leases(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)), "p")
+    pool = services.create(team.pk, PoolSpec("p", min_size=1, max_size=4), away)
+    assert services.update(team.pk, "p", {"image": "other"}, away).image == "other"
+    assert services.set_target(pool.pk, 3, away) == 3
+    away.client.close()
 
 
 class Site(Plant):
@@ -231,23 +296,75 @@ def _metrics() -> str:
     return generate_latest(registry).decode()
 
 
-def test_metrics_of_agents_that_ended(team: Team) -> None:
-    pool, now = make_pool(team, name="ended"), datetime.now(UTC)
-    for nonce, reason in (("1", "max_uses"), ("2", "max_uses"), ("3", "idle_timeout")):
-        Agent.objects.create(
+def end_agents(pool: Pool, *reasons: str, lived: float = 10.0) -> None:
+    """Agents of this pool that lived for so many seconds, as the controller writes them."""
+    now = datetime.now(UTC)
+    for reason in reasons:
+        agent = Agent.objects.create(
             pool=pool,
-            team=team,
+            team=pool.team,
             pool_name=pool.name,
-            nonce=nonce,
-            state="gone",
-            started_at=now,
-            ended_at=now,
-            end_reason=reason,
+            nonce="n",
+            started_at=now - timedelta(seconds=lived),
         )
+        for _ in range(2):  # writers are called twice
+            assert rows.move(agent.pk, AgentState.GONE, now=now, reason=EndReason(reason)).accepted
+
+
+def test_metrics_of_agents_that_ended(team: Team) -> None:
+    end_agents(make_pool(team, name="ended"), "max_uses", "max_uses", "idle_timeout")
     text = _metrics()
     assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="max_uses"} 2.0' in text
     assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="idle_timeout"} 1.0' in text
     assert 'agentainer_pool_agent_lifetime_seconds_count{pool="ended"} 3.0' in text
+    assert 'agentainer_pool_agent_lifetime_seconds_sum{pool="ended"} 30.0' in text
+    assert 'agentainer_pool_agent_lifetime_seconds{pool="ended",quantile="0.5"} 10.0' in text
+
+
+def test_counters_of_ended_agents_never_fall(team: Team) -> None:
+    """Neither when the rows are pruned, nor when a day is over, nor with the pool."""
+    pool = make_pool(team, name="ended")
+    end_agents(pool, "max_uses", "errors")
+    Agent.objects.update(ended_at=datetime.now(UTC) - timedelta(days=2))
+    assert 'agentainer_pool_agent_lifetime_seconds_count{pool="ended"} 2.0' in _metrics()
+    assert rows.prune(datetime.now(UTC)) == 2
+    pool.delete()
+    text = _metrics()
+    assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="max_uses"} 1.0' in text
+    assert 'agentainer_pool_agent_lifetime_seconds_sum{pool="ended"} 20.0' in text
+    end_agents(make_pool(team, name="ended"), "max_uses")
+    assert 'agentainer_pool_agent_terminations_total{pool="ended",reason="max_uses"} 2.0' in _metrics()
+
+
+def test_every_family_names_a_pool_in_the_same_way(team: Team) -> None:
+    """By its name alone; by the team's too where two teams have, or had, a pool of that name."""
+    other = make_team()
+    leases = Leases(redis.Redis.from_url(settings.REDIS_URL), prefix_of(settings.AFLOW_INSTANCE))
+    for owner, name in ((team, "python"), (team, "only"), (other, "python"), (other, "gone")):
+        pool = make_pool(owner, name=name)
+        end_agents(pool, "max_uses")
+        leases.client.hincrby(leases.keys.pool(pool.pk, "health_failures"), "timeout", 1)
+    Pool.objects.filter(name="gone").update(deleted_at=datetime.now(UTC))
+    leases.client.close()
+    labels: dict[str, set[str]] = {}
+    for family in pools.metrics_collector().collect():
+        for sample in family.samples:
+            if "pool" in sample.labels:
+                labels.setdefault(family.name, set()).add(sample.labels["pool"])
+    live = {f"{team.slug}/python", f"{other.slug}/python", "only"}
+    ever = {"agentainer_pool_agent_terminations", "agentainer_pool_agent_lifetime_seconds"}
+    assert labels.keys() > ever
+    for family_name, found in labels.items():
+        assert found == (live | {"gone"} if family_name in ever else live), family_name
+
+
+async def test_a_quiet_socket_stays_open() -> None:
+    """Longer than one reading of the stream, and than the Redis library's own time-out."""
+    team = await sync_to_async(make_team)()
+    live = await socket(team)
+    await next_of(live, "snapshot")
+    assert await live.receive_nothing(timeout=5.6)
+    await live.disconnect()
 
 
 async def test_a_socket_without_a_team_is_closed() -> None:

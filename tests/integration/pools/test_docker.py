@@ -15,8 +15,10 @@ from pools.domain.agents import AgentState
 from pools.facade.contracts import AgentLost, LeaseLost, LeaseOutcome
 from pools.models import Pool
 from pools.runtime.docker import DockerRuntime
+from pools.runtime.images import built_in_tag
 from pools.services.shutdown import remove_everything
 from tests.factories.pools import make_pool
+from tests.fakes.outside import outside
 from tests.fakes.pools import Plant, code, invocation, rows_of, served, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.docker]
@@ -104,7 +106,7 @@ async def test_a_controller_that_comes_back_adopts_its_containers(plant: Plant) 
         assert {agent.pk: agent.container for agent in await rows_of(pool.pk)} == before
 
 
-async def test_what_a_container_may_do(plant: Plant) -> None:
+async def test_what_a_container_may_do(plant: Plant, engine: docker.DockerClient) -> None:
     """Neither another agent nor the outside is in reach; root is read-only, /tmp not; no rights are left."""
     pool = await new_pool(min_size=2)
     async with plant.running(), plant.brokering() as broker:
@@ -112,10 +114,18 @@ async def test_what_a_container_may_do(plant: Plant) -> None:
             await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
             for number in range(2)
         ]
-        host, port = leases[1].address.split(":")
-        for where in ({"host": host, "port": int(port)}, {"host": "1.1.1.1", "port": 53}):
+
+        async def attempt(host: str, port: int) -> object:
+            where = {"host": host, "port": port}
             answer = await broker.invoke(leases[0], invocation(where, runs=CONNECT, timeout=20))
-            assert answer.results[0].output != "connected"
+            assert answer.results[0].error is None
+            return answer.results[0].output
+
+        assert await attempt("127.0.0.1", 8000) == "connected", "itself it reaches: the attempt is sound"
+        host, port = leases[1].address.split(":")
+        assert await attempt(host, int(port)) != "connected"
+        with outside(engine, built_in_tag()) as (host, here):
+            assert await attempt(host, here) != "connected"
         seen = (await broker.invoke(leases[0], invocation({}, runs=LOOK))).results[0].output
         assert seen["uid"] == 10001
         assert seen["root"] == "refused"

@@ -21,7 +21,9 @@ from pools.facade.contracts import (
 )
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
+from pools.services import loops
 from tests.factories.pools import make_pool
+from tests.fakes.listener import FakeListener
 from tests.fakes.pools import Plant, code, invocation, served, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -232,6 +234,77 @@ async def test_images_bring_their_own_behaviour(plant: Plant) -> None:
         assert [item.output for item in result.results] == ["A", "B"]
         wrong = await broker.invoke(lease, replace(invocation("a", runs=None), batch=False))
         assert wrong.results[0].error is not None
+        await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_loop_that_breaks_is_taken_up_again(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats and the inbox outlive a fault that nobody foresaw."""
+    monkeypatch.setattr(loops, "MEND_PAUSE", 0.05)
+    pool = await new_pool(min_size=1, max_size=1)
+    async with plant.running(), plant.brokering(heartbeat=0.05) as broker:
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        heartbeat, beats = broker.leases.heartbeat, 0
+
+        async def breaks_once(tokens: Any) -> list[int]:
+            nonlocal beats
+            beats += 1
+            if beats == 1:
+                raise ValueError("unforeseen")
+            return await heartbeat(tokens)
+
+        monkeypatch.setattr(broker.leases, "heartbeat", breaks_once)
+        await until(lambda: beats > 2)
+        await broker.leases.wire.call("RPUSH", broker.leases.keys.client(broker._grants.client), "nonsense")
+        await asyncio.sleep(0.2)  # the inbox has broken by now
+        waiter = asyncio.create_task(broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=10))
+        await asyncio.sleep(0.05)
+        await broker.release(lease, LeaseOutcome.OK)
+        started = time.monotonic()
+        await broker.release(await waiter, LeaseOutcome.OK)
+        assert time.monotonic() - started < 0.5, "told by its inbox, not found by the re-check"
+
+
+async def test_a_body_talks_with_the_holder_of_its_lease(plant: Plant) -> None:
+    source = """
+def main(x, ctx):
+    ctx.log("begins")
+    ctx.progress(0.5)
+    return [ctx.state.increment("n", x), ctx.state.increment("n", x)]
+"""
+    pool = await new_pool()
+    listener = FakeListener()
+    async with plant.running(), plant.brokering() as broker:
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        result = await broker.invoke(lease, invocation({"x": 2}, runs=code(source), listener=listener))
+        assert result.results[0].output == [2, 4]
+        assert result.logs == ()
+        assert listener.heard == [("log", "begins", 0), ("progress", 0.5, 0)]
+        assert await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_lost_lease_ends_what_its_body_asked(plant: Plant) -> None:
+    pool = await new_pool()
+    listener = FakeListener()
+    source = "def main(ctx): return ctx.state.get('wait')"
+    async with plant.running() as controller, plant.brokering(heartbeat=0.1) as broker:
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        call = asyncio.create_task(broker.invoke(lease, invocation({}, runs=code(source), listener=listener)))
+        await until(lambda: listener.open)
+        await controller.leases.wire.call("DEL", f"{plant.prefix}:lease:{lease.token}")
+        with pytest.raises(LeaseLost):
+            await call
+        assert (listener.open, listener.cancelled) == (0, 1)
+
+
+async def test_the_bodys_own_time_is_not_counted_as_start_up(plant: Plant) -> None:
+    pool = await new_pool()
+    async with plant.running(), plant.brokering(heartbeat=60) as broker:
+        await until(lambda: served(pool.pk, 1))
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        await broker.invoke(lease, invocation({"seconds": 1.5}, runs=SLOW))
+        await broker.invoke(lease, invocation({"seconds": 0}, runs=SLOW))
+        (sample,) = broker._startup._samples
+        assert 0 < float(sample.partition(":")[2]) < 1
         await broker.release(lease, LeaseOutcome.OK)
 
 

@@ -12,12 +12,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from pools.facade import api as pools
 from teams.facade import api as teams
 from teams.facade.contracts import Role
 from teams.models import Membership, Team
+from tests.factories.members import Api, assert_problem, member
+from tests.integration.workflows.harness import intercept_nudges
 from workflows.models import Event, Item, LogLine, Run, Step, Workflow
-from workflows.services import nudges
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -43,48 +43,13 @@ DOCUMENT = {
 def nudged(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """Which runs an executor was told of."""
     told: list[UUID] = []
-    monkeypatch.setattr("workflows.services.runs.nudge", told.append)
-    monkeypatch.setattr("workflows.services.runs.tell_driver", told.append)
+    intercept_nudges(monkeypatch, told.append)
     return told
-
-
-class Api:
-    """A client with a token; answers are checked to be JSON."""
-
-    def __init__(self, token: str | None) -> None:
-        self._client = Client()
-        self._headers = {"Authorization": f"Token {token}"} if token else {}
-
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        content_type = headers.pop("content_type", "application/json")
-        data = body if isinstance(body, bytes) else json.dumps(body) if body is not None else b""
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._client.generic(
-            method, f"/api/v1/{path}", data, content_type=content_type, headers={**self._headers, **names}
-        )
-
-
-def member(role: Role, team_slug: str = "team") -> Api:
-    team, _ = Team.objects.get_or_create(slug=team_slug, defaults={"name": team_slug.title()})
-    user = get_user_model().objects.create_user(f"{role}-{uuid4().hex[:6]}")
-    Membership.objects.create(team=team, user=user, role=role)
-    pools.ensure_default_pool(team.pk)
-    return Api(teams.issue_token(team_id=team.pk, user_id=user.pk, role=role, name="test"))
 
 
 @pytest.fixture
 def api() -> Api:
     return member(Role.OPERATOR)
-
-
-def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/problem+json"
-    body = response.json()
-    assert {"type", "title", "status", "detail", "code", "errors"} <= body.keys()
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["detail"]
-    return body
 
 
 # --- definitions -------------------------------------------------------------------------------------
@@ -114,7 +79,7 @@ def test_nobody_s_newer_version_is_overwritten(api: Api) -> None:
     late = api("PUT", "workflows/hello/", {**DOCUMENT, "description": "second"}, If_Match='"1"')
     assert_problem(late, 412, "precondition_failed")
     assert late["ETag"] == '"2"'
-    assert_problem(api("PUT", "workflows/hello/", DOCUMENT), 412, "precondition_failed")
+    assert_problem(api("PUT", "workflows/hello/", DOCUMENT), 428, "precondition_required")
     assert api("GET", "workflows/hello/").json()["description"] == "first"
 
 
@@ -355,6 +320,8 @@ def test_items_and_logs_page_and_filter(api: Api) -> None:
     assert len(api("GET", f"runs/{run_id}/logs/").json()["results"]) == 3
     assert [line["text"] for line in api("GET", f"runs/{run_id}/logs/?item=2").json()["results"]] == ["2"]
     assert api("GET", f"runs/{run_id}/logs/?step=other").json()["results"] == []
+    assert len(api("GET", f"runs/{run_id}/logs/?stream=stdout").json()["results"]) == 3
+    assert api("GET", f"runs/{run_id}/logs/?stream=stderr").json()["results"] == []
     assert_problem(api("GET", f"runs/{run_id}/logs/?item=x"), 400, "invalid")
 
 
@@ -441,6 +408,5 @@ def test_a_broker_that_is_away_does_not_fail_the_request(api: Api, monkeypatch: 
         raise OperationalError("no broker")
 
     monkeypatch.setattr("workflows.services.nudges.current_app.send_task", away)
-    monkeypatch.setattr("workflows.services.runs.nudge", nudges.nudge)
     api("POST", "workflows/", DOCUMENT)
     assert api("POST", "workflows/hello/runs/", {}).status_code == 201

@@ -19,12 +19,13 @@ from aflow_site.kernel.ids import new_id
 from pools.facade import api as pools
 from pools.runtime.memory import MemoryRuntime
 from teams.models import Team
-from tests.integration.workflows.harness import make_run, task
+from tests.integration.workflows.harness import intercept_nudges, make_run, task
 from workflows.engine.host import Engine
 from workflows.models import Run
 from workflows.services import claims
+from workflows.services.control import cancel_run
 from workflows.services.definitions import create_workflow
-from workflows.services.runs import RunRequest, cancel_run, start_run
+from workflows.services.runs import RunRequest, start_run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -70,7 +71,7 @@ async def platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
     controlling = asyncio.create_task(controller.run_forever(stop))
     engine = Engine()
     await asyncio.to_thread(engine.start)
-    monkeypatch.setattr("workflows.services.runs.nudge", engine.nudge)
+    intercept_nudges(monkeypatch, engine.nudge)
     yield Platform(team.pk, runtime, engine)
     await asyncio.to_thread(engine.stop)
     stop.set()
@@ -136,8 +137,8 @@ async def test_cancelling_gives_the_leases_back(platform: Platform) -> None:
 
 
 async def test_a_pool_without_agents_says_why(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflows.engine.context.LOOK_EVERY", 0.1)
-    monkeypatch.setattr("workflows.engine.context.BROKEN_POOL_PATIENCE", 0.5)
+    monkeypatch.setattr("workflows.engine.agents.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("workflows.engine.agents.BROKEN_POOL_PATIENCE", 0.5)
     step = {"id": "a", "type": "task", "run": {"image": "nowhere:1"}}
     run = await platform.run({"name": "broken", "steps": [step]})
     assert run.state == "failed"

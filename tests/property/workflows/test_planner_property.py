@@ -5,63 +5,110 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.factories.graphs import graphs
 from workflows.domain.document import Document
-from workflows.domain.planner import plan
-from workflows.domain.states import STEP_FINAL, RunState, StepState, check_step
+from workflows.domain.graph import needs_of, nodes_of
+from workflows.domain.planner import Plan, Standing, plan
+from workflows.domain.states import STEP_ACTIVE, STEP_FINAL, RunState, StepState, check_step
+
+S = StepState
 
 
-@st.composite
-def documents(draw: st.DrawFn) -> Document:
-    count = draw(st.integers(0, 12))
-    steps = []
-    for place in range(count):
-        earlier = [f"s{i}" for i in range(place)]
-        needs = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=4)) if earlier else []
-        steps.append({"id": f"s{place}", "type": "task", "run": {"code": "1"}, "needs": needs})
-    order = draw(st.permutations(steps))
-    return Document.model_validate({"name": "w", "steps": order})
+class Simulation:
+    """Follows plans as the engine does: one state at a time, each change checked against the table."""
+
+    def __init__(self, document: Document, *, go_on: bool) -> None:
+        self.document = document
+        self.nodes = nodes_of(document.steps)
+        self.go_on = go_on
+        self.states = {step.id: S.PENDING for step in document.steps}
+        self.completed: list[str] = []
+        self.chosen: dict[str, list[str]] = {}
+        self.cancelled = False
+        self.started: list[str] = []
+
+    def move_to(self, step: str, state: StepState) -> None:
+        check_step(self.states[step], state)
+        self.states[step] = state
+        if state is S.COMPLETED:
+            self.completed.append(step)
+
+    def plan(self) -> Plan:
+        standing = Standing(
+            self.states, self.chosen, tuple(self.completed), cancelled=self.cancelled, go_on=self.go_on
+        )
+        return plan(self.nodes, standing)
+
+    def follow(self, moves: Plan) -> None:
+        for step in moves.undone:
+            self.move_to(step, S.COMPENSATED)
+        for step, reason in moves.skip:
+            self.move_to(step, S.CANCELLED if reason == "cancelled" else S.SKIPPED)
+        for step in moves.start:
+            assert step not in self.started
+            self.started.append(step)
+            self.move_to(step, S.QUEUED)
+            self.move_to(step, S.RUNNING)
+        for step in moves.stop:
+            self.move_to(step, S.CANCELLED)
+
+    def end_one(self, data: st.DataObject) -> None:
+        active = sorted(step for step, state in self.states.items() if state in STEP_ACTIVE)
+        if not active:
+            return
+        step = data.draw(st.sampled_from(active))
+        end = data.draw(st.sampled_from([S.COMPLETED] * 5 + [S.FAILED]))
+        definition = self.document.step(step)
+        if definition.type == "branch" and end is S.COMPLETED:
+            case = data.draw(st.booleans())
+            self.chosen[step] = list(definition.cases[0].then if case else definition.else_)
+        self.move_to(step, end)
+        self.cancelled = self.cancelled or data.draw(st.integers(0, 30)) == 0
 
 
-@given(documents(), st.data())
-def test_every_graph_ends(document: Document, data: st.DataObject) -> None:
-    states = {step.id: StepState.PENDING for step in document.steps}
-    cancelled = False
-    started: list[str] = []
+@given(graphs(), st.booleans(), st.data())
+def test_every_graph_ends(document: Document, go_on: bool, data: st.DataObject) -> None:
+    run = Simulation(document, go_on=go_on)
+    for _ in range(300):
+        moves = run.plan()
+        if moves.outcome is not None:
+            break
+        run.follow(moves)
+        if not (moves.start or moves.skip or moves.stop or moves.undone):
+            assert any(state in STEP_ACTIVE for state in run.states.values()), "nothing moves any more"
+            run.end_one(data)
+    assert moves.outcome is not None
+    assert all(state in STEP_FINAL for state in run.states.values())
+    bad = [
+        node.id
+        for node in run.nodes
+        if run.states[node.id] is S.FAILED and not node.tolerated and node.undoes is None
+    ]
+    assert (moves.outcome is RunState.FAILED) == bool(bad)
+    if moves.outcome is RunState.COMPLETED:
+        assert S.COMPENSATED not in run.states.values()
 
-    def move_to(step: str, state: StepState) -> None:
-        check_step(states[step], state)
-        states[step] = state
 
-    for _ in range(200):
-        moves = plan(document, states, cancelled=cancelled)
+@given(graphs(), st.data())
+def test_no_step_starts_before_its_needs_have_ended(document: Document, data: st.DataObject) -> None:
+    run = Simulation(document, go_on=False)
+    needs = needs_of(document.steps)
+    streams = {node.id for node in run.nodes if node.streams}
+    for _ in range(300):
+        moves = run.plan()
         if moves.outcome is not None:
             break
         for step in moves.start:
-            needs = document.step(step).needs
-            assert all(states[need] is StepState.COMPLETED for need in needs)
-            assert step not in started
-            started.append(step)
-            move_to(step, StepState.QUEUED)
-            move_to(step, StepState.RUNNING)
-        for step in moves.skip:
-            move_to(step, StepState.SKIPPED)
-        for step in moves.stop:
-            move_to(step, StepState.CANCELLED)
-        running = sorted(step for step, state in states.items() if state is StepState.RUNNING)
-        if running:
-            step = data.draw(st.sampled_from(running))
-            ends = st.sampled_from([StepState.COMPLETED] * 6 + [StepState.FAILED])
-            move_to(step, data.draw(ends))
-            cancelled = cancelled or data.draw(st.integers(0, 30)) == 0
-    assert moves.outcome is not None
-    assert all(state in STEP_FINAL for state in states.values())
-    if moves.outcome is RunState.COMPLETED:
-        assert all(state is StepState.COMPLETED for state in states.values())
+            for need in needs[step]:
+                assert run.states[need] in STEP_FINAL or (step in streams and run.states[need] is S.RUNNING)
+        run.follow(moves)
+        run.end_one(data)
 
 
-@given(documents(), st.data())
+@given(graphs(), st.data())
 def test_plans_do_not_depend_on_the_order_of_the_states(document: Document, data: st.DataObject) -> None:
     values = st.sampled_from(list(StepState))
     states = {step.id: data.draw(values) for step in document.steps}
     shuffled = dict(data.draw(st.permutations(list(states.items()))))
-    assert plan(document, states) == plan(document, shuffled)
+    nodes = nodes_of(document.steps)
+    assert plan(nodes, Standing(states)) == plan(nodes, Standing(shuffled))

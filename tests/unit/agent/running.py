@@ -44,8 +44,15 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The answer object: the last line of a streamed answer."""
-        return self.lines[-1]
+        """The answer object (the last line of a streamed answer), without the time its bodies took."""
+        answer = self.lines[-1]
+        if isinstance(answer, dict):
+            answer.pop("seconds", None)
+        return answer
+
+    @property
+    def seconds(self) -> float:
+        return float(self.lines[-1]["seconds"])
 
     @property
     def error(self) -> Any:

@@ -55,6 +55,14 @@ def test_a_deadline_that_has_passed_runs_nothing(agent: RunningAgent, tmp_path: 
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("wrong", [-3600, 3600])
+def test_a_timeout_holds_whatever_the_clocks_show(agent: RunningAgent, wrong: float) -> None:
+    skewed = {"deadline": time.time() + wrong}
+    assert agent.output("def main(): return 1", context={**skewed, "timeout": 5}) == 1
+    late = agent.run("def main():\n    while True: pass", context={**skewed, "timeout": 0.3})
+    assert late.error["type"] == "timeout"
+
+
 def test_a_deadline_counts_while_the_request_waits(agent: RunningAgent) -> None:
     first = agent.started(SLEEPER, context={"lease": "a"})
     answer = agent.run("def main(): return 1", context={"deadline": time.time() + 0.2})

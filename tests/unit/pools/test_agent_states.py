@@ -8,7 +8,6 @@ import pytest
 
 from pools.domain.agents import (
     LIVE,
-    PUBLIC,
     TRANSITIONS,
     AgentState,
     PublicState,
@@ -27,7 +26,7 @@ def test_every_pair_of_states(current: AgentState, wanted: AgentState) -> None:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(TRANSITIONS) == set(PUBLIC) == set(AgentState)
+    assert set(TRANSITIONS) == set(AgentState)
 
 
 def test_every_state_but_the_last_can_end() -> None:
@@ -36,13 +35,12 @@ def test_every_state_but_the_last_can_end() -> None:
     assert TRANSITIONS[S.GONE] == frozenset()
 
 
-def test_nothing_comes_back_into_service_once_it_drains() -> None:
-    for leaving in (S.DRAINING, S.STOPPING, S.QUARANTINED):
-        reachable, frontier = set(), {leaving}
-        while frontier:
-            reachable |= frontier
-            frontier = {after for state in frontier for after in TRANSITIONS[state]} - reachable
-        assert not reachable & {S.IDLE, S.LEASED, S.RESETTING}
+def test_nothing_comes_back_into_service_once_it_is_being_removed() -> None:
+    reachable, frontier = set(), {S.STOPPING}
+    while frontier:
+        reachable |= frontier
+        frontier = {after for state in frontier for after in TRANSITIONS[state]} - reachable
+    assert reachable == {S.STOPPING, S.GONE}
 
 
 def test_every_state_is_reached_from_the_first() -> None:
@@ -54,17 +52,23 @@ def test_every_state_is_reached_from_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "lease_state", "public"),
+    ("row", "lease_state", "end", "public"),
     [
-        (S.IDLE, "idle", PublicState.IDLE),
-        (S.IDLE, "leased", PublicState.ACTIVE),
-        (S.IDLE, "draining", PublicState.DRAINING),
-        (S.IDLE, "condemned", PublicState.DRAINING),
-        (S.IDLE, None, PublicState.STARTING),
-        (S.WARMING, None, PublicState.STARTING),
-        (S.STOPPING, "leased", PublicState.DRAINING),
-        (S.GONE, None, PublicState.TERMINATED),
+        (S.IDLE, "idle", "", PublicState.IDLE),
+        (S.IDLE, "leased", "", PublicState.ACTIVE),
+        (S.IDLE, "draining", "recycled", PublicState.DRAINING),
+        (S.IDLE, "condemned", "max_uses", PublicState.DRAINING),
+        (S.IDLE, "condemned", "unhealthy", PublicState.UNHEALTHY),
+        (S.IDLE, None, "", PublicState.STARTING),
+        (S.WARMING, None, None, PublicState.STARTING),
+        (S.STOPPING, "leased", "scale_down", PublicState.DRAINING),
+        (S.STOPPING, None, "unhealthy", PublicState.UNHEALTHY),
+        (S.STOPPING, None, "memory", PublicState.UNHEALTHY),
+        (S.STOPPING, None, None, PublicState.DRAINING),
+        (S.GONE, None, "unhealthy", PublicState.TERMINATED),
     ],
 )
-def test_what_people_see(row: AgentState, lease_state: str | None, public: PublicState) -> None:
-    assert seen_from_outside(row, lease_state) is public
+def test_what_people_see(
+    row: AgentState, lease_state: str | None, end: str | None, public: PublicState
+) -> None:
+    assert seen_from_outside(row, lease_state, end) is public

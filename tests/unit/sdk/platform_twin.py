@@ -22,6 +22,7 @@ class PlatformTwin:
         self.keys: dict[str, str] = {}
         self.bundles: list[bytes] = []
         self.requests: list[httpx.Request] = []
+        self.acts: list[tuple[str, Any]] = []  # what was asked of runs, with the body
         self.pools = {"python": {"name": "python", "image": "agent", "min_size": 1, "max_size": 4}}
         self.looks = 2
         self.state = "completed"
@@ -116,7 +117,7 @@ class PlatformTwin:
             return problem(404, "not_found", f"There is no run {rest[0]}.")
         if len(rest) == 1:
             return httpx.Response(200, json=self._look_at(run))
-        return self._part_of_run(request, rest[1])
+        return self._part_of_run(request, rest[-1])
 
     def _look_at(self, run: dict[str, Any]) -> dict[str, Any]:
         run["looks"] -= 1
@@ -139,12 +140,24 @@ class PlatformTwin:
             counts = {"total": 3, "completed": 3, "failed": 0, "running": 0}
             step = {"id": "a", "type": "map", "state": "completed", "attempts": 1, "counts": counts}
             return httpx.Response(200, json={"results": [step]})
+        if part == "state":
+            return httpx.Response(200, json={"results": [{"key": "seen", "value": 3, "version": 1}]})
+        if part == "why":
+            return httpx.Response(
+                200, json={"code": "no_agent", "sentence": "All agents are busy.", "facts": {}}
+            )
         line = {"id": 1, "at": "2026-01-01T00:00:00Z", "step": "a", "item": 2, "text": "hello"}
         return page(request, [line])
 
-    def _post_runs(self, _request: httpx.Request, rest: list[str]) -> httpx.Response:
-        run = self.runs[rest[0]]
-        run["state"] = "cancelled"
+    def _post_runs(self, request: httpx.Request, rest: list[str]) -> httpx.Response:
+        run, body = self.runs[rest[0]], json.loads(request.content or b"{}")
+        self.acts.append(("/".join(rest[1:]), body))
+        states = {"cancel": "cancelled", "pause": "paused", "resume": "running", "retry": "running"}
+        if rest[1] == "replay" or body.get("version") is not None:
+            new = {**run, "id": f"run-{len(self.runs) + 1}", "state": "pending"}
+            self.runs[new["id"]] = new
+            return httpx.Response(201, json=new)
+        run["state"] = states.get(rest[1], run["state"])
         return httpx.Response(202, json=run)
 
     # --- pools -----------------------------------------------------------------------------------

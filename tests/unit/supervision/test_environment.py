@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from aflow_site.supervision import environment
-from aflow_site.supervision.layout import Layout, make_data_dir
+from aflow_site.supervision.layout import BASE_DIR, Layout, make_data_dir
 from aflow_site.supervision.troubles import PlatformTrouble
 
 
@@ -91,3 +93,26 @@ def test_a_socket_path_is_never_too_long(tmp_path: Path) -> None:
     deep = Layout(tmp_path / ("x" * 120))
     assert len(os.fsencode(deep.supervisor_socket)) < 100
     assert Layout(Path("/srv/aflow")).supervisor_socket == Path("/srv/aflow/run/supervisor.sock")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("AFLOW_LOG_LEVEL", "loud", "DEBUG, INFO"),
+        ("AFLOW_EXECUTORS", "0", "greater than or equal to 1"),
+        ("AFLOW_EXECUTORS", "two", "integer"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_sentence(tmp_path: Path, name: str, value: str, told: str) -> None:
+    command = [sys.executable, str(BASE_DIR / "manage.py"), "status"]
+    env = {
+        **os.environ,
+        "AFLOW_DATA_DIR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "aflow_site.settings.prod",
+        name: value,
+    }
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert name in ended.stderr
+    assert told in ended.stderr

@@ -27,6 +27,8 @@ SCOPE = {
         ("${steps.a.output.x.size() > params.n}", False),
         ("Hello ${params.name}, ${params.n} of ${params.list}", "Hello Ada, 3 of [1, 2, 3]"),
         ({"k": ["${index}", 1, None]}, {"k": [2, 1, None]}),
+        ("${true}", True),
+        ({"off": "${ false }", "none": "${null}"}, {"off": False, "none": None}),
         ("no expression", "no expression"),
         ("costs $5 {x}", "costs $5 {x}"),
         ('${"}" + params.name}', "}Ada"),

@@ -35,7 +35,7 @@ def test_every_pair_of_step_states(old: StepState, new: StepState) -> None:
 
 def test_final_states_are_the_contract_s() -> None:
     assert {"completed", "failed", "cancelled"} == RUN_FINAL
-    assert {"completed", "failed", "skipped", "cancelled"} == STEP_FINAL
+    assert {"completed", "failed", "skipped", "cancelled", "compensated"} == STEP_FINAL
 
 
 def test_every_state_can_reach_an_end() -> None:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from workflows.domain.steps import MapStep, TaskStep
 from workflows.domain.validation import InvalidDocument, check_document, parse_document
 
 CODE = {"code": "def main():\n    return 1"}
@@ -66,9 +67,12 @@ def test_the_example_of_the_contract_in_its_three_step_types() -> None:
             "layout": {"list": {"x": 0, "y": 0}},
         }
     )
-    assert parsed.timeout_of(parsed.step("list")) == 60
-    assert parsed.retry_of(parsed.step("count")).max_attempts == 3
-    assert parsed.step("count").as_ == "path"
+    first, count = parsed.step("list"), parsed.step("count")
+    assert isinstance(first, TaskStep)
+    assert isinstance(count, MapStep)
+    assert parsed.timeout_of(first) == 60
+    assert parsed.retry_of(count).max_attempts == 3
+    assert count.as_ == "path"
 
 
 def test_every_fault_at_once_with_its_path() -> None:
@@ -130,8 +134,11 @@ def test_a_loop_is_named() -> None:
             "steps[0].pool.max_uses",
             "used|once",
         ),
-        (document(task("a", pool={"size": "many"})), "steps[0].pool.size", "integer"),
+        (document(task("a", pool={"size": "many"})), "steps[0].pool.size", "whole number"),
         (document(task("a", timeout=0)), "steps[0].timeout", "0 lets nothing run"),
+        (document(task("a", timeout=10**400)), "steps[0].timeout", "less than or equal"),
+        (document(task("a"), layout={"a": "left"}), "layout.a", "should be an object"),
+        (document({"id": "b", "type": "branch", "cases": []}), "steps[0].cases", "too short"),
         (document(task("a", retry={"delay": 60, "max_delay": 1})), "steps[0].retry.delay", "longer"),
         (document({"id": "r", "type": "reduce", "run": CODE}), "steps[0].needs", "results of another"),
         (document(params={"type": "objekt"}), "params.type", "not JSON Schema"),
@@ -158,7 +165,7 @@ def test_a_document_nested_without_end_is_refused_early() -> None:
 
 
 def test_an_unknown_field_is_never_accepted_and_ignored() -> None:
-    assert list(faults(document(task("a", when="${true}")))) == ["steps[0].when"]
+    assert list(faults(document(task("a", whem="${true}")))) == ["steps[0].whem"]
 
 
 def test_parse_raises_with_all_faults() -> None:

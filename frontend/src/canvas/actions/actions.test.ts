@@ -69,8 +69,11 @@ describe("adding steps", () => {
     expect(ids()).toEqual(["task"]);
   });
 
-  it("gives every type a default that carries code with a main", () => {
-    for (const kind of KINDS) expect(kind.defaults("x").run?.code).toMatch(/^def main\(/);
+  it("gives every type that calls agents a default with code that has a main", () => {
+    for (const kind of KINDS.filter(({ calls }) => calls)) {
+      const step = kind.defaults("x", (base) => base);
+      for (const { field } of kind.runs ?? []) expect(step[field]?.code).toMatch(/^def main\(/);
+    }
   });
 });
 

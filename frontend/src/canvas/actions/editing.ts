@@ -1,54 +1,60 @@
-import { IconArrowBackUp, IconArrowForwardUp, IconCopy, IconPlus, IconTrash } from "@tabler/icons-react";
-import { connect, findStep, freshId, addStep as put, type WorkflowDocument } from "../document";
+import {
+  IconArrowBackUp,
+  IconArrowForwardUp,
+  IconClipboard,
+  IconClipboardPlus,
+  IconCopy,
+  IconPlus,
+  IconTrash,
+} from "@tabler/icons-react";
+import { type Copied, copied, pasted } from "../copying";
+import { freshId, addStep as put } from "../document";
 import { applyGraphChange, documentToGraph, settled } from "../graph";
 import { kindOf } from "../nodes";
 import { insertBetween, seatFor, seatNear } from "../placement";
+import { openGraph } from "../store";
 import type { Action, ActionContext, Insertion } from "./index";
 
-/** Adds a step of a type, selects it, and brings it into view. */
+/** Adds a step of a type to the open graph, selects it, and brings it into view. */
 export function addStep(context: ActionContext, type: string, where: Insertion = {}): string {
-  const { apply, document, select, selected } = context.store.getState();
+  const state = context.store.getState();
+  const { applyHere, document, select, selected } = state;
   const canvas = context.canvas();
-  const step = kindOf(type).defaults(freshId(document, type));
+  const graph = openGraph(state);
+  const id = freshId(document, type);
+  const step = kindOf(type).defaults(id, (base) => freshId(document, base, [id]));
+  const after = where.after ?? where.edge?.source;
   const seat = where.at
-    ? seatNear(document, where.at)
-    : seatFor(document, canvas?.viewport() ?? null, where.after ?? selected[0] ?? null);
-  apply((current) => {
+    ? seatNear(graph, where.at)
+    : seatFor(graph, canvas?.viewport() ?? null, after ?? selected[0] ?? null);
+  applyHere((current) => {
     const stays = settled(current);
     if (where.edge) return insertBetween(stays, step, where.edge.source, where.edge.target);
     const added = put(stays, step, seat);
-    return where.after ? connect(added, where.after, step.id) : added;
+    return where.after
+      ? applyGraphChange(added, { kind: "connect", source: where.after, target: step.id })
+      : added;
   });
   select([step.id]);
-  const node = documentToGraph(context.store.getState().document).nodes.find(({ id }) => id === step.id);
+  const node = documentToGraph(openGraph(context.store.getState())).nodes.find((one) => one.id === step.id);
   if (node) canvas?.reveal(node.position);
   canvas?.focus(step.id);
   return step.id;
 }
 
-/** Copies of the selected steps, connected among themselves as the originals are. */
-function duplicated(
-  document: WorkflowDocument,
-  ids: string[],
-): { document: WorkflowDocument; ids: string[] } {
-  const places = new Map(documentToGraph(document).nodes.map(({ id, position }) => [id, position]));
-  const copies = new Map<string, string>();
-  let next = document;
-  for (const id of ids) {
-    const step = findStep(document, id);
-    if (!step) continue;
-    const copy = { ...step, id: freshId(next, step.id) };
-    const { x, y } = places.get(id) ?? { x: 0, y: 0 };
-    copies.set(id, copy.id);
-    next = put(next, copy, seatNear(next, { x: x + 32, y: y + 32 }));
-  }
-  const made = new Set(copies.values());
-  const steps = next.steps.map((step) =>
-    made.has(step.id) && step.needs
-      ? { ...step, needs: step.needs.map((need) => copies.get(need) ?? need) }
-      : step,
-  );
-  return { document: { ...next, steps }, ids: [...made] };
+/** What was copied last: it can be pasted into another loop, or another workflow, while the page is open. */
+let clipboard: Copied | null = null;
+
+/** The page's own text is copied as ever when some of it is selected. */
+const textIsSelected = () => (window.getSelection()?.toString() ?? "") !== "";
+
+function paste({ store, canvas }: ActionContext, steps: Copied): void {
+  const { document, scope, apply, select } = store.getState();
+  const copy = pasted(document, scope, steps);
+  apply(() => copy.document);
+  select(copy.ids);
+  const first = copy.document.layout?.[copy.ids[0] ?? ""];
+  if (first) canvas()?.reveal(first);
 }
 
 export const editing: Action[] = [
@@ -68,9 +74,9 @@ export const editing: Action[] = [
     enabled: ({ readOnly, selected, selectedEdges }) =>
       !readOnly && selected.length + selectedEdges.length > 0,
     run: ({ store }) => {
-      const { apply, selected, selectedEdges, select } = store.getState();
-      apply((document) =>
-        applyGraphChange(document, { kind: "remove", steps: selected, edges: selectedEdges }),
+      const { applyHere, selected, selectedEdges, select } = store.getState();
+      applyHere((graph) =>
+        applyGraphChange(graph, { kind: "remove", steps: selected, edges: selectedEdges }),
       );
       select([]);
     },
@@ -81,11 +87,30 @@ export const editing: Action[] = [
     icon: IconCopy,
     hotkey: "mod+D",
     enabled: ({ readOnly, selected }) => !readOnly && selected.length > 0,
+    run: (context) => {
+      const { document, scope, selected } = context.store.getState();
+      paste(context, copied(document, scope, selected));
+    },
+  },
+  {
+    id: "copy",
+    label: "Copy",
+    icon: IconClipboard,
+    hotkey: "mod+C",
+    enabled: ({ selected }) => selected.length > 0 && !textIsSelected(),
     run: ({ store }) => {
-      const { document, selected, apply, select } = store.getState();
-      const copy = duplicated(document, selected);
-      apply(() => copy.document);
-      select(copy.ids);
+      const { document, scope, selected } = store.getState();
+      clipboard = copied(document, scope, selected);
+    },
+  },
+  {
+    id: "paste",
+    label: "Paste",
+    icon: IconClipboardPlus,
+    hotkey: "mod+V",
+    enabled: ({ readOnly }) => !readOnly && clipboard !== null,
+    run: (context) => {
+      if (clipboard) paste(context, clipboard);
     },
   },
   {

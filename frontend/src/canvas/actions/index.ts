@@ -34,6 +34,8 @@ export interface ActionContext {
   openPalette: () => void;
   save: () => void;
   run: () => void;
+  /** Opens a step to be run alone; absent where that cannot be. */
+  tryStep?: (step: string) => void;
 }
 
 export interface Action {

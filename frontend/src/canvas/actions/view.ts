@@ -1,6 +1,7 @@
 import { IconHierarchy2, IconMaximize } from "@tabler/icons-react";
 import { applyGraphChange } from "../graph";
 import { layOut } from "../layout";
+import { openGraph } from "../store";
 import type { Action } from "./index";
 
 export const view: Action[] = [
@@ -9,14 +10,14 @@ export const view: Action[] = [
     label: "Tidy up",
     icon: IconHierarchy2,
     hotkey: "L",
-    enabled: ({ readOnly, document }) => !readOnly && document.steps.length > 1,
+    enabled: (state) => !state.readOnly && openGraph(state).steps.length > 1,
     run: async ({ store, canvas }) => {
-      const { document } = store.getState();
-      const places = await layOut(document);
+      const graph = openGraph(store.getState());
+      const places = await layOut(graph);
       const still = store.getState();
       // Steps that came or went while the worker thought: its answer is about another graph.
-      if (still.document.steps !== document.steps) return;
-      still.apply((current) => applyGraphChange(current, { kind: "move", places }));
+      if (openGraph(still).steps !== graph.steps) return;
+      still.applyHere((current) => applyGraphChange(current, { kind: "move", places }));
       canvas()?.fit();
     },
   },
@@ -25,7 +26,7 @@ export const view: Action[] = [
     label: "Fit to view",
     icon: IconMaximize,
     hotkey: "F",
-    enabled: ({ document }) => document.steps.length > 0,
+    enabled: (state) => openGraph(state).steps.length > 0,
     run: ({ canvas }) => canvas()?.fit(),
   },
 ];

@@ -17,6 +17,8 @@ interface Props {
   value: unknown;
   /** `undefined` when the editor is emptied. */
   onChange: (value: unknown) => void;
+  /** Takes what was read, or says in a sentence why it cannot be taken. */
+  accept?: (value: unknown) => { value: unknown } | { fault: string };
   suggestions?: Suggestion[];
   about?: string;
   minHeight?: number;

@@ -23,6 +23,23 @@ export function useCompletions(suggestions: Suggestion[], json: boolean): Comple
   );
 }
 
+/** The same inside a bare expression, where names stand without their `${…}`. */
+export function useExpressionCompletions(suggestions: Suggestion[]): CompletionSource {
+  const offered = useRef(suggestions);
+  useEffect(() => {
+    offered.current = suggestions;
+  }, [suggestions]);
+  return useCallback((context: CompletionContext) => {
+    const typed = context.matchBefore(/[A-Za-z_][\w.-]*/);
+    if (!typed && !context.explicit) return null;
+    return {
+      from: typed?.from ?? context.pos,
+      options: offered.current.map(({ text, about }) => ({ label: text.slice(2, -1), detail: about })),
+      validFor: /^[\w.-]*$/,
+    };
+  }, []);
+}
+
 function completion({ text, about }: Suggestion, json: boolean): Completion {
   return {
     label: text,

@@ -1,9 +1,14 @@
-/** The plain fields of the inspector: each knows its path in the document, and shows what is wrong there. */
-import { NumberInput, Select, Switch, TextInput } from "@mantine/core";
+/**
+ * The plain fields of the inspector: each knows its path in the document, and shows what is wrong there.
+ * A field that is set to its `standard` value is left out of the document.
+ */
+import { NumberInput, Select, Switch, Textarea, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useDesigner } from "../store";
 import { faultAt } from "../store/problemsSlice";
+import { secondsOf } from "./durations";
 import classes from "./fields.module.css";
+import { useTyped } from "./useTyped";
 
 interface FieldProps<T> {
   /** Where the field stands in the document: `steps[1].timeout`. */
@@ -15,6 +20,8 @@ interface FieldProps<T> {
   about?: ReactNode;
   placeholder?: string;
 }
+
+const ORDER: ("label" | "input" | "description" | "error")[] = ["label", "input", "description", "error"];
 
 export function useFault(path: string): string | undefined {
   return useDesigner((state) => faultAt(state.problems, path));
@@ -60,7 +67,7 @@ export function TextField({
       data-path={path}
       className={mono ? classes.mono : undefined}
       description={about}
-      inputWrapperOrder={["label", "input", "description", "error"]}
+      inputWrapperOrder={ORDER}
       value={value ?? ""}
       error={fault}
       onChange={(event) => onChange(event.currentTarget.value === "" ? undefined : event.currentTarget.value)}
@@ -68,9 +75,52 @@ export function TextField({
   );
 }
 
+export function TextAreaField({ path, value, onChange, about, ...rest }: FieldProps<string>) {
+  const fault = useFault(path);
+  return (
+    <Textarea
+      {...rest}
+      data-path={path}
+      rows={3}
+      resize="vertical"
+      description={about}
+      inputWrapperOrder={ORDER}
+      value={value ?? ""}
+      error={fault}
+      onChange={(event) => onChange(event.currentTarget.value || undefined)}
+    />
+  );
+}
+
 /** "90s", "10m", "1h", or seconds. */
-export function DurationField({ value, ...rest }: FieldProps<string | number>) {
-  return <TextField {...rest} value={value === undefined ? undefined : String(value)} />;
+export function DurationField({
+  path,
+  value,
+  onChange,
+  about,
+  standard,
+  placeholder = standard,
+  label,
+}: FieldProps<string | number> & { standard?: string }) {
+  const fault = useFault(path);
+  const { text, type, settle } = useTyped(value, value === undefined ? "" : String(value), onChange);
+  const usual = standard === undefined ? null : secondsOf(standard);
+  return (
+    <TextInput
+      label={label}
+      placeholder={placeholder}
+      data-path={path}
+      description={about}
+      inputWrapperOrder={ORDER}
+      value={text}
+      error={fault}
+      onBlur={settle}
+      onChange={({ currentTarget: { value: typed } }) => {
+        const same = usual !== null && secondsOf(typed) === usual;
+        type(typed, typed === "" || same ? undefined : typed);
+      }}
+    />
+  );
 }
 
 interface NumberProps extends FieldProps<number> {
@@ -78,27 +128,44 @@ interface NumberProps extends FieldProps<number> {
   max?: number;
   step?: number;
   decimals?: boolean;
+  standard?: number;
 }
 
-export function NumberField({ path, value, onChange, about, decimals = false, ...rest }: NumberProps) {
+export function NumberField({
+  path,
+  value,
+  onChange,
+  about,
+  decimals = false,
+  standard,
+  placeholder = standard === undefined ? undefined : String(standard),
+  ...rest
+}: NumberProps) {
   const fault = useFault(path);
+  const { text, type, settle } = useTyped(value, value === undefined ? "" : String(value), onChange);
   return (
     <NumberInput
       {...rest}
+      placeholder={placeholder}
       data-path={path}
       description={about}
-      inputWrapperOrder={["label", "input", "description", "error"]}
-      value={value ?? ""}
+      inputWrapperOrder={ORDER}
+      value={text}
       error={fault}
       allowDecimal={decimals}
       clampBehavior="none"
-      onChange={(given) => onChange(typeof given === "number" ? given : undefined)}
+      onBlur={settle}
+      onChange={(given) => {
+        const meant = typeof given === "number" && given !== standard ? given : undefined;
+        if (String(given) !== text) type(String(given), meant);
+      }}
     />
   );
 }
 
 interface ChoiceProps<T extends string> extends FieldProps<T> {
   options: { value: T; label: string }[];
+  standard?: T;
 }
 
 export function ChoiceField<T extends string>({
@@ -107,6 +174,7 @@ export function ChoiceField<T extends string>({
   onChange,
   about,
   options,
+  standard,
   ...rest
 }: ChoiceProps<T>) {
   const fault = useFault(path);
@@ -115,11 +183,11 @@ export function ChoiceField<T extends string>({
       {...rest}
       data-path={path}
       description={about}
-      inputWrapperOrder={["label", "input", "description", "error"]}
+      inputWrapperOrder={ORDER}
       data={options}
-      value={value ?? null}
+      value={value ?? standard ?? null}
       error={fault}
-      onChange={(given) => onChange((given as T | null) ?? undefined)}
+      onChange={(given) => onChange(given === null || given === standard ? undefined : (given as T))}
     />
   );
 }

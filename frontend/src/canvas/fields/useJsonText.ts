@@ -59,7 +59,13 @@ export function useJsonText<T>(options: Options<T>) {
     onChange(taken.value as T | undefined);
   };
 
-  return { text, type, fault: unreadable?.fault.message };
+  /** Forgets what cannot be read: the value's own text again. */
+  const reset = () => {
+    setText(written(value));
+    setUnreadable(draftKey, null);
+  };
+
+  return { text, type, reset, fault: unreadable?.fault.message };
 }
 
 /** Nothing typed is nothing said (`undefined`), not a fault. */

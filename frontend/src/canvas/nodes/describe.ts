@@ -1,9 +1,9 @@
 /** One line of what a step runs, and where: for nodes and their descriptions. */
-import type { Step, WorkflowDocument } from "../document";
+import { isExpression } from "../expressions";
+import type { RunSpec, Step, WorkflowDocument } from "../document";
 
 /** The docstring or first statement of `main`, the image, or the handler. */
-export function whatItRuns(step: Step): string {
-  const run = step.run ?? {};
+export function whatItRuns(run: RunSpec = {}): string {
   if (run.code !== undefined) return firstLine(run.code);
   if (run.image !== undefined) return run.path ? `${run.image} ${run.path}` : run.image || "no image yet";
   return run.handler ?? "nothing yet";
@@ -14,6 +14,13 @@ export function whereItRuns(step: Step, document: WorkflowDocument): string {
   if (typeof step.pool === "string") return step.pool;
   if (step.pool) return step.pool.mode === "standard" ? "own agents, used once" : "own pool";
   return document.defaults?.pool ?? "shared pool";
+}
+
+/** Where the elements of a map come from, in few words. */
+export function sourceOf(over: unknown): string {
+  if (isExpression(over)) return over.trim().slice(2, -1);
+  if (Array.isArray(over)) return over.length === 1 ? "1 element" : `${over.length} elements`;
+  return "no list yet";
 }
 
 function firstLine(code: string): string {

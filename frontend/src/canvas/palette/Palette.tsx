@@ -15,7 +15,7 @@ interface Props {
   onClose: () => void;
 }
 
-const SIZE = { width: 304, height: 280 };
+const SIZE = { width: 320, height: 540 };
 
 /** The list of step types: choose one, or drag it onto the canvas. */
 export function Palette({ at, onPick, onClose }: Props) {
@@ -33,7 +33,7 @@ export function Palette({ at, onPick, onClose }: Props) {
         ref={inside}
         aria-label="Palette"
         className={classes.palette}
-        style={{ left, top, width: SIZE.width }}
+        style={{ left, top, width: Math.min(SIZE.width, window.innerWidth - 16) }}
         data-af-palette
       >
         <FocusTrap active>
@@ -56,7 +56,13 @@ export function Palette({ at, onPick, onClose }: Props) {
               </Combobox.EventsTarget>
               <Combobox.Options aria-label="Step types" className={classes.options}>
                 {found.map(({ type, word, icon: Icon, hue, about }) => (
-                  <Combobox.Option key={type} value={type} className={classes.option}>
+                  <Combobox.Option
+                    key={type}
+                    value={type}
+                    className={classes.option}
+                    aria-label={word}
+                    aria-describedby={`about-${type}`}
+                  >
                     <div
                       className={classes.drag}
                       draggable
@@ -72,7 +78,9 @@ export function Palette({ at, onPick, onClose }: Props) {
                       </span>
                       <span>
                         <span className={classes.word}>{word}</span>{" "}
-                        <span className={classes.about}>{about}</span>
+                        <span id={`about-${type}`} className={classes.about}>
+                          {about}
+                        </span>
                       </span>
                     </div>
                   </Combobox.Option>

@@ -1,6 +1,8 @@
 import type { StateCreator } from "zustand";
 import type { WorkflowDocument } from "../document";
 import { sameJson } from "../json";
+import { renameStep } from "../renaming";
+import { changedInside, inside, scopeLeft } from "../scope";
 import type { DesignerState } from "./index";
 
 const MAX_HISTORY = 200;
@@ -27,11 +29,17 @@ export interface DocumentSlice {
   future: WorkflowDocument[];
   merging: Merging | null;
   readOnly: boolean;
+  /** Why nothing can be changed, in a sentence; null when the page says so itself. */
+  lockedBecause: string | null;
   /**
    * Puts a changed document in place. Changes that carry the same `mergeKey` shortly after each other become
    * one step of undo. `now` in milliseconds.
    */
   apply: (change: (document: WorkflowDocument) => WorkflowDocument, mergeKey?: string, now?: number) => void;
+  /** The same for the graph that is open: inside a loop, a change of the loop's steps. */
+  applyHere: (change: (graph: WorkflowDocument) => WorkflowDocument, mergeKey?: string) => void;
+  /** Renames a step everywhere; what is open and selected follows. */
+  rename: (from: string, to: string) => void;
   undo: () => void;
   redo: () => void;
   /** What is on the server now. The document, and what one can undo, stay. */
@@ -39,12 +47,23 @@ export interface DocumentSlice {
 }
 
 export const documentSlice =
-  (base: Base, readOnly: boolean): StateCreator<DesignerState, [], [], DocumentSlice> =>
+  (base: Base, readOnly: boolean | string): StateCreator<DesignerState, [], [], DocumentSlice> =>
   (set, get) => {
+    /** What is still there of what was open and selected. */
+    const remaining = (document: WorkflowDocument) => {
+      const { scope, selected } = get();
+      const left = scopeLeft(document, scope);
+      const ids = new Set(inside(document, left).steps.map(({ id }) => id));
+      const kept = left.length === scope.length ? selected.filter((id) => ids.has(id)) : [];
+      return {
+        scope: left.length === scope.length ? scope : left,
+        selected: kept.length === selected.length ? selected : kept,
+      };
+    };
     const show = (document: WorkflowDocument) => ({
       document,
       dirty: !sameJson(document, get().base.document),
-      selected: get().selected.filter((id) => document.steps.some((step) => step.id === id)),
+      ...remaining(document),
       selectedEdges: [],
       merging: null,
     });
@@ -55,22 +74,34 @@ export const documentSlice =
       past: [],
       future: [],
       merging: null,
-      readOnly,
+      readOnly: readOnly !== false,
+      lockedBecause: typeof readOnly === "string" ? readOnly : null,
       apply: (change, mergeKey, now = Date.now()) => {
-        const { document, past, merging, readOnly: fixed, base: saved, selected } = get();
+        const { document, past, merging, readOnly: fixed, base: saved } = get();
         if (fixed) return;
         const next = change(document);
         if (next === document) return;
         const merges = mergeKey !== undefined && merging?.key === mergeKey && now - merging.at < MERGE_MS;
-        const kept = selected.filter((id) => next.steps.some((step) => step.id === id));
         set({
           document: next,
           dirty: !sameJson(next, saved.document),
           past: merges ? past : [...past, document].slice(-MAX_HISTORY),
           future: [],
           merging: mergeKey === undefined ? null : { key: mergeKey, at: now },
-          selected: kept.length === selected.length ? selected : kept,
+          ...remaining(next),
         });
+      },
+      applyHere: (change, mergeKey) =>
+        get().apply((document) => changedInside(document, get().scope, change), mergeKey),
+      rename: (from, to) => {
+        const { scope, selected, readOnly: fixed, apply } = get();
+        if (fixed) return;
+        const named = (id: string) => (id === from ? to : id);
+        // Before the document: the old id is in neither afterwards.
+        set({ scope: scope.map(named), selected: selected.map(named) });
+        const follow = { scope: get().scope, selected: get().selected };
+        apply((document) => renameStep(document, from, to));
+        set(follow);
       },
       undo: () => {
         const { past, future, document } = get();

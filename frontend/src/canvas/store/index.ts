@@ -6,13 +6,15 @@ import { createContext, useContext } from "react";
 import { createStore, type StoreApi, useStore } from "zustand";
 import { type Base, type DocumentSlice, documentSlice } from "./documentSlice";
 import { type ProblemsSlice, problemsSlice } from "./problemsSlice";
-import { type SelectionSlice, selectionSlice } from "./selectionSlice";
+import { openGraph, openLoop, type SelectionSlice, selectionSlice } from "./selectionSlice";
 
 export type DesignerState = DocumentSlice & SelectionSlice & ProblemsSlice;
 export type DesignerStore = StoreApi<DesignerState>;
 export type { Base };
+export { openGraph, openLoop };
 
-export function createDesignerStore(base: Base, readOnly = false): DesignerStore {
+/** `readOnly`: an old version, or a person who may only look; a text says why where controls are off. */
+export function createDesignerStore(base: Base, readOnly: boolean | string = false): DesignerStore {
   return createStore<DesignerState>()((...tools) => ({
     ...documentSlice(base, readOnly)(...tools),
     ...selectionSlice(...tools),

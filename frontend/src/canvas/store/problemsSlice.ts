@@ -1,5 +1,6 @@
 import type { StateCreator } from "zustand";
 import type { Fault } from "@/api/types";
+import { allSteps, innerSteps, type Step } from "../document";
 import type { DesignerState } from "./index";
 
 /** What was typed into a JSON field and cannot be read yet; the document keeps its last value meanwhile. */
@@ -33,11 +34,16 @@ export const problemsSlice: StateCreator<DesignerState, [], [], ProblemsSlice> =
   setChecked: (checked) => set({ checked }),
 });
 
-/** How many faults each step has. */
-export function faultsByStep(problems: Fault[]): Map<string, number> {
+/** How many faults each step has; a loop has those of the steps inside it too. */
+export function faultsByStep(problems: Fault[], steps: Step[] = []): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { step } of problems) {
     if (step) counts.set(step, (counts.get(step) ?? 0) + 1);
+  }
+  for (const loop of steps) {
+    const within = [...allSteps(innerSteps(loop))].map(({ step }) => counts.get(step.id) ?? 0);
+    const sum = within.reduce((all, one) => all + one, counts.get(loop.id) ?? 0);
+    if (sum > 0) counts.set(loop.id, sum);
   }
   return counts;
 }

@@ -3,26 +3,34 @@
  * The server's document is loaded once; from then on the store holds what is edited, until it is saved.
  */
 import { Button, Skeleton } from "@mantine/core";
+import { modals } from "@mantine/modals";
+import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
 import { useStore } from "zustand";
-import { me } from "@/api/me";
+import { mayAs, me } from "@/api/me";
 import type { WorkflowDetail } from "@/api/types";
 import { workflowDetail } from "@/api/workflows";
-import { findStep } from "@/canvas/document";
 import { DesignerProvider, type DesignerStore } from "@/canvas/store";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Page } from "@/shell/Page";
-import { ConflictDialog } from "./ConflictDialog";
 import classes from "./Designer.module.css";
 import { DesignerHeader, type Tab } from "./DesignerHeader";
+import { DOCUMENT_TEXT } from "./DocumentTab";
+import { ImportModal } from "./ImportModal";
 import { LeaveGuard } from "./LeaveGuard";
-import { useSave } from "./useSave";
-import { type Restored, useDrafts, useSession, useValidation } from "./useSession";
+import { TabGuard } from "./TabGuard";
+import { useAddress } from "./useAddress";
+import { type Saving, useSave } from "./useSave";
+import { isUnsaved, type Restored, useDrafts, useSession, useValidation } from "./useSession";
 import { useStartRun } from "./useStartRun";
-import { VersionView } from "./VersionView";
+import { CompareModal } from "./versions/CompareModal";
+import { ConflictDialog } from "./versions/ConflictDialog";
+import { VersionView } from "./versions/VersionView";
 import { Workbench } from "./Workbench";
+
+const ONLY_LOOKS = "You are a viewer of this team: editors can change this workflow and run it.";
 
 export default function DesignerPage() {
   const { name } = useParams({ from: "/workflows/$name" });
@@ -44,6 +52,7 @@ export default function DesignerPage() {
           key={`${person.data.team.slug}/${name}`}
           detail={workflow.data}
           team={person.data.team.slug}
+          locked={mayAs(person.data.team.role, "editor") ? null : ONLY_LOOKS}
         />
       ) : (
         <Waiting />
@@ -63,45 +72,67 @@ function Waiting() {
   );
 }
 
-function Designer({ detail, team }: { detail: WorkflowDetail; team: string }) {
+interface DesignerProps {
+  detail: WorkflowDetail;
+  team: string;
+  /** Why this person may only look; null for those who may edit. */
+  locked: string | null;
+}
+
+function Designer({ detail, team, locked }: DesignerProps) {
   const { name } = detail;
-  const { store, restored } = useSession(detail, team);
+  const { store, restored } = useSession(detail, team, locked);
   const search = useSearch({ from: "/workflows/$name" });
   const navigate = useNavigate({ from: "/workflows/$name" });
   const saving = useSave(store, name);
-  const { save } = saving;
+  const { save, saveAs } = saving;
   const { start, starting } = useStartRun(store, name, save);
+  const [compared, setCompared] = useState<number | null>(null);
+  const [importing, setImporting] = useState(false);
+  const newest = useStore(store, (state) => state.base.version);
   useDrafts(store, team);
   useValidation(store);
-  useSelectionInAddress(store);
+  useAddress(store);
 
   const tab: Tab = search.tab === "document" ? "document" : "canvas";
-  const onTab = useCallback(
-    (chosen: Tab) =>
-      void navigate({ search: (now) => ({ ...now, tab: chosen === "canvas" ? undefined : chosen }) }),
-    [navigate],
-  );
+  const { onTab, guard } = useTabs(store, tab);
   const view = useCallback(
-    (version?: number) => void navigate({ search: (now) => ({ ...now, version, step: undefined }) }),
+    (version?: number) =>
+      void navigate({ search: (now) => ({ ...now, version, step: undefined, loop: undefined }) }),
     [navigate],
   );
   const onSave = useCallback(() => void save(), [save]);
   const onRun = useCallback(() => void start(), [start]);
+  const restore = useRestore(store, saving, () => {
+    setCompared(null);
+    view();
+  });
+  const shared = (
+    <>
+      <LeaveGuard store={store} save={save} />
+      <ConflictDialog saving={saving} />
+      <CompareModal
+        name={name}
+        newest={newest}
+        from={compared}
+        onClose={() => setCompared(null)}
+        onRestore={locked ? undefined : restore}
+      />
+    </>
+  );
 
   if (search.version !== undefined) {
     return (
       <div className={classes.designer}>
-        <LeaveGuard store={store} save={save} />
+        {shared}
         <VersionView
           name={name}
           version={search.version}
           tab={tab}
           onTab={onTab}
           onBack={() => view()}
-          onRestore={(document) => {
-            store.getState().apply(() => document);
-            view();
-          }}
+          onCompare={setCompared}
+          onRestore={locked ? undefined : restore}
         />
       </div>
     );
@@ -109,8 +140,15 @@ function Designer({ detail, team }: { detail: WorkflowDetail; team: string }) {
   return (
     <DesignerProvider value={store}>
       <div className={classes.designer}>
-        <LeaveGuard store={store} save={save} />
-        <ConflictDialog saving={saving} />
+        {shared}
+        {guard}
+        <ImportModal
+          opened={importing}
+          name={name}
+          onClose={() => setImporting(false)}
+          onOpen={(document) => store.getState().apply(() => document)}
+          onSave={saveAs}
+        />
         <Workbench
           tab={tab}
           onTab={onTab}
@@ -127,7 +165,14 @@ function Designer({ detail, team }: { detail: WorkflowDetail; team: string }) {
                 onSave={onSave}
                 onRun={onRun}
                 onView={view}
+                onCompare={setCompared}
+                onImport={() => setImporting(true)}
               />
+              {locked && (
+                <div className={classes.banner} role="note">
+                  <span>{locked}</span>
+                </div>
+              )}
               {restored && <RestoredNote store={store} restored={restored} />}
             </>
           }
@@ -135,6 +180,58 @@ function Designer({ detail, team }: { detail: WorkflowDetail; team: string }) {
       </div>
     </DesignerProvider>
   );
+}
+
+/** Changing over between canvas and document; asks first when text would stay behind that is no document. */
+function useTabs(store: DesignerStore, tab: Tab) {
+  const navigate = useNavigate({ from: "/workflows/$name" });
+  const [asking, setAsking] = useState<Tab | null>(null);
+  const go = useCallback(
+    (chosen: Tab) =>
+      void navigate({ search: (now) => ({ ...now, tab: chosen === "canvas" ? undefined : chosen }) }),
+    [navigate],
+  );
+  const onTab = useCallback(
+    (chosen: Tab) => {
+      if (tab === "document" && chosen !== tab && store.getState().unreadable[DOCUMENT_TEXT])
+        setAsking(chosen);
+      else go(chosen);
+    },
+    [go, store, tab],
+  );
+  const guard = (
+    <TabGuard
+      store={store}
+      opened={asking !== null}
+      onStay={() => setAsking(null)}
+      onLeave={() => {
+        if (asking) go(asking);
+        setAsking(null);
+      }}
+    />
+  );
+  return { onTab, guard };
+}
+
+/** Restoring takes the place of what is on the canvas, so unsaved changes are spoken of first. */
+function useRestore(store: DesignerStore, { restore }: Saving, onDone: () => void) {
+  return (version: number) => {
+    const go = () =>
+      void restore(version).then((done) => {
+        if (!done) return;
+        notifications.show({
+          message: `Version ${version} is back, as version ${store.getState().base.version}.`,
+        });
+        onDone();
+      });
+    if (!store.getState().dirty) return go();
+    modals.openConfirmModal({
+      title: `Restore version ${version}?`,
+      children: "Your unsaved changes leave the canvas. Undo brings them back.",
+      labels: { confirm: "Restore", cancel: "Cancel" },
+      onConfirm: go,
+    });
+  };
 }
 
 interface NoteProps {
@@ -146,11 +243,12 @@ interface NoteProps {
 function RestoredNote({ store, restored }: NoteProps) {
   const [seen, setSeen] = useState(false);
   const { version, newest } = restored;
-  const still = useStore(store, (state) => state.dirty && state.base.version === version);
+  const still = useStore(store, (state) => isUnsaved(state) && state.base.version === version);
   if (seen || !still) return null;
   const discard = () => {
-    const { base, apply } = store.getState();
+    const { base, apply, unreadable, setUnreadable } = store.getState();
     apply(() => base.document);
+    for (const key of Object.keys(unreadable)) setUnreadable(key, null);
     setSeen(true);
   };
   return (
@@ -167,27 +265,4 @@ function RestoredNote({ store, restored }: NoteProps) {
       </Button>
     </div>
   );
-}
-
-/** The selected step stands in the address, so that a link leads to it. */
-function useSelectionInAddress(store: DesignerStore): void {
-  const { step, version } = useSearch({ from: "/workflows/$name" });
-  const navigate = useNavigate({ from: "/workflows/$name" });
-  const selected = useStore(store, (state) => (state.selected.length === 1 ? state.selected[0] : undefined));
-
-  useEffect(() => {
-    const { document, select, selected: now } = store.getState();
-    if (step && now.length === 0 && findStep(document, step)) select([step]);
-    // Only when the page opens: from then on the selection leads, and the address follows.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [store]);
-
-  useEffect(() => {
-    if (version !== undefined || selected === step) return;
-    void navigate({
-      search: (now) => ({ ...now, step: selected }),
-      replace: true,
-      resetScroll: false,
-    });
-  }, [selected, step, version, navigate]);
 }

@@ -2,6 +2,7 @@ import { Button, Group, Modal, Text } from "@mantine/core";
 import { useBlocker } from "@tanstack/react-router";
 import { useStore } from "zustand";
 import type { DesignerStore } from "@/canvas/store";
+import { isUnsaved } from "./useSession";
 
 interface Props {
   store: DesignerStore;
@@ -10,10 +11,11 @@ interface Props {
 
 /** Asks before unsaved changes are left; closing the window asks too, in the browser's own words. */
 export function LeaveGuard({ store, save }: Props) {
-  const dirty = useStore(store, (state) => state.dirty);
+  const unsaved = useStore(store, isUnsaved);
+  const typed = useStore(store, (state) => Object.values(state.unreadable)[0]?.fault.path);
   const blocker = useBlocker({
-    shouldBlockFn: ({ current, next }) => store.getState().dirty && current.pathname !== next.pathname,
-    enableBeforeUnload: () => dirty,
+    shouldBlockFn: ({ current, next }) => isUnsaved(store.getState()) && current.pathname !== next.pathname,
+    enableBeforeUnload: () => unsaved,
     withResolver: true,
   });
   const blocked = blocker.status === "blocked";
@@ -23,6 +25,12 @@ export function LeaveGuard({ store, save }: Props) {
         They are not part of the workflow yet. This browser keeps them, and brings them back when you open the
         workflow again.
       </Text>
+      {typed && (
+        <Text c="red" size="sm" mt={8}>
+          What you typed at <code>{typed}</code> cannot be read yet: saving leaves it out. It stays in this
+          browser as you typed it.
+        </Text>
+      )}
       <Group justify="flex-end" gap={8} mt={24}>
         <Button variant="subtle" color="gray" onClick={() => blocker.reset?.()}>
           Stay
@@ -31,6 +39,7 @@ export function LeaveGuard({ store, save }: Props) {
           Leave
         </Button>
         <Button
+          disabled={typed !== undefined}
           onClick={() =>
             void save().then((saved) => {
               if (saved) blocker.proceed?.();

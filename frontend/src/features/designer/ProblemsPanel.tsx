@@ -10,6 +10,7 @@ import { useMemo, useState } from "react";
 import type { Fault } from "@/api/types";
 import { useDesigner } from "@/canvas/store";
 import { plural } from "@/format";
+import { placeOf } from "./faults";
 import classes from "./ProblemsPanel.module.css";
 
 /** What is wrong with the document, one line each; a click goes to the step and the field. */
@@ -66,9 +67,4 @@ function Summary({ count, unreachable }: { count: number; unreachable: boolean }
       {count > 0 ? plural(count, "problem") : "No problems"}
     </span>
   );
-}
-
-/** `steps[1].run.code` of the step "count" reads better as `count.run.code`. */
-function placeOf({ path, step }: Fault): string {
-  return step ? path.replace(/^steps\[\d+\]/, step) : path;
 }

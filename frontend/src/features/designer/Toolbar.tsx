@@ -12,14 +12,16 @@ interface Props {
 
 /** What one does on the canvas, at its upper left. */
 export function Toolbar({ onAdd }: Props) {
+  const locked = useDesigner((state) => state.lockedBecause);
   return (
     <div className={classes.toolbar} role="toolbar" aria-label="Canvas">
-      <Tooltip label="Add a step · N" position="bottom">
+      <Tooltip label={locked ?? "Add a step · N"} position="top">
         <Button
           size="compact-md"
           variant="light"
           leftSection={<IconPlus size={16} aria-hidden />}
           data-af-add
+          disabled={locked !== null}
           onClick={(event) => {
             const { left, bottom } = event.currentTarget.getBoundingClientRect();
             onAdd({ x: left, y: bottom + 8 });
@@ -38,10 +40,17 @@ export function Toolbar({ onAdd }: Props) {
 function ToolButton({ action }: { action: Action }) {
   const context = useActions();
   const enabled = useDesigner(action.enabled);
+  const locked = useDesigner((state) => state.lockedBecause);
   return (
     <Tooltip
       position="bottom"
-      label={action.hotkey ? `${action.label} · ${keysOf(action.hotkey)}` : action.label}
+      label={
+        locked && !enabled
+          ? locked
+          : action.hotkey
+            ? `${action.label} · ${keysOf(action.hotkey)}`
+            : action.label
+      }
     >
       <ActionIcon
         variant="subtle"

@@ -2,24 +2,25 @@ import { Button } from "@mantine/core";
 import { IconPlus, IconRoute } from "@tabler/icons-react";
 import { Panel as FlowPanel, ReactFlowProvider } from "@xyflow/react";
 import { type ReactNode, useCallback, useMemo, useState } from "react";
-import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
 import type { Fault } from "@/api/types";
 import type { ActionContext, Insertion } from "@/canvas/actions";
 import { addStep } from "@/canvas/actions/editing";
 import { useActionHotkeys } from "@/canvas/actions/hotkeys";
 import { Canvas } from "@/canvas/Canvas";
-import { findStep } from "@/canvas/document";
+import { pathOf } from "@/canvas/document";
 import { Palette } from "@/canvas/palette/Palette";
-import { useDesigner, useDesignerStore } from "@/canvas/store";
+import { openGraph, useDesigner, useDesignerStore } from "@/canvas/store";
 import { useCanvasView } from "@/canvas/useCanvasView";
 import { EmptyState } from "@/components/EmptyState";
 import { ActionsProvider } from "./actionContext";
 import classes from "./Designer.module.css";
 import type { Tab } from "./DesignerHeader";
 import { DocumentTab } from "./DocumentTab";
-import { Inspector } from "./inspector/Inspector";
+import { Panels } from "./Panels";
 import { ProblemsPanel } from "./ProblemsPanel";
+import { ScopePath } from "./ScopePath";
 import { Toolbar } from "./Toolbar";
+import { TryDrawer } from "./trial/TryDrawer";
 import { usePageCommands } from "./usePageCommands";
 
 interface Props {
@@ -49,6 +50,9 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
   const view = useCanvasView();
   const readOnly = useDesigner((state) => state.readOnly);
   const [palette, setPalette] = useState<OpenPalette | null>(null);
+  const [tried, setTried] = useState<string | null>(null);
+  const [sheet, setSheet] = useState(false);
+  const scope = useDesigner((state) => state.scope);
   const onInsert = useCallback(
     (where: Insertion, at: { x: number; y: number }) => setPalette({ where, at }),
     [],
@@ -61,6 +65,7 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
       openPalette: () => setPalette({ where: {}, at: belowAddStep() }),
       save: onSave,
       run: onRun,
+      tryStep: setTried,
     }),
     [store, view, tab, onSave, onRun],
   );
@@ -70,15 +75,20 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
   const openInspector = useCallback(
     (id: string) => {
       const { document, wantField } = store.getState();
-      wantField(`steps[${document.steps.findIndex((step) => step.id === id)}].id`);
+      setSheet(true);
+      wantField(`${pathOf(document, id) ?? "steps"}.id`);
     },
     [store],
   );
   const goTo = (fault: Fault) => {
-    const { document, select, wantField } = store.getState();
+    const { enter, reveal, select, wantField } = store.getState();
     if (fault.path === "document") return onTab("document");
     if (tab === "document") onTab("canvas");
-    select(findStep(document, fault.step) ? [fault.step ?? ""] : []);
+    if (!fault.step || !reveal(fault.step)) {
+      enter([]);
+      select([]);
+    }
+    setSheet(true);
     wantField(fault.path);
   };
 
@@ -87,6 +97,8 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
       {header}
       <div className={classes.panels}>
         <Panels
+          sheet={sheet}
+          onSheet={setSheet}
           stage={
             <div className={classes.stage}>
               <div className={classes.view}>
@@ -94,6 +106,7 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
                   <DocumentTab />
                 ) : (
                   <Canvas
+                    key={scope.join("/")}
                     view={view}
                     onInsert={onInsert}
                     onDropType={(type, at) => {
@@ -111,6 +124,7 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
           }
         />
       </div>
+      <TryDrawer step={tried} onClose={() => setTried(null)} />
       {palette && (
         <Palette
           at={palette.at}
@@ -127,52 +141,33 @@ function Bench({ tab, onTab, onSave, onRun, header }: Props) {
 
 function CanvasExtras({ onAdd }: { onAdd: (at: { x: number; y: number }) => void }) {
   const readOnly = useDesigner((state) => state.readOnly);
-  const empty = useDesigner((state) => state.document.steps.length === 0);
-  if (readOnly) return null;
+  const locked = useDesigner((state) => state.lockedBecause);
+  const inLoop = useDesigner((state) => state.scope.length > 0);
+  const empty = useDesigner((state) => openGraph(state).steps.length === 0);
   return (
     <>
-      <FlowPanel position="top-left">
-        <Toolbar onAdd={onAdd} />
+      <FlowPanel position="top-left" className={classes.above}>
+        {(!readOnly || locked) && <Toolbar onAdd={onAdd} />}
+        <ScopePath />
       </FlowPanel>
-      {empty && (
+      {empty && !readOnly && (
         <div className={classes.empty}>
           <EmptyState
             icon={IconRoute}
-            title="Draw the first step"
+            title={inLoop ? "Draw what each round does" : "Draw the first step"}
             action={
               <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => onAdd(belowAddStep())}>
                 Add step
               </Button>
             }
           >
-            Steps run on warm agents. A new one runs as it is; connect it to others by dragging from its right
-            port.
+            {inLoop
+              ? "These steps run again and again, until the loop's condition holds."
+              : "Steps run on warm agents. A new one runs as it is; connect it to others by dragging from its right port."}
           </EmptyState>
         </div>
       )}
     </>
-  );
-}
-
-/** Canvas and inspector side by side; the widths are remembered. */
-function Panels({ stage }: { stage: ReactNode }) {
-  const layout = useDefaultLayout({ id: "af-designer", storage: localStorage });
-  return (
-    <Group orientation="horizontal" {...layout}>
-      <Panel id="stage" minSize={360}>
-        {stage}
-      </Panel>
-      <Separator className={classes.separator} />
-      <Panel
-        id="inspector"
-        defaultSize={376}
-        minSize={320}
-        maxSize={720}
-        groupResizeBehavior="preserve-pixel-size"
-      >
-        <Inspector />
-      </Panel>
-    </Group>
   );
 }
 

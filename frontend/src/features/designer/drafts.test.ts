@@ -26,3 +26,10 @@ it("forgets the drafts of one workflow", () => {
   expect(findDraft("lab", "x")).toBeNull();
   expect(findDraft("lab", "y")).not.toBeNull();
 });
+
+it("keeps text that cannot be read yet", () => {
+  const fault = { path: "document", message: "not JSON yet", step: null };
+  const unreadable = { ":document": { text: "{", fault } };
+  keepDraft("lab", "x", { version: 1, etag: '"1"', document, unreadable });
+  expect(findDraft("lab", "x")?.unreadable).toEqual(unreadable);
+});

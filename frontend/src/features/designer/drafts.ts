@@ -3,11 +3,15 @@
  * A draft belongs to a team, a workflow, and the version that it was made from.
  */
 import { readDocument, type WorkflowDocument } from "@/canvas/document";
+import { isObject } from "@/canvas/json";
+import type { Unreadable } from "@/canvas/store/problemsSlice";
 
 export interface Draft {
   version: number;
   etag: string;
   document: WorkflowDocument;
+  /** What was typed and cannot be read yet, by field. */
+  unreadable?: Record<string, Unreadable>;
 }
 
 const prefix = (team: string, name: string) => `af-draft:${team}:${name}:`;
@@ -45,9 +49,10 @@ function keysOf(start: string): string[] {
 function read(text: string | null): Draft | null {
   if (text === null) return null;
   try {
-    const { version, etag, document } = JSON.parse(text) as Draft;
+    const { version, etag, document, unreadable } = JSON.parse(text) as Draft;
     const readable = readDocument(document);
-    return typeof readable === "string" ? null : { version, etag, document: readable };
+    if (typeof readable === "string") return null;
+    return { version, etag, document: readable, ...(isObject(unreadable) ? { unreadable } : {}) };
   } catch {
     return null;
   }

@@ -5,6 +5,7 @@ import { IconDots, IconPencil, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { keys } from "@/api/keys";
+import { useRefusal } from "@/api/me";
 import { deletePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
 import { plural } from "@/format";
@@ -14,6 +15,7 @@ import { PoolModal } from "./PoolModal";
 export function PoolActions({ pool }: { pool: Pool }) {
   const [editing, setEditing] = useState(false);
   const remove = useRemoval(pool);
+  const refusal = useRefusal("operator");
   return (
     <>
       <Menu position="bottom-end">
@@ -23,10 +25,21 @@ export function PoolActions({ pool }: { pool: Pool }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item leftSection={<IconPencil size={16} aria-hidden />} onClick={() => setEditing(true)}>
+          <Menu.Item
+            leftSection={<IconPencil size={16} aria-hidden />}
+            disabled={refusal !== null}
+            title={refusal ?? undefined}
+            onClick={() => setEditing(true)}
+          >
             Edit…
           </Menu.Item>
-          <Menu.Item color="red" leftSection={<IconTrash size={16} aria-hidden />} onClick={remove}>
+          <Menu.Item
+            color="red"
+            leftSection={<IconTrash size={16} aria-hidden />}
+            disabled={refusal !== null}
+            title={refusal ?? undefined}
+            onClick={remove}
+          >
             Delete…
           </Menu.Item>
         </Menu.Dropdown>
@@ -45,8 +58,14 @@ function useRemoval(pool: Pool): () => void {
       notifications.show({ message: `${pool.name} was deleted.` });
       void client.invalidateQueries({ queryKey: keys.pools() });
     },
+    // Who still names the pool is worth reading: it stays until it is closed.
     onError: (error) =>
-      notifications.show({ color: "red", title: `${pool.name} was not deleted`, message: error.message }),
+      notifications.show({
+        color: "red",
+        title: `${pool.name} was not deleted`,
+        message: error.message,
+        autoClose: false,
+      }),
   });
   const { idle, active } = pool.states;
   return () =>
@@ -54,8 +73,9 @@ function useRemoval(pool: Pool): () => void {
       title: `Delete ${pool.name}?`,
       children: (
         <Text>
-          {plural(idle, "free agent")} end at once; {plural(active, "active agent")} finish their lease, then
-          end. Steps that name this pool wait in vain until there is one of that name again.
+          {plural(idle, "free agent")} {idle === 1 ? "ends" : "end"} at once; {plural(active, "active agent")}{" "}
+          {active === 1 ? "finishes its lease, then ends" : "finish their lease, then end"}. Steps that name
+          this pool fail from then on; while a workflow's newest version names it, it is not deleted.
         </Text>
       ),
       labels: { confirm: "Delete pool", cancel: "Keep it" },

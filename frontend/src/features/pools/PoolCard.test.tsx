@@ -5,7 +5,7 @@ import { keys } from "@/api/keys";
 import type { Pool } from "@/api/types";
 import type { PoolsLive } from "@/realtime/pools/reducer";
 import { faultsOf, renderPage } from "@/testing/render";
-import { anAgent, aPool } from "@/testing/shapes";
+import { anAgent, aPerson, aPool } from "@/testing/shapes";
 import { PoolCard } from "./PoolCard";
 
 // jsdom has no canvas to draw on.
@@ -34,7 +34,7 @@ function stubAnswers(answers: Record<string, unknown>, status = 200) {
   const answer = async (path: string, init?: RequestInit) => {
     const name = `${init?.method ?? "GET"} ${path.replace("/api/v1/", "")}`;
     if (init?.body) sent[name] = JSON.parse(String(init.body));
-    return new Response(JSON.stringify(answers[name] ?? {}), { status });
+    return new Response(JSON.stringify(answers[name] ?? (path.endsWith("me/") ? aPerson() : {})), { status });
   };
   vi.stubGlobal("fetch", vi.fn(answer));
   return sent;
@@ -93,7 +93,15 @@ describe("a pool", () => {
     await person.clear(await screen.findByLabelText("Maximum"));
     await person.type(screen.getByLabelText("Maximum"), "1");
     await person.click(screen.getByRole("button", { name: "Save" }));
-    expect(await screen.findByText("It must not be above max_size (1).")).toBeInTheDocument();
+    expect(await screen.findByText("It must not be above the maximum (1).")).toBeInTheDocument();
     expect(screen.getByLabelText("Maximum")).toHaveValue("1");
+  });
+
+  it("tells a viewer why its sizes stay", async () => {
+    stubAnswers({ "GET me/": aPerson("viewer") });
+    await renderPage(<PoolCard pool={busy} chosen={false} />);
+    const change = screen.getByRole("button", { name: "Change the sizes of census" });
+    await waitFor(() => expect(change).toBeDisabled());
+    expect(change).toHaveAccessibleDescription(/needs the role operator in Default; yours is viewer/);
   });
 });

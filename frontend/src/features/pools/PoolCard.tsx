@@ -4,7 +4,9 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import type { Pool } from "@/api/types";
 import { Figure } from "@/components/Figure";
-import { count, duration, percent, seconds } from "@/format";
+import { clock, count, duration, percent, seconds } from "@/format";
+import { useNow } from "@/format/useNow";
+import { knownSince, WINDOW_MS } from "@/realtime/pools/history";
 import { Agents } from "./Agents";
 import classes from "./Pools.module.css";
 import { PoolActions } from "./PoolActions";
@@ -46,7 +48,9 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
       <figure className={classes.spark}>
         <Sparkline name={pool.name} />
         <figcaption>
-          <span>utilization, last 5 minutes</span>
+          <span>
+            utilization, <SinceWhen name={pool.name} />
+          </span>
           <strong>{percent(pool.utilization)}</strong>
         </figcaption>
       </figure>
@@ -54,6 +58,14 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
       <Agents pool={pool} />
     </section>
   );
+}
+
+/** The line holds what this tab has seen, five minutes at most. */
+function SinceWhen({ name }: { name: string }) {
+  const now = useNow("slow");
+  const since = knownSince(name);
+  if (since === null || now - since >= WINDOW_MS - 15_000) return "last 5 minutes";
+  return `since ${clock(since).slice(0, 5)}`;
 }
 
 function MainFigures({ pool }: { pool: Pool }) {

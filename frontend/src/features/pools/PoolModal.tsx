@@ -7,6 +7,8 @@ import { createPool, updatePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
 
+import { inLabels } from "./labels";
+
 interface Values {
   name: string;
   image: string;
@@ -48,7 +50,8 @@ export function PoolModal({ pool, onClose }: Props) {
     },
     onError: (error) => {
       if (error instanceof ApiProblem) {
-        form.setErrors(Object.fromEntries(error.errors.map(({ path, message }) => [path, message])));
+        const told = error.errors.map(({ path, message }) => [path, inLabels(message)]);
+        form.setErrors(Object.fromEntries(told));
       }
     },
   });
@@ -73,7 +76,7 @@ export function PoolModal({ pool, onClose }: Props) {
                 ? "A new image replaces the agents of the old one; running leases finish first."
                 : "Empty for the built-in Python agent, which runs the code of steps."
             }
-            placeholder="agentainer/python"
+            placeholder="agentainer/python-agent"
             {...form.getInputProps("image")}
           />
           <Fields form={form} />

@@ -4,14 +4,18 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { ApiProblem } from "@/api/client";
 import { keys } from "@/api/keys";
+import { useRefusal } from "@/api/me";
 import { resizePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
+import { Allowed } from "@/components/Allowed";
 import { Figure } from "@/components/Figure";
 import { count } from "@/format";
+import { inLabels } from "./labels";
 
 /** The pool's limits, changed in place. */
 export function Sizes({ pool }: { pool: Pool }) {
   const [open, setOpen] = useState(false);
+  const refusal = useRefusal("operator");
   const size = Object.values(pool.states).reduce((sum, agents) => sum + agents, 0);
   return (
     <Figure
@@ -20,18 +24,23 @@ export function Sizes({ pool }: { pool: Pool }) {
         <Group gap={4} wrap="nowrap" component="span">
           {`${count(size)} (${count(pool.min_size)} to ${count(pool.max_size)})`}
           <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withArrow>
-            <Popover.Target>
-              <ActionIcon
-                component="button"
-                variant="subtle"
-                color="gray"
-                size="xs"
-                aria-label={`Change the sizes of ${pool.name}`}
-                onClick={() => setOpen(!open)}
-              >
-                <IconPencil size={13} />
-              </ActionIcon>
-            </Popover.Target>
+            <Allowed refusal={refusal}>
+              {(may) => (
+                <Popover.Target>
+                  <ActionIcon
+                    {...may}
+                    component="button"
+                    variant="subtle"
+                    color="gray"
+                    size="xs"
+                    aria-label={`Change the sizes of ${pool.name}`}
+                    onClick={() => setOpen(!open)}
+                  >
+                    <IconPencil size={13} />
+                  </ActionIcon>
+                </Popover.Target>
+              )}
+            </Allowed>
             <Popover.Dropdown>
               {open && <SizesForm pool={pool} onDone={() => setOpen(false)} />}
             </Popover.Dropdown>
@@ -96,5 +105,6 @@ function SizesForm({ pool, onDone }: { pool: Pool; onDone: () => void }) {
 
 function faultAt(error: Error | null, path: string): string | undefined {
   if (!(error instanceof ApiProblem)) return undefined;
-  return error.errors.find((fault) => fault.path === path)?.message;
+  const message = error.errors.find((fault) => fault.path === path)?.message;
+  return message === undefined ? undefined : inLabels(message);
 }

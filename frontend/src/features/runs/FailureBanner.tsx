@@ -1,11 +1,12 @@
 import { Button } from "@mantine/core";
-import type { Run } from "@/api/types";
+import type { Run, Step } from "@/api/types";
 import { StateIcon } from "@/components/StateBadge";
+import { mayRetry, RetryButton } from "./actions/RunActions";
 import classes from "./RunPage.module.css";
 import { useRunView } from "./useRunView";
 
 /** What failed first and why, one click away from the step. */
-export function FailureBanner({ run }: { run: Run }) {
+export function FailureBanner({ run, steps }: { run: Run; steps: Step[] }) {
   const [, look] = useRunView();
   const { error } = run;
   if (!error) return null;
@@ -27,6 +28,7 @@ export function FailureBanner({ run }: { run: Run }) {
           Show the step
         </Button>
       )}
+      {mayRetry(run, steps) && <RetryButton run={run} size="xs" />}
     </div>
   );
 }

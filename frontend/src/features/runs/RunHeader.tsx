@@ -1,23 +1,16 @@
-import { Button, Group, Text, Title } from "@mantine/core";
-import { modals } from "@mantine/modals";
-import { notifications } from "@mantine/notifications";
-import { IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
-import { keys } from "@/api/keys";
-import { cancelRun } from "@/api/runs";
-import type { Run } from "@/api/types";
-import { startRun } from "@/api/workflows";
+import { Title } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import type { Run, Step } from "@/api/types";
 import { CopyId } from "@/components/CopyId";
 import { Figure, Figures } from "@/components/Figure";
 import { StateBadge } from "@/components/StateBadge";
-import { isFinal } from "@/components/states";
-import { count, duration } from "@/format";
+import { count, duration, shortId } from "@/format";
 import { Ago, Elapsed } from "@/format/Ago";
+import { RunActions } from "./actions/RunActions";
 import classes from "./RunPage.module.css";
 
 /** Which run this is, how it stands, its figures, and what one can do with it. */
-export function RunHeader({ run }: { run: Run }) {
+export function RunHeader({ run, steps }: { run: Run; steps: Step[] }) {
   const { stats } = run;
   return (
     <header className={classes.header}>
@@ -41,9 +34,10 @@ export function RunHeader({ run }: { run: Run }) {
           {run.tags.map((tag) => (
             <span key={tag}>#{tag}</span>
           ))}
+          <Origins run={run} />
         </div>
       </div>
-      <Group gap={32} align="flex-start">
+      <div className={classes.side}>
         <Figures>
           <Figure label="duration" value={<Elapsed from={run.started_at} to={run.finished_at} />} />
           <Figure label="agents" value={count(stats.agents)} says="Warm agents that served this run" />
@@ -54,68 +48,41 @@ export function RunHeader({ run }: { run: Run }) {
             says="How long leases were waited for: half of them, and all but one in a hundred, took at most this"
           />
         </Figures>
-        {isFinal(run.state) ? <RunAgain run={run} /> : <Cancel run={run} />}
-      </Group>
+        <RunActions run={run} steps={steps} />
+      </div>
     </header>
   );
 }
 
-function RunAgain({ run }: { run: Run }) {
-  const navigate = useNavigate();
-  const client = useQueryClient();
-  const again = useMutation({
-    mutationFn: () =>
-      startRun(run.workflow, { params: run.params as Record<string, unknown> }, crypto.randomUUID()),
-    onSuccess: (fresh) => {
-      void client.invalidateQueries({ queryKey: keys.runs() });
-      void navigate({ to: "/runs/$id", params: { id: fresh.id } });
-    },
-    onError: (error) =>
-      notifications.show({ color: "red", title: "The run did not start", message: error.message }),
-  });
+/** Where the run comes from, when it is not a person's press of a button. */
+function Origins({ run }: { run: Run }) {
   return (
-    <Button
-      leftSection={<IconPlayerPlay size={16} aria-hidden />}
-      loading={again.isPending}
-      onClick={() => again.mutate()}
-      title="The newest version, with the same params"
-    >
-      Run again
-    </Button>
-  );
-}
-
-function Cancel({ run }: { run: Run }) {
-  const client = useQueryClient();
-  const cancel = useMutation({
-    mutationFn: () => cancelRun(run.id),
-    onSuccess: () => void client.invalidateQueries({ queryKey: keys.runLive(run.id) }),
-    onError: (error) =>
-      notifications.show({ color: "red", title: "The run was not cancelled", message: error.message }),
-  });
-  const asked = Boolean(run.cancel_requested_at);
-  const ask = () =>
-    modals.openConfirmModal({
-      title: "Cancel this run?",
-      children: (
-        <Text>
-          Steps at work are stopped and their results are lost; finished steps keep theirs. Agents go back to
-          their pools. A cancelled run cannot be continued, only run again.
-        </Text>
-      ),
-      labels: { confirm: "Cancel the run", cancel: "Keep it running" },
-      confirmProps: { color: "red" },
-      onConfirm: () => cancel.mutate(),
-    });
-  return (
-    <Button
-      variant="default"
-      leftSection={<IconPlayerStop size={16} aria-hidden />}
-      loading={cancel.isPending}
-      disabled={asked}
-      onClick={ask}
-    >
-      {asked ? "Cancelling…" : "Cancel"}
-    </Button>
+    <>
+      {run.parent && (
+        <span>
+          · part of{" "}
+          <Link to="/runs/$id" params={{ id: run.parent.run }} search={{ step: run.parent.step }}>
+            {run.parent.step}
+          </Link>
+        </span>
+      )}
+      {run.origin && (
+        <span>
+          · follows{" "}
+          <Link to="/runs/$id" params={{ id: run.origin }} className="mono">
+            {shortId(run.origin)}
+          </Link>
+        </span>
+      )}
+      {run.trigger && (
+        <span>
+          ·{" "}
+          <Link to="/triggers/$id" params={{ id: run.trigger }}>
+            its trigger
+          </Link>
+        </span>
+      )}
+      {run.document != null && <span>· trial of one step</span>}
+    </>
   );
 }

@@ -1,3 +1,4 @@
+import { useMediaQuery } from "@mantine/hooks";
 import { useParams } from "@tanstack/react-router";
 import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
 import { ErrorNote } from "@/components/ErrorNote";
@@ -10,11 +11,13 @@ import { Inspector } from "./inspector/Inspector";
 import { RowsSkeleton } from "./RowsSkeleton";
 import { RunHeader } from "./RunHeader";
 import classes from "./RunPage.module.css";
+import { Banners } from "./waiting/Banners";
 
 /** One run, live: its graph, the chosen step beside it, and what happened below. */
 export default function RunPage() {
   const { id } = useParams({ strict: false }) as { id: string };
   useRunFeed(id);
+  const narrow = useMediaQuery("(max-width: 900px)", false, { getInitialValueInEffect: false });
   const { data, error, refetch } = useRunLive(id);
   if (!data) {
     return (
@@ -25,12 +28,28 @@ export default function RunPage() {
   }
   return (
     <Page layout="full">
-      <div className={classes.page}>
-        <RunHeader run={data.run} />
-        <FailureBanner run={data.run} />
-        <Panels id={id} />
+      <div className={classes.page} data-narrow={narrow || undefined}>
+        <RunHeader run={data.run} steps={data.steps} />
+        <FailureBanner run={data.run} steps={data.steps} />
+        <Banners run={data.run} steps={data.steps} />
+        {narrow ? <Stacked id={id} /> : <Panels id={id} />}
       </div>
     </Page>
+  );
+}
+
+/** One under the other where there is no room beside: the page scrolls. */
+function Stacked({ id }: { id: string }) {
+  return (
+    <div className={classes.stack}>
+      <section className={classes.graph} aria-label="Graph">
+        <RunGraph id={id} />
+      </section>
+      <Inspector id={id} />
+      <div className={classes.low}>
+        <Drawer id={id} />
+      </div>
+    </div>
   );
 }
 

@@ -1,5 +1,5 @@
 import { Badge, Table } from "@mantine/core";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import type { RunSummary } from "@/api/types";
 import { CopyId } from "@/components/CopyId";
 import { StateBadge } from "@/components/StateBadge";
@@ -8,8 +8,16 @@ import classes from "./RunsPage.module.css";
 
 /** One run in a list: what ran, how it stands, how long it took. */
 export function RunRow({ run }: { run: RunSummary }) {
+  const navigate = useNavigate();
   return (
-    <Table.Tr>
+    <Table.Tr
+      className={classes.row}
+      onClick={(event) => {
+        // Links and buttons in the row answer for themselves, and marking text is no click.
+        if ((event.target as Element).closest("a, button") || window.getSelection()?.toString()) return;
+        void navigate({ to: "/runs/$id", params: { id: run.id } });
+      }}
+    >
       <Table.Td>
         <Link to="/runs/$id" params={{ id: run.id }} className={classes.name}>
           {run.workflow}

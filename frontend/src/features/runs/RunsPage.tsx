@@ -12,7 +12,7 @@ import { RowsSkeleton } from "./RowsSkeleton";
 import { RunRow } from "./RunRow";
 import classes from "./RunsPage.module.css";
 
-const STATES = ["pending", "running", "completed", "failed", "cancelled"];
+const STATES = ["pending", "running", "waiting", "paused", "completed", "failed", "cancelled"];
 
 interface Filters {
   workflow?: string;

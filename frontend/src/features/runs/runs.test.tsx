@@ -23,28 +23,28 @@ const failed = aRun({
 
 describe("the head of a run", () => {
   it("tells the state in a status whose text is the state's word", async () => {
-    const { container } = await renderPage(<RunHeader run={aRun()} />);
+    const { container } = await renderPage(<RunHeader run={aRun()} steps={[]} />);
     expect(screen.getByRole("status")).toHaveTextContent(/^running$/);
     expect(screen.getByRole("button", { name: "Cancel" })).toBeEnabled();
     expect(await faultsOf(container)).toEqual([]);
   });
 
   it("offers to run again once it has ended, with its duration", async () => {
-    await renderPage(<RunHeader run={failed} />);
+    await renderPage(<RunHeader run={failed} steps={[]} />);
     expect(screen.getByRole("status")).toHaveTextContent(/^failed$/);
     expect(screen.getByRole("button", { name: "Run again" })).toBeEnabled();
     expect(screen.getByText("10 s")).toBeInTheDocument();
   });
 
   it("waits once the cancelling was asked for", async () => {
-    await renderPage(<RunHeader run={aRun({ cancel_requested_at: START })} />);
+    await renderPage(<RunHeader run={aRun({ cancel_requested_at: START })} steps={[]} />);
     expect(screen.getByRole("button", { name: "Cancelling…" })).toBeDisabled();
   });
 });
 
 describe("the banner", () => {
   it("says what failed first and why, and leads there", async () => {
-    const { container, router } = await renderPage(<FailureBanner run={failed} />, "/runs/1");
+    const { container, router } = await renderPage(<FailureBanner run={failed} steps={[]} />, "/runs/1");
     expect(screen.getByRole("alert")).toHaveTextContent("Step parse failed first");
     expect(screen.getByRole("alert")).toHaveTextContent("KeyError: 'missing'");
     expect(await faultsOf(container)).toEqual([]);
@@ -53,7 +53,7 @@ describe("the banner", () => {
   });
 
   it("is not there when nothing failed", async () => {
-    await renderPage(<FailureBanner run={aRun()} />);
+    await renderPage(<FailureBanner run={aRun()} steps={[]} />);
     expect(screen.queryByRole("alert")).toBeNull();
   });
 });

@@ -4,11 +4,15 @@ import { PageHeader } from "@/components/PageHeader";
 import { Page } from "@/shell/Page";
 import { AboutPanel } from "./AboutPanel";
 import { ApiPanel } from "./ApiPanel";
+import { AuditPanel } from "./AuditPanel";
 import { PersonPanel } from "./PersonPanel";
+import { TeamPanel } from "./TeamPanel";
 import { ThemePanel } from "./ThemePanel";
 
 const panels = [
   { value: "you", label: "You and your teams", Panel: PersonPanel },
+  { value: "team", label: "Team", Panel: TeamPanel },
+  { value: "audit", label: "Audit", Panel: AuditPanel },
   { value: "appearance", label: "Appearance", Panel: ThemePanel },
   { value: "api", label: "API", Panel: ApiPanel },
   { value: "about", label: "About", Panel: AboutPanel },

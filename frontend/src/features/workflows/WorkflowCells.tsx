@@ -1,12 +1,14 @@
 import { ActionIcon, Button, Group, Menu, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { notifications } from "@mantine/notifications";
-import { IconDots, IconHistory, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
+import { IconBolt, IconDots, IconHistory, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { keys } from "@/api/keys";
+import { useRefusal } from "@/api/me";
 import type { RunSummary, WorkflowSummary } from "@/api/types";
 import { deleteWorkflow } from "@/api/workflows";
+import { Allowed } from "@/components/Allowed";
 import { StateBadge } from "@/components/StateBadge";
 import { Ago } from "@/format/Ago";
 import { openRunModal } from "./RunModal";
@@ -47,18 +49,27 @@ export function UpdatedCell({ at }: { at: string }) {
 
 export function RowActions({ workflow }: { workflow: WorkflowSummary }) {
   const remove = useRemoval(workflow.name);
+  const refusal = useRefusal("editor");
   return (
     <Group gap={4} justify="flex-end" wrap="nowrap">
-      <Button
-        variant="default"
-        size="xs"
-        leftSection={<IconPlayerPlay size={14} aria-hidden />}
-        aria-label={`Run ${workflow.name}`}
-        disabled={workflow.steps === 0}
-        onClick={() => openRunModal({ workflow: workflow.name })}
+      <Allowed
+        refusal={
+          refusal ?? (workflow.steps === 0 ? "It has no steps yet, so there is nothing to run." : null)
+        }
       >
-        Run
-      </Button>
+        {(may) => (
+          <Button
+            {...may}
+            variant="default"
+            size="xs"
+            leftSection={<IconPlayerPlay size={14} aria-hidden />}
+            aria-label={`Run ${workflow.name}`}
+            onClick={() => openRunModal({ workflow: workflow.name })}
+          >
+            Run
+          </Button>
+        )}
+      </Allowed>
       <Menu position="bottom-end">
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" aria-label={`More for ${workflow.name}`}>
@@ -73,7 +84,20 @@ export function RowActions({ workflow }: { workflow: WorkflowSummary }) {
           >
             Its runs
           </Menu.Item>
-          <Menu.Item color="red" leftSection={<IconTrash size={16} aria-hidden />} onClick={remove}>
+          <Menu.Item
+            component={Link}
+            to={`/triggers?workflow=${encodeURIComponent(workflow.name)}`}
+            leftSection={<IconBolt size={16} aria-hidden />}
+          >
+            Its triggers
+          </Menu.Item>
+          <Menu.Item
+            color="red"
+            leftSection={<IconTrash size={16} aria-hidden />}
+            disabled={refusal !== null}
+            title={refusal ?? undefined}
+            onClick={remove}
+          >
             Delete…
           </Menu.Item>
         </Menu.Dropdown>
@@ -99,8 +123,8 @@ function useRemoval(name: string): () => void {
       title: `Delete ${name}?`,
       children: (
         <Text>
-          The workflow leaves every list and can no longer be run. Its runs and their results stay, and its
-          name is free again.
+          The workflow leaves every list and can no longer be run; its triggers are switched off. Its runs and
+          their results stay, and its name is free again.
         </Text>
       ),
       labels: { confirm: "Delete workflow", cancel: "Keep it" },

@@ -1,7 +1,9 @@
-import { screen, within } from "@testing-library/react";
-import { expect, it } from "vitest";
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, it, vi } from "vitest";
 import type { WorkflowSummary } from "@/api/types";
+import { stubApi } from "@/testing/api";
 import { faultsOf, renderPage } from "@/testing/render";
+import { aPerson } from "@/testing/shapes";
 import { WorkflowTable } from "./WorkflowTable";
 
 const now = new Date().toISOString();
@@ -22,6 +24,7 @@ const census: WorkflowSummary = {
     error: null,
     tags: [],
     created_by: "ada",
+    priority: 0,
     created_at: now,
     started_at: now,
     finished_at: now,
@@ -43,4 +46,13 @@ it("does not offer to run what has no steps", async () => {
   await renderPage(<WorkflowTable rows={[census, empty]} loading={false} />);
   expect(screen.getByRole("button", { name: "Run code-census" })).toBeEnabled();
   expect(screen.getByRole("button", { name: "Run empty" })).toBeDisabled();
+});
+
+it("tells a viewer why nothing can be run", async () => {
+  stubApi({ "GET me/": aPerson("viewer") });
+  await renderPage(<WorkflowTable rows={[census]} loading={false} />);
+  const run = screen.getByRole("button", { name: "Run code-census" });
+  await waitFor(() => expect(run).toBeDisabled());
+  expect(run).toHaveAccessibleDescription(/needs the role editor in Default; yours is viewer/);
+  vi.unstubAllGlobals();
 });

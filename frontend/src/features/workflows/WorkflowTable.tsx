@@ -8,25 +8,31 @@ import classes from "./WorkflowTable.module.css";
 const column = createColumnHelper<WorkflowSummary>();
 
 const columns = [
-  column.accessor("name", { header: "Name", cell: ({ row }) => <NameCell workflow={row.original} /> }),
+  column.accessor("name", {
+    header: "Name",
+    cell: ({ row }) => <NameCell workflow={row.original} />,
+    meta: { fills: true },
+  }),
   column.accessor("steps", {
     header: "Steps",
     cell: ({ getValue }) => count(getValue()),
-    meta: { align: "right" },
+    meta: { align: "right", from: "medium" },
   }),
   column.accessor("version", {
     header: "Version",
     cell: ({ getValue }) => count(getValue()),
-    meta: { align: "right" },
+    meta: { align: "right", from: "medium" },
   }),
   column.display({
     id: "last",
     header: "Last run",
     cell: ({ row }) => <LastRunCell run={row.original.last_run} />,
+    meta: { from: "small" },
   }),
   column.accessor("updated_at", {
     header: "Changed",
     cell: ({ getValue }) => <UpdatedCell at={getValue()} />,
+    meta: { from: "large" },
   }),
   column.display({
     id: "actions",
@@ -57,7 +63,7 @@ export function WorkflowTable({ rows, loading, more }: Props) {
           {table.getHeaderGroups().map((group) => (
             <Table.Tr key={group.id}>
               {group.headers.map((header) => (
-                <Table.Th key={header.id} className={classes[alignOf(header.column.columnDef.meta)]}>
+                <Table.Th key={header.id} className={lookOf(header.column.columnDef.meta)}>
                   {flexRender(header.column.columnDef.header, header.getContext())}
                 </Table.Th>
               ))}
@@ -69,7 +75,7 @@ export function WorkflowTable({ rows, loading, more }: Props) {
           {table.getRowModel().rows.map((row) => (
             <Table.Tr key={row.id}>
               {row.getVisibleCells().map((cell) => (
-                <Table.Td key={cell.id} className={classes[alignOf(cell.column.columnDef.meta)]}>
+                <Table.Td key={cell.id} className={lookOf(cell.column.columnDef.meta)}>
                   {flexRender(cell.column.columnDef.cell, cell.getContext())}
                 </Table.Td>
               ))}
@@ -88,8 +94,16 @@ export function WorkflowTable({ rows, loading, more }: Props) {
   );
 }
 
-function alignOf(meta: unknown): "left" | "right" {
-  return (meta as { align?: "right" } | undefined)?.align ?? "left";
+/** `fills`: takes the room that is left; `from`: the width of the list from which the column is shown. */
+interface Look {
+  align?: "right";
+  fills?: boolean;
+  from?: "small" | "medium" | "large";
+}
+
+function lookOf(meta: unknown): string {
+  const { align = "left", fills, from } = (meta ?? {}) as Look;
+  return [classes[align], fills && classes.fills, from && classes[from]].filter(Boolean).join(" ");
 }
 
 function LoadingRows() {

@@ -4,7 +4,9 @@ import { IconPlus, IconSearch, IconSitemap } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
+import { useRefusal } from "@/api/me";
 import { workflowList } from "@/api/workflows";
+import { Allowed } from "@/components/Allowed";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
@@ -16,6 +18,7 @@ import { WorkflowTable } from "./WorkflowTable";
 export default function WorkflowsPage() {
   const { search = "", new: making } = useSearch({ from: "/workflows" });
   const navigate = useNavigate();
+  const refusal = useRefusal("editor");
   const found = useInfiniteQuery(workflowList(search));
   const rows = found.data?.pages.flatMap((page) => page.results) ?? [];
   const open = () => void navigate({ to: "/workflows", search: { search: search || undefined, new: true } });
@@ -25,9 +28,13 @@ export default function WorkflowsPage() {
   return (
     <Page>
       <PageHeader title="Workflows" about="Steps that run on pools of warm agents.">
-        <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={open}>
-          New workflow
-        </Button>
+        <Allowed refusal={refusal}>
+          {(may) => (
+            <Button {...may} leftSection={<IconPlus size={16} aria-hidden />} onClick={open}>
+              New workflow
+            </Button>
+          )}
+        </Allowed>
       </PageHeader>
       {(search || !none) && <SearchField initial={search} />}
       {found.error && <ErrorNote error={found.error} onRetry={() => void found.refetch()} />}
@@ -35,7 +42,15 @@ export default function WorkflowsPage() {
         <EmptyState
           icon={IconSitemap}
           title="No workflows yet"
-          action={<Button onClick={open}>Make the first workflow</Button>}
+          action={
+            <Allowed refusal={refusal}>
+              {(may) => (
+                <Button {...may} onClick={open}>
+                  Make the first workflow
+                </Button>
+              )}
+            </Allowed>
+          }
         >
           A workflow is a graph of steps; each runs on a warm agent, so it starts in milliseconds. Draw one
           here, or deploy one from Python with the SDK.
@@ -71,7 +86,7 @@ function SearchField({ initial }: { initial: string }) {
       placeholder="Search by name or description"
       leftSection={<IconSearch size={16} stroke={1.7} aria-hidden />}
       value={typed}
-      w={320}
+      maw={320}
       mb={16}
       onChange={(event) => {
         setTyped(event.currentTarget.value);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { aPool, anAgent } from "@/testing/shapes";
-import { noteUtilization, samplesOf, WINDOW_MS } from "./history";
+import { knownSince, noteUtilization, reloadHistory, samplesOf, WINDOW_MS } from "./history";
 import { type PoolsLive, reducePools } from "./reducer";
 
 const live: PoolsLive = {
@@ -58,5 +58,17 @@ describe("the history of a pool", () => {
     noteUtilization([{ ...busy, utilization: 1 }], 2000 + WINDOW_MS);
     expect(samplesOf("busy").map(({ utilization }) => utilization)).toEqual([1]);
     expect(samplesOf("never-seen")).toEqual([]);
+  });
+});
+
+describe("what the sparklines draw", () => {
+  it("is kept for the tab's session, and says since when it is known", () => {
+    const now = Date.now();
+    noteUtilization([aPool("kept", { waiting: 2 })], now - 60_000);
+    noteUtilization([aPool("kept", { waiting: 3 })], now);
+    reloadHistory();
+    expect(samplesOf("kept").map(({ waiting }) => waiting)).toEqual([2, 3]);
+    expect(knownSince("kept")).toBe(now - 60_000);
+    expect(knownSince("nobody")).toBeNull();
   });
 });

@@ -18,7 +18,10 @@ const live: RunLive = { seq: 4, run: snapshot.run, steps: snapshot.steps };
 
 const EVENTS = [
   "run.created run.started run.completed run.failed run.cancelled run.cancel_requested",
+  "run.paused run.waiting run.resumed run.retried run.prioritized run.signalled",
+  "run.pause_requested run.resume_requested",
   "step.queued step.started step.completed step.failed step.skipped step.cancelled step.retrying items.changed",
+  "step.waiting step.reducing step.iterated step.compensated step.progress step.changed step.decided",
 ].flatMap((names) => names.split(" "));
 
 describe("the feed of a run", () => {

@@ -67,6 +67,8 @@ function appendEvents(client: QueryClient, id: string, events: RunEvent[]): void
 }
 
 const FINISHED = new Set(["run.completed", "run.failed", "run.cancelled"]);
+/** Events after which what was asked for before tells of another attempt. */
+const ANEW = new Set([...FINISHED, "run.retried"]);
 
 function apply(client: QueryClient, id: string, messages: RunMessage[], askItems: () => void): void {
   client.setQueryData<RunLive>(keys.runLive(id), (live) => reduceRun(live, messages));
@@ -79,11 +81,13 @@ function apply(client: QueryClient, id: string, messages: RunMessage[], askItems
     id,
     events.map(({ seq, event, at, data }) => ({ seq, type: event, at, data })),
   );
-  if (events.some((event) => FINISHED.has(event.event))) {
-    // Output and figures of the whole run are in no event: ask once, at its end.
+  if (events.some((event) => ANEW.has(event.event))) {
+    // Output and figures of the whole run are in no event: ask once, at its end. Nor are the steps of a retry.
     void client.invalidateQueries({ queryKey: keys.runLive(id) });
     void client.invalidateQueries({ queryKey: keys.items(id) });
     void client.invalidateQueries({ queryKey: keys.logs(id) });
+    void client.invalidateQueries({ queryKey: keys.state(id) });
+    void client.invalidateQueries({ queryKey: keys.steps(id) });
   }
 }
 

@@ -1,24 +1,17 @@
 import { Button } from "@mantine/core";
 import classes from "../../fields/fields.module.css";
-import { ChoiceField, NumberField, Pair, Section, TextField } from "../../fields/simple";
+import { NumberField, Pair, Section, TextField } from "../../fields/simple";
 import { ValueField } from "../../fields/ValueField";
-import type { ErrorStrategy, Step } from "../../document";
+import type { Step } from "../../document";
 import { needsOf } from "../../document";
 import { isExpression } from "../../expressions";
 import { useDesigner } from "../../store";
 import { suggestionsFor } from "../../suggestions";
 import type { StepFieldsProps } from "../kinds";
 
-const STRATEGIES: { value: ErrorStrategy; label: string }[] = [
-  { value: "fail_fast", label: "Stop at the first failure" },
-  { value: "continue", label: "Go on; failed items give null" },
-  { value: "continue_on_partial", label: "Go on while enough succeed" },
-];
-
-/** What only a map has: its list, how many at once, and what a failed item means. */
+/** What steps over a list have: the list, and how many of its elements at once. */
 export function MapFields({ step, path, set }: StepFieldsProps) {
   const document = useDesigner((state) => state.document);
-  const strategy = step.error_strategy ?? "fail_fast";
   return (
     <Section title="The list">
       <ValueField
@@ -39,12 +32,12 @@ export function MapFields({ step, path, set }: StepFieldsProps) {
           label="Name of an element"
           placeholder="item"
           value={step.as}
-          onChange={(as) => set({ as })}
+          onChange={(as) => set({ as: as === "item" ? undefined : as })}
         />
         <NumberField
           path={`${path}.batch_size`}
           label="Batch size"
-          placeholder="1"
+          standard={1}
           min={1}
           value={step.batch_size}
           onChange={(batch_size) => set({ batch_size })}
@@ -59,35 +52,8 @@ export function MapFields({ step, path, set }: StepFieldsProps) {
           onChange={(max_parallel) => set({ max_parallel })}
         />
       </Pair>
-      <ChoiceField
-        path={`${path}.error_strategy`}
-        label="When an item fails"
-        options={STRATEGIES}
-        value={strategy}
-        onChange={(chosen) => set(strategyFields(chosen ?? "fail_fast", step))}
-      />
-      {(strategy === "continue_on_partial" || step.min_success_rate !== undefined) && (
-        <NumberField
-          path={`${path}.min_success_rate`}
-          label="Share that must succeed"
-          placeholder="0.95"
-          decimals
-          min={0}
-          max={1}
-          step={0.05}
-          value={step.min_success_rate}
-          onChange={(min_success_rate) => set({ min_success_rate })}
-          about="From 0 to 1; with fewer, the step fails."
-        />
-      )}
     </Section>
   );
-}
-
-/** The share belongs to `continue_on_partial` alone, which does not work without it. */
-function strategyFields(chosen: ErrorStrategy, step: Step): Partial<Step> {
-  if (chosen !== "continue_on_partial") return { error_strategy: chosen, min_success_rate: undefined };
-  return { error_strategy: chosen, min_success_rate: step.min_success_rate ?? 0.95 };
 }
 
 /** A map that comes after a step, and still has a list of its own, most often means that step's output. */

@@ -1,37 +1,19 @@
 import { IconArrowsSplit2 } from "@tabler/icons-react";
-import type { Step } from "../../document";
-import { isExpression } from "../../expressions";
-import { whatItRuns } from "../describe";
-import type { StepKind } from "../kinds";
+import { sourceOf, whatItRuns } from "../describe";
+import { CALLING, type StepKind } from "../kinds";
 import { MapFields } from "./MapFields";
 
-function Body({ step }: { step: Step }) {
-  return (
-    <>
-      {source(step.over)} → {whatItRuns(step)}
-    </>
-  );
-}
-
-/** Where the elements come from, in few words. */
-function source(over: unknown): string {
-  if (isExpression(over)) return over.trim().slice(2, -1);
-  if (Array.isArray(over)) return over.length === 1 ? "1 element" : `${over.length} elements`;
-  return "no list yet";
-}
+const code = "def main(item):\n    return item\n";
 
 export const map: StepKind = {
+  ...CALLING,
   type: "map",
   word: "Map",
   icon: IconArrowsSplit2,
   hue: "violet",
-  about: "One call for each element of a list, side by side.",
-  defaults: (id) => ({
-    id,
-    type: "map",
-    over: [1, 2, 3],
-    run: { code: "def main(item):\n    return item\n" },
-  }),
-  Body,
+  about: "One call for each element of a list.",
+  defaults: (id) => ({ id, type: "map", over: [1, 2, 3], run: { code } }),
+  line: (step) => `${sourceOf(step.over)} → ${whatItRuns(step.run)}`,
+  runs: [{ field: "run", title: "Runs", code }],
   Fields: MapFields,
 };

@@ -1,24 +1,23 @@
 import { IconArrowMerge } from "@tabler/icons-react";
-import type { Step } from "../../document";
 import { needsOf } from "../../document";
 import { whatItRuns } from "../describe";
-import type { StepKind } from "../kinds";
+import { CALLING, type StepKind } from "../kinds";
+import { ReduceFields } from "./ReduceFields";
 
-function Body({ step }: { step: Step }) {
-  const unfed = needsOf(step).length === 0 && step.input === undefined;
-  return <>{unfed ? "connect the step that it sums up" : whatItRuns(step)}</>;
-}
+const code = "def main(results):\n    return len(results)\n";
 
 export const reduce: StepKind = {
+  ...CALLING,
   type: "reduce",
   word: "Reduce",
   icon: IconArrowMerge,
   hue: "green",
-  about: "One call over all results of the step before it.",
-  defaults: (id) => ({
-    id,
-    type: "reduce",
-    run: { code: "def main(results):\n    return len(results)\n" },
-  }),
-  Body,
+  about: "One call over all results of a map.",
+  defaults: (id) => ({ id, type: "reduce", run: { code } }),
+  line: (step) =>
+    needsOf(step).length === 0 && step.input === undefined
+      ? "connect the step that it sums up"
+      : whatItRuns(step.run),
+  runs: [{ field: "run", title: "Runs", code }],
+  Fields: ReduceFields,
 };

@@ -1,19 +1,18 @@
 import { IconPlayerPlay } from "@tabler/icons-react";
-import type { Step } from "../../document";
 import { whatItRuns } from "../describe";
-import type { StepKind } from "../kinds";
+import { CALLING, type StepKind } from "../kinds";
 
-function Body({ step }: { step: Step }) {
-  return <>{whatItRuns(step)}</>;
-}
+// No parameters: it runs alone, and it still runs when it is connected after another step.
+const code = 'def main():\n    return {"hello": "world"}\n';
 
 export const task: StepKind = {
+  ...CALLING,
   type: "task",
   word: "Task",
   icon: IconPlayerPlay,
   hue: "blue",
   about: "One call of an agent: code, or an image.",
-  // No parameters: it runs alone, and it still runs when it is connected after another step.
-  defaults: (id) => ({ id, type: "task", run: { code: 'def main():\n    return {"hello": "world"}\n' } }),
-  Body,
+  defaults: (id) => ({ id, type: "task", run: { code } }),
+  line: (step) => whatItRuns(step.run),
+  runs: [{ field: "run", title: "Runs", code }],
 };

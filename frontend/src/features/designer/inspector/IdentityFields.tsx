@@ -1,13 +1,12 @@
-import { MultiSelect, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { useState } from "react";
-import { needsOf, renameStep, STEP_ID } from "@/canvas/document";
+import { idsOf, STEP_ID } from "@/canvas/document";
 import classes from "@/canvas/fields/fields.module.css";
 import { Section, TextField, useFault } from "@/canvas/fields/simple";
-import { refusal } from "@/canvas/graph";
 import type { StepFieldsProps } from "@/canvas/nodes/kinds";
 import { useDesigner, useDesignerStore } from "@/canvas/store";
 
-/** What the step is called, and what it waits for. */
+/** What the step is called. */
 export function IdentityFields({ step, path, set }: StepFieldsProps) {
   return (
     <Section title="Step">
@@ -19,32 +18,38 @@ export function IdentityFields({ step, path, set }: StepFieldsProps) {
         value={step.name}
         onChange={(name) => set({ name })}
       />
-      <NeedsField step={step} path={path} set={set} />
     </Section>
   );
 }
 
-/** An id changes everywhere at once, so it is taken over when one is done typing. */
+/**
+ * An id changes everywhere at once, so it is taken over when one is done typing. One that cannot be taken stays
+ * as it was typed, with the reason, here and among the problems.
+ */
 function IdField({ id, path }: { id: string; path: string }) {
   const store = useDesignerStore();
   const fault = useFault(`${path}.id`);
-  const [typed, setTyped] = useState(id);
-  const taken = useDesigner(
-    (state) => typed !== id && state.document.steps.some((step) => step.id === typed),
-  );
+  const key = `${id}:id`;
+  const [typed, setTyped] = useState(() => store.getState().unreadable[key]?.text ?? id);
+  const taken = useDesigner((state) => typed !== id && idsOf(state.document).has(typed));
   const wrong = taken
     ? `Another step is called ${typed}.`
     : STEP_ID.test(typed)
       ? undefined
       : "A letter or _ first, then letters, digits, - and _; up to 63 characters.";
+  const reset = (text: string) => {
+    setTyped(text);
+    store.getState().setUnreadable(key, null);
+  };
   const rename = () => {
-    if (typed === id) return;
+    const { setUnreadable, rename: renameTo } = store.getState();
+    if (typed === id) return setUnreadable(key, null);
     if (wrong) {
-      setTyped(id);
-      return;
+      const message = `${typed || "Nothing"} cannot be the id: ${wrong} It is still called ${id}.`;
+      return setUnreadable(key, { text: typed, fault: { path: `${path}.id`, message, step: id } });
     }
-    store.getState().apply((document) => renameStep(document, id, typed));
-    store.getState().select([typed]);
+    setUnreadable(key, null);
+    renameTo(id, typed);
   };
   return (
     <TextInput
@@ -54,35 +59,13 @@ function IdField({ id, path }: { id: string; path: string }) {
       description="Expressions and other steps speak of it by this; they follow when it changes."
       inputWrapperOrder={["label", "input", "description", "error"]}
       value={typed}
-      error={wrong ?? fault}
+      error={wrong ? `${wrong} Escape brings ${id} back.` : fault}
       onChange={(event) => setTyped(event.currentTarget.value)}
       onBlur={rename}
       onKeyDown={(event) => {
         if (event.key === "Enter") rename();
-        if (event.key === "Escape") setTyped(id);
+        if (event.key === "Escape") reset(id);
       }}
-    />
-  );
-}
-
-function NeedsField({ step, path, set }: StepFieldsProps) {
-  const document = useDesigner((state) => state.document);
-  const fault = useFault(`${path}.needs`);
-  const needs = [...new Set(needsOf(step))];
-  const possible = document.steps.map(({ id }) => id).filter((id) => refusal(document, id, step.id) === null);
-  return (
-    <MultiSelect
-      label="Needs"
-      data-path={`${path}.needs`}
-      placeholder={needs.length === 0 ? "Starts with the run" : undefined}
-      description="It starts when all of these have completed."
-      inputWrapperOrder={["label", "input", "description", "error"]}
-      data={[...needs, ...possible.filter((id) => !needs.includes(id))]}
-      value={needs}
-      error={fault}
-      searchable
-      nothingFoundMessage="No other step can come before this one."
-      onChange={(chosen) => set({ needs: chosen.length > 0 ? chosen : undefined })}
     />
   );
 }

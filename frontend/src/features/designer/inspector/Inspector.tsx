@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import { findStep } from "@/canvas/document";
-import { useDesigner } from "@/canvas/store";
+import { openLoop, useDesigner } from "@/canvas/store";
 import { plural } from "@/format";
 import classes from "./Inspector.module.css";
 import { StepInspector } from "./StepInspector";
@@ -11,6 +11,7 @@ import { WorkflowInspector } from "./WorkflowInspector";
 export function Inspector() {
   const selected = useDesigner((state) => state.selected);
   const step = useDesigner((state) => findStep(state.document, state.selected[0]));
+  const loop = useDesigner(openLoop);
   const readOnly = useDesigner((state) => state.readOnly);
   const panel = useWantedField();
   return (
@@ -23,6 +24,8 @@ export function Inspector() {
           </Text>
         ) : step ? (
           <StepInspector key={step.id} step={step} />
+        ) : loop ? (
+          <StepInspector key={loop.id} step={loop} around />
         ) : (
           <WorkflowInspector />
         )}

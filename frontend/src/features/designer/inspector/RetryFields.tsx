@@ -1,15 +1,14 @@
-import type { Duration, Retry } from "@/canvas/document";
-import { ChoiceField, DurationField, NumberField, Pair, SwitchField } from "@/canvas/fields/simple";
+import { TagsInput } from "@mantine/core";
+import type { Retry } from "@/canvas/document";
+import { ChoiceField, DurationField, NumberField, Pair, SwitchField, useFault } from "@/canvas/fields/simple";
 import { without } from "@/canvas/json";
 
 interface Props {
-  /** Where timeout and retry stand: `steps[1]`, or `defaults`. */
+  /** Where retry stands: `steps[1].retry`, or `defaults.retry`. */
   path: string;
-  timeout: Duration | undefined;
   retry: Retry | undefined;
-  onTimeout: (timeout: Duration | undefined) => void;
   /** `undefined` when no field of it is left. */
-  onRetry: (retry: Retry | undefined) => void;
+  onChange: (retry: Retry | undefined) => void;
 }
 
 const BACKOFFS: { value: NonNullable<Retry["backoff"]>; label: string }[] = [
@@ -18,61 +17,57 @@ const BACKOFFS: { value: NonNullable<Retry["backoff"]>; label: string }[] = [
   { value: "constant", label: "Always the same" },
 ];
 
-/** How long one attempt may take, and what happens when it fails. */
-export function RetryFields({ path, timeout, retry = {}, onTimeout, onRetry }: Props) {
+/** What agents tell of failures; any other type of error may be named too. */
+const KNOWN_ERRORS = ["TimeoutError", "ConnectionError", "OSError", "ValueError", "RuntimeError", "timeout"];
+
+/** Whether, when and how often a failed attempt is followed by another. */
+export function RetryFields({ path, retry = {}, onChange }: Props) {
   const change = (fields: Retry) => {
     const next = without({ ...retry, ...fields });
-    onRetry(Object.keys(next).length > 0 ? next : undefined);
+    onChange(Object.keys(next).length > 0 ? next : undefined);
   };
+  const more = (retry.max_attempts ?? 1) > 1 || Object.keys(retry).some((field) => field !== "max_attempts");
   return (
     <>
-      <Pair>
-        <DurationField
-          path={`${path}.timeout`}
-          label="Time-out"
-          placeholder="5m"
-          value={timeout}
-          onChange={onTimeout}
-          about="Of one attempt"
-        />
-        <NumberField
-          path={`${path}.retry.max_attempts`}
-          label="Attempts"
-          placeholder="1"
-          min={1}
-          max={100}
-          value={retry.max_attempts}
-          onChange={(max_attempts) => change({ max_attempts })}
-          about="The first one counts"
-        />
-      </Pair>
-      {(retry.max_attempts ?? 1) > 1 && (
+      <NumberField
+        path={`${path}.max_attempts`}
+        label="Attempts"
+        standard={1}
+        min={1}
+        max={100}
+        value={retry.max_attempts}
+        onChange={(max_attempts) => change({ max_attempts })}
+        about="The first one counts."
+      />
+      {more && (
         <>
+          <RetryOn path={path} retry={retry} onChange={change} />
           <ChoiceField
-            path={`${path}.retry.backoff`}
+            path={`${path}.backoff`}
             label="Wait between attempts"
             options={BACKOFFS}
-            value={retry.backoff ?? "exponential"}
+            standard="exponential"
+            value={retry.backoff}
             onChange={(backoff) => change({ backoff })}
           />
           <Pair>
             <DurationField
-              path={`${path}.retry.delay`}
+              path={`${path}.delay`}
               label="First wait"
-              placeholder="1s"
+              standard="1s"
               value={retry.delay}
               onChange={(delay) => change({ delay })}
             />
             <DurationField
-              path={`${path}.retry.max_delay`}
+              path={`${path}.max_delay`}
               label="Longest wait"
-              placeholder="30s"
+              standard="30s"
               value={retry.max_delay}
               onChange={(max_delay) => change({ max_delay })}
             />
           </Pair>
           <SwitchField
-            path={`${path}.retry.jitter`}
+            path={`${path}.jitter`}
             label="Jitter"
             about="Spreads waits a little, so that many items do not come back at once."
             value={retry.jitter ?? true}
@@ -81,5 +76,31 @@ export function RetryFields({ path, timeout, retry = {}, onTimeout, onRetry }: P
         </>
       )}
     </>
+  );
+}
+
+function RetryOn({
+  path,
+  retry,
+  onChange,
+}: {
+  path: string;
+  retry: Retry;
+  onChange: (fields: Retry) => void;
+}) {
+  const fault = useFault(`${path}.retry_on`);
+  return (
+    <TagsInput
+      label="Only after these errors"
+      data-path={`${path}.retry_on`}
+      placeholder={retry.retry_on?.length ? undefined : "any error"}
+      description="Types of errors, such as TimeoutError."
+      inputWrapperOrder={["label", "input", "description", "error"]}
+      data={KNOWN_ERRORS}
+      value={retry.retry_on ?? []}
+      error={fault}
+      acceptValueOnBlur
+      onChange={(types) => onChange({ retry_on: types.length > 0 ? types : undefined })}
+    />
   );
 }

@@ -1,10 +1,9 @@
-import { SegmentedControl, Text } from "@mantine/core";
+import { Button, SegmentedControl, Text } from "@mantine/core";
 import { useState } from "react";
 import type { RunSpec, Step } from "@/canvas/document";
 import classes from "@/canvas/fields/fields.module.css";
 import { Section, TextField, useFault } from "@/canvas/fields/simple";
-import type { StepFieldsProps } from "@/canvas/nodes/kinds";
-import { kindOf } from "@/canvas/nodes";
+import type { RunKind, StepFieldsProps } from "@/canvas/nodes/kinds";
 import { useDesigner } from "@/canvas/store";
 import { CodeEditor } from "@/components/CodeEditor";
 
@@ -15,42 +14,85 @@ function wayOf(run: RunSpec | undefined): Way {
   return run?.image !== undefined ? "image" : "code";
 }
 
-/** What a step runs when one changes over to a way that it never had. */
-function fresh(way: Way, step: Step): RunSpec {
-  return way === "image" ? { image: "" } : { code: kindOf(step.type).defaults(step.id).run?.code ?? "" };
+interface Props extends StepFieldsProps {
+  kind: RunKind;
+}
+
+interface PartProps {
+  step: Step;
+  path: string;
+  run: RunSpec;
+  /** Named where a step runs two things. */
+  of: string;
+  change: (run: RunSpec) => void;
 }
 
 /** What the agent does: Python code, an image, or a handler out of an uploaded bundle. */
-export function RunFields({ step, path, set }: StepFieldsProps) {
-  const way = wayOf(step.run);
+export function RunFields({ step, path, set, kind }: Props) {
+  const readOnly = useDesigner((state) => state.readOnly);
+  const { field, title, code, without } = kind;
+  const run = step[field];
+  const way = wayOf(run);
   // Changing over and back must not cost what was written.
   const [kept, setKept] = useState<Partial<Record<Way, RunSpec>>>({});
-  const fault = useFault(`${path}.run`);
-  const change = (to: Way) => {
-    setKept({ ...kept, [way]: step.run });
-    set({ run: kept[to] ?? fresh(to, step) });
+  const fault = useFault(`${path}.${field}`);
+  const change = (to: RunSpec | undefined) => set({ [field]: to });
+  const changeWay = (to: Way) => {
+    setKept({ ...kept, [way]: run });
+    change(kept[to] ?? (to === "image" ? { image: "" } : { code }));
   };
-  const ways = [
-    { value: "code", label: "Python" },
-    { value: "image", label: "Image" },
-    ...(way === "handler" || kept.handler ? [{ value: "handler", label: "Handler" }] : []),
-  ];
+  if (run === undefined && without) {
+    return (
+      <Section
+        title={title}
+        aside={
+          readOnly ? null : (
+            <Button size="compact-xs" variant="subtle" onClick={() => change(kept[way] ?? { code })}>
+              Add a {title.toLowerCase()}
+            </Button>
+          )
+        }
+      >
+        <p className={classes.about}>{without}</p>
+      </Section>
+    );
+  }
+  const part = { step, path: `${path}.${field}`, run: run ?? {}, of: title, change };
   return (
     <Section
-      title="Runs"
+      title={title}
       aside={
-        <SegmentedControl
-          size="xs"
-          aria-label="What it runs"
-          value={way}
-          onChange={(to) => change(to as Way)}
-          data={ways}
-        />
+        <span className={classes.asides}>
+          {without && !readOnly && (
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              color="gray"
+              onClick={() => {
+                setKept({ ...kept, [way]: run });
+                change(undefined);
+              }}
+            >
+              Remove
+            </Button>
+          )}
+          <SegmentedControl
+            size="xs"
+            aria-label={title === "Runs" ? "What it runs" : `What the ${title.toLowerCase()} runs`}
+            value={way}
+            onChange={(to) => changeWay(to as Way)}
+            data={[
+              { value: "code", label: "Python" },
+              { value: "image", label: "Image" },
+              ...(way === "handler" || kept.handler ? [{ value: "handler", label: "Handler" }] : []),
+            ]}
+          />
+        </span>
       }
     >
-      {way === "code" && <CodeField step={step} path={path} set={set} />}
-      {way === "image" && <ImageFields step={step} path={path} set={set} />}
-      {way === "handler" && <Handler run={step.run ?? {}} />}
+      {way === "code" && <CodeField {...part} />}
+      {way === "image" && <ImageFields {...part} />}
+      {way === "handler" && <Handler run={part.run} />}
       {fault && way !== "image" && (
         <p className={classes.fault} role="alert">
           {fault}
@@ -60,51 +102,59 @@ export function RunFields({ step, path, set }: StepFieldsProps) {
   );
 }
 
-function CodeField({ step, path, set }: StepFieldsProps) {
+function CodeField({ step, path, run, of, change }: PartProps) {
   const readOnly = useDesigner((state) => state.readOnly);
   return (
-    <div data-path={`${path}.run.code`}>
+    <div data-path={`${path}.code`}>
       <CodeEditor
         language="python"
-        label={`Python code of ${step.id}`}
-        value={step.run?.code ?? ""}
+        label={
+          of === "Runs" ? `Python code of ${step.id}` : `Python code of ${step.id}'s ${of.toLowerCase()}`
+        }
+        value={run.code ?? ""}
         readOnly={readOnly}
-        minHeight={144}
+        minHeight={of === "Runs" ? 144 : 96}
         maxHeight={440}
         onChange={(code) => {
-          if (code !== step.run?.code) set({ run: { code } });
+          if (code !== run.code) change({ code });
         }}
       />
-      <p className={classes.about}>
-        <code>main</code> gets the input&apos;s fields as arguments; what it returns is the step&apos;s
-        output.
-      </p>
+      <p className={classes.about}>{adviceFor(step, of)}</p>
     </div>
   );
 }
 
-function ImageFields({ step, path, set }: StepFieldsProps) {
-  const run = step.run ?? {};
+function adviceFor(step: Step, of: string) {
+  if (of === "Reducer")
+    return "main gets the mapper's outputs as results; what it returns is the step's output.";
+  if (step.type === "reduce" && step.streaming)
+    return "main gets an iterator over the results; ctx.emit_progress(…) tells how far it is.";
+  return (
+    <>
+      <code>main</code> gets the input&apos;s fields as arguments; what it returns is the step&apos;s output.
+    </>
+  );
+}
+
+function ImageFields({ path, run, change }: PartProps) {
   return (
     <>
       <TextField
         mono
-        path={`${path}.run.image`}
+        path={`${path}.image`}
         label="Image"
         placeholder="processor:latest"
         value={run.image}
-        onChange={(image = "") => set({ run: { ...run, image } })}
+        onChange={(image = "") => change({ ...run, image })}
         about="An image that answers POST /invoke on port 8000."
       />
       <TextField
         mono
-        path={`${path}.run.path`}
+        path={`${path}.path`}
         label="Path"
         placeholder="/invoke"
         value={run.path}
-        onChange={(given) =>
-          set({ run: given === undefined ? { image: run.image } : { ...run, path: given } })
-        }
+        onChange={(given) => change(given === undefined ? { image: run.image } : { ...run, path: given })}
       />
     </>
   );

@@ -1,26 +1,27 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
-import { IconCopy, IconTrash } from "@tabler/icons-react";
+import { ActionIcon, Button, Tooltip } from "@mantine/core";
+import { IconCopy, IconFlask, IconTrash } from "@tabler/icons-react";
 import { actionOf, perform } from "@/canvas/actions";
-import type { Step } from "@/canvas/document";
-import { updateStep } from "@/canvas/document";
+import { pathOf, type Step, updateStep } from "@/canvas/document";
 import { Section } from "@/canvas/fields/simple";
 import { ValueField } from "@/canvas/fields/ValueField";
 import { kindOf } from "@/canvas/nodes";
+import type { StepFieldsProps } from "@/canvas/nodes/kinds";
 import { useDesigner, useDesignerStore } from "@/canvas/store";
 import { suggestionsFor } from "@/canvas/suggestions";
 import { useActions } from "../actionContext";
+import { ErrorFields } from "./ErrorFields";
+import { FlowFields } from "./FlowFields";
 import { IdentityFields } from "./IdentityFields";
 import classes from "./Inspector.module.css";
 import { PoolFields } from "./PoolFields";
-import { RetryFields } from "./RetryFields";
 import { RunFields } from "./RunFields";
 
-/** Every field of one step. */
-export function StepInspector({ step }: { step: Step }) {
+/** Every field of one step. `around`: the loop that one is inside of, which the canvas does not show. */
+export function StepInspector({ step, around = false }: { step: Step; around?: boolean }) {
   const store = useDesignerStore();
   const document = useDesigner((state) => state.document);
   const kind = kindOf(step.type);
-  const path = `steps[${document.steps.findIndex(({ id }) => id === step.id)}]`;
+  const path = pathOf(document, step.id) ?? "steps";
   const set = (fields: Partial<Step>) =>
     store
       .getState()
@@ -28,46 +29,53 @@ export function StepInspector({ step }: { step: Step }) {
   const fields = { step, path, set };
   return (
     <>
-      <StepHead step={step} />
+      <StepHead step={step} around={around} />
       <IdentityFields {...fields} />
       {kind.Fields && <kind.Fields {...fields} />}
-      <RunFields {...fields} />
-      <Section title="Input">
-        <ValueField
-          path={`${path}.input`}
-          draftKey={`${step.id}:input`}
-          step={step.id}
-          label="Arguments"
-          value={step.input}
-          onChange={(input) => set({ input })}
-          suggestions={suggestionsFor(document, step, "other")}
-          placeholder={inputPlaceholder(step)}
-          about="Type ${ for what there is to name: outputs of steps before, params of the run."
-        />
-      </Section>
-      <PoolFields {...fields} />
-      <Section title="Time and retries">
-        <RetryFields
-          path={path}
-          timeout={step.timeout}
-          retry={step.retry}
-          onTimeout={(timeout) => set({ timeout })}
-          onRetry={(retry) => set({ retry })}
-        />
-      </Section>
+      {kind.runs?.map((run) => (
+        <RunFields key={run.field} {...fields} kind={run} />
+      ))}
+      {kind.calls && (
+        <>
+          <InputSection {...fields} />
+          <PoolFields {...fields} />
+        </>
+      )}
+      {!around && <FlowFields {...fields} />}
+      <ErrorFields {...fields} />
     </>
+  );
+}
+
+function InputSection({ step, path, set }: StepFieldsProps) {
+  const document = useDesigner((state) => state.document);
+  return (
+    <Section title="Input">
+      <ValueField
+        path={`${path}.input`}
+        draftKey={`${step.id}:input`}
+        step={step.id}
+        label="Arguments"
+        value={step.input}
+        onChange={(input) => set({ input })}
+        suggestions={suggestionsFor(document, step, "other")}
+        placeholder={inputPlaceholder(step)}
+        about="Type ${ for what there is to name: outputs of steps before, params of the run."
+      />
+    </Section>
   );
 }
 
 /** What the step gets when nothing is said here. */
 function inputPlaceholder(step: Step): string {
   const need = step.needs?.[0];
-  if (step.type === "map") return `by itself: {"${step.as ?? "item"}": "\${item}"}`;
+  if (step.type === "map" || step.type === "mapreduce")
+    return `by itself: {"${step.as ?? "item"}": "\${item}"}`;
   if (step.type === "reduce" && need) return `by itself: {"results": "\${steps.${need}.output}"}`;
   return "none";
 }
 
-function StepHead({ step }: { step: Step }) {
+function StepHead({ step, around }: { step: Step; around: boolean }) {
   const context = useActions();
   const readOnly = useDesigner((state) => state.readOnly);
   const kind = kindOf(step.type);
@@ -78,30 +86,36 @@ function StepHead({ step }: { step: Step }) {
       </span>
       <div className={classes.words}>
         <h2 className={classes.title}>{step.name ?? step.id}</h2>
-        <div className={classes.kind}>{kind.word}</div>
+        <div className={classes.kind}>{around ? `${kind.word} · you are inside it` : kind.word}</div>
       </div>
-      {!readOnly && (
+      {kind.calls && !readOnly && context.tryStep && (
+        <Button
+          size="compact-sm"
+          variant="light"
+          leftSection={<IconFlask size={14} aria-hidden />}
+          onClick={() => context.tryStep?.(step.id)}
+        >
+          Try step
+        </Button>
+      )}
+      {!readOnly && !around && (
         <>
-          <Tooltip label="Duplicate">
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label="Duplicate"
-              onClick={() => perform(actionOf("duplicate"), context)}
-            >
-              <IconCopy size={16} />
-            </ActionIcon>
-          </Tooltip>
-          <Tooltip label="Delete">
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label="Delete"
-              onClick={() => perform(actionOf("delete"), context)}
-            >
-              <IconTrash size={16} />
-            </ActionIcon>
-          </Tooltip>
+          {["duplicate", "delete"].map((id) => {
+            const action = actionOf(id);
+            const Icon = id === "delete" ? IconTrash : IconCopy;
+            return (
+              <Tooltip key={id} label={action.label}>
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  aria-label={action.label}
+                  onClick={() => perform(action, context)}
+                >
+                  <Icon size={16} />
+                </ActionIcon>
+              </Tooltip>
+            );
+          })}
         </>
       )}
     </header>

@@ -2,7 +2,15 @@ import { Textarea } from "@mantine/core";
 import { IconRoute } from "@tabler/icons-react";
 import { type Defaults, updateWorkflow, type WorkflowDocument } from "@/canvas/document";
 import { JsonField } from "@/canvas/fields/JsonField";
-import { NumberField, Section, TextField, useFault } from "@/canvas/fields/simple";
+import {
+  ChoiceField,
+  DurationField,
+  NumberField,
+  Pair,
+  Section,
+  TextField,
+  useFault,
+} from "@/canvas/fields/simple";
 import { ValueField } from "@/canvas/fields/ValueField";
 import { without } from "@/canvas/json";
 import { useDesigner, useDesignerStore } from "@/canvas/store";
@@ -80,24 +88,84 @@ export function WorkflowInspector() {
           value={defaults.pool}
           onChange={(pool) => setDefaults({ pool })}
         />
+        <DurationField
+          path="defaults.timeout"
+          label="Time-out of one attempt"
+          standard="5m"
+          value={defaults.timeout}
+          onChange={(timeout) => setDefaults({ timeout })}
+        />
         <RetryFields
-          path="defaults"
-          timeout={defaults.timeout}
+          path="defaults.retry"
           retry={defaults.retry}
-          onTimeout={(timeout) => setDefaults({ timeout })}
-          onRetry={(retry) => setDefaults({ retry })}
+          onChange={(retry) => setDefaults({ retry })}
         />
       </Section>
-      <Section title="Limits">
+      <RunSection document={document} set={set} />
+    </>
+  );
+}
+
+const STRATEGIES: { value: "fail_fast" | "continue"; label: string }[] = [
+  { value: "fail_fast", label: "Stop the rest" },
+  { value: "continue", label: "Go on with what does not need it" },
+];
+
+interface RunSectionProps {
+  document: WorkflowDocument;
+  set: (fields: Partial<WorkflowDocument>) => void;
+}
+
+/** What holds for a run as a whole. */
+function RunSection({ document, set }: RunSectionProps) {
+  return (
+    <Section title="Runs">
+      <ChoiceField
+        path="failure_strategy"
+        label="After a step failed"
+        options={STRATEGIES}
+        standard="fail_fast"
+        value={document.failure_strategy}
+        onChange={(failure_strategy) => set({ failure_strategy })}
+      />
+      <Pair>
+        <DurationField
+          path="timeout"
+          label="Time-out"
+          placeholder="none"
+          value={document.timeout}
+          onChange={(timeout) => set({ timeout })}
+          about="Of a whole run"
+        />
+        <NumberField
+          path="priority"
+          label="Priority"
+          standard={0}
+          min={-100}
+          max={100}
+          value={document.priority}
+          onChange={(priority) => set({ priority })}
+          about="Higher is served first"
+        />
+        <NumberField
+          path="max_concurrent_runs"
+          label="Runs at once"
+          placeholder="no limit"
+          min={1}
+          value={document.max_concurrent_runs}
+          onChange={(max_concurrent_runs) => set({ max_concurrent_runs })}
+          about="More wait their turn"
+        />
         <NumberField
           path="max_parallel"
-          label="Calls at once, in one run"
+          label="Calls at once"
           placeholder="no limit"
           min={1}
           value={document.max_parallel}
           onChange={(max_parallel) => set({ max_parallel })}
+          about="In one run"
         />
-      </Section>
-    </>
+      </Pair>
+    </Section>
   );
 }

@@ -1,16 +1,25 @@
 import { Tabs } from "@mantine/core";
 import { useRunLive } from "@/realtime/run/useRunFeed";
+import { hasItems } from "../counts";
 import { useRunView } from "../useRunView";
 import classes from "./Drawer.module.css";
 import { Events } from "./Events";
 import { Items } from "./Items";
 import { Logs } from "./Logs";
 import { Output } from "./Output";
+import { State } from "./State";
 import { Timeline } from "./Timeline";
 
-const TABS = { timeline: "Timeline", items: "Items", logs: "Logs", events: "Events", output: "Output" };
+const TABS = {
+  timeline: "Timeline",
+  items: "Items",
+  logs: "Logs",
+  state: "State",
+  events: "Events",
+  output: "Output",
+};
 
-/** What happened in the run, from five sides. */
+/** What happened in the run, from six sides. */
 export function Drawer({ id }: { id: string }) {
   const [view, look] = useRunView();
   const { data } = useRunLive(id);
@@ -35,10 +44,13 @@ export function Drawer({ id }: { id: string }) {
         <Timeline run={run} steps={steps} />
       </Tabs.Panel>
       <Tabs.Panel value="items" className={classes.panel}>
-        <Items id={id} maps={steps.filter((step) => step.type === "map")} />
+        <Items id={id} maps={steps.filter(hasItems)} />
       </Tabs.Panel>
       <Tabs.Panel value="logs" className={classes.panel}>
         <Logs run={run} steps={steps} />
+      </Tabs.Panel>
+      <Tabs.Panel value="state" className={classes.panel}>
+        <State run={run} />
       </Tabs.Panel>
       <Tabs.Panel value="events" className={classes.panel}>
         <Events id={id} />

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { eventList } from "@/api/runs";
 import type { RunEvent, Step } from "@/api/types";
+import { isObject } from "@/canvas/json";
 import { ErrorNote } from "@/components/ErrorNote";
 import { StateIcon } from "@/components/StateBadge";
 import { clock, count, exactTime, plural } from "@/format";
@@ -39,19 +40,38 @@ export function Events({ id }: { id: string }) {
   );
 }
 
+/** The look of an event: the state that its step, else its run, has with it. */
 function stateOf(event: RunEvent): string {
-  const subject = (event.data.step ?? event.data.run) as { state?: string } | undefined;
-  return subject?.state ?? "pending";
+  const { step, run } = event.data as { step?: Step | string; run?: { state?: string } };
+  if (isObject(step)) return (step as unknown as Step).state;
+  if (event.type === "step.decided") return event.data.approved ? "completed" : "failed";
+  if (event.type === "run.pause_requested") return "paused";
+  return run?.state ?? "running";
 }
 
 /** The event in a few words. */
-function told({ data }: RunEvent): string {
+export function told({ type, data }: RunEvent): string {
+  const by = typeof data.by === "string" ? ` by ${data.by}` : "";
+  if (typeof data.step === "string") return `${data.step}${partTold(type, data)}${by}`;
   const step = data.step as Step | undefined;
-  if (!step) return "";
+  if (!step) return [nameOf(data), by.trim()].filter(Boolean).join(" ");
   const items = data.items as unknown[] | undefined;
   if (items) {
     const { total, completed, failed } = step.counts;
     return `${step.id}: ${plural(items.length, "item")} changed, ${count(completed + failed)} of ${count(total)} ended`;
   }
+  if (type === "step.iterated") return `${step.id}: iteration ${count(step.counts.completed)} ended`;
   return step.error ? `${step.id}: ${step.error.type}: ${step.error.message}` : step.id;
+}
+
+/** What an event that only names its step tells of it. */
+function partTold(type: string, data: Record<string, unknown>): string {
+  if (type === "step.decided") return data.approved ? ": approved" : ": rejected";
+  const part = data.progress ?? data.settings;
+  return part === undefined ? "" : `: ${JSON.stringify(part)}`;
+}
+
+function nameOf(data: Record<string, unknown>): string {
+  if (typeof data.name === "string") return data.name;
+  return Array.isArray(data.steps) ? `again: ${data.steps.join(", ")}` : "";
 }

@@ -10,7 +10,9 @@ import { count, duration } from "@/format";
 import { Ago } from "@/format/Ago";
 import { Fact, Facts } from "../inspector/Facts";
 import { FailureText } from "../inspector/FailureText";
+import { WhyNote } from "../waiting/WhyNote";
 import inspector from "../inspector/Inspector.module.css";
+import { useBatchSize } from "./batches";
 import classes from "./Drawer.module.css";
 
 interface Props {
@@ -25,6 +27,7 @@ interface Props {
 export function ItemDetail({ id, step, state, index, onClose }: Props) {
   const items = useInfiniteQuery(itemList(id, step.id, state));
   const item = items.data?.pages.flatMap((page) => page.results).find((one) => one.index === index);
+  const batch = useBatchSize(id, step.id);
   return (
     <aside className={classes.detail} aria-label={`Item ${index}`}>
       <div className={classes.detailHead}>
@@ -39,13 +42,24 @@ export function ItemDetail({ id, step, state, index, onClose }: Props) {
         type="auto"
         viewportProps={{ tabIndex: 0, "aria-label": "Item" }}
       >
-        {!item && <p className={inspector.none}>Item {count(index)} is not among the items listed so far.</p>}
+        {!item && (
+          <>
+            <p className={inspector.none}>Item {count(index)} is not among the items listed here.</p>
+            <WhyNote run={id} step={step.id} item={index} state={step.state} />
+          </>
+        )}
         {item && (
           <>
+            {["queued", "pending", "waiting"].includes(item.state) && (
+              <WhyNote run={id} step={step.id} item={index} state={item.state} />
+            )}
             {item.error && <FailureText of={`item ${index}`} failure={item.error} />}
             <Facts>
               <Fact name="Attempts">{count(item.attempts)}</Fact>
-              <Fact name="Duration">{duration(item.duration_ms)}</Fact>
+              <Fact name="Duration">
+                {duration(item.duration_ms)}
+                {batch && <span className={inspector.none}> (a call of up to {count(batch)} items)</span>}
+              </Fact>
               <Fact name="Started">
                 <Ago at={item.started_at} />
               </Fact>

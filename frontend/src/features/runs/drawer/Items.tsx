@@ -5,9 +5,12 @@ import type { Step } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
 import { StateBadge } from "@/components/StateBadge";
 import { count, duration } from "@/format";
+import { itemsTold } from "../counts";
 import { RowsSkeleton } from "../RowsSkeleton";
 import { useRunView } from "../useRunView";
+import { batchTold, useBatchSize } from "./batches";
 import classes from "./Drawer.module.css";
+import { Failures } from "./Failures";
 import { ItemDetail } from "./ItemDetail";
 import { VirtualRows } from "./VirtualRows";
 
@@ -15,7 +18,9 @@ const FILTERS = [
   { value: "", label: "All" },
   { value: "failed", label: "Failed" },
   { value: "running", label: "Running" },
+  { value: "queued", label: "Queued" },
   { value: "completed", label: "Completed" },
+  { value: "cancelled", label: "Cancelled" },
 ];
 
 interface Props {
@@ -44,17 +49,20 @@ export function Items({ id, maps }: Props) {
               onChange={(next) => look({ step: next ?? undefined, item: undefined })}
             />
           )}
-          <SegmentedControl
-            aria-label="State of items"
-            size="xs"
-            data={FILTERS}
-            value={view.items ?? ""}
-            onChange={(items) => choose({ items: items || undefined, item: undefined })}
-          />
-          <span className={classes.quiet}>
-            {count(step.counts.completed + step.counts.failed)} of {count(step.counts.total)} ended
-          </span>
+          <div className={classes.filters}>
+            <SegmentedControl
+              aria-label="State of items"
+              size="xs"
+              data={FILTERS}
+              value={view.items ?? ""}
+              onChange={(items) => choose({ items: items || undefined, item: undefined })}
+            />
+          </div>
+          <span className={classes.quiet}>{itemsTold(step)}</span>
         </div>
+        {view.items === "failed" && step.counts.failed > 0 && (
+          <Failures id={id} step={step} onChoose={(item) => choose({ item })} />
+        )}
         <ItemRows
           id={id}
           step={step}
@@ -86,9 +94,11 @@ interface RowsProps {
 
 function ItemRows({ id, step, state, chosen, onChoose }: RowsProps) {
   const items = useInfiniteQuery(itemList(id, step.id, state));
+  const batch = useBatchSize(id, step.id);
   if (items.error) return <ErrorNote error={items.error} onRetry={() => void items.refetch()} />;
   if (items.isPending) return <RowsSkeleton rows={4} />;
   const rows = items.data.pages.flatMap((page) => page.results);
+  if (rows.length === 0 && state === "failed" && step.counts.failed > 0) return null;
   if (rows.length === 0) {
     return (
       <p className={classes.note}>
@@ -114,11 +124,14 @@ function ItemRows({ id, step, state, chosen, onChoose }: RowsProps) {
           aria-pressed={item.index === chosen}
           onClick={() => onChoose(item.index)}
         >
-          <span className={classes.index}>{item.index}</span>
+          <span className={classes.index}>{count(item.index)}</span>
           <StateBadge state={item.state} variant="plain" />
           <span className={classes.value}>{item.error ? item.error.message : short(item.input)}</span>
-          <span className={classes.quiet}>{item.attempts > 1 ? `${item.attempts} attempts` : ""}</span>
-          <span className={classes.took}>{duration(item.duration_ms)}</span>
+          <span className={classes.quiet}>{item.attempts > 1 ? `${count(item.attempts)} attempts` : ""}</span>
+          <span className={classes.took} title={batch ? batchTold(batch) : undefined}>
+            {duration(item.duration_ms)}
+            {batch && item.duration_ms !== null && " *"}
+          </span>
         </button>
       )}
     </VirtualRows>

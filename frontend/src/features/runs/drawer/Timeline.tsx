@@ -4,6 +4,7 @@ import { lookOf } from "@/components/states";
 import { duration } from "@/format";
 import { Elapsed } from "@/format/Ago";
 import { useNow } from "@/format/useNow";
+import { placeOf } from "@/realtime/run/iterations";
 import { useRunView } from "../useRunView";
 import classes from "./Timeline.module.css";
 
@@ -17,8 +18,13 @@ export function Timeline({ run, steps }: { run: Run; steps: Step[] }) {
   return (
     <div className={classes.timeline}>
       <div className={classes.axis} aria-hidden>
-        {ticksOf(span).map((tick) => (
-          <span key={tick} className={classes.tick} style={{ left: `${(tick / span) * 100}%` }}>
+        {ticksOf(span).map((tick, index) => (
+          <span
+            key={tick}
+            className={classes.tick}
+            data-odd={index % 2 === 1 || undefined}
+            style={{ left: `${(tick / span) * 100}%` }}
+          >
             {duration(tick)}
           </span>
         ))}
@@ -33,9 +39,9 @@ export function Timeline({ run, steps }: { run: Run; steps: Step[] }) {
               aria-pressed={view.step === step.id}
               onClick={() => look({ step: step.id, item: undefined })}
             >
-              <span className={classes.name}>
+              <span className={classes.name} data-inner={placeOf(step.id) !== null || undefined}>
                 <StateIcon state={step.state} />
-                <span>{step.id}</span>
+                <span>{nameIn(step.id)}</span>
               </span>
               <span className={classes.track}>
                 <Bar step={step} start={start} end={end} span={span} />
@@ -53,6 +59,12 @@ export function Timeline({ run, steps }: { run: Run; steps: Step[] }) {
       </ul>
     </div>
   );
+}
+
+/** A step inside a loop stands under it, with the number of its iteration. */
+function nameIn(id: string): string {
+  const place = placeOf(id);
+  return place ? `${place.own} #${place.iteration + 1}` : id;
 }
 
 interface BarProps {

@@ -1,35 +1,46 @@
 import { useQuery } from "@tanstack/react-query";
-import type { Step } from "@/api/types";
+import type { Run, Step } from "@/api/types";
 import { versionDetail } from "@/api/workflows";
 import type { Position, WorkflowDocument } from "@/canvas/document";
-import { documentToGraph, type Graph } from "@/canvas/graph";
+import { documentToGraph, type GraphNode } from "@/canvas/graph";
+import { isObject } from "@/canvas/json";
 import { layOut } from "@/canvas/layout";
+import { useDefinitions } from "../useDefinition";
+import { edgesOf, orderOf, type RunEdge } from "./edges";
 
 const LAYOUT_MS = 3000;
+
+export interface RunGraphShape {
+  nodes: GraphNode[];
+  edges: RunEdge[];
+}
 
 /**
  * The run's steps as a graph. Where people placed every step, they stand as in the designer; else the layered
  * layout places all of them, since some of each would overlap. Null until the places are known.
  */
-export function useRunGraph(workflow: string, version: number, steps: Step[]): Graph | null {
+export function useRunGraph(run: Run, steps: Step[]): RunGraphShape | null {
   const saved = useQuery({
-    ...versionDetail(workflow, version),
+    ...versionDetail(run.workflow, run.version),
+    enabled: !run.document,
     // A workflow that was deleted since: the steps know enough to be drawn.
     retry: false,
   });
-  const document = drawn(steps, layoutIn(saved.data?.document));
-  const placed = steps.every(({ id }) => document.layout?.[id]);
+  const definitions = useDefinitions(run);
+  const order = orderOf(steps, definitions);
+  const layout = layoutIn(run.document ?? saved.data?.document);
+  const placed = steps.every(({ id }) => layout?.[id]);
   const automatic = useQuery({
-    queryKey: ["layout", steps.map(({ id, needs }) => [id, needs])],
-    queryFn: () => Promise.race([layOut(drawn(steps, undefined)), tooLong()]),
-    enabled: !saved.isPending && !placed,
+    queryKey: ["layout", [...order]],
+    queryFn: () => Promise.race([layOut(drawn(steps, order, undefined)), tooLong()]),
+    enabled: (Boolean(run.document) || !saved.isPending) && !placed,
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   });
-  if (placed) return documentToGraph(document);
-  if (automatic.data) return documentToGraph(drawn(steps, automatic.data));
   // Columns do where the layout engine is not to be had in time.
-  return automatic.isError ? documentToGraph(drawn(steps, undefined)) : null;
+  if (!placed && !automatic.data && !automatic.isError) return null;
+  const { nodes } = documentToGraph(drawn(steps, order, placed ? layout : automatic.data));
+  return { nodes, edges: edgesOf(steps, definitions) };
 }
 
 function tooLong(): Promise<never> {
@@ -38,11 +49,19 @@ function tooLong(): Promise<never> {
   });
 }
 
-function drawn(steps: Step[], layout: Record<string, Position> | undefined): WorkflowDocument {
-  return { name: "run", steps: steps.map(({ id, type, needs }) => ({ id, type, needs })), layout };
+function drawn(
+  steps: Step[],
+  order: Map<string, string[]>,
+  layout: Record<string, Position> | undefined,
+): WorkflowDocument {
+  return {
+    name: "run",
+    steps: steps.map(({ id, type }) => ({ id, type, needs: order.get(id) ?? [] })),
+    layout,
+  };
 }
 
 function layoutIn(document: unknown): Record<string, Position> | undefined {
-  const layout = (document as { layout?: unknown } | undefined)?.layout;
-  return layout && typeof layout === "object" ? (layout as Record<string, Position>) : undefined;
+  const layout = isObject(document) ? document.layout : undefined;
+  return isObject(layout) ? (layout as unknown as Record<string, Position>) : undefined;
 }

@@ -1,5 +1,8 @@
 import { ActionIcon, ScrollArea } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { stepDetail } from "@/api/runs";
+import { ErrorNote } from "@/components/ErrorNote";
 import { useLiveStep } from "@/realtime/run/useRunFeed";
 import { useRunView } from "../useRunView";
 import classes from "./Inspector.module.css";
@@ -9,7 +12,14 @@ import { StepFacts } from "./StepFacts";
 /** What is known of the chosen step, or of the run while none is chosen. */
 export function Inspector({ id }: { id: string }) {
   const [view, look] = useRunView();
-  const step = useLiveStep(id, view.step ?? "");
+  const told = useLiveStep(id, view.step ?? "");
+  // Steps of a loop's earlier iterations are not in the feed.
+  const asked = useQuery({
+    ...stepDetail(id, view.step ?? "", "itself"),
+    enabled: view.step !== undefined && !told,
+    retry: false,
+  });
+  const step = told ?? (view.step ? asked.data : undefined);
   return (
     <aside className={classes.inspector} aria-label="Inspector">
       <ScrollArea
@@ -29,7 +39,8 @@ export function Inspector({ id }: { id: string }) {
               <IconX size={16} />
             </ActionIcon>
           )}
-          {step ? <StepFacts run={id} step={step} /> : <RunFacts id={id} />}
+          {view.step && !told && asked.error && <ErrorNote error={asked.error} title="No such step" />}
+          {step ? <StepFacts key={step.id} run={id} step={step} /> : <RunFacts id={id} />}
         </div>
       </ScrollArea>
     </aside>

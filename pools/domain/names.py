@@ -1,0 +1,35 @@
+"""What pools may be called: by the pattern of all names in workflow documents, so that a document can name
+any pool that people make."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+LONGEST = 63
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+# A step's own pool is called `<workflow>-<step>`, hence may be as long as both, and end as a step's id does.
+OWN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
+NAME_RULE = f"Use 1 to {LONGEST} lower-case letters, digits, - and _; begin and end with a letter or digit."
+
+_HASH = 10  # hexadecimal digits
+_HASHED = re.compile(rf"-[0-9a-f]{{{_HASH}}}")
+
+
+def is_name(name: str, *, of_a_step: bool = False) -> bool:
+    return (OWN_NAME if of_a_step else NAME).fullmatch(name) is not None
+
+
+def name_for_image(image: str) -> str:
+    """The name of the pool that a team shares for an image; two images never get the same one.
+
+    An image's name that is a pool's name already is kept as it is. Where characters had to be replaced, or
+    the end was cut, a hash of the image tells `acme/x:1` from `acme-x-1`.
+    """
+    plain = f"image-{image}"
+    if is_name(plain) and not _HASHED.fullmatch(plain[-_HASH - 1 :]):
+        return plain
+    digest = hashlib.sha256(image.encode()).hexdigest()[:_HASH]
+    words = re.sub(r"[^a-z0-9]+", "-", image.lower()).strip("-")
+    room = LONGEST - len("image--") - _HASH
+    return "-".join(filter(None, ("image", words[:room].rstrip("-"), digest)))

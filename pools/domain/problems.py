@@ -1,0 +1,19 @@
+"""Why a pool cannot make the agents that it wants, and what whoever waits for one should make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST_SENTENCE = 500
+
+
+class ProblemKind(StrEnum):
+    ENGINE_AWAY = "engine_away"  # nothing is known of the image: wait, agents come with the engine
+    CREATION = "creation"  # the last attempt to start an agent of this image failed; waiting may be in vain
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    kind: ProblemKind
+    sentence: str

@@ -1,0 +1,24 @@
+"""The chaos suite can fail: without the check that refuses what a superseded executor writes, it does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.engine import need_an_engine
+from tests.chaos.plant import Plant, running_plant
+from tests.chaos.trial import try_fault
+from tests.live_platform import ROOT
+
+pytestmark = pytest.mark.docker
+
+
+def test_without_the_fence_the_suite_fails() -> None:
+    need_an_engine()
+    without = str(ROOT / "tests" / "chaos" / "unfenced")
+    with running_plant(PYTHONPATH=without) as unfenced, pytest.raises(AssertionError):
+        _freeze_three_times(unfenced)
+
+
+def _freeze_three_times(plant: Plant) -> None:
+    for seed in range(1, 4):
+        try_fault(plant, "freeze_executor", seed)

@@ -1,0 +1,52 @@
+"""An address outside of every agent: something that listens on this machine, where ordinary containers get.
+
+Nothing of the internet is needed, so a test that an agent does not get there can fail everywhere.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker
+import pytest
+
+CONNECT = (
+    "import socket, sys\n"
+    "socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()\n"
+    "print('connected')\n"
+)
+
+
+@contextmanager
+def outside(engine: docker.DockerClient, image: str) -> Iterator[tuple[str, int]]:
+    """Host and port; proven to be in reach of an ordinary container of this image (with Python in it)."""
+    (config,) = engine.networks.get("bridge").attrs["IPAM"]["Config"]
+    host = str(config["Gateway"])
+    with socket.socket() as listener:
+        try:
+            listener.bind((host, 0))
+        except OSError as exc:
+            pytest.skip(f"the Docker Engine's bridge {host} is not on this machine ({exc})")
+        listener.listen(50)
+        port: int = listener.getsockname()[1]
+        threading.Thread(target=_accept, args=(listener,), daemon=True).start()
+        assert _ordinary_container_connects(engine, image, host, port), "nobody gets there: proves nothing"
+        yield host, port
+
+
+def _accept(listener: socket.socket) -> None:
+    while True:
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            return  # closed
+
+
+def _ordinary_container_connects(engine: docker.DockerClient, image: str, host: str, port: int) -> bool:
+    python = engine.images.get(image).attrs["Config"]["Entrypoint"][0]
+    command = ["-c", CONNECT, host, str(port)]
+    said = engine.containers.run(image, command, entrypoint=python, network="bridge", remove=True)
+    return bytes(said).strip() == b"connected"

@@ -1,0 +1,61 @@
+"""Pools that workflows count on are not deleted by the way, and go when nobody counts on them any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pools.models import Pool
+from teams.facade.contracts import Role
+from tests.factories.members import Api, assert_problem, member
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def api() -> Api:
+    return member(Role.OPERATOR)
+
+
+def document(name: str, **step: Any) -> dict[str, Any]:
+    return {"name": name, "steps": [{"id": "a", "type": "task", "run": {"code": "main = print"}, **step}]}
+
+
+def alive(name: str) -> bool:
+    return Pool.objects.filter(name=name, deleted_at=None).exists()
+
+
+def test_a_pool_in_use_is_kept_until_somebody_insists(api: Api) -> None:
+    api("POST", "pools/", {"name": "mine"})
+    api("POST", "workflows/", document("w", pool="mine"))
+    body = assert_problem(api("DELETE", "pools/mine/"), 409, "conflict")
+    assert "used by w" in body["detail"]
+    assert alive("mine")
+    saved = api("PUT", "workflows/w/", document("w"), If_Match="*")
+    assert saved.status_code == 200
+    assert api("DELETE", "pools/mine/").status_code == 204
+    assert_problem(api("DELETE", "pools/python/"), 409, "conflict")
+    assert api("DELETE", "pools/python/?force=true").status_code == 204
+
+
+def test_a_workflow_s_own_pools_go_with_their_step_and_with_the_workflow(api: Api) -> None:
+    api("POST", "workflows/", document("w", pool={"size": 2}))
+    assert alive("w-a")
+    api("PUT", "workflows/w/", document("w"), If_Match="*")
+    assert not alive("w-a")
+    api("PUT", "workflows/w/", document("w", pool={"size": 2}), If_Match="*")
+    assert alive("w-a")
+    assert api("DELETE", "workflows/w/").status_code == 204
+    assert not alive("w-a")
+    assert api("DELETE", "pools/python/").status_code == 204, "nobody uses it any more"
+
+
+def test_a_document_whose_pool_cannot_be_made_is_not_saved(api: Api) -> None:
+    for pool in ({"size": 2, "idle_timeout": 0}, {"size": 2, "max_uses": 10**20}):
+        body = assert_problem(api("POST", "workflows/", document("w", pool=pool)), 400, "invalid_document")
+        assert body["errors"][0]["path"].startswith("steps[0].pool")
+    api("POST", "pools/", {"name": "w-a"})
+    body = assert_problem(api("POST", "workflows/", document("w", pool={"size": 2})), 400, "invalid_document")
+    assert "was not made by a workflow" in body["errors"][0]["message"]
+    assert api("POST", "workflows/", document("w")).status_code == 201, "the name is still free"

@@ -1,0 +1,65 @@
+"""Names of pools: those that documents can name, and one for each image."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pools.domain.names import LONGEST, is_name, name_for_image
+from pools.facade import api as pools
+
+DOCUMENT_NAME = re.compile(r"\A[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")  # the workflow document's own pattern
+images = st.text("abzABZ019/:@._- é", min_size=1, max_size=90)
+
+
+@given(st.text("aB9-_. \n", max_size=66))
+def test_a_pools_name_is_a_name_in_documents(name: str) -> None:
+    assert is_name(name) == bool(DOCUMENT_NAME.match(name))
+
+
+@pytest.mark.parametrize("name", ["GPU.v2", "a" * 64, "a-", "_a", "", "a\n", "a b", "ä"])
+def test_names_that_no_document_can_use(name: str) -> None:
+    assert not is_name(name)
+
+
+@pytest.mark.parametrize("name", ["flow-step_", "f" * 63 + "-" + "s" * 63])
+def test_a_steps_own_pool_may_be_as_long_as_both_names(name: str) -> None:
+    assert is_name(name, of_a_step=True)
+    assert not is_name(name)
+
+
+@pytest.mark.parametrize(
+    ("image", "name"), [(None, "python"), (pools.BUILT_IN_IMAGE, "python"), ("worker", "image-worker")]
+)
+def test_plain_images(image: str | None, name: str) -> None:
+    assert pools.default_pool_name(image) == name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("acme/x:1", "acme-x-1"),
+        ("acme/x:1", "acme-x:1"),
+        ("x:V1", "x:v1"),
+        ("a" * 60, "a" * 61),
+        ("r/" + "a" * 80 + ":1", "r/" + "a" * 80 + ":2"),
+        ("!!", "??"),
+    ],
+)
+def test_images_that_look_alike_get_names_of_their_own(one: str, other: str) -> None:
+    assert pools.default_pool_name(one) != pools.default_pool_name(other)
+
+
+def test_an_image_called_like_anothers_pool() -> None:
+    crafted = name_for_image("acme/x:1").removeprefix("image-")
+    assert name_for_image(crafted) != name_for_image("acme/x:1")
+
+
+@given(images, images)
+def test_every_image_has_one_name_and_it_is_a_name(one: str, other: str) -> None:
+    assert is_name(name_for_image(one))
+    assert len(name_for_image(one)) <= LONGEST
+    assert (name_for_image(one) == name_for_image(other)) == (one == other)

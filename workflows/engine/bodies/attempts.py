@@ -1,0 +1,98 @@
+"""One call to an agent, tried again as the retry policy says. What surrounds it (states) is its user's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pools.facade.contracts import AgentError, Lease, LeaseOutcome
+from workflows.domain.retry import delay_after_loss, delay_before, may_retry, own_attempts
+from workflows.domain.steps import Retry
+from workflows.engine.context import RunContext
+from workflows.engine.invoking import Outcome, StepCall, send
+from workflows.engine.listening import BodyListener
+from workflows.engine.records import StepRecord
+from workflows.engine.stepstate import dead_letter
+
+
+@dataclass(slots=True)
+class Attempts:
+    """`started` is told of each attempt before it is written down, `waits` when another one will follow."""
+
+    context: RunContext
+    record: StepRecord
+    call: StepCall
+    retry: Retry
+    pool: str
+    image: str | None
+    started: Callable[[Lease], None]
+    waits: Callable[[], None]
+    ended: Callable[[Any, AgentError | None], None]  # (output as a row holds it, error)
+    source: StepRecord | None = None  # the map whose results the body may ask for
+
+    async def until_done(self, value: Any) -> None:
+        """Returns after `ended` was told the output, or the last error. Raises NoAgent."""
+        while True:
+            await self.context.sleep_until(self.record.retry_at)
+            await self.context.gate.wait()
+            if await self._attempt(value):
+                return
+
+    async def _attempt(self, value: Any) -> bool:
+        """Whether it was the last one. What came of it is noted before the lease is given back: a finished
+        result must not be lost while Redis is away."""
+        context, record = self.context, self.record
+        async with context.slots:
+            holder = f"{context.run.id}/{record.key}/{record.attempts + 1}/{context.run.fence}"
+            lease = await context.agents.lease(self.pool, self.image, holder, record)
+            # A request that was stopped half-way: the pools find out whether its agent is free again.
+            outcome, sent = LeaseOutcome.ERROR, 0
+            try:
+                if not context.gate.is_set():  # paused while it waited for the lease
+                    outcome = LeaseOutcome.OK
+                    return False
+                async with context.calling():
+                    record.attempts += 1
+                    record.agent_id = lease.agent_id
+                    record.retry_at = None
+                    self.started(lease)
+                    await context.book.settled()
+                    sent = 1
+                    listener = BodyListener(context, record, record.attempts, source=self.source)
+                    invocation = self.call.invocation((value,), None, record.attempts, listener)
+                    begun = asyncio.get_running_loop().time()
+                    result = await send(context.agents.broker, lease, invocation)
+                    took = asyncio.get_running_loop().time() - begun
+                    outcome = result.lease
+                    result = await result.kept(context.keep)
+                    record.usage.used(lease.agent_id, took)
+                    return self._record(result)
+            finally:
+                await context.agents.give_back(lease, outcome if sent else LeaseOutcome.OK, uses=sent)
+
+    def _record(self, outcome: Outcome) -> bool:
+        record, result = self.record, outcome.results[0]
+        if result.error is None:
+            self.ended(result.output, None)
+            return True
+        lost = outcome.agent_lost
+        if lost and not outcome.began:
+            record.excused += 1
+        else:
+            record.losses += lost
+        record.error = result.error.as_dict()
+        own = own_attempts(record.attempts, record.losses, record.excused)
+        if may_retry(self.retry, own, record.losses, error_type=result.error.type, agent_lost=lost):
+            wait = (
+                delay_after_loss(record.losses, began=outcome.began)
+                if lost
+                else delay_before(self.retry, own + 1, self.context.random.random())
+            )
+            record.retry_at = self.context.clock.now() + timedelta(seconds=wait)
+            self.waits()
+            return False
+        self.ended(None, dead_letter(result.error, record.losses) if lost else result.error)
+        return True

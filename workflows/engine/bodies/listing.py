@@ -1,0 +1,85 @@
+"""The list of a map, laid by: a page of it is in memory at a time, the rest lies in a temporary file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import weakref
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from aflow_site.kernel.json import to_json
+
+log = logging.getLogger(__name__)
+
+PAGE = 1000  # elements
+PAGE_BYTES = 1024 * 1024  # about; one element may be larger
+
+
+class Listing:
+    """JSON values by their place. Lists of up to a page stay as they are.
+
+    A map over 100,000 elements may run for hours; its elements are needed once each, in their order.
+    """
+
+    def __init__(self, values: Sequence[Any] = ()) -> None:
+        self._length = len(values)
+        self._page: Sequence[Any] = values
+        self._first = 0  # the place of the page's first element
+        self._starts: list[int] = [0]  # of each page, its first place
+        self._offsets: list[int] = [0]  # and where it begins in the file
+        self._file: IO[bytes] | None = None
+        if len(values) > PAGE:
+            self._lay_by(values)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, start: int, count: int) -> list[Any]:
+        """The elements from `start` on, up to `count` of them."""
+        found: list[Any] = []
+        stop = min(start + count, self._length)
+        while start < stop:
+            self._turn_to(start)
+            part = self._page[start - self._first : stop - self._first]
+            found += part
+            start += len(part)
+        return found
+
+    def _lay_by(self, values: Sequence[Any]) -> None:
+        starts, offsets = [0], [0]
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+            weakref.finalize(self, file.close)
+            for page in _pages(values):
+                offsets.append(offsets[-1] + file.write(b"[" + b",".join(page) + b"]"))
+                starts.append(starts[-1] + len(page))
+            file.flush()
+        except OSError as exc:  # a full disk: the list itself is still at hand
+            log.warning("a list of %d elements stays in memory: %s", len(values), exc)
+            return
+        self._file, self._starts, self._offsets = file, starts, offsets
+        self._page = ()
+
+    def _turn_to(self, place: int) -> None:
+        if self._first <= place < self._first + len(self._page) or self._file is None:
+            return
+        number = bisect_right(self._starts, place) - 1
+        self._file.seek(self._offsets[number])
+        content = self._file.read(self._offsets[number + 1] - self._offsets[number])
+        self._page, self._first = json.loads(content), self._starts[number]
+
+
+def _pages(values: Sequence[Any]) -> Iterator[list[bytes]]:
+    page: list[bytes] = []
+    size = 0
+    for value in values:
+        page.append(to_json(value))
+        size += len(page[-1])
+        if len(page) == PAGE or size >= PAGE_BYTES:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page

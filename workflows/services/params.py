@@ -1,0 +1,50 @@
+"""The params of a run: filled in with defaults and checked against the workflow's schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+
+from aflow_site.kernel.errors import Fault, InvalidInput
+from workflows.domain.document import Document
+from workflows.domain.schemas import SchemaUnusable, problems
+
+
+class InvalidParams(InvalidInput):
+    code = "invalid_params"
+    title = "The params do not fit the workflow"
+
+
+def check_params(document: Document, params: Any) -> dict[str, Any]:
+    """The params with the schema's top-level defaults filled in; InvalidParams with every fault."""
+    if not isinstance(params, dict):
+        raise InvalidParams("params must be an object.", faults=[Fault("params", "Send a JSON object.")])
+    schema = document.params
+    if schema is None:
+        if params:
+            names = ", ".join(sorted(params))
+            fault = Fault("params", f"This workflow takes no params; it does not know {names}.")
+            raise InvalidParams(fault.message, faults=[fault])
+        return {}
+    properties = schema.get("properties", {})
+    defaults = {name: part["default"] for name, part in properties.items() if _has_default(part)}
+    filled = {**defaults, **params}
+    closed = {"additionalProperties": False, **schema} if properties else schema
+    try:
+        faults = [_param_fault(error) for error in problems(closed, filled)]
+    except SchemaUnusable as exc:
+        raise InvalidParams(f"The params' schema cannot be used: {exc}. Mend it in the workflow.") from exc
+    if faults:
+        raise InvalidParams(f"{faults[0].path}: {faults[0].message}", faults=faults)
+    return filled
+
+
+def _has_default(part: Any) -> bool:
+    return isinstance(part, dict) and "default" in part
+
+
+def _param_fault(error: jsonschema.ValidationError) -> Fault:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    message = error.message[:500]
+    return Fault(f"params{where}", message if message.endswith(".") else f"{message}.")

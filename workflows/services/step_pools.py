@@ -1,0 +1,98 @@
+"""The pools that a workflow's steps need: their names, and making them when the workflow is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aflow_site.kernel.errors import Fault, FlowError
+from pools.facade import api as pools
+from pools.facade.contracts import PoolSpec
+from workflows.domain.document import Document
+from workflows.domain.pools import OwnPool, PoolUse, pool_use, pool_uses
+from workflows.domain.steps import AnyStep, CallingStep, Run
+
+
+def pool_name(document: Document, step: CallingStep, run: Run) -> str:
+    """Saving the workflow made the pool; this tells only its name."""
+    return _name(pool_use(document, step, run))
+
+
+def first_pool_name(document: Document, step: AnyStep) -> str:
+    """The pool that the step's row names; empty for steps that call no agent."""
+    uses = pool_uses(document, step)
+    return _name(uses[0]) if uses else ""
+
+
+def _name(use: PoolUse) -> str:
+    if use.own is not None:
+        return use.own.name
+    return use.named or pools.default_pool_name(use.image)
+
+
+def _spec(own: OwnPool) -> PoolSpec:
+    return PoolSpec(
+        name=own.name,
+        image=own.image,
+        min_size=own.min_size,
+        max_size=own.max_size,
+        warm_up=own.warm_up,
+        max_uses=own.max_uses,
+        idle_timeout=own.idle_timeout,
+    )
+
+
+def pool_faults(team_id: int, document: Document) -> Iterator[Fault]:
+    """What keeps the document's pools from being used or made in this team."""
+    known = {pool.name: pool for pool in pools.list_pools(team_id)}
+    for path, step in document.all_steps():
+        for use in pool_uses(document, step):
+            if use.own is not None:
+                yield from _own_faults(team_id, document, f"{path}.pool", step, use.own)
+            elif use.named is not None:
+                here = f"{path}.pool" if getattr(step, "pool", None) else "defaults.pool"
+                pool = known.get(use.named)
+                if pool is None:
+                    there = ", ".join(sorted(known)) or "none yet"
+                    yield Fault(here, f"There is no pool {use.named}; there is {there}.", step.id)
+                elif pool.image != (use.image or pools.BUILT_IN_IMAGE):
+                    wanted = use.image or "the built-in Python agent"
+                    sentence = f"Pool {use.named} runs {pool.image}; this step needs {wanted}."
+                    yield Fault(here, sentence, step.id)
+
+
+def _own_faults(team_id: int, document: Document, path: str, step: AnyStep, own: OwnPool) -> Iterator[Fault]:
+    try:
+        pools.check_pool(team_id, _spec(own), workflow=document.name)
+    except FlowError as exc:
+        if not exc.faults:
+            yield Fault(path, exc.detail, step.id)
+        for fault in exc.faults:
+            yield Fault(f"{path}.{fault.path}", fault.message, step.id)
+
+
+def make_pools(team_id: int, document: Document) -> None:
+    """Makes or updates the pools of the document's steps, and ends those of steps that it no longer has.
+
+    Part of the transaction that saves the version.
+    """
+    make_trial_pools(team_id, document)
+    uses = [use for _path, step in document.all_steps() for use in pool_uses(document, step)]
+    end_pools(team_id, document.name, keep={use.own.name for use in uses if use.own is not None})
+    pools.note_uses(team_id, document.name, {_name(use) for use in uses})
+
+
+def make_trial_pools(team_id: int, document: Document) -> None:
+    """The pools of a step that is tried before its workflow is saved; no pool of the workflow ends."""
+    for _path, step in document.all_steps():
+        for use in pool_uses(document, step):
+            if use.own is not None:
+                pools.ensure_pool(team_id, _spec(use.own), workflow=document.name)
+            elif use.named is None:
+                pools.ensure_shared_pool(team_id, use.image)
+
+
+def end_pools(team_id: int, workflow: str, *, keep: set[str] | None = None) -> None:
+    """Deletes the workflow's own pools, save those to `keep`: leases that run finish first."""
+    for pool in pools.list_pools(team_id):
+        if pool.workflow == workflow and pool.name not in (keep or set()):
+            pools.delete_pool(team_id, pool.name)
