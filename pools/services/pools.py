@@ -21,6 +21,7 @@ from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
 from pools.models import Pool, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
+from pools.services.lease_rules import rules_of
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ def _tell_now(pool: Pool, leases: Leases, *, new_image: bool) -> None:
     try:
         if new_image:
             leases.drain_all(pool.pk, EndReason.RECYCLED)
-        leases.put_pool(pool.pk, pool.team_id, pool.max_uses, closed=pool.deleted_at is not None)
+        leases.put_pool(pool.pk, rules_of(pool))
         leases.nudge(str(pool.pk))
     except redis.RedisError as exc:
         log.warning("Redis was not told of pool %s (%s); the controller will tell it", pool.name, exc)

@@ -23,7 +23,8 @@ from pools.facade.contracts import (
     LeaseOutcome,
     LeaseTimeout,
 )
-from pools.leases.scripts import TTL_SECONDS, Grant
+from pools.leases.rules import TTL_SECONDS
+from pools.leases.scripts import Grant
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer

@@ -32,6 +32,7 @@ from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
+from pools.services.lease_rules import rules_of
 from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
@@ -147,11 +148,11 @@ class PoolController:
 
     async def _tell_pools(self) -> None:
         """Redis learns each pool's settings; saying them again changes nothing."""
-        told = await self.leases.pool_settings(list(self.registry.pools))
+        told = await self.leases.rules_told(list(self.registry.pools))
         for pool in self.registry.pools.values():
-            closed = pool.deleted_at is not None
-            if told.get(pool.pk) != (pool.team_id, pool.max_uses, closed):
-                await self.leases.put_pool(pool.pk, pool.team_id, pool.max_uses, closed=closed)
+            rules = rules_of(pool)
+            if told.get(pool.pk) != rules.text:
+                await self.leases.put_pool(pool.pk, rules)
 
     async def _learn_when_due(self) -> None:
         if time.monotonic() - self._learned_at < EVERY * 0.9:

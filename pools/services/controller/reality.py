@@ -22,6 +22,7 @@ from pools.services.agents import NotLeading
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
+from pools.services.lease_rules import rules_of
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,7 @@ class Reality:
 
     async def _put_pools(self) -> None:
         for pool in self._registry.pools.values():
-            await self._leases.put_pool(
-                pool.pk, pool.team_id, pool.max_uses, closed=pool.deleted_at is not None
-            )
+            await self._leases.put_pool(pool.pk, rules_of(pool))
 
     async def learn(self) -> None:
         """Compares the runtime with the rows.
