@@ -106,17 +106,13 @@ def test_subclasses_inherit_steps_and_replace_them() -> None:
 # --- arguments --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "argument", ["streaming", "when", "always_run", "execution_mode", "env", "resources"]
-)
+@pytest.mark.parametrize("argument", ["execution_mode", "env", "resources"])
 def test_planned_arguments_of_steps_are_refused_plainly(argument: str) -> None:
     with pytest.raises(NotSupportedError, match=f"{argument} is not supported by this version"):
         untyped_step(**{argument: True})
 
 
-@pytest.mark.parametrize(
-    "argument", ["timeout", "failure_strategy", "scaling", "scaling_policy", "schedule", "triggers"]
-)
+@pytest.mark.parametrize("argument", ["scaling", "scaling_policy", "schedule", "triggers"])
 def test_planned_arguments_of_workflows_are_refused_plainly(argument: str) -> None:
     with pytest.raises(NotSupportedError, match=f"{argument} is not supported by this version"):
         untyped_workflow(**{argument: ()})
