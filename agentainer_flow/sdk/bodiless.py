@@ -89,7 +89,8 @@ def branch(
 
     A step that a branch names has no step before it by default: it waits for the branch, and has as its
     input what the branch had. A step after it goes on with its way, until the next one that the branch names;
-    after the last of them, the step without `depends_on` joins: it waits for the branch and all its ways.
+    after the last of them, the step without `depends_on` joins: it waits for the branch and all its ways,
+    and has their outputs by their ids, null of those that did not run.
     The output is {"case": the number of the case, or null, "chosen": [ids]}.
     """
     where = "branch(…)"

@@ -294,7 +294,8 @@ def _check(made: Step, kind: Kind) -> None:
         raise DefinitionError(f"{made.where}: results are streamed to methods; an image gets a list.")
     options.check_partial(made.where, made.error_strategy, made.min_success_rate)
     _ = made.extra  # a signature that cannot be called is told here
-    if made.input is not None and made.extra and not isinstance(made.input, dict):
+    bare = made.kind == "task" or made.image is not None  # then it may be any value, as a whole
+    if made.input is not None and not isinstance(made.input, dict) and (made.extra or not bare):
         raise DefinitionError(f"{made.where}: input is a dict with values for its parameters.")
     if made.image is not None and not _is_empty(made.function):
         raise DefinitionError(

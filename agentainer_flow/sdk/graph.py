@@ -100,7 +100,7 @@ class Graph:
             return found
         name = self._names.attributes[found]
         if any(found in graph.ids for graph in self._around()):
-            advice = f"which stands outside of the loop {self.loop}; it has ended before the loop begins."
+            advice = f"which stands outside of the loop {self.loop}; let the loop depend on it."
         else:
             advice = "which stands inside a loop; name the loop instead."
         raise DefinitionError(f"{where} {does} {name}, {advice}")
