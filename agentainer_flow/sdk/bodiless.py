@@ -40,36 +40,41 @@ _APPROVER = re.compile(r"^(role|user):.+$")
 _WORKFLOW_NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
 
 
-def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """Wrong arguments are a DefinitionError, with a hint where the name is nearly right."""
-    signature = inspect.signature(function)
-    where = f"{function.__name__}(…)"
-    known = [name for name, one in signature.parameters.items() if one.kind is not one.VAR_KEYWORD]
-    open_ended = len(known) < len(signature.parameters)
+def checked(*, planned: Iterable[str] = ()) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Wrong arguments are a DefinitionError, with a hint where the name is nearly right. `planned`: arguments
+    that the platform does not implement yet."""
 
-    @functools.wraps(function)
-    def call(*args: P.args, **given: P.kwargs) -> T:
-        if not open_ended:
-            options.refuse_unknown(where, [name for name in given if name not in known], known)
-        try:
-            signature.bind(*args, **given)
-        except TypeError as exc:
-            raise DefinitionError(f"{where}: {exc}.") from None
-        return function(*args, **given)
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        signature = inspect.signature(function)
+        where = f"{function.__name__}(…)"
+        known = [name for name, one in signature.parameters.items() if one.kind is not one.VAR_KEYWORD]
+        open_ended = len(known) < len(signature.parameters)
 
-    return call
+        @functools.wraps(function)
+        def call(*args: P.args, **given: P.kwargs) -> T:
+            if not open_ended:
+                options.refuse_unknown(where, [name for name in given if name not in known], known, planned)
+            try:
+                signature.bind(*args, **given)
+            except TypeError as exc:
+                raise DefinitionError(f"{where}: {exc}.") from None
+            return function(*args, **given)
+
+        return call
+
+    return decorate
 
 
 # --- branches ---------------------------------------------------------------------------------------------
 
 
-@checked
+@checked()
 def case(when: Condition, /, *then: StepLike) -> Case:
     """One way of a branch: the steps that run when its condition is the first to hold."""
     return Case(options.condition("case(…)", "when", when), references("case(…)", "then", then))
 
 
-@checked
+@checked()
 def branch(
     cases: Iterable[Case] = (),
     /,
@@ -112,7 +117,7 @@ def branch(
 # --- loops ------------------------------------------------------------------------------------------------
 
 
-@checked
+@checked()
 def loop(
     steps: Steps,
     *,
@@ -150,7 +155,7 @@ def loop(
 # --- waiting ----------------------------------------------------------------------------------------------
 
 
-@checked
+@checked()
 def wait(
     duration: Duration | None = None,
     *,
@@ -209,7 +214,7 @@ def _time_out(where: str, value: Duration | None) -> str | float | None:
     return None if value is None else options.timeout(where, "timeout", value)
 
 
-@checked
+@checked()
 def approval(
     prompt: str = "",
     *,
@@ -266,7 +271,7 @@ def _approvers(where: str, given: object) -> tuple[str, ...]:
 # --- other workflows --------------------------------------------------------------------------------------
 
 
-@checked
+@checked()
 def subworkflow(
     workflow: str | type,
     params: Mapping[str, Any] | str | None = None,

@@ -66,7 +66,8 @@ class Inputs:
 
     def _task(self, graph: Graph, step_id: str, step: Step) -> dict[str, Any]:
         if step.extra:
-            return {**self._named(graph, step_id, step), **self._given(step)}
+            given = self._given(step)
+            return {**self._named(graph, step_id, step), **given}
         if step.input is not None:
             return {"input": step.input}
         if graph.feeds(step_id) or graph.loop is not None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, overload
+from typing import Any, ClassVar, TypeVar
 
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk import options
-from agentainer_flow.sdk.bodiless import Steps
+from agentainer_flow.sdk.bodiless import Steps, checked
 from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
 from agentainer_flow.sdk.parts import Fields, Find, Part, Reference, StepLike, reference, shared, without_none
 from agentainer_flow.sdk.steps import MARK, Kind, Step
@@ -21,22 +21,6 @@ from agentainer_flow.sdk.steps import MARK, Kind, Step
 F = TypeVar("F", bound=Callable[..., Any])
 Worker = str | Callable[..., Any]  # an image, a method of the class, or a function of its module
 
-_SHARED = ("name", "depends_on", "when", "always_run", "compensate")
-_KNOWN = (
-    *_SHARED,
-    "over",
-    "mapper",
-    "reducer",
-    "batch_size",
-    "pool_size",
-    "pool_config",
-    "max_parallel",
-    "timeout",
-    "retry_policy",
-    "error_strategy",
-    "min_success_rate",
-)
-_PLANNED = ("source",)
 _CONTEXT = "ctx"
 _RESULTS = "results"
 
@@ -94,7 +78,7 @@ class MapReduce(Part):
         return without_none(fields)
 
 
-@overload
+@checked(planned=("source",))
 def mapreduce(
     *,
     mapper: Worker,
@@ -113,14 +97,7 @@ def mapreduce(
     when: Condition | None = None,
     always_run: bool = False,
     compensate: StepLike | None = None,
-) -> MapReduce: ...
-
-
-@overload
-def mapreduce(misused: object, /) -> MapReduce: ...
-
-
-def mapreduce(*misused: Any, **given: Any) -> MapReduce:
+) -> MapReduce:
     """Calls the mapper for each element of a list, and the reducer once with the list of what they gave.
 
     As an attribute, `over` says which list: a step (its method, attribute or name) that returns one, an
@@ -134,30 +111,28 @@ def mapreduce(*misused: Any, **given: Any) -> MapReduce:
     `error_strategy`, `min_success_rate`, `timeout` and `retry_policy` are those of a parallel `@step`.
     """
     where = "mapreduce(…)"
-    if misused:
-        raise DefinitionError(f"{where}: name the mapper: mapreduce(mapper=…), and over=… off a method.")
-    options.refuse_unknown(where, set(given) - set(_KNOWN), _KNOWN, _PLANNED)
-    if given.get("mapper") is None:
-        raise DefinitionError(f"{where} needs a mapper: an image, a method or a function.")
 
-    def value(name: str, check: Callable[..., Any], **bounds: int) -> Any:
-        return None if given.get(name) is None else check(where, name, given[name], **bounds)
+    def size(name: str, value: object) -> int | None:
+        return None if value is None else options.whole(where, name, value, low=1, high=10_000)
 
-    strategy = value("error_strategy", options.error_strategy)
-    rate = value("min_success_rate", options.share)
+    strategy = (
+        None if error_strategy is None else options.error_strategy(where, "error_strategy", error_strategy)
+    )
+    rate = None if min_success_rate is None else options.share(where, "min_success_rate", min_success_rate)
     options.check_partial(where, strategy, rate)
+    common = {"name": name, "depends_on": depends_on, "when": when, "always_run": always_run}
     return MapReduce(
-        mapper=_worker(where, "mapper", given["mapper"]),
-        reducer=None if given.get("reducer") is None else _worker(where, "reducer", given["reducer"]),
-        over=value("over", _over),
-        batch_size=value("batch_size", options.whole, low=1, high=10_000),
-        pool=options.pool(where, given.get("pool_config"), given.get("pool_size")),
-        max_parallel=value("max_parallel", options.whole, low=1, high=10_000),
-        timeout=value("timeout", options.timeout),
-        retry_policy=value("retry_policy", lambda where, _name, policy: options.retry(where, policy)),
+        mapper=_worker(where, "mapper", mapper),
+        reducer=None if reducer is None else _worker(where, "reducer", reducer),
+        over=None if over is None else _over(where, "over", over),
+        batch_size=size("batch_size", batch_size),
+        pool=options.pool(where, pool_config, pool_size),
+        max_parallel=size("max_parallel", max_parallel),
+        timeout=None if timeout is None else options.timeout(where, "timeout", timeout),
+        retry_policy=None if retry_policy is None else options.retry(where, retry_policy),
         error_strategy=strategy,
         min_success_rate=rate,
-        **shared(where, given),
+        **shared(where, {**common, "compensate": compensate}),
     )
 
 

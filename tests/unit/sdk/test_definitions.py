@@ -11,6 +11,7 @@ import pytest
 from agentainer_flow import DefinitionError, ErrorHandler, RetryPolicy, step, workflow
 from agentainer_flow.errors import FlowError, NotSupportedError
 from agentainer_flow.sdk.definition import definition_of
+from agentainer_flow.sdk.steps import Step
 
 PARAMS = {
     "type": "object",
@@ -100,7 +101,9 @@ def test_subclasses_inherit_steps_and_replace_them() -> None:
 
     definition = definition_of(Child)
     assert list(definition.steps) == ["one"]
-    assert definition.steps["one"].timeout == 5
+    replaced = definition.steps["one"]
+    assert isinstance(replaced, Step)
+    assert replaced.timeout == 5
 
 
 # --- arguments --------------------------------------------------------------------------------------------
