@@ -13,7 +13,11 @@ from agentainer_flow.sdk.steps import PARAMS, Step
 
 _ITERATION = ("item", "index")  # what a loop gives to its steps
 _EXPRESSION = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
-_STEP = re.compile(r"""\bsteps(?:\.([A-Za-z_][\w-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
+# A plain path may go over ids with dashes; in any other expression a dash is a minus.
+_PATH = re.compile(
+    r"""^steps\.([A-Za-z_][\w-]*)(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$"""
+)
+_STEP = re.compile(r"""\bsteps(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
 
 def output_of(step_id: str) -> str:
@@ -133,6 +137,10 @@ def steps_read(value: Any) -> Iterator[str]:
     """The ids of the steps that the expressions in a JSON value name."""
     if isinstance(value, str):
         for expression in _EXPRESSION.findall(value):
+            path = _PATH.match(expression.strip())
+            if path is not None:
+                yield path[1]
+                continue
             for found in _STEP.findall(expression):
                 yield next(name for name in found if name)
     elif isinstance(value, Mapping):

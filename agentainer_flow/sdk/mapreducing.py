@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from agentainer_flow.errors import DefinitionError
+from agentainer_flow.errors import DefinitionError, NotSupportedError
 from agentainer_flow.sdk import options
 from agentainer_flow.sdk.bodiless import Steps, checked
 from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
@@ -48,6 +48,10 @@ class MapReduce(Part):
         where = "@mapreduce"
         if self.over is not None:
             raise DefinitionError(f"{where}: the method gives the items; leave over out.")
+        if inspect.isclass(function):
+            raise NotSupportedError(
+                f"{where} on a class is not supported by this version; put it on a method."
+            )
         if not inspect.isfunction(function) or function.__name__ == "<lambda>":
             raise DefinitionError(f'{where} goes on a method that returns {{"items": […]}}.')
         if getattr(function, MARK, None) is not None:

@@ -143,6 +143,8 @@ def test_input_fills_parameters_that_are_there() -> None:
 def test_a_source_is_for_later() -> None:
     with pytest.raises(NotSupportedError, match="source is not supported by this version"):
         mapreduce(mapper="m:1", source="s3://bucket")
+    with pytest.raises(NotSupportedError, match="on a class is not supported by this version"):
+        mapreduce(mapper="m:1")(type("Sample", (), {}))
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,10 @@ def test_a_source_is_for_later() -> None:
         ({"a": wait("1s", depends_on=wait("2s"))}, "a wait(…) that is no attribute of the class"),
         ({"a": ..., "r": branch(a="params.x", depends_on="a")}, "wait for each other"),
         ({"a": wait("1s", when="steps.b.output")}, "reads steps.b, and there is no such step"),
+        (
+            {"a": named("a", name="a-b"), "b": wait("1s", when="steps.a-b.output > 1")},
+            "reads steps.a, and there is no such step",
+        ),
         ({"a": wait("1s", when="steps.a.output")}, "a step cannot read itself"),
         ({"a": wait("1s", when="steps.b.output"), "b": ...}, "add b to depends_on"),
         ({"a": named("a", compensate="b")}, "is undone by b, which is no step"),

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from agentainer_flow import branch, case, compile_workflow, loop, mapreduce, step, subworkflow, wait, workflow
+from agentainer_flow import (
+    branch,
+    case,
+    compile_workflow,
+    loop,
+    mapreduce,
+    patterns,
+    step,
+    subworkflow,
+    wait,
+    workflow,
+)
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import definition_of
 from tests.unit.sdk.every_step import EveryStep
@@ -247,6 +258,27 @@ def test_steps_of_a_loop_are_outside_of_the_order_too() -> None:
         a=..., b=..., choose=inner, c=..., again=loop(["b", inner, "c"], until="index > 2"), d=...
     )
     assert found == {"a": [], "again": ["a"], "d": ["again"]}
+
+
+def test_a_loop_gives_its_first_step_what_the_last_iteration_gave() -> None:
+    parts = {
+        "a": named("a"),
+        "b": named("b"),
+        "again": loop(["a", "b"], until="steps.b.output", input={"n": 1}),
+    }
+    cls: Any = workflow(type("Sample", (), {"__module__": __name__, **parts}))
+    (again,) = compile_workflow(cls)["steps"]
+    assert again["input"] == {"n": 1}
+    assert [one["input"] for one in again["steps"]] == [{"input": "${item}"}, {"input": "${steps.a.output}"}]
+
+
+def test_a_path_may_go_over_an_id_with_dashes() -> None:
+    assert needs_of(a=named("a", name="a-b"), b=wait("1s", when="steps.a-b.output"))["b"] == ["a-b"]
+    assert needs_of(a=named("a", name="a-b"), b=wait("1s", when='steps["a-b"].output > 1'))["b"] == ["a-b"]
+
+
+def test_patterns_have_it_too() -> None:
+    assert patterns.mapreduce is mapreduce
 
 
 def test_a_branch_hands_its_input_on() -> None:
