@@ -36,7 +36,7 @@ else
   nudge(pool)
 end
 -- Agents that lie idle while somebody waits (after a silent waiter was passed over) go out now.
-if dispatch(pool) > 0 then
+if dispatch(pool, holder) > 0 then
   held = call('HGET', pool_key(pool, 'holders'), holder)
   if held then return {'granted', grant_text(held)} end
 end

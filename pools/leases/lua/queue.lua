@@ -114,7 +114,7 @@ local function make_lease(pool, w, agent, uses_left, rules)
   end
 end
 
-local function serve_next(pool, rules)
+local function serve_next(pool, rules, asking)
   for _, team in ipairs(call('ZRANGE', pool_key(pool, 'turns'), 0, -1)) do
     local w = first_waiter(pool, team)
     if w then
@@ -122,7 +122,7 @@ local function serve_next(pool, rules)
       if agent then
         make_lease(pool, w, agent, left, rules) -- charges the team while it still counts as waiting
         drop_waiter(pool, w)
-        tell(w.client, 'granted|' .. grant_text(w.token))
+        if w.holder ~= asking then tell(w.client, 'granted|' .. grant_text(w.token)) end
         return true
       end
     end
@@ -139,14 +139,15 @@ local function make_room(pool)
   condemn(pool, call('ZRANGE', pool_key(pool, 'idle'), 0, 0)[1], 'recycled')
 end
 
--- Hands agents to those who wait, one to one, never by broadcast. Returns how many leases it made.
-local function dispatch(pool)
+-- Hands agents to those who wait, one to one, never by broadcast. Returns how many leases it made. `asking`: the holder
+-- who asks right now, and gets its grant as the answer.
+local function dispatch(pool, asking)
   if call('ZCARD', pool_key(pool, 'turns')) == 0 then return 0 end
   local rules = read_rules(pool)
   if not rules or rules.closed then return 0 end
   local given = 0
   while call('ZCARD', pool_key(pool, 'idle')) + call('ZCARD', pool_key(pool, 'open')) > 0
-    and serve_next(pool, rules) do
+    and serve_next(pool, rules, asking) do
     given = given + 1
   end
   make_room(pool)
