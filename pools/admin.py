@@ -8,11 +8,11 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from pools.domain.limits import faults_of
+from pools.domain.settings import DEFAULTS, faults_of
 from pools.facade import api as pools
 from pools.models import Agent, Pool
 
-SETTINGS = ("min_size", "max_size", "warm_up", "max_uses", "idle_timeout")
+SETTINGS = tuple(DEFAULTS)
 
 
 class PoolForm(forms.ModelForm):

@@ -10,6 +10,7 @@ from pools.domain.agents import PublicState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
 from pools.domain.names import NAME_RULE
 from pools.domain.problems import ProblemKind
+from pools.domain.settings import PRESETS, Assignment, Isolation, Network, ScaleDownOrder
 
 
 class StatesSerializer(serializers.Serializer[Any]):
@@ -29,6 +30,23 @@ class PoolSerializer(serializers.Serializer[Any]):
     warm_up = serializers.BooleanField()
     idle_timeout = serializers.FloatField(help_text="Seconds an agent above min_size may be idle")
     max_uses = serializers.IntegerField(help_text="Requests after which an agent is replaced")
+    preset = serializers.CharField(allow_null=True, help_text="The preset whose values these are, if any")
+    concurrency = serializers.IntegerField(help_text="Leases at once on one agent, if it says it can")
+    max_age = serializers.FloatField(help_text="Seconds after which an agent is replaced")
+    memory_threshold = serializers.FloatField(help_text="Share of its memory above which it is replaced")
+    error_threshold = serializers.IntegerField(
+        help_text="Leases in a row that end with an error before it is replaced; 0: any number"
+    )
+    health_check_interval = serializers.FloatField(help_text="Seconds between checks of idle agents")
+    graceful_shutdown = serializers.FloatField(help_text="Seconds that one that leaves gets to finish")
+    assignment = serializers.ChoiceField(choices=[choice.value for choice in Assignment])
+    scale_down_order = serializers.ChoiceField(choices=[choice.value for choice in ScaleDownOrder])
+    cpu = serializers.FloatField(help_text="Cores")
+    memory = serializers.IntegerField(help_text="Bytes")
+    pids = serializers.IntegerField()
+    env = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    network = serializers.ChoiceField(choices=[choice.value for choice in Network])
+    isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
     states = StatesSerializer()
     utilization = serializers.FloatField(help_text="Active agents among those idle or active, 0 to 1")
     waiting = serializers.IntegerField(help_text="Acquires in the queue")
@@ -60,6 +78,23 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     warm_up = serializers.BooleanField(required=False)
     idle_timeout = serializers.FloatField(required=False, max_value=LONGEST_IDLE)
     max_uses = serializers.IntegerField(required=False, min_value=1, max_value=MOST_USES)
+    preset = serializers.ChoiceField(required=False, choices=list(PRESETS))
+    concurrency = serializers.IntegerField(required=False)
+    max_age = serializers.FloatField(required=False)
+    memory_threshold = serializers.FloatField(required=False)
+    error_threshold = serializers.IntegerField(required=False)
+    health_check_interval = serializers.FloatField(required=False)
+    graceful_shutdown = serializers.FloatField(required=False)
+    assignment = serializers.ChoiceField(required=False, choices=[choice.value for choice in Assignment])
+    scale_down_order = serializers.ChoiceField(
+        required=False, choices=[choice.value for choice in ScaleDownOrder]
+    )
+    cpu = serializers.FloatField(required=False)
+    memory = serializers.IntegerField(required=False)
+    pids = serializers.IntegerField(required=False)
+    env = serializers.DictField(required=False, child=serializers.CharField(allow_blank=True))
+    network = serializers.ChoiceField(required=False, choices=[choice.value for choice in Network])
+    isolation = serializers.ChoiceField(required=False, choices=[choice.value for choice in Isolation])
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))

@@ -131,7 +131,7 @@ def create_pool(team_id: int, spec: PoolSpec) -> PoolView:
 
 
 def update_pool(team_id: int, name: str, changes: Mapping[str, Any]) -> PoolView:
-    """`changes`: any of image, min_size, max_size, warm_up, max_uses, idle_timeout. Raises `PoolNotFound`."""
+    """`changes`: any of image, preset and the settings of a pool. Raises `PoolNotFound`, `InvalidInput`."""
     return _view(services.update(team_id, name, changes, _leases()))
 
 

@@ -34,6 +34,21 @@ class PoolSpec:
     warm_up: bool | None = None
     max_uses: int | None = None
     idle_timeout: float | None = None
+    preset: str | None = None  # aggressive | balanced | performance: sets what is not set by itself
+    concurrency: int | None = None
+    max_age: float | None = None
+    memory_threshold: float | None = None
+    error_threshold: int | None = None
+    health_check_interval: float | None = None
+    graceful_shutdown: float | None = None
+    assignment: str | None = None
+    scale_down_order: str | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    pids: int | None = None
+    env: Mapping[str, str] | None = None
+    network: str | None = None
+    isolation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,8 @@ class PoolView:
     problem: str | None = None  # one sentence when agents cannot be made
     problem_kind: str | None = None  # engine_away (wait) | creation (agents of this image do not start)
     workflow: str | None = None  # whose document made it; None for pools made by people
+    settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
+    preset: str | None = None  # whose values it has, if they are one's
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,9 @@ class AsyncLeases:
     async def agents(self, pool_ids: Sequence[UUID]) -> list[ServingAgent]:
         return ServingAgent.parse_all(await self._run("agents", *map(str, pool_ids)))
 
+    async def count_health_failure(self, pool_id: UUID, fault: str) -> None:
+        await self.wire.call("HINCRBY", self.keys.pool(pool_id, "health_failures"), fault, "1")
+
     async def begin_epoch(self, epoch: int, fence: int) -> int:
         return int(await self._run("begin_epoch", str(epoch), str(fence)))
 

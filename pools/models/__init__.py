@@ -1,4 +1,4 @@
 from .agents import Agent, EndedAgents, PoolEpoch
-from .pools import Pool, PoolUse
+from .pools import Pool, PoolShare, PoolUse
 
-__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolUse"]
+__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolShare", "PoolUse"]

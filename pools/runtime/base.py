@@ -35,8 +35,18 @@ class EngineAway(RuntimeFault):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What an agent may use at most: cores, bytes, processes."""
+
+    cpu: float = 1.0
+    memory: int = 512 * 1024**2
+    pids: int = 256
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """`env` is added to the contract's own variables; `token` is good for this agent only."""
+    """`env` is added to the contract's own variables; `token` is good for this agent only. `egress`: it
+    reaches the outside, too."""
 
     agent_id: UUID
     pool_id: UUID
@@ -47,6 +57,8 @@ class AgentSpec:
     token: str
     control_url: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    egress: bool = False
 
     def contract_env(self) -> dict[str, str]:
         return {

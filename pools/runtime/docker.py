@@ -42,9 +42,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PORT = 8000
-MEMORY = 512 * 1024**2
-CPUS = 1.0
-PIDS = 256
 THREADS = 8
 
 
@@ -58,7 +55,8 @@ class DockerRuntime:
         self._instance = instance
         short = hashlib.sha256(instance.encode()).hexdigest()[:10]
         self.network = f"agentainer-{short}"
-        self._bridge = f"af-{short}"
+        self.outside = f"{self.network}-out"  # for agents that reach the outside
+        self._bridges = {self.network: f"af-{short}", self.outside: f"ao-{short}"}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
@@ -118,7 +116,7 @@ class DockerRuntime:
         return await self._call(lambda: self._create(spec))
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
-        self._ensure_network()
+        self._ensure_network(self._network_of(spec))
         name = self._name(spec.agent_id)
         image = self._image(spec.image)
         try:
@@ -144,15 +142,15 @@ class DockerRuntime:
                 "agentainer.boot": spec.nonce,
                 "agentainer.epoch": str(spec.epoch),
             },
-            "network": self.network,
+            "network": self._network_of(spec),
             "read_only": True,
             "tmpfs": {"/tmp": "rw,size=64m,mode=1777,noexec,nosuid"},
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
-            "pids_limit": PIDS,
-            "mem_limit": MEMORY,
-            "memswap_limit": MEMORY,
-            "nano_cpus": int(CPUS * 1e9),
+            "pids_limit": spec.limits.pids,
+            "mem_limit": spec.limits.memory,
+            "memswap_limit": spec.limits.memory,
+            "nano_cpus": int(spec.limits.cpu * 1e9),
             "user": USER,
             "init": True,
             "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096)],
@@ -163,34 +161,42 @@ class DockerRuntime:
     def _name(self, agent_id: UUID) -> str:
         return f"{self.network}-{agent_id}"
 
-    def _ensure_network(self) -> None:
+    def _network_of(self, spec: AgentSpec) -> str:
+        return self.outside if spec.egress else self.network
+
+    def _ensure_network(self, name: str) -> None:
         with self._networking:  # agents are created side by side
             try:
-                self.client.networks.get(self.network)
+                self.client.networks.get(name)
             except NotFound:
-                self._make_network()
+                if name == self.outside:
+                    self._create_network(name, None)
+                else:
+                    self._make_isolated()
 
-    def _make_network(self) -> None:
+    def _make_isolated(self) -> None:
         """An internal network keeps packets from being forwarded, but this machine's other addresses are not
         forwarded to: they are refused by a default route to an address that nobody has."""
-        probe = self._create_network(None)
+        probe = self._create_network(self.network, None)
         probe.reload()  # with the range that the engine chose
         ranges = [ipaddress.ip_network(config["Subnet"]) for config in probe.attrs["IPAM"]["Config"]]
         subnet = next(found for found in ranges if found.version == 4)
         probe.remove()
         nowhere = {"DefaultGatewayIPv4": str(subnet.broadcast_address - 1)}
-        self._create_network(IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=nowhere)]))
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=nowhere)])
+        self._create_network(self.network, ipam)
 
-    def _create_network(self, ipam: IPAMConfig | None) -> Network:
+    def _create_network(self, name: str, ipam: IPAMConfig | None) -> Network:
+        """On neither of them agents reach each other."""
         return self.client.networks.create(
-            self.network,
+            name,
             driver="bridge",
-            internal=True,
+            internal=name == self.network,
             check_duplicate=True,
             ipam=ipam,
             labels={"agentainer.instance": self._instance},
             options={
-                "com.docker.network.bridge.name": self._bridge,
+                "com.docker.network.bridge.name": self._bridges[name],
                 "com.docker.network.bridge.enable_icc": "false",
             },
         )
@@ -215,11 +221,12 @@ class DockerRuntime:
                 time.sleep(0.05)
 
     async def tidy(self) -> None:
-        """Removes the network; one that is still in use, or gone, is left as it is."""
+        """Removes the networks; one that is still in use, or gone, is left as it is."""
 
         def remove() -> None:
-            with contextlib.suppress(APIError):
-                self.client.networks.get(self.network).remove()
+            for name in self._bridges:
+                with contextlib.suppress(APIError):
+                    self.client.networks.get(name).remove()
 
         await self._call(remove)
 
@@ -247,7 +254,7 @@ class DockerRuntime:
     def _make_handle(
         self, labels: dict[str, str], ref: str, networks: dict[str, Any], running: bool, created_at: float
     ) -> AgentHandle:
-        ip = networks.get(self.network, {}).get("IPAddress", "")
+        ip = next((networks[name].get("IPAddress", "") for name in self._bridges if name in networks), "")
         return AgentHandle(
             agent_id=UUID(labels["agentainer.agent"]),
             ref=ref[:12],

@@ -39,6 +39,7 @@ class MemoryAgent:
     healthy: bool = True
     code: dict[str, str] = field(default_factory=dict)
     fence: int = 0
+    concurrency: int = 1
     served: int = 0
     resets: int = 0
     knows_reset: bool = True  # images need not
@@ -54,7 +55,8 @@ class MemoryAgent:
 
 class MemoryRuntime:
     """`images` maps an image's name to its behaviour; `broken` names images whose agents never start, `sick`
-    those whose agents never become healthy. `away` plays an engine that does not answer."""
+    those whose agents never become healthy, `concurrent` says how many requests agents of an image take at
+    once. `away` plays an engine that does not answer."""
 
     name = "memory"
     isolates = False
@@ -63,8 +65,10 @@ class MemoryRuntime:
         self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
         self.broken: set[str] = set()
         self.sick: set[str] = set()
+        self.concurrent: dict[str, int] = {}
         self.away = False
         self.agents: dict[UUID, MemoryAgent] = {}
+        self.graces: dict[UUID, float] = {}  # that agents which were removed got to finish
         self.creations = 0
         self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
 
@@ -92,6 +96,7 @@ class MemoryRuntime:
         if spec.image in self.broken:
             raise RuntimeFault(f"The image {spec.image} does not start.")
         agent = MemoryAgent(spec, healthy=spec.image not in self.sick)
+        agent.concurrency = self.concurrent.get(spec.image, 1)
         self.agents[spec.agent_id] = agent
         app = web.Application(client_max_size=64 * 1024 * 1024)
         server = _Server(agent, self.images.get(spec.image))
@@ -111,6 +116,7 @@ class MemoryRuntime:
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         agent = self.agents.pop(agent_id, None)
         if agent is not None:
+            self.graces[agent_id] = grace
             await self._stop(agent)
 
     async def kill(self, agent_id: UUID) -> None:
@@ -165,9 +171,8 @@ class _Server:
 
     async def health(self, request: web.Request) -> web.Response:
         status = "ok" if self._agent.healthy else "failing"
-        return self._answer(
-            {"status": status, "boot": self._agent.boot}, status=200 if self._agent.healthy else 503
-        )
+        told = {"status": status, "boot": self._agent.boot, "concurrency": self._agent.concurrency}
+        return self._answer(told, status=200 if self._agent.healthy else 503)
 
     async def cancel(self, request: web.Request) -> web.Response:
         lease = (await request.json()).get("lease", "")
@@ -199,7 +204,8 @@ class _Server:
         if not self._trusts(request):
             return self._answer({"error": {"type": "unauthorized", "message": "wrong token"}}, status=401)
         fence = int(body.get("context", {}).get("fence", 0))
-        if fence < agent.fence:
+        # Leases side by side have fences in any order.
+        if fence < agent.fence and agent.concurrency == 1:
             return self._refused("stale_fence")
         agent.fence = fence
         task = asyncio.current_task()

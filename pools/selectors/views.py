@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pools.domain.agents import AgentState, PublicState, seen_from_outside
 from pools.domain.quantiles import nearest_rank
+from pools.domain.settings import preset_of
 from pools.facade.contracts import AgentView, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.models import Agent, Pool
@@ -81,6 +82,8 @@ def pool_view(
         problem=pool.problem,
         problem_kind=pool.problem_kind,
         workflow=pool.workflow,
+        settings=pool.settings,
+        preset=preset_of(pool.settings),
     )
 
 
@@ -90,11 +93,8 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
         "id": str(view.id),
         "name": view.name,
         "image": view.image,
-        "min_size": view.min_size,
-        "max_size": view.max_size,
-        "warm_up": view.warm_up,
-        "idle_timeout": view.idle_timeout,
-        "max_uses": view.max_uses,
+        **view.settings,
+        "preset": view.preset,
         "states": dict(view.states),
         "utilization": view.utilization,
         "waiting": view.waiting,

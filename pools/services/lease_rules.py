@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from pools.domain.settings import Isolation
 from pools.leases.rules import LeaseRules
 from pools.models import Pool
 
 
 def rules_of(pool: Pool) -> LeaseRules:
-    return LeaseRules(team_id=pool.team_id, max_uses=pool.max_uses, closed=pool.deleted_at is not None)
+    """Asks the database for the teams that share it, unless they were fetched with the row."""
+    return LeaseRules(
+        team_id=pool.team_id,
+        max_uses=pool.max_uses,
+        closed=pool.deleted_at is not None,
+        assignment=pool.assignment,
+        errors=pool.error_threshold,
+        max_age=pool.max_age,
+        mixes=pool.isolation == Isolation.SHARED,
+        weight=pool.weight,
+        shares={share.team_id: share.weight for share in pool.shares.all()},
+    )

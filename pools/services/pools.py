@@ -16,7 +16,8 @@ from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
 from pools.domain.agents import EndReason
-from pools.domain.limits import MOST_AGENTS, faults_of, faults_of_name
+from pools.domain.limits import MOST_AGENTS, faults_of_name
+from pools.domain.settings import DEFAULTS, PRESETS, faults_of
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
 from pools.models import Pool, PoolUse
@@ -25,19 +26,12 @@ from pools.services.lease_rules import rules_of
 
 log = logging.getLogger(__name__)
 
-DEFAULTS: Mapping[str, Any] = {
-    "min_size": 0,
-    "max_size": 10,
-    "warm_up": True,
-    "max_uses": 100,
-    "idle_timeout": 300.0,
-}
-
 
 def settings_of(spec: PoolSpec) -> dict[str, Any]:
-    """The fields that the spec sets."""
+    """The settings that the spec makes, by name or by its preset."""
     values = {name: getattr(spec, name) for name in DEFAULTS}
-    return {name: value for name, value in values.items() if value is not None}
+    preset = PRESETS[spec.preset] if spec.preset is not None else {}
+    return {**preset, **{name: value for name, value in values.items() if value is not None}}
 
 
 def _validate(values: Mapping[str, Any], *more: Fault) -> None:
@@ -119,23 +113,26 @@ def _check_owner(pool: Pool, workflow: str | None) -> None:
 
 
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
-    """Changes settings (and the image: agents of the old one are replaced as they end)."""
+    """Changes settings. When they change what agents are made of, the old agents are replaced as they end."""
+    changes = dict(changes)
+    preset = changes.pop("preset", None)
+    changes = {**(PRESETS[preset] if preset else {}), **changes}
     with transaction.atomic():
         pool = find(team_id, name, Pool.objects.select_for_update())
-        before = pool.image
+        before, template = pool.image, pool.template
         for field, value in changes.items():
             setattr(pool, field, value)
         if "max_size" in changes and "min_size" not in changes:
             pool.min_size = min(pool.min_size, pool.max_size)
         elif "min_size" in changes and "max_size" not in changes:
             pool.max_size = max(pool.max_size, pool.min_size)
-        _validate({name: getattr(pool, name) for name in ("image", *DEFAULTS)})
+        _validate({"image": pool.image, **pool.settings})
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
         if pool.image != before:
             pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
-    _tell(pool, leases, new_image=pool.image != before)
+    _tell(pool, leases, remade=pool.template != template)
     return pool
 
 
@@ -194,13 +191,13 @@ def _nudge(pool: Pool, leases: Leases) -> None:
         leases.nudge(str(pool.pk))
 
 
-def _tell(pool: Pool, leases: Leases, *, new_image: bool = False) -> None:
-    transaction.on_commit(lambda: _tell_now(pool, leases, new_image=new_image))
+def _tell(pool: Pool, leases: Leases, *, remade: bool = False) -> None:
+    transaction.on_commit(lambda: _tell_now(pool, leases, remade=remade))
 
 
-def _tell_now(pool: Pool, leases: Leases, *, new_image: bool) -> None:
+def _tell_now(pool: Pool, leases: Leases, *, remade: bool) -> None:
     try:
-        if new_image:
+        if remade:
             leases.drain_all(pool.pk, EndReason.RECYCLED)
         leases.put_pool(pool.pk, rules_of(pool))
         leases.nudge(str(pool.pk))

@@ -25,6 +25,7 @@ from pools.runtime.base import EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
 from pools.services import epochs
+from pools.services.controller.checks import Checks
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.leadership import BEAT, Leadership
 from pools.services.controller.reality import Reality
@@ -97,6 +98,7 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
+        self._checks = Checks(self.registry, self.leases, self._http, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
         self._learned_at = 0.0
         self._pruned_at = 0.0
@@ -120,6 +122,7 @@ class PoolController:
 
     async def close(self) -> None:
         await self.reality.close()
+        await self._checks.close()
         await self.creator.close()
         await self.remover.close()
         with contextlib.suppress(*REDIS_TROUBLE):
@@ -141,6 +144,7 @@ class PoolController:
         await self._learn_when_due()
         serving = await self._serving(pool_ids)
         await self.reality.restore_missing(set(serving))
+        self._checks.begin(serving)
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)

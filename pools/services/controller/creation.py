@@ -16,10 +16,11 @@ from django.db import Error as DatabaseTrouble
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
 from pools.domain.problems import LONGEST_SENTENCE, Problem, ProblemKind
+from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
-from pools.runtime.base import AgentSpec, EngineAway, Runtime, RuntimeFault
+from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
 from pools.services.controller.registry import Registry, in_database, now
@@ -61,6 +62,7 @@ class Creator:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._startup = StartupTimes(leases, COLD)
         self.breakers: dict[str, Breaker] = {}
+        self._concurrency: dict[UUID, int] = {}  # what agents say of themselves
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
         self.dead: set[UUID] = set()  # told by the engine's events while they were being made
         self.engine_away: str | None = None  # why, until the engine answers again; nothing is begun meanwhile
@@ -167,6 +169,9 @@ class Creator:
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
                 control_url=self._control_url,
+                env=pool.env,
+                limits=Limits(cpu=pool.cpu, memory=pool.memory, pids=pool.pids),
+                egress=pool.network == Network.EGRESS,
             )
             started = time.monotonic()
             handle = await self._runtime.create(spec)
@@ -192,6 +197,7 @@ class Creator:
                 raise Unwanted
             health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
             if health.ok:
+                self._concurrency[agent.pk] = health.concurrency
                 return health.boot
             await asyncio.sleep(pause)
             pause = min(0.2, pause * 1.5)
@@ -206,10 +212,11 @@ class Creator:
         return f"{sentence}. It last wrote: {lines[-1][:200]}" if lines else f"{sentence}."
 
     async def register(self, agent: Agent) -> None:
-        """Into service, unless its pool has another image by now: its steps would meet the old one."""
+        """Into service, unless its pool makes other agents by now: its steps would meet the old one."""
         assert agent.pool_id is not None  # only a pool's agents are made
-        still = Pool.objects.filter(pk=agent.pool_id, image=agent.image, deleted_at__isnull=True)
-        if not await in_database(still.exists):
+        rows = Pool.objects.filter(pk=agent.pool_id, deleted_at__isnull=True)
+        pool: Pool | None = await in_database(rows.first)
+        if pool is None or pool.template != agent.template:
             return  # the next reconcile removes it
         last_used = int(agent.last_used.timestamp() * 1000) if agent.last_used else 0
         await self._leases.register(
@@ -220,6 +227,8 @@ class Creator:
             nonce=agent.nonce,
             uses=agent.uses,
             last_used_ms=last_used,
+            slots=max(1, min(pool.concurrency, self._concurrency.pop(agent.pk, 1))),
+            age=max(0.0, (now() - agent.started_at).total_seconds()),
         )
 
     async def _give_up(self, agent: Agent) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
-from pools.domain.sizing import PoolFigures, plan, target_after_reaping
+from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
@@ -54,8 +55,11 @@ class Sizes:
         await self._creator.clear(pool)
         await self._replace_outdated(pool, agents, serving)
         await self._resume(pool, agents)
-        counts = self._figures(pool, agents, serving, figures)
+        overdue = self._overdue(pool, agents, serving)
+        counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
         sizes = plan(counts)
+        for agent in overdue[: sizes.retire_overdue]:
+            await self._leases.drain(agent.pk, EndReason.MAX_AGE)
         if sizes.retire_idle:
             await self._leases.retire_idle(
                 pool.pk,
@@ -63,6 +67,7 @@ class Sizes:
                 idle=0,
                 keep=counts.serving - counts.starting - sizes.retire_idle,
                 reason=EndReason.SCALE_DOWN,
+                order=pool.scale_down_order,
             )
         await self._drain_surplus(agents, serving, counts.active - pool.max_size)
         reaped = await self._leases.retire_idle(
@@ -71,6 +76,7 @@ class Sizes:
             idle=pool.idle_timeout,
             keep=max(0, sizes.reap_above - counts.starting),
             reason=EndReason.IDLE_TIMEOUT,
+            order=pool.scale_down_order,
         )
         target = sizes.target_size
         if reaped:
@@ -99,6 +105,17 @@ class Sizes:
             waiting=figures.waiting,
         )
 
+    def _overdue(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> list[Agent]:
+        """In service, and older than their part of `max_age`; idle ones first, then the oldest."""
+        found = [
+            agent
+            for agent in agents
+            if (seen := serving.get(agent.pk)) is not None
+            and seen.state in ("idle", "leased")
+            and (now() - agent.started_at).total_seconds() >= pool.max_age * share_of_age(agent.pk)
+        ]
+        return sorted(found, key=lambda agent: (serving[agent.pk].state != "idle", agent.started_at))
+
     def _remove_condemned(self, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
         for agent in agents:
             seen = serving.get(agent.pk)
@@ -108,8 +125,10 @@ class Sizes:
     async def _replace_outdated(
         self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]
     ) -> None:
-        """Agents of an image that the pool had before: no lease may find them."""
-        await self._end([agent for agent in agents if agent.image != pool.image], serving, EndReason.RECYCLED)
+        """Agents of the image or settings that the pool had before: no lease may find them."""
+        await self._end(
+            [agent for agent in agents if agent.template != pool.template], serving, EndReason.RECYCLED
+        )
 
     async def _end(
         self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], reason: EndReason
@@ -139,7 +158,7 @@ class Sizes:
             agent
             for agent in agents
             if AgentState(agent.state) in STARTING
-            and agent.image == pool.image
+            and agent.template == pool.template
             and agent.pk not in self._creator.tasks
         ]
         if open_intents:
