@@ -20,7 +20,9 @@ class PoolForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        values = {name: given.get(name, getattr(self.instance, name)) for name in ("image", *SETTINGS)}
+        # Of a field that was refused, what was there before.
+        values = {"image": self.instance.image, **self.instance.settings}
+        values |= {name: given[name] for name in SETTINGS if given.get(name) is not None}
         for fault in faults_of(values):
             self.add_error(fault.path if fault.path in self.fields else None, fault.message)
         return given
@@ -38,6 +40,7 @@ class PoolAdmin(admin.ModelAdmin):
         "image",
         "target_size",
         "workflow",
+        "weight",
         "problem",
         "problem_kind",
         "deleted_at",
@@ -53,7 +56,8 @@ class PoolAdmin(admin.ModelAdmin):
         return super().has_delete_permission(request, obj) and _lives(obj)
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
-        pools.update_pool(obj.team_id, obj.name, {name: getattr(obj, name) for name in SETTINGS})
+        values = {name: getattr(obj, name) for name in SETTINGS}
+        pools.update_pool(obj.team_id, obj.name, {**values, "env": values["env"] or {}})
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         pools.delete_pool(obj.team_id, obj.name)

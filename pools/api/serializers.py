@@ -21,6 +21,11 @@ class StatesSerializer(serializers.Serializer[Any]):
     unhealthy = serializers.IntegerField()
 
 
+class ShareSerializer(serializers.Serializer[Any]):
+    team = serializers.SlugField()
+    weight = serializers.FloatField(default=1.0)
+
+
 class PoolSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -47,6 +52,8 @@ class PoolSerializer(serializers.Serializer[Any]):
     env = serializers.DictField(child=serializers.CharField(allow_blank=True))
     network = serializers.ChoiceField(choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
+    weight = serializers.FloatField(help_text="Of the owner's turns, where teams share the pool")
+    shares = ShareSerializer(many=True, help_text="Other teams that may lease, and their weights")
     states = StatesSerializer()
     utilization = serializers.FloatField(help_text="Active agents among those idle or active, 0 to 1")
     waiting = serializers.IntegerField(help_text="Acquires in the queue")
@@ -95,6 +102,11 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     env = serializers.DictField(required=False, child=serializers.CharField(allow_blank=True))
     network = serializers.ChoiceField(required=False, choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(required=False, choices=[choice.value for choice in Isolation])
+    weight = serializers.FloatField(required=False)
+    shares = ShareSerializer(many=True, required=False)
+
+    def validate_shares(self, shares: list[dict[str, Any]]) -> dict[str, float]:
+        return {share["team"]: share["weight"] for share in shares}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))

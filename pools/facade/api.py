@@ -155,12 +155,13 @@ def delete_pool(team_id: int, name: str) -> None:
 
 
 def get_pool(team_id: int, name: str) -> PoolView:
-    """Raises `PoolNotFound`."""
-    return _view(services.find(team_id, name))
+    """The team's own pool of that name, else one that is shared with it. Raises `PoolNotFound`."""
+    return _view(services.find(team_id, name, selectors.usable_by(team_id)))
 
 
 def list_pools(team_id: int) -> list[PoolView]:
-    return selectors.views(selectors.of_team(team_id), _leases())
+    """Its own, and those that other teams share with it."""
+    return selectors.views(selectors.usable_by(team_id), _leases())
 
 
 def list_agents(team_id: int, pool: str | None = None, include_terminated: bool = False) -> list[AgentView]:

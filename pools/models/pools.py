@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
 from pools.domain.problems import LONGEST_SENTENCE, ProblemKind
-from pools.domain.settings import DEFAULTS, template_of
+from pools.domain.settings import (
+    DEFAULTS,
+    Assignment,
+    Isolation,
+    Network,
+    ScaleDownOrder,
+    template_of,
+)
+
+
+def _choices(options: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(option.value, option.value) for option in options]
 
 
 class Pool(models.Model):
@@ -30,14 +42,14 @@ class Pool(models.Model):
     error_threshold = models.PositiveIntegerField(default=5)
     health_check_interval = models.FloatField(default=30.0)
     graceful_shutdown = models.FloatField(default=10.0)
-    assignment = models.CharField(max_length=16, default="lifo")
-    scale_down_order = models.CharField(max_length=8, default="lru")
+    assignment = models.CharField(max_length=16, choices=_choices(Assignment), default="lifo")
+    scale_down_order = models.CharField(max_length=8, choices=_choices(ScaleDownOrder), default="lru")
     cpu = models.FloatField(default=1.0)  # cores
     memory = models.PositiveBigIntegerField(default=512 * 1024**2)  # bytes
     pids = models.PositiveIntegerField(default=256)
     env = models.JSONField(default=dict, blank=True)
-    network = models.CharField(max_length=16, default="isolated")
-    isolation = models.CharField(max_length=16, default="tenant")
+    network = models.CharField(max_length=16, choices=_choices(Network), default="isolated")
+    isolation = models.CharField(max_length=16, choices=_choices(Isolation), default="tenant")
     weight = models.FloatField(default=1.0)  # of the owner, among the teams that share the pool
     target_size = models.PositiveIntegerField(default=0)
     workflow = models.CharField(max_length=255, null=True, blank=True)

@@ -57,6 +57,7 @@ def pool_view(
     serving: Mapping[UUID, ServingAgent],
     figures: QueueFigures,
     waits_ms: Sequence[int] = (),
+    shares: Mapping[str, float] | None = None,
 ) -> PoolView:
     """`agents` are the pool's live ones; the sum of `states` is their number."""
     counts = Counter(public_state(agent, serving.get(agent.pk)).value for agent in agents)
@@ -84,6 +85,8 @@ def pool_view(
         workflow=pool.workflow,
         settings=pool.settings,
         preset=preset_of(pool.settings),
+        weight=pool.weight,
+        shares=dict(shares or {}),
     )
 
 
@@ -95,6 +98,8 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
         "image": view.image,
         **view.settings,
         "preset": view.preset,
+        "weight": view.weight,
+        "shares": [{"team": team, "weight": weight} for team, weight in view.shares.items()],
         "states": dict(view.states),
         "utilization": view.utilization,
         "waiting": view.waiting,

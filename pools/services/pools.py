@@ -20,11 +20,15 @@ from pools.domain.limits import MOST_AGENTS, faults_of_name
 from pools.domain.settings import DEFAULTS, PRESETS, faults_of
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
-from pools.models import Pool, PoolUse
+from pools.models import Pool, PoolShare, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
 from pools.services.lease_rules import rules_of
+from teams.facade.api import team_ids
 
 log = logging.getLogger(__name__)
+
+
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
 
 
 def settings_of(spec: PoolSpec) -> dict[str, Any]:
@@ -42,8 +46,9 @@ def _validate(values: Mapping[str, Any], *more: Fault) -> None:
 
 
 def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
-    rows = Pool.objects.all() if rows is None else rows
-    pool = rows.filter(team_id=team_id, name=name, deleted_at__isnull=True).first()
+    """`rows`: where to look; the team's own pools when left out."""
+    rows = Pool.objects.filter(team_id=team_id) if rows is None else rows
+    pool = rows.filter(name=name, deleted_at__isnull=True).first()
     if pool is None:
         raise PoolNotFound(f"There is no pool named {name} in this team.")
     return pool
@@ -69,8 +74,10 @@ def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
                 name=spec.name,
                 target_size=first_size,
                 workflow=workflow,
+                weight=_weight(spec.weight),
                 **values,
             )
+            _set_shares(pool, spec.shares)
     except IntegrityError as exc:
         raise Conflict(f"There is a pool named {spec.name} already.") from exc
     _tell(pool, leases)
@@ -115,10 +122,12 @@ def _check_owner(pool: Pool, workflow: str | None) -> None:
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
     """Changes settings. When they change what agents are made of, the old agents are replaced as they end."""
     changes = dict(changes)
-    preset = changes.pop("preset", None)
+    preset, shares = changes.pop("preset", None), changes.pop("shares", None)
+    if "weight" in changes:
+        _weight(changes["weight"])
     changes = {**(PRESETS[preset] if preset else {}), **changes}
     with transaction.atomic():
-        pool = find(team_id, name, Pool.objects.select_for_update())
+        pool = find(team_id, name, Pool.objects.select_for_update().filter(team_id=team_id))
         before, template = pool.image, pool.template
         for field, value in changes.items():
             setattr(pool, field, value)
@@ -132,8 +141,38 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
         if pool.image != before:
             pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
+        _set_shares(pool, shares)
     _tell(pool, leases, remade=pool.template != template)
     return pool
+
+
+def _weight(weight: float | None) -> float:
+    if weight is not None and not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        fault = Fault("weight", f"It must be between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}.")
+        raise InvalidInput("The pool's settings are not valid.", faults=[fault])
+    return 1.0 if weight is None else weight
+
+
+def _set_shares(pool: Pool, shares: Mapping[str, float] | None) -> None:
+    """The teams that may lease from the pool, beside its own; None leaves them as they are."""
+    if shares is None:
+        return
+    teams = team_ids(shares)
+    faults = []
+    for slug, weight in shares.items():
+        if slug not in teams:
+            faults.append(Fault(f"shares.{slug}", f"There is no team {slug}."))
+        elif teams[slug] == pool.team_id:
+            faults.append(Fault(f"shares.{slug}", "The pool is this team's own; set its weight instead."))
+        elif not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            sentence = f"The weight must be between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}."
+            faults.append(Fault(f"shares.{slug}", sentence))
+    if faults:
+        raise InvalidInput("The pool's settings are not valid.", faults=faults)
+    pool.shares.all().delete()
+    PoolShare.objects.bulk_create(
+        PoolShare(pool=pool, team_id=teams[slug], weight=weight) for slug, weight in shares.items()
+    )
 
 
 def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ Does not: send mail, keep secrets, or know about workflows and pools.
 
 from __future__ import annotations
 
-from teams.selectors.access import by_session, by_token, teams_of
+from teams.selectors.access import by_session, by_token, team_ids, teams_of
 from teams.selectors.limits import all_limits, limits_of
 from teams.services.audit import acting, audit, came_by, forget_audit
 from teams.services.first_start import bootstrap_first_team, issue_token
@@ -21,5 +21,6 @@ __all__ = [
     "forget_audit",
     "issue_token",
     "limits_of",
+    "team_ids",
     "teams_of",
 ]

@@ -881,6 +881,13 @@ export interface components {
          * @enum {string}
          */
         AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated";
+        /**
+         * @description * `lifo` - lifo
+         *     * `round_robin` - round_robin
+         *     * `least_used` - least_used
+         * @enum {string}
+         */
+        AssignmentEnum: "lifo" | "round_robin" | "least_used";
         AuditEntry: {
             id: number;
             /** Format: date-time */
@@ -999,6 +1006,12 @@ export interface components {
          * @enum {string}
          */
         HealthEnum: "ok" | "unknown" | "failing";
+        /**
+         * @description * `tenant` - tenant
+         *     * `shared` - shared
+         * @enum {string}
+         */
+        IsolationEnum: "tenant" | "shared";
         Item: {
             index: number;
             state: string;
@@ -1029,6 +1042,12 @@ export interface components {
             team: components["schemas"]["Team"];
             teams: components["schemas"]["Team"][];
         };
+        /**
+         * @description * `isolated` - isolated
+         *     * `egress` - egress
+         * @enum {string}
+         */
+        NetworkEnum: "isolated" | "egress";
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         NewPoolRequest: {
             image?: string;
@@ -1038,6 +1057,31 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
+            preset?: components["schemas"]["PresetEnum"];
+            concurrency?: number;
+            /** Format: double */
+            max_age?: number;
+            /** Format: double */
+            memory_threshold?: number;
+            error_threshold?: number;
+            /** Format: double */
+            health_check_interval?: number;
+            /** Format: double */
+            graceful_shutdown?: number;
+            assignment?: components["schemas"]["AssignmentEnum"];
+            scale_down_order?: components["schemas"]["ScaleDownOrderEnum"];
+            /** Format: double */
+            cpu?: number;
+            memory?: number;
+            pids?: number;
+            env?: {
+                [key: string]: string;
+            };
+            network?: components["schemas"]["NetworkEnum"];
+            isolation?: components["schemas"]["IsolationEnum"];
+            /** Format: double */
+            weight?: number;
+            shares?: components["schemas"]["ShareRequest"][];
             /** @description Use 1 to 63 lower-case letters, digits, - and _; begin and end with a letter or digit. */
             name: string;
         };
@@ -1095,6 +1139,31 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
+            preset?: components["schemas"]["PresetEnum"];
+            concurrency?: number;
+            /** Format: double */
+            max_age?: number;
+            /** Format: double */
+            memory_threshold?: number;
+            error_threshold?: number;
+            /** Format: double */
+            health_check_interval?: number;
+            /** Format: double */
+            graceful_shutdown?: number;
+            assignment?: components["schemas"]["AssignmentEnum"];
+            scale_down_order?: components["schemas"]["ScaleDownOrderEnum"];
+            /** Format: double */
+            cpu?: number;
+            memory?: number;
+            pids?: number;
+            env?: {
+                [key: string]: string;
+            };
+            network?: components["schemas"]["NetworkEnum"];
+            isolation?: components["schemas"]["IsolationEnum"];
+            /** Format: double */
+            weight?: number;
+            shares?: components["schemas"]["ShareRequest"][];
         };
         PatchedStepSettingsRequest: {
             max_parallel?: number;
@@ -1133,6 +1202,54 @@ export interface components {
             idle_timeout: number;
             /** @description Requests after which an agent is replaced */
             max_uses: number;
+            /** @description The preset whose values these are, if any */
+            preset: string | null;
+            /** @description Leases at once on one agent, if it says it can */
+            concurrency: number;
+            /**
+             * Format: double
+             * @description Seconds after which an agent is replaced
+             */
+            max_age: number;
+            /**
+             * Format: double
+             * @description Share of its memory above which it is replaced
+             */
+            memory_threshold: number;
+            /** @description Leases in a row that end with an error before it is replaced; 0: any number */
+            error_threshold: number;
+            /**
+             * Format: double
+             * @description Seconds between checks of idle agents
+             */
+            health_check_interval: number;
+            /**
+             * Format: double
+             * @description Seconds that one that leaves gets to finish
+             */
+            graceful_shutdown: number;
+            assignment: components["schemas"]["AssignmentEnum"];
+            scale_down_order: components["schemas"]["ScaleDownOrderEnum"];
+            /**
+             * Format: double
+             * @description Cores
+             */
+            cpu: number;
+            /** @description Bytes */
+            memory: number;
+            pids: number;
+            env: {
+                [key: string]: string;
+            };
+            network: components["schemas"]["NetworkEnum"];
+            isolation: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of the owner's turns, where teams share the pool
+             */
+            weight: number;
+            /** @description Other teams that may lease, and their weights */
+            shares: components["schemas"]["Share"][];
             states: components["schemas"]["States"];
             /**
              * Format: double
@@ -1165,6 +1282,13 @@ export interface components {
             next: string | null;
             previous: string | null;
         };
+        /**
+         * @description * `aggressive` - aggressive
+         *     * `balanced` - balanced
+         *     * `performance` - performance
+         * @enum {string}
+         */
+        PresetEnum: "aggressive" | "balanced" | "performance";
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
@@ -1285,6 +1409,29 @@ export interface components {
             finished_at: string | null;
             /** Format: double */
             duration_ms: number | null;
+        };
+        /**
+         * @description * `lru` - lru
+         *     * `fifo` - fifo
+         *     * `lifo` - lifo
+         * @enum {string}
+         */
+        ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
+        Share: {
+            team: string;
+            /**
+             * Format: double
+             * @default 1
+             */
+            weight: number;
+        };
+        ShareRequest: {
+            team: string;
+            /**
+             * Format: double
+             * @default 1
+             */
+            weight: number;
         };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         SignalRequest: {

@@ -81,7 +81,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()  # tokens that were released, lost, timed out or withdrawn
         self.last_fence = 0
         self.numbers = count(1)
-        self.rules = LeaseRules(1, MAX_USES)
+        self.law = LeaseRules(1, MAX_USES)
         self.latest = 0  # that the clock ever showed
 
     def run_(self, work: Any) -> Any:
@@ -115,11 +115,11 @@ class LeaseMachine(RuleBasedStateMachine):
     def begin(self, agents: list[int], assignment: str, mixes: bool, errors: int) -> None:
         self.redis("SET", f"{self.prefix}:now", 1_700_000_000_000)
         shares = {team: weight for team, weight in TEAMS.items() if team != 1}
-        self.rules = LeaseRules(
+        self.law = LeaseRules(
             1, MAX_USES, ttl=3600, assignment=assignment, mixes=mixes, errors=errors, shares=shares
         )
         self.run_(self.leases.begin_epoch(self.epoch, self.epoch * 2**32))
-        self.run_(self.leases.put_pool(self.pool, self.rules))
+        self.run_(self.leases.put_pool(self.pool, self.law))
         for slots in agents:
             self.add_agent(slots)
 
@@ -183,7 +183,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.last_fence = grant.fence
         agent, team = self.agents[grant.agent_id], team_of(holder)
         # 1, 5, 6, 14: a free place, not on an agent that drains, uses to spend, no stranger's agent.
-        assert agent.fits(team, self.rules.mixes)
+        assert agent.fits(team, self.law.mixes)
         assert 0 < grant.uses_left <= agent.left
         self.waiting.pop(holder, None)
         agent.leases[grant.token] = grant
@@ -216,7 +216,7 @@ class LeaseMachine(RuleBasedStateMachine):
                 continue
             assert not agent.leases
             assert seen.drain == "recycled"
-            assert not self.rules.mixes
+            assert not self.law.mixes
             agent.draining = True
 
     def end(self, token: str, *, drain: bool = False) -> Grant:
@@ -241,7 +241,7 @@ class LeaseMachine(RuleBasedStateMachine):
         agent.uses += min(uses, grant.uses_left)
         if outcome == "error":
             agent.errors += 1
-            agent.draining = agent.draining or 0 < self.rules.errors <= agent.errors
+            agent.draining = agent.draining or 0 < self.law.errors <= agent.errors
         elif outcome == "ok" and uses:
             agent.errors = 0
         self.wear(agent)
@@ -351,7 +351,7 @@ class LeaseMachine(RuleBasedStateMachine):
         """Whoever would get it next finds out."""
         agent = self.pick_agent(pick)
         self.redis("HSET", self.leases.keys.agent(agent), "born", "1")
-        rules = LeaseRules(**{**_fields(self.rules), "max_age": 3600.0})
+        rules = LeaseRules(**{**_fields(self.law), "max_age": 3600.0})
         self.run_(self.leases.put_pool(self.pool, rules))
         for holder in ("h0", "h1", "h2"):  # one of each team
             answer = self.run_(
@@ -363,7 +363,7 @@ class LeaseMachine(RuleBasedStateMachine):
             if answer.grant is not None:
                 self.run_(self.leases.withdraw(str(self.pool), f"{holder}0", holder, keep=False))
                 self.agents[answer.grant.agent_id].tenant = team_of(holder)
-        self.run_(self.leases.put_pool(self.pool, self.rules))
+        self.run_(self.leases.put_pool(self.pool, self.law))
         self.redis("HSET", self.leases.keys.agent(agent), "born", "9999999999999")
         for seen in self.run_(self.leases.agents([self.pool])):
             if seen.drain == "max_age":
@@ -411,7 +411,7 @@ class LeaseMachine(RuleBasedStateMachine):
         }
         self.epoch += 1
         self.run_(self.leases.begin_epoch(self.epoch, self.epoch * 2**32))
-        self.run_(self.leases.put_pool(self.pool, self.rules))
+        self.run_(self.leases.put_pool(self.pool, self.law))
         for agent in sorted(self.agents):
             self.register(agent)
         if lost:
@@ -447,7 +447,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def nobody_waits_while_an_agent_fits(self) -> None:
         teams = {team_of(holder) for holder in self.waiting}
         for agent in self.agents.values():  # 8
-            assert not any(agent.fits(team, self.rules.mixes) for team in teams)
+            assert not any(agent.fits(team, self.law.mixes) for team in teams)
 
     @invariant()
     def uses_stay_within_their_limit(self) -> None:
