@@ -43,6 +43,8 @@ class PoolAdmin(admin.ModelAdmin):
         "weight",
         "problem",
         "problem_kind",
+        "drained_at",
+        "drain_by",
         "deleted_at",
     )
 

@@ -52,6 +52,7 @@ class PoolSerializer(serializers.Serializer[Any]):
     env = serializers.DictField(child=serializers.CharField(allow_blank=True))
     network = serializers.ChoiceField(choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
+    drained = serializers.BooleanField(help_text="Nobody gets a lease until it is resumed")
     weight = serializers.FloatField(help_text="Of the owner's turns, where teams share the pool")
     shares = ShareSerializer(many=True, help_text="Other teams that may lease, and their weights")
     states = StatesSerializer()
@@ -125,6 +126,20 @@ class NewPoolSerializer(PoolSettingsSerializer):
 class ResizeSerializer(serializers.Serializer[Any]):
     min_size = serializers.IntegerField(min_value=0, max_value=MOST_AGENTS)
     max_size = serializers.IntegerField(min_value=1, max_value=MOST_AGENTS)
+
+
+class WarmSerializer(serializers.Serializer[Any]):
+    size = serializers.IntegerField(min_value=0, max_value=MOST_AGENTS)
+
+
+class DrainSerializer(serializers.Serializer[Any]):
+    within = serializers.FloatField(
+        default=None,
+        allow_null=True,
+        min_value=0,
+        max_value=30 * 86400,
+        help_text="Seconds after which the leases that are left are ended; null: they finish",
+    )
 
 
 class AgentSerializer(serializers.Serializer[Any]):

@@ -12,11 +12,13 @@ from rest_framework.views import APIView
 from aflow_site.kernel.errors import InvalidInput
 from pools.api.serializers import (
     AgentSerializer,
+    DrainSerializer,
     NewPoolSerializer,
     PoolListSerializer,
     PoolSerializer,
     PoolSettingsSerializer,
     ResizeSerializer,
+    WarmSerializer,
 )
 from pools.domain.agents import PublicState
 from pools.facade import api as pools
@@ -86,6 +88,46 @@ class ResizeView(APIView):
         body.is_valid(raise_exception=True)
         view = pools.resize_pool(_team(request), name, **body.validated_data)
         return Response(pool_payload(view))
+
+
+class WarmView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_warm", request=WarmSerializer, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Starts agents now, up to `size` within the pool's limits."""
+        body = WarmSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(pool_payload(pools.warm_pool(_team(request), name, body.validated_data["size"])))
+
+
+class DrainView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_drain", request=DrainSerializer, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Nobody gets a lease until the pool is resumed; running leases finish, and their agents end."""
+        body = DrainSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(pool_payload(pools.drain_pool(_team(request), name, body.validated_data["within"])))
+
+
+class ResumeView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_resume", request=None, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Takes a drain back: whoever waited is served."""
+        return Response(pool_payload(pools.resume_pool(_team(request), name)))
+
+
+class RecycleView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_recycle", request=None, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Replaces every agent: idle ones now, leased ones after their lease."""
+        return Response(pool_payload(pools.recycle_pool(_team(request), name)))
 
 
 class AgentListView(APIView):

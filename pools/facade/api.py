@@ -51,11 +51,13 @@ __all__ = [
     "create_pool",
     "default_pool_name",
     "delete_pool",
+    "drain_pool",
     "ensure_default_pool",
     "ensure_pool",
     "ensure_shared_pool",
     "get_agent",
     "get_pool",
+    "lease_store",
     "list_agents",
     "list_pools",
     "load",
@@ -63,12 +65,15 @@ __all__ = [
     "note_uses",
     "place_in_queue",
     "prepare_runtime",
+    "recycle_pool",
     "resize_pool",
+    "resume_pool",
     "run_controller",
     "runtime_problem",
     "set_target",
     "shutdown_all",
     "update_pool",
+    "warm_pool",
 ]
 
 DEFAULT_POOL = "python"
@@ -79,7 +84,7 @@ def _client(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30)
 
 
-def _leases() -> Leases:
+def lease_store() -> Leases:
     return Leases(_client(settings.REDIS_URL), prefix_of(settings.AFLOW_INSTANCE))
 
 
@@ -117,7 +122,7 @@ def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
 
 def ensure_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> PoolView:
     """Makes the pool or brings it to what `spec` sets. Raises `InvalidInput` with every fault."""
-    return _view(services.ensure(team_id, spec, _leases(), workflow=workflow))
+    return _view(services.ensure(team_id, spec, lease_store(), workflow=workflow))
 
 
 def check_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
@@ -127,16 +132,36 @@ def check_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> 
 
 def create_pool(team_id: int, spec: PoolSpec) -> PoolView:
     """Raises `Conflict` when the name is taken, `InvalidInput`."""
-    return _view(services.create(team_id, spec, _leases()))
+    return _view(services.create(team_id, spec, lease_store()))
 
 
 def update_pool(team_id: int, name: str, changes: Mapping[str, Any]) -> PoolView:
     """`changes`: any of image, preset and the settings of a pool. Raises `PoolNotFound`, `InvalidInput`."""
-    return _view(services.update(team_id, name, changes, _leases()))
+    return _view(services.update(team_id, name, changes, lease_store()))
 
 
 def resize_pool(team_id: int, name: str, min_size: int, max_size: int) -> PoolView:
     return update_pool(team_id, name, {"min_size": min_size, "max_size": max_size})
+
+
+def drain_pool(team_id: int, name: str, within: float | None = None) -> PoolView:
+    """No new leases until it is resumed; those that are left after `within` seconds are ended."""
+    return _view(services.drain(team_id, name, within, lease_store()))
+
+
+def resume_pool(team_id: int, name: str) -> PoolView:
+    return _view(services.resume(team_id, name, lease_store()))
+
+
+def recycle_pool(team_id: int, name: str) -> PoolView:
+    """Every agent is replaced: idle ones now, leased ones after their lease."""
+    return _view(services.recycle(team_id, name, lease_store()))
+
+
+def warm_pool(team_id: int, name: str, size: int) -> PoolView:
+    """So many agents are started now, within the pool's limits; the idle time-out ends them again."""
+    services.set_target(services.find(team_id, name).pk, size, lease_store())
+    return get_pool(team_id, name)
 
 
 def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
@@ -151,7 +176,7 @@ def check_unused(team_id: int, name: str) -> None:
 
 def delete_pool(team_id: int, name: str) -> None:
     """No new leases; running ones finish; the agents end. Raises `PoolNotFound`."""
-    services.delete(team_id, name, _leases())
+    services.delete(team_id, name, lease_store())
 
 
 def get_pool(team_id: int, name: str) -> PoolView:
@@ -161,20 +186,20 @@ def get_pool(team_id: int, name: str) -> PoolView:
 
 def list_pools(team_id: int) -> list[PoolView]:
     """Its own, and those that other teams share with it."""
-    return selectors.views(selectors.usable_by(team_id), _leases())
+    return selectors.views(selectors.usable_by(team_id), lease_store())
 
 
 def list_agents(team_id: int, pool: str | None = None, include_terminated: bool = False) -> list[AgentView]:
     """The newest first; of those that ended, the last 500."""
     rows = selectors.agents_of_team(team_id, pool, include_terminated=include_terminated)
-    return selectors.agent_views(rows[:500] if include_terminated else rows, _leases())
+    return selectors.agent_views(rows[:500] if include_terminated else rows, lease_store())
 
 
 def get_agent(team_id: int, agent_id: UUID) -> AgentView:
     row = Agent.objects.filter(team_id=team_id, pk=agent_id).first()
     if row is None:
         raise NotFound(f"There is no agent {agent_id} in this team.")
-    return selectors.agent_views([row], _leases())[0]
+    return selectors.agent_views([row], lease_store())[0]
 
 
 def place_in_queue(pool_id: UUID, holders: str) -> int | None:
@@ -183,23 +208,23 @@ def place_in_queue(pool_id: UUID, holders: str) -> int | None:
     None when none of them waits, or Redis does not say.
     """
     with contextlib.suppress(redis.RedisError):
-        return _leases().place(pool_id, holders)
+        return lease_store().place(pool_id, holders)
     return None
 
 
 def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
     """The signals from which sizes are decided; of every pool when no ids are given."""
-    return selectors.loads(pool_ids, _leases())
+    return selectors.loads(pool_ids, lease_store())
 
 
 def set_target(pool_id: UUID, size: int) -> int:
     """The size wanted now, clamped to the pool's limits. Agents above it leave when idle."""
-    return services.set_target(pool_id, size, _leases())
+    return services.set_target(pool_id, size, lease_store())
 
 
 def metrics_collector() -> PoolCollector:
     """For a Prometheus registry; reads Redis and the database at each scrape."""
-    return PoolCollector(_leases())
+    return PoolCollector(lease_store())
 
 
 def runtime_problem() -> str | None:
@@ -248,7 +273,7 @@ async def _ask_runtime() -> str | None:
 
 
 def _view(pool: Any) -> PoolView:
-    return selectors.views([pool], _leases())[0]
+    return selectors.views([pool], lease_store())[0]
 
 
 # --- executors --------------------------------------------------------------------------------------------

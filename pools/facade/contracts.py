@@ -78,6 +78,7 @@ class PoolView:
     workflow: str | None = None  # whose document made it; None for pools made by people
     settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
     preset: str | None = None  # whose values it has, if they are one's
+    drained: bool = False  # nobody gets a lease until it is resumed
     weight: float = 1.0  # of the owner's turns, where teams share the pool
     shares: Mapping[str, float] = field(default_factory=dict)  # other teams' slugs -> their weights
 
@@ -225,6 +226,17 @@ class InvocationResult:
     startup_seconds: float | None = (
         None  # what the request took beside its bodies; None: the agent does not tell
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A live lease as its team sees it: without its token, which is its holder's alone."""
+
+    pool: str
+    agent_id: UUID
+    holder: str
+    fence: int
+    expires_at: datetime
 
 
 class LeaseTimeout(Overloaded):

@@ -12,11 +12,13 @@ TTL_SECONDS = 30.0
 class LeaseRules:
     """Times in seconds. `shares`: the weights of other teams that may lease here, by their ids; the owner's
     is `weight`. `errors`: leases in a row that may end with an error before their agent is replaced (0: any
-    number). `max_age` 0: none. `mixes`: an agent may serve one team after another."""
+    number). `max_age` 0: none. `mixes`: an agent may serve one team after another. `drained`: whoever asks
+    waits."""
 
     team_id: int
     max_uses: int
     closed: bool = False
+    drained: bool = False
     ttl: float = TTL_SECONDS
     assignment: str = "lifo"
     errors: int = 0
@@ -34,6 +36,7 @@ class LeaseRules:
             "max_uses": str(self.max_uses),
             "ttl": str(int(self.ttl * 1000)),
             "closed": "1" if self.closed else "",
+            "drained": "1" if self.drained else "",
             "assignment": self.assignment,
             "errors": str(self.errors),
             "max_age": str(int(self.max_age * 1000)),

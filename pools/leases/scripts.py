@@ -165,7 +165,13 @@ class Keys:
         return f"{self.prefix}:client:{client}"
 
     def agent(self, agent_id: UUID) -> str:
+        return self.agent_of(str(agent_id))
+
+    def agent_of(self, agent_id: str) -> str:
         return f"{self.prefix}:agent:{agent_id}"
+
+    def lease(self, token: str) -> str:
+        return f"{self.prefix}:lease:{token}"
 
     def startup(self, mode: str) -> str:
         return f"{self.prefix}:startup:{mode}"

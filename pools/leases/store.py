@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -150,6 +151,39 @@ class AsyncLeases:
         await self.wire.call("PUBLISH", self.keys.nudge, what)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A live lease, with what is needed to use it. `used`: requests that were sent through the API."""
+
+    token: str
+    pool_id: UUID
+    agent_id: UUID
+    team_id: int
+    holder: str
+    address: str
+    nonce: str
+    fence: int
+    expires_ms: int
+    uses_left: int
+    used: int
+
+    @classmethod
+    def of(cls, token: str, lease: Mapping[str, str], agent: Mapping[str, str]) -> HeldLease:
+        return cls(
+            token=token,
+            pool_id=UUID(lease["pool"]),
+            agent_id=UUID(lease["agent"]),
+            team_id=int(lease["team"]),
+            holder=lease["holder"],
+            address=agent["address"],
+            nonce=agent["nonce"],
+            fence=int(lease["fence"]),
+            expires_ms=int(lease["expires"]),
+            uses_left=int(lease["uses_left"]),
+            used=int(lease.get("used", 0)),
+        )
+
+
 MOST_PLACES = 10_000  # of a queue that are looked through
 
 
@@ -216,6 +250,34 @@ class Leases:
 
     def _range(self, pool_id: UUID, part: str) -> list[bytes]:
         return list(self.client.zrange(self.keys.pool(pool_id, part), 0, MOST_PLACES))  # type: ignore[arg-type]
+
+    def lease(self, token: str) -> HeldLease | None:
+        """The live lease of that token."""
+        found = self._hash(self.keys.lease(token))
+        agent = self._hash(self.keys.agent_of(found["agent"])) if found else {}
+        if not agent:
+            return None
+        return HeldLease.of(token, found, agent)
+
+    def tokens(self, pool_id: UUID) -> list[str]:
+        """Of the pool's live leases, the first to expire first."""
+        return [token.decode() for token in self._range(pool_id, "leases")]
+
+    def _hash(self, key: str) -> dict[str, str]:
+        found: dict[bytes, bytes] = dict(self.client.hgetall(key))  # type: ignore[arg-type]
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    def count_use(self, token: str) -> None:
+        self.client.hincrby(self.keys.lease(token), "used", 1)
+
+    def heartbeat(self, tokens: Sequence[str]) -> list[int]:
+        """As `AsyncLeases.heartbeat`."""
+        return [int(expiry) for expiry in self._run("heartbeat", *tokens)]
+
+    def release(self, token: str, outcome: str, uses: int, reason: str = "errors") -> bool:
+        """As `AsyncLeases.release`."""
+        reply: bytes = self._run("release", token, outcome, str(uses), reason)
+        return reply == b"released"
 
     def nudge(self, what: str = "") -> None:
         self.client.publish(self.keys.nudge, what)

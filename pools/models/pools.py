@@ -57,7 +57,9 @@ class Pool(models.Model):
     problem_kind = models.CharField(
         max_length=16, choices=[(kind.value, kind.value) for kind in ProblemKind], null=True, blank=True
     )
-    deleted_at = models.DateTimeField(null=True, blank=True)  # draining: its row goes with its last agent
+    drained_at = models.DateTimeField(null=True, blank=True)  # nobody gets a lease until it is resumed
+    drain_by = models.DateTimeField(null=True, blank=True)  # leases that are left then are ended
+    deleted_at = models.DateTimeField(null=True, blank=True)  # its row goes with its last agent
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

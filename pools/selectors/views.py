@@ -85,6 +85,7 @@ def pool_view(
         workflow=pool.workflow,
         settings=pool.settings,
         preset=preset_of(pool.settings),
+        drained=pool.drained_at is not None,
         weight=pool.weight,
         shares=dict(shares or {}),
     )
@@ -98,6 +99,7 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
         "image": view.image,
         **view.settings,
         "preset": view.preset,
+        "drained": view.drained,
         "weight": view.weight,
         "shares": [{"team": team, "weight": weight} for team, weight in view.shares.items()],
         "states": dict(view.states),

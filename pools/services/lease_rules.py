@@ -13,6 +13,7 @@ def rules_of(pool: Pool) -> LeaseRules:
         team_id=pool.team_id,
         max_uses=pool.max_uses,
         closed=pool.deleted_at is not None,
+        drained=pool.drained_at is not None,
         assignment=pool.assignment,
         errors=pool.error_threshold,
         max_age=pool.max_age,

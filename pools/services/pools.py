@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -210,6 +210,35 @@ def delete(team_id: int, name: str, leases: Leases) -> None:
     pool.deleted_at = datetime.now(UTC)
     pool.save(update_fields={"deleted_at", "updated_at"})
     _tell(pool, leases)
+
+
+def drain(team_id: int, name: str, within: float | None, leases: Leases) -> Pool:
+    """No new leases until it is resumed; running ones finish, within so many seconds where a limit is set."""
+    now = datetime.now(UTC)
+    by = None if within is None else now + timedelta(seconds=within)
+    return _change(team_id, name, leases, drained_at=now, drain_by=by)
+
+
+def resume(team_id: int, name: str, leases: Leases) -> Pool:
+    """Takes a drain back."""
+    return _change(team_id, name, leases, drained_at=None, drain_by=None)
+
+
+def recycle(team_id: int, name: str, leases: Leases) -> Pool:
+    """Every agent is replaced: idle ones now, leased ones after their lease."""
+    pool = find(team_id, name)
+    leases.drain_all(pool.pk, EndReason.RECYCLED)
+    _nudge(pool, leases)
+    return pool
+
+
+def _change(team_id: int, name: str, leases: Leases, **values: Any) -> Pool:
+    pool = find(team_id, name)
+    for field, value in values.items():
+        setattr(pool, field, value)
+    pool.save(update_fields={*values, "updated_at"})
+    _tell(pool, leases)
+    return pool
 
 
 def set_target(pool_id: UUID, size: int, leases: Leases) -> int:

@@ -24,7 +24,7 @@ if w then
 else
   w = {holder = holder, token = ARGV[6], client = ARGV[4], team = team, since = now,
        deadline = now + tonumber(ARGV[7]), seen = now, priority = tonumber(ARGV[8]), ttl = tonumber(ARGV[9])}
-  if call('ZCARD', pool_key(pool, 'turns')) == 0 then
+  if call('ZCARD', pool_key(pool, 'turns')) == 0 and not rules.drained then
     local agent, left = take_agent(pool, team, rules)
     if agent then
       make_lease(pool, w, agent, left, rules)

@@ -144,7 +144,7 @@ end
 local function dispatch(pool, asking)
   if call('ZCARD', pool_key(pool, 'turns')) == 0 then return 0 end
   local rules = read_rules(pool)
-  if not rules or rules.closed then return 0 end
+  if not rules or rules.closed or rules.drained then return 0 end
   local given = 0
   while call('ZCARD', pool_key(pool, 'idle')) + call('ZCARD', pool_key(pool, 'open')) > 0
     and serve_next(pool, rules, asking) do

@@ -28,7 +28,8 @@ UNKNOWN_POOL_PATIENCE = 2.0  # a pool made this moment may not be known to Redis
 
 
 class Grants:
-    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases."""
+    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases. `ttl`:
+    seconds that a lease lasts after each heartbeat; 0 for the pool's own."""
 
     def __init__(
         self,
@@ -38,12 +39,14 @@ class Grants:
         spawn: Callable[[Coroutine[Any, Any, Any]], Any],
         on_lost: Callable[[str], None],
         is_held: Callable[[str], bool],
+        ttl: float = 0.0,
     ) -> None:
         self._leases = leases
         self._inbox = inbox
         self._spawn = spawn
         self._on_lost = on_lost
         self._is_held = is_held
+        self._ttl = ttl
         self._waiting: dict[str, asyncio.Future[Grant]] = {}
         self.client = secrets.token_hex(8)
 
@@ -103,6 +106,7 @@ class Grants:
                 token=token,
                 wait=left,
                 priority=priority,
+                ttl=self._ttl,
             )
             if answer.outcome in ("no_epoch", "no_pool"):
                 await self._leases.nudge(pool)

@@ -52,6 +52,9 @@ class Sizes:
         if pool.deleted_at is not None:
             await self._wind_up(pool, agents, serving)
             return
+        if pool.drained_at is not None:
+            await self._empty(pool, agents, serving)
+            return
         await self._creator.clear(pool)
         await self._replace_outdated(pool, agents, serving)
         await self._resume(pool, agents)
@@ -193,6 +196,14 @@ class Sizes:
             )
         )
         self._registry.version += 1
+
+    async def _empty(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
+        """A drained pool: running leases finish, or are ended when the time for it is up."""
+        await self._end(agents, serving, EndReason.SCALE_DOWN)
+        if pool.drain_by is not None and now() >= pool.drain_by:
+            for agent in agents:
+                if agent.pk in serving:
+                    self._remover.begin(agent, EndReason.SCALE_DOWN)
 
     async def _wind_up(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
         """A deleted pool: running leases finish, everything else ends, the row goes last."""
