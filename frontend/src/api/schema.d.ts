@@ -102,6 +102,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/leases/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The team's live leases, those to expire first at the top. Their tokens are not told. */
+        get: operations["leases_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leases/{token}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Gives the agent back. 404 when the lease had ended before: its results must not be used. */
+        delete: operations["leases_release"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leases/{token}/heartbeat/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Keeps the lease for another `ttl` seconds. 404 when it has ended. */
+        post: operations["leases_heartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leases/{token}/invoke/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Sends `input` to the leased agent. What its body raised is the answer's `error`; 502 when the agent
+         *     died and 504 when it took too long: the lease is over then.
+         */
+        post: operations["leases_invoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/": {
         parameters: {
             query?: never;
@@ -159,6 +230,61 @@ export interface paths {
         patch: operations["pools_update"];
         trace?: never;
     };
+    "/api/v1/pools/{name}/drain/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Nobody gets a lease until the pool is resumed; running leases finish, and their agents end. */
+        post: operations["pools_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/leases/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Borrows a warm agent, waiting for up to `timeout` seconds; 503 with Retry-After when none came.
+         *
+         *     The same Idempotency-Key gets the same lease again. Keep it with `heartbeat`, or it ends after `ttl`.
+         */
+        post: operations["pools_lease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/recycle/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Replaces every agent: idle ones now, leased ones after their lease. */
+        post: operations["pools_recycle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/{name}/resize/": {
         parameters: {
             query?: never;
@@ -169,6 +295,40 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["pools_resize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes a drain back: whoever waited is served. */
+        post: operations["pools_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/warm/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Starts agents now, up to `size` within the pool's limits. */
+        post: operations["pools_warm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -881,6 +1041,10 @@ export interface components {
          * @enum {string}
          */
         AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated";
+        Answer: {
+            output: unknown | null;
+            error: components["schemas"]["CallError"] | null;
+        };
         /**
          * @description * `lifo` - lifo
          *     * `round_robin` - round_robin
@@ -903,6 +1067,21 @@ export interface components {
         Bundle: {
             sha256: string;
             size: number;
+        };
+        CallError: {
+            type: string;
+            message: string;
+            traceback: string | null;
+        };
+        CallRequest: {
+            input?: unknown | null;
+            /** @description Python with a `main`, for the built-in agent */
+            code?: string;
+            /**
+             * Format: double
+             * @default 30
+             */
+            timeout: number;
         };
         Change: {
             path: string;
@@ -935,6 +1114,13 @@ export interface components {
             steps: components["schemas"]["StepChanges"];
             /** @description Unified diff of both as YAML; null: too long */
             text: string | null;
+        };
+        DrainRequest: {
+            /**
+             * Format: double
+             * @description Seconds after which the leases that are left are ended; null: they finish
+             */
+            within?: number | null;
         };
         Estimate: {
             workflow: string;
@@ -1026,6 +1212,55 @@ export interface components {
             finished_at: string | null;
             /** Format: double */
             duration_ms: number | null;
+        };
+        Kept: {
+            /** Format: date-time */
+            expires_at: string;
+        };
+        Lease: {
+            /** @description Whoever has it has the agent */
+            token: string;
+            pool: string;
+            /** Format: uuid */
+            agent: string;
+            /** @description host:port, in reach of the platform's own machines */
+            address: string;
+            fence: number;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Requests before the agent is replaced */
+            uses_left: number;
+        };
+        LeaseList: {
+            results: components["schemas"]["LeaseListItem"][];
+            next: string | null;
+            previous: string | null;
+        };
+        LeaseListItem: {
+            pool: string;
+            /** Format: uuid */
+            agent: string;
+            /** @description A run's attempt, or api/… for programs outside */
+            holder: string;
+            fence: number;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        LeaseWishRequest: {
+            /**
+             * Format: double
+             * @description Seconds to wait for an agent
+             * @default 10
+             */
+            timeout: number;
+            /**
+             * Format: double
+             * @description Seconds that the lease lasts unless kept
+             * @default 30
+             */
+            ttl: number;
+            /** @default 0 */
+            priority: number;
         };
         LogLine: {
             id: number;
@@ -1243,6 +1478,8 @@ export interface components {
             };
             network: components["schemas"]["NetworkEnum"];
             isolation: components["schemas"]["IsolationEnum"];
+            /** @description Nobody gets a lease until it is resumed */
+            drained: boolean;
             /**
              * Format: double
              * @description Of the owner's turns, where teams share the pool
@@ -1628,6 +1865,9 @@ export interface components {
          * @enum {string}
          */
         ViaEnum: "session" | "token" | "webhook" | "schedule" | "platform";
+        WarmRequest: {
+            size: number;
+        };
         Workflow: {
             name: string;
             description: string;
@@ -1819,6 +2059,93 @@ export interface operations {
             };
         };
     };
+    leases_list: {
+        parameters: {
+            query?: {
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseList"];
+                };
+            };
+        };
+    };
+    leases_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    leases_heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+        };
+    };
+    leases_invoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CallRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+        };
+    };
     me_retrieve: {
         parameters: {
             query?: never;
@@ -1948,6 +2275,79 @@ export interface operations {
             };
         };
     };
+    pools_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_lease: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LeaseWishRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lease"];
+                };
+            };
+        };
+    };
+    pools_recycle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
     pools_resize: {
         parameters: {
             query?: never;
@@ -1960,6 +2360,52 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResizeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_warm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WarmRequest"];
             };
         };
         responses: {
