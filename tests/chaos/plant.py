@@ -19,6 +19,10 @@ from uuid import UUID
 
 import redis
 
+from aflow_site.supervision import supervisor_client
+from aflow_site.supervision.layout import Layout
+from aflow_site.supervision.supervisor_client import ProcessState
+from tests.chaos.clock import Clock
 from tests.chaos.engine import DockerEngine
 from tests.live_platform import ROOT, LivePlatform
 
@@ -81,7 +85,9 @@ class Plant:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.engine = DockerEngine(directory / "docker")
-        self.platform = LivePlatform(directory, DOCKER_HOST=self.engine.url, **environment)
+        self.clock = Clock(directory)
+        environment = {"DOCKER_HOST": self.engine.url, **self.clock.environment, **environment}
+        self.platform = LivePlatform(directory, **environment)
         self.expected: Any = None
         self._pids: dict[str, int] = {}
 
@@ -172,9 +178,13 @@ class Plant:
 
     # --- the processes ---------------------------------------------------------------------------
 
+    def processes(self) -> list[ProcessState]:
+        """As `./aflow status` tells them, without a second for the command."""
+        return supervisor_client.processes(Layout(self.platform.data_dir))
+
     def look_at_processes(self) -> None:
         """Asking takes a second, in which a run may be over: so it is done before one begins."""
-        self._pids = {p["name"]: int(p["pid"]) for p in self.platform.status()["processes"]}
+        self._pids = {process.name: int(process.pid or 0) for process in self.processes()}
 
     def pid(self, name: str) -> int:
         return self._pids[name]

@@ -13,7 +13,8 @@
 -- P:pool:ID:waiters       hash holder -> what it asked
 -- P:pool:ID:queue:TEAM    sorted set holder -> turn, of one team's waiters
 -- P:pool:ID:turns         sorted set team -> start tag of its first waiter, of the teams that wait
--- P:pool:ID:finish        hash team -> finish tag        P:pool:ID:hold  hash team -> ms that it keeps a lease
+-- P:pool:ID:finish        hash team -> finish tag; floor: the virtual time since when it waits; hold: ms that it keeps
+--                         a lease
 -- P:agent:ID              hash: pool, address, boot, nonce, state, uses, reserved, busy, slots, errors, tenant, born,
 --                         last_used, drain
 -- P:agent:ID:leases       set of tokens

@@ -5,7 +5,7 @@
 -- kept its leases for lately, and corrected when it ends. A team is never charged further ahead than AHEAD, so that
 -- what it used while nobody else wanted it is forgotten soon.
 local STEP = 2 ^ 42 -- a turn is exact in a double: 2^49 at most
-local FIRST_HOLD, AHEAD = 1000, 30000
+local FIRST_HOLD, AHEAD = 1, 30000
 
 local function read_waiter(pool, holder)
   local text = call('HGET', pool_key(pool, 'waiters'), holder)
@@ -38,6 +38,9 @@ end
 
 local function enqueue(pool, w)
   local turn = call('HINCRBY', pool_key(pool), 'seq', 1) - (w.priority or 0) * STEP
+  if not call('ZSCORE', pool_key(pool, 'turns'), w.team) then
+    call('HSET', pool_key(pool, 'floor'), w.team, real(virtual_time(pool)))
+  end
   call('ZADD', pool_key(pool, 'turns'), real(start_tag(pool, w.team)), w.team)
   call('ZADD', queue_key(pool, w.team), int(turn), w.holder)
   write_waiter(pool, w)
@@ -73,14 +76,16 @@ end
 
 -- The lease is over, and what it took is known.
 local function correct(pool, team, cost, took)
-  local hold = tonumber(call('HGET', pool_key(pool, 'hold'), team) or took)
-  call('HSET', pool_key(pool, 'hold'), team, real(0.8 * hold + 0.2 * took))
+  -- Rather too little than too much: what was charged too much may have moved the virtual time already.
+  local hold = math.min(took, 0.8 * tonumber(call('HGET', pool_key(pool, 'hold'), team) or took) + 0.2 * took)
+  call('HSET', pool_key(pool, 'hold'), team, real(hold))
   local more, v = (took - cost) / weight_of(pool, team), virtual_time(pool)
   local finish = tonumber(call('HGET', pool_key(pool, 'finish'), team) or '0')
   call('HSET', pool_key(pool, 'finish'), team, real(math.min(finish + more, v + AHEAD)))
   local tag = call('ZSCORE', pool_key(pool, 'turns'), team)
   if tag then
-    call('ZADD', pool_key(pool, 'turns'), real(math.max(v, math.min(tonumber(tag) + more, v + AHEAD))), team)
+    local floor = tonumber(call('HGET', pool_key(pool, 'floor'), team) or v)
+    call('ZADD', pool_key(pool, 'turns'), real(math.max(floor, math.min(tonumber(tag) + more, v + AHEAD))), team)
   end
 end
 
@@ -182,6 +187,6 @@ local function forget_queue(pool)
   for _, holder in ipairs(call('HKEYS', pool_key(pool, 'waiters'))) do
     call('DEL', queue_key(pool, read_waiter(pool, holder).team))
   end
-  for _, part in ipairs({'waiters', 'turns', 'finish', 'hold'}) do call('DEL', pool_key(pool, part)) end
+  for _, part in ipairs({'waiters', 'turns', 'finish', 'floor', 'hold'}) do call('DEL', pool_key(pool, part)) end
   call('HDEL', pool_key(pool), 'v')
 end
