@@ -38,6 +38,7 @@ from pools.services import pools as services
 from pools.services.agents import NotLeading
 from pools.services.broker.broker import Broker as _Broker
 from pools.services.controller.controller import PoolController as _PoolController
+from pools.services.controller.leadership import Silence
 from pools.services.shutdown import remove_everything
 
 log = logging.getLogger(__name__)
@@ -312,8 +313,9 @@ class PoolController(_PoolController):
 
 async def run_controller(stop: asyncio.Event) -> None:
     """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
+    silence = Silence()
     while not stop.is_set():
-        controller = PoolController()
+        controller = PoolController(silence=silence)
         try:
             await controller.start()
             log.info("this controller leads the pools")

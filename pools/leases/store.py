@@ -141,11 +141,13 @@ class AsyncLeases:
     async def begin_epoch(self, epoch: int, fence: int) -> int:
         return int(await self._run("begin_epoch", str(epoch), str(fence)))
 
-    async def lead(self, token: str, ttl: float) -> bool:
-        return bool(await self._run("lead", token, str(int(ttl * 1000)), "0"))
+    async def lead(self, token: str, ttl: float, silent: str = "") -> str:
+        """Empty when the token leads, else what the leader said last; `silent`: what a dead one said."""
+        reply: bytes = await self._run("lead", token, str(int(ttl * 1000)), "0", silent)
+        return reply.decode()
 
     async def resign(self, token: str) -> None:
-        await self._run("lead", token, "0", "1")
+        await self._run("lead", token, "0", "1", "")
 
     async def nudge(self, what: str = "") -> None:
         await self.wire.call("PUBLISH", self.keys.nudge, what)

@@ -38,7 +38,14 @@ class Outcome:
 
 
 def try_fault(plant: Plant, fault: str, seed: int) -> Outcome:
-    """Raises AssertionError with what is wrong."""
+    """Raises AssertionError with what is wrong, and what the platform's processes wrote last."""
+    try:
+        return _try_fault(plant, fault, seed)
+    except AssertionError as exc:
+        raise AssertionError(f"{exc}\n{plant.platform.log_tails()}") from exc
+
+
+def _try_fault(plant: Plant, fault: str, seed: int) -> Outcome:
     randomness = random.Random(f"{fault} {seed}")
     outcome = Outcome(fault, seed)
     plant.look_at_processes()

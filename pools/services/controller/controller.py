@@ -27,7 +27,7 @@ from pools.services import agents as rows
 from pools.services import epochs
 from pools.services.controller.checks import Checks
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
-from pools.services.controller.leadership import BEAT, Leadership
+from pools.services.controller.leadership import BEAT, Leadership, Silence
 from pools.services.controller.reality import Reality
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
@@ -58,6 +58,7 @@ class PoolController:
         secret: str,
         control_url: str = "",
         ready_within: float = CREATION_TIMEOUT,
+        silence: Silence | None = None,
     ) -> None:
         self._runtime = runtime
         self._redis_url = redis_url
@@ -66,7 +67,7 @@ class PoolController:
         self.leases = AsyncLeases(self._wire, prefix)
         self._http = AgentHttp()
         self._nudged = asyncio.Event()
-        self._leadership = Leadership(self.leases, instance)
+        self._leadership = Leadership(self.leases, instance, silence)
         self.registry = Registry()
         self.remover = Remover(self.registry, runtime, self.leases, finished=self._nudged.set)
         self.creator = Creator(
@@ -234,7 +235,7 @@ class PoolController:
             log.warning("runtime: %s", exc)
 
     async def _renew(self) -> None:
-        await self.leases.lead(self._leadership.token, BEAT * 5)
+        await self._leadership.renew()
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
         while True:
