@@ -21,6 +21,7 @@ from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
 from pools.domain.names import name_for_image
+from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
     AgentView,
     PoolLoad,
@@ -287,7 +288,9 @@ class PoolController(_PoolController):
 async def run_controller(stop: asyncio.Event) -> None:
     """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
     while not stop.is_set():
-        controller = PoolController()
+        runtime = _runtime()
+        controller = PoolController(runtime)
+        controller.beside = loops_beside(runtime, controller.leads)
         try:
             await controller.start()
             log.info("this controller leads the pools")

@@ -1,4 +1,6 @@
 from .agents import Agent, EndedAgents, PoolEpoch
+from .deployments import DeployedAgent
 from .pools import Pool, PoolUse
+from .requests import AgentRequest
 
-__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolUse"]
+__all__ = ["Agent", "AgentRequest", "DeployedAgent", "EndedAgents", "Pool", "PoolEpoch", "PoolUse"]

@@ -27,14 +27,16 @@ from pools.runtime.base import (
     ImageMissing,
     RuntimeFault,
 )
+from pools.runtime.deployed import DeploySpec
 from pools.runtime.memory_bodies import Talk, load, numbers, outcome
+from pools.runtime.memory_deployed import MemoryDeployed
 
 Behaviour = Callable[[Any], Any]  # the input of a request -> its output
 
 
 @dataclass(slots=True)
 class MemoryAgent:
-    spec: AgentSpec
+    spec: AgentSpec | DeploySpec
     boot: str = field(default_factory=lambda: secrets.token_hex(8))
     healthy: bool = True
     code: dict[str, str] = field(default_factory=dict)
@@ -67,6 +69,13 @@ class MemoryRuntime:
         self.agents: dict[UUID, MemoryAgent] = {}
         self.creations = 0
         self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
+        self._deployed: MemoryDeployed | None = None
+
+    @property
+    def deployed(self) -> MemoryDeployed:
+        if self._deployed is None:
+            self._deployed = MemoryDeployed(self, MemoryRuntime())
+        return self._deployed
 
     async def start(self) -> None:
         return None
@@ -74,6 +83,8 @@ class MemoryRuntime:
     async def close(self) -> None:
         for agent_id in list(self.agents):
             await self.remove(agent_id)
+        if self._deployed is not None:
+            await self._deployed.close()
 
     async def ping(self) -> None:
         if self.away:
@@ -84,7 +95,7 @@ class MemoryRuntime:
             raise ImageMissing(f"There is no image {image} in this process.")
         return image
 
-    async def create(self, spec: AgentSpec) -> AgentHandle:
+    async def create(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
         await self.ping()
         if spec.agent_id in self.agents:
             return self._handle(self.agents[spec.agent_id])
