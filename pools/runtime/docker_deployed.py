@@ -47,6 +47,8 @@ class DockerDeployed:
 
     def __init__(self, engine: DockerRuntime) -> None:
         self._engine = engine
+        # The engine's list lags behind its events, by what it takes to clean up; asked one by one it does not.
+        self._changed: set[str] = set()
 
     def _name(self, agent_id: UUID) -> str:
         return f"{self._engine.network}-d-{agent_id}"
@@ -187,10 +189,12 @@ class DockerDeployed:
 
     def _list(self) -> list[DeployedHandle]:
         filters = {"label": [f"agentainer.instance={self._engine._instance}", LABEL]}
+        changed, self._changed = self._changed, set()
         handles = []
         for row in self._client.api.containers(all=True, filters=filters):
-            # Only those that ended have more to tell than the list does.
-            if _REALITY.get(row["State"]) is Reality.ENDED:
+            # Those that ended have more to tell than the list does.
+            ended = _REALITY.get(row["State"]) is Reality.ENDED
+            if ended or row["Labels"][LABEL] in changed:
                 with contextlib.suppress(NotFound):
                     handles.append(self._inspected(row["Id"]))
             else:
@@ -228,6 +232,7 @@ class DockerDeployed:
         async for event in streamed(lambda client: client.api.events(decode=True, filters=filters)):
             agent = event.get("Actor", {}).get("Attributes", {}).get(LABEL)
             if agent:
+                self._changed.add(agent)
                 yield UUID(agent)
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
