@@ -23,6 +23,7 @@ from rest_framework.request import Request
 from aflow_site.api.problems import plain_problem
 from aflow_site.kernel.errors import FlowError, InvalidInput, NotAllowed, NotAuthenticated
 from pools.api.answers import accepted, dress, wants_later, wants_replay
+from pools.domain.headers import to_agent
 from pools.facade import agents
 from pools.facade.agent_contracts import Accepted, Arrival, Reply
 from teams.api.authentication import SessionAuthentication, TokenAuthentication
@@ -74,7 +75,7 @@ async def _forwarded(request: HttpRequest, team: TeamContext, ref: str) -> Reply
     read = sync_to_async(request.read, thread_sensitive=False)
     first: bytes = await read(limit + 1)
     whole = len(first) <= limit
-    headers = [(name, value) for name, value in request.headers.items()]
+    headers = to_agent(request.headers.items())
     length = request.headers.get("Content-Length")
     if not whole and length:
         headers.append(("Content-Length", length))

@@ -129,14 +129,13 @@ def _towards_stopped(it: Situation) -> Step:
 
 def _towards_running(now: datetime, it: Situation) -> Step:
     """Nothing of it runs, and something should."""
-    ended = it.reality is Reality.ENDED or it.reality is Reality.ABSENT
-    if ended and it.state in (S.RUNNING, S.PAUSED):
+    if it.reality in (Reality.ENDED, Reality.ABSENT) and it.state in (S.RUNNING, S.PAUSED):
         return Step.MOURN
     if it.restart_asked:
         return Step.START
     if it.start_at is not None:
         return Step.START if now >= it.start_at else Step.WAIT
-    if it.state is S.CREATED:
+    if it.state is S.CREATED or (it.reality is Reality.MADE and it.state is not S.FAILED):
         return Step.START
     return Step.NOTHING  # it ended, and is not started by itself
 

@@ -48,7 +48,6 @@ from pools.services.requests.delivery import Deliverer
 from pools.services.requests.sending import Broken, Target
 
 VERBS = definitions.VERBS
-_PAUSING = ("pause", "resume")
 _SPELLINGS = {"health_check": "healthCheck", "auto_restart": "autoRestart"}
 MOST_OF_AN_ANSWER = 64 * 1024 * 1024  # bytes, of one that is read as a whole
 
@@ -114,7 +113,7 @@ def change(team_id: int, ref: str, changes: Mapping[str, Any], *, author: str) -
 
 def act(team_id: int, ref: str, verb: str, *, author: str) -> DeployedView:
     """`verb`: start, stop, restart, pause or resume. Raises `NotFound`, `Conflict`, `NotPossibleHere`."""
-    if verb in _PAUSING:
+    if verb == "pause":
         runtime = _runtime()
         if Capability.PAUSE not in _capabilities(runtime):
             raise NotPossibleHere(f"Agents of the {runtime.name} runtime cannot be paused; stop this one.")

@@ -47,7 +47,7 @@ class DockerDeployed:
 
     def __init__(self, engine: DockerRuntime) -> None:
         self._engine = engine
-        # The engine's list lags behind its events, by what it takes to clean up; asked one by one it does not.
+        # The engine's list lags behind its events, by what it takes to clean up; asked for one it does not.
         self._changed: set[str] = set()
 
     def _name(self, agent_id: UUID) -> str:

@@ -22,6 +22,7 @@ from pools.domain.deployments import (
     HEALTHY_FOR,
     DeployedState,
     Desired,
+    Health,
     Reality,
     Situation,
     Step,
@@ -140,6 +141,8 @@ class Keeper:
                 pause = min(pause, max(0.05, (agent.start_at - moment).total_seconds()))
             if step in (Step.NOTHING, Step.WAIT):
                 self._watch(agent, handle)
+                if agent.problem and agent.health == Health.OK.value:
+                    await in_database(rows.mended, agent.pk)
             else:
                 self._begin(agent, handle, step)
         await self._end_orphans(set(handles) - {agent.pk for agent in agents})

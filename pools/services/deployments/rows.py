@@ -138,6 +138,14 @@ def tell_health(agent_id: UUID, health: Health, problem: str | None) -> None:
     running.update(health=health.value, problem=problem and problem[:LONGEST_SENTENCE])
 
 
+def mended(agent_id: UUID) -> None:
+    """The engine is back, and the agent is well: nothing is wrong any more."""
+    well = DeployedAgent.objects.filter(
+        pk=agent_id, state=DeployedState.RUNNING.value, health=Health.OK.value
+    )
+    well.update(problem=None)
+
+
 def forget_deaths(agent_id: UUID) -> None:
     DeployedAgent.objects.filter(pk=agent_id).update(deaths=0)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
+from yarl import URL
 
 from pools.domain.headers import REPLAY, REQUEST_ID, Pairs, to_client
 from pools.domain.requests import FailReason
@@ -123,7 +124,8 @@ class Delivery:
         try:
             response = await self._session.request(
                 self._request.method,
-                f"http://{self.target.address}{self._request.path}",
+                # As the client wrote it: decoding and encoding would change what some agents tell apart.
+                URL(f"http://{self.target.address}{self._request.path}", encoded=True),
                 data=body or None,
                 headers=self._headers(),
                 allow_redirects=False,
