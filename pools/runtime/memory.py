@@ -95,7 +95,10 @@ class MemoryRuntime:
             raise ImageMissing(f"There is no image {image} in this process.")
         return image
 
-    async def create(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
+    async def create(self, spec: AgentSpec) -> AgentHandle:
+        return await self.serve(spec)
+
+    async def serve(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
         await self.ping()
         if spec.agent_id in self.agents:
             return self._handle(self.agents[spec.agent_id])

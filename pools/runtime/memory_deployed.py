@@ -39,7 +39,7 @@ class MemoryDeployed:
         await self._agents.ensure_image(spec.image)
         if spec.agent_id not in self._agents.agents:
             self.starts.append(spec.agent_id)
-        await self._agents.create(self._known.setdefault(spec.agent_id, spec))
+        await self._agents.serve(self._known.setdefault(spec.agent_id, spec))
         return self._handle(spec.agent_id)
 
     async def stop(self, agent_id: UUID, *, grace: float) -> None:

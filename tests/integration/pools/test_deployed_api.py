@@ -157,7 +157,8 @@ def test_changes(operator: Person) -> None:
     ):
         status, problem = operator("PATCH", "agents/a/", body)
         assert (status, [fault["path"] for fault in problem["errors"]]) == (400, [path])
-    for wrong in ([], 3, {"state": "stopped"}, {"replicas": 2}):
+    refused: list[Any] = [[], 3, {"state": "stopped"}, {"replicas": 2}]
+    for wrong in refused:
         assert operator("PATCH", "agents/a/", wrong)[0] == 400
 
 
@@ -185,7 +186,8 @@ def test_backup_and_restore(operator: Person) -> None:
     assert other("POST", "agents/restore/?replace=true", saved)[0] == 201
     empty = Person(make_team())
     assert empty("POST", "agents/restore/", empty("GET", "agents/backup/")[1]) == (201, {"results": []})
-    for wrong in ([], {"spec": 3}, {"kind": "X"}, {"spec": {"agents": 3}}):
+    refused: list[Any] = [[], {"spec": 3}, {"kind": "X"}, {"spec": {"agents": 3}}]
+    for wrong in refused:
         assert other("POST", "agents/restore/", wrong)[0] == 400
 
 

@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 
+from aflow_site.kernel.errors import Conflict
 from pools.domain.requests import FailReason
 from pools.models import AgentRequest, DeployedAgent
 from pools.services.requests import store
@@ -254,7 +255,8 @@ async def test_a_session_needs_the_csrf_token(agent: DeployedAgent, editor: Pers
     user = await sync_to_async(get_user_model().objects.get)(username=f"editor-{editor.team.slug}")
     await client.aforce_login(user)
     answer = await client.get("/agent/site/x")
-    assert (answer.status_code, [piece async for piece in answer.streaming_content] != []) == (200, True)
+    pieces = [piece async for piece in answer]  # type: ignore[attr-defined]
+    assert (answer.status_code, pieces != []) == (200, True)
     answer = await client.post("/agent/site/x", b"1", content_type="text/plain")
     assert answer.status_code == 403
     assert "CSRF" in answer.json()["detail"]
@@ -285,7 +287,7 @@ async def test_one_delivery_at_a_time(agent: DeployedAgent) -> None:
             got.append(claimed.pk)
             held = await database_sync_to_async(store.claim_next)(agent.pk, store.QUEUE + "third", now)
             assert held is None, "two of one agent at once"
-            answer = {"status": 200, "headers": [], "body": b"", "size": 0, "now": now}
+            answer: dict[str, Any] = {"status": 200, "headers": [], "body": b"", "size": 0, "now": now}
             assert await database_sync_to_async(store.complete)(claimed.pk, store.QUEUE + name, **answer)
 
     await asyncio.gather(queue("one"), queue("two"))
@@ -300,12 +302,18 @@ def test_a_holder_that_dies_is_fenced() -> None:
     assert store.expire(datetime.now(UTC)) == 1
     row.refresh_from_db()
     assert (row.state, row.reason) == ("failed", "interrupted")
-    late = {"status": 200, "headers": [], "body": b"late", "size": 4, "now": datetime.now(UTC)}
+    late: dict[str, Any] = {
+        "status": 200,
+        "headers": [],
+        "body": b"late",
+        "size": 4,
+        "now": datetime.now(UTC),
+    }
     assert not store.complete(row.pk, "queue-dead", **late)
     assert not store.renew(row.pk, "queue-dead", datetime.now(UTC))
     again = store.replay(agent, row.id)
     assert (again.state, again.replays, bytes(again.response_body)) == ("pending", 1, b"")
-    with pytest.raises(store.Conflict):
+    with pytest.raises(Conflict):
         store.replay(agent, row.id)
 
 
