@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -167,11 +167,18 @@ class AgentActionView(APIView):
 
 class AgentLogView(APIView):
     @extend_schema(
-        operation_id="agents_logs", parameters=[OpenApiParameter("tail", int)], responses=LogSerializer
+        operation_id="agents_logs",
+        parameters=[OpenApiParameter("tail", int), OpenApiParameter("follow", bool)],
+        responses=LogSerializer,
     )
-    def get(self, request: Request, ref: str) -> Response:
-        """The last lines of a deployed agent's log; `/ws/agents/{id}/logs/` follows it."""
+    def get(self, request: Request, ref: str) -> HttpResponseBase:
+        """The last lines of a deployed agent's log. With `?follow=true` as plain text that goes on until the
+        agent ends; `/ws/agents/{id}/logs/` does that over a websocket, and goes on after a restart."""
         tail = whole_number(request, "tail", low=1, high=MOST_LINES) or 100
+        if _flag(request, "follow"):
+            agents.get_deployed(_team(request).id, ref)
+            lines = agents.follow(_team(request).id, ref, tail)
+            return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
         text: str = async_to_sync(agents.logs)(_team(request).id, ref, tail)
         return Response({"lines": text.splitlines()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from asgiref.sync import sync_to_async
 from pools.facade import agents
 from pools.runtime.base import Runtime
 from tests.factories.pools import make_team
+from tests.fakes.asgi import Exchange
 from tests.fakes.deployed import SQUARE, Person, controlling, end_everyone, is_, request_row, row_of
 from tests.fakes.pools import until
 
@@ -249,3 +251,152 @@ async def test_what_is_replayed(runtime: Runtime, operator: Person) -> None:
         assert (status, again["output"]) == (200, 36)
         row = await request_row(request_id)
         assert (row.attempts, row.replays, row.state) == (3, 2, "completed")
+
+
+async def test_a_log_is_followed(runtime: Runtime, operator: Person) -> None:
+    """Over HTTP and over a websocket, until the agent ends; the socket goes on with the next one."""
+    from channels.testing import WebsocketCommunicator
+
+    from aflow_site.asgi import application
+
+    async with controlling(runtime):
+        await deployed(operator)
+        await until(lambda: is_("worker", "running", "ok"), 40)
+        exchange = Exchange(
+            "GET", "/api/v1/agents/worker/logs/?follow=true", {"Authorization": f"Token {operator.token}"}
+        )
+        await exchange.send()
+        pieces = exchange.pieces()
+        assert b"listening on" in await anext(pieces)
+
+        socket = WebsocketCommunicator(application, f"/ws/agents/worker/logs/?token={operator.token}")
+        assert (await socket.connect())[0]
+        assert "listening on" in (await socket.receive_json_from(timeout=10))["text"]
+        usage = WebsocketCommunicator(application, f"/ws/agents/worker/metrics/?token={operator.token}")
+        assert (await usage.connect())[0]
+        assert (await usage.receive_json_from(timeout=10))["memory"] > 1_000_000
+
+        await operator.soon("POST", "agents/worker/stop/")
+        async with asyncio.timeout(20):
+            async for _ in pieces:  # it ends with the agent
+                pass
+
+        async def told(socket: Any, kind: str) -> dict[str, Any]:
+            while True:
+                message: dict[str, Any] = await socket.receive_json_from(timeout=20)
+                if message["type"] == kind:
+                    return message
+
+        await told(socket, "ended")
+        await told(usage, "ended")
+        await operator.soon("POST", "agents/worker/start/")
+        assert (await told(usage, "usage"))["running"] is True
+        await socket.disconnect()
+        await usage.disconnect()
+
+
+async def test_an_answer_streams_through_the_proxy(runtime: Runtime, operator: Person) -> None:
+    """Line by line, as the body prints them: the first has come while the body still waits."""
+    import hashlib
+
+    source = "import time\ndef main():\n    print('first', flush=True)\n    time.sleep(3)\n    return 1\n"
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    body = json.dumps({"input": {}, "runs": {"code": digest}, "source": source}).encode()
+    async with controlling(runtime):
+        await deployed(operator)
+        await until(lambda: is_("worker", "running", "ok"), 40)
+        headers = {"Authorization": f"Token {operator.token}", "content-length": str(len(body))}
+        exchange = Exchange("POST", "/agent/worker/invoke", headers)
+        began = time.monotonic()
+        await exchange.send(body)
+        pieces = exchange.pieces()
+        assert b"first" in await anext(pieces)
+        assert time.monotonic() - began < 2.5
+        rest = b"".join([piece async for piece in pieces])
+        assert json.loads(rest.strip().splitlines()[-1])["output"] == 1
+        assert time.monotonic() - began > 2.9
+
+
+async def test_another_port_and_path(runtime: Runtime, operator: Person) -> None:
+    """The health path decides whether it is well; the port is the one that is asked for."""
+    async with controlling(runtime):
+        check = {"path": "/nothing-here", "interval": "200ms", "startPeriod": "1s", "retries": 1}
+        await deployed(operator, "sick", healthCheck=check, autoRestart=False)
+        await deployed(operator, "other", port=9123)
+        await until(lambda: is_("other", "running", "ok"), 40)
+        if runtime.name == "docker":
+            assert (await row_of("other")).address.endswith(":9123")
+        await until(lambda: is_("sick", "running", "failing"), 40)
+        shown = (await operator.soon("GET", "agents/sick/"))[1]
+        assert "GET /nothing-here" in shown["problem"]
+        status, answer = await operator.soon("POST", "agents/sick/invoke", squaring(1))
+        assert (status, answer["state"]) == (202, "pending")
+        assert "is not well" in answer["detail"]
+
+
+async def test_volumes_go_only_when_asked(runtime: Runtime, operator: Person) -> None:
+    if runtime.name == "process":
+        async with controlling(runtime):
+            await deployed(operator, volumes=["data:/data"])
+            await until(lambda: is_("worker", "failed"))
+            assert "no volumes" in (await operator.soon("GET", "agents/worker/"))[1]["problem"]
+        return
+    import docker
+
+    def kept() -> list[str]:
+        client = docker.from_env()
+        found = client.volumes.list(filters={"label": f"agentainer.instance={runtime._instance}"})  # type: ignore[attr-defined]
+        client.close()
+        return [volume.name for volume in found]
+
+    async def left(number: int) -> bool:
+        gone = not await runtime.deployed.list_deployed()  # type: ignore[attr-defined]
+        return gone and len(await asyncio.to_thread(kept)) == number
+
+    async with controlling(runtime):
+        for query, number in (("", 1), ("?volumes=true", 0)):
+            await deployed(operator, volumes=["data:/data"])
+            await until(lambda: is_("worker", "running", "ok"), 40)
+            assert len(await asyncio.to_thread(kept)) == 1
+            await operator.soon("DELETE", f"agents/worker/{query}")
+            await until(lambda number=number: left(number), 40)
+
+
+async def test_nothing_stays_behind_and_it_comes_back(runtime: Runtime, operator: Person) -> None:
+    """The end of the platform takes containers; the next start makes them anew, and counts no death."""
+    from pools.facade import api as pools
+
+    async with controlling(runtime):
+        await deployed(operator)
+        await until(lambda: is_("worker", "running", "ok"), 40)
+    assert await pools.shutdown_all() == 1
+    assert await runtime.deployed.list_deployed() == []  # type: ignore[attr-defined]
+    async with controlling(runtime):
+        await until(lambda: is_("worker", "running", "ok"), 40)
+        row = await row_of("worker")
+        assert (row.restarts, row.deaths) == (0, 0)
+
+
+async def test_a_request_that_is_broken_off_is_not_sent_again(runtime: Runtime, operator: Person) -> None:
+    """Its agent is killed while it works: failed as interrupted, and only a replay sends it again."""
+    slow = "import time\ndef main():\n    time.sleep(30)\n"
+    async with controlling(runtime):
+        await deployed(operator)
+        await until(lambda: is_("worker", "running", "ok"), 40)
+        asking = asyncio.create_task(
+            operator.soon("POST", "agents/worker/invoke", {"input": {}, "code": slow})
+        )
+
+        async def on_its_way() -> bool:
+            found = (await operator.soon("GET", "agents/worker/requests/?state=processing"))[1]["results"]
+            return len(found) == 1
+
+        await until(on_its_way)
+        await asyncio.sleep(0.5)
+        await kill(runtime, "worker")
+        status, problem = await asking
+        assert (status, problem["code"]) == (502, "request_interrupted")
+        await until(lambda: is_("worker", "running", "ok"), 40)
+        await asyncio.sleep(1.5)
+        (row,) = (await operator.soon("GET", "agents/worker/requests/"))[1]["results"]
+        assert (row["state"], row["reason"], row["attempts"]) == ("failed", "interrupted", 1)
