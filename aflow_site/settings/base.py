@@ -176,6 +176,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
         "TriggerKindEnum": ["schedule", "webhook", "event"],
+        "AgentKindEnum": "pools.api.serializers.KINDS",
+        "AgentStateEnum": "pools.api.serializers.STATES",
+        "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }

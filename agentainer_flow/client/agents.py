@@ -99,10 +99,10 @@ class AgentMethods:
     def invoke_agent(
         self, agent: str, value: Any = None, *, code: str | None = None, later: bool = False
     ) -> AgentAnswer:
-        """Asks with `value` as its input. `code` is Python with a `main`, for the built-in agent; `later` does
-        not wait for the answer.
+        """Asks with `value` as its input. `code` is Python with a `main`, for the built-in agent; `later`
+        does not wait for the answer.
 
-        Raises FlowAPIError when the agent answers with an error, or its answer does not come (502, 504).
+        Raises FlowAPIError when the agent answers with an error, or its answer does not come.
         """
         body = {"input": value, **({} if code is None else {"code": code})}
         headers = {"Prefer": "respond-async"} if later else None

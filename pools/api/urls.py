@@ -14,7 +14,7 @@ urlpatterns = [
     path("agents/<str:ref>/logs/", agents.AgentLogView.as_view()),
     path("agents/<str:ref>/metrics/", agents.AgentUsageView.as_view()),
     path("agents/<str:ref>/invoke", agents.AgentInvokeView.as_view()),
-    path("agents/<str:ref>/invoke/", agents.AgentInvokeView.as_view()),
+    path("agents/<str:ref>/invoke/", agents.AgentInvokeView.as_view(schema=None)),  # told of once
     path("agents/<str:ref>/requests/", agents.AgentRequestListView.as_view()),
     path("agents/<str:ref>/requests/<str:request_id>/", agents.AgentRequestView.as_view()),
     path("agents/<str:ref>/requests/<str:request_id>/replay/", agents.AgentReplayView.as_view()),

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -355,11 +356,12 @@ async def test_volumes_go_only_when_asked(runtime: Runtime, operator: Person) ->
 
     async with controlling(runtime):
         for query, number in (("", 1), ("?volumes=true", 0)):
+            settled = partial(left, number)
             await deployed(operator, volumes=["data:/data"])
             await until(lambda: is_("worker", "running", "ok"), 40)
             assert len(await asyncio.to_thread(kept)) == 1
             await operator.soon("DELETE", f"agents/worker/{query}")
-            await until(lambda number=number: left(number), 40)
+            await until(settled, 40)
 
 
 async def test_nothing_stays_behind_and_it_comes_back(runtime: Runtime, operator: Person) -> None:
