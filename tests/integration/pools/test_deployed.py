@@ -20,10 +20,10 @@ from pools.facade import agents
 from pools.runtime.base import Runtime
 from tests.factories.pools import make_team
 from tests.fakes.asgi import Exchange
-from tests.fakes.deployed import SQUARE, Person, controlling, end_everyone, is_, request_row, row_of
+from tests.fakes.deployed import SQUARE, Person, alone, controlling, end_everyone, is_, request_row, row_of
 from tests.fakes.pools import until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("brief_connections")]
 RUNTIMES = ["process", pytest.param("docker", marks=pytest.mark.docker)]
 
 
@@ -243,7 +243,7 @@ async def test_what_is_replayed(runtime: Runtime, operator: Person) -> None:
     async with controlling(runtime):
         await deployed(operator)
         await until(lambda: is_("worker", "running", "ok"), 40)
-        answer = await asyncio.to_thread(operator.ask, "POST", "agents/worker/invoke", squaring(6))
+        answer = await asyncio.to_thread(alone, operator.ask, "POST", "agents/worker/invoke", squaring(6))
         request_id = answer["X-Agentainer-Request-ID"]
         status, again = await operator.soon("POST", f"agents/worker/requests/{request_id}/replay/")
         assert (status, again["output"]) == (200, 36)

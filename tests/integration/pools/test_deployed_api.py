@@ -12,7 +12,7 @@ from teams.models import AuditEntry
 from tests.factories.pools import make_pool, make_team
 from tests.fakes.deployed import Person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("brief_connections")]
 
 YAML = """
 apiVersion: agentainer.flow/v1

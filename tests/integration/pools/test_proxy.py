@@ -24,7 +24,7 @@ from tests.fakes.asgi import Exchange
 from tests.fakes.deployed import Person, request_row
 from tests.fakes.pools import until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("brief_connections")]
 
 
 class Server:
