@@ -36,6 +36,7 @@ from pools.runtime.deployed import (
     DeployedAgents,
     DeployedHandle,
     DeploySpec,
+    NotCapable,
     VolumeSpec,
     deployed_agents_of,
 )
@@ -113,6 +114,8 @@ class Keeper:
         try:
             async for _ in self._agents.events():
                 self.wake()
+        except NotCapable:
+            await asyncio.Event().wait()  # there will never be any
         except RuntimeFault as exc:
             log.info("deployed agents' events broke off: %s", exc)
 
@@ -152,12 +155,18 @@ class Keeper:
         try:
             async with asyncio.timeout(LIST_TIMEOUT):
                 return {handle.agent_id: handle for handle in await self._agents.list_deployed()}
+        except NotCapable as exc:
+            await self._tell_all(agents, str(exc))
+            return {}
         except (RuntimeFault, TimeoutError) as exc:
             sentence = str(exc) or f"The runtime did not list its agents within {LIST_TIMEOUT:g} s."
-            for agent in agents:
-                if agent.desired == Desired.RUNNING.value and agent.problem != sentence:
-                    await in_database(rows.troubled, agent.pk, sentence)
+            await self._tell_all(agents, sentence)
             raise EngineAway(sentence) from exc
+
+    async def _tell_all(self, agents: Sequence[DeployedAgent], sentence: str) -> None:
+        for agent in agents:
+            if agent.desired == Desired.RUNNING.value and agent.problem != sentence:
+                await in_database(rows.troubled, agent.pk, sentence)
 
     async def _end_orphans(self, orphans: set[UUID]) -> None:
         """Containers without a row: their agent was removed with its team, say."""

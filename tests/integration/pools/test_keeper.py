@@ -218,3 +218,17 @@ async def test_a_host_directory_that_leads_elsewhere_by_now(runtime: MemoryRunti
     async with keeping(runtime, volume_directories=[str(inside)]):
         await until(lambda: is_("a", "failed"))
         assert "may not be used" in ((await row_of("a")).problem or "")
+
+
+async def test_a_runtime_without_deployed_agents_says_so(
+    runtime: MemoryRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make()
+    monkeypatch.setattr(MemoryRuntime, "deployed", None)
+    async with keeping(runtime):
+
+        async def told() -> bool:
+            return "does not run deployed agents" in ((await row_of("a")).problem or "")
+
+        await until(told)
+        await until(lambda: is_("a", "failed"))
