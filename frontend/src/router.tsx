@@ -85,6 +85,13 @@ const pools = createRoute({
   component: lazyRouteComponent(() => import("./features/pools/PoolsPage")),
 });
 
+const agents = createRoute({
+  getParentRoute: () => root,
+  path: "/agents",
+  validateSearch: (search: Search) => texts(search, "agent", "tab"),
+  component: lazyRouteComponent(() => import("./features/agents/AgentsPage")),
+});
+
 const triggers = createRoute({
   getParentRoute: () => root,
   path: "/triggers",
@@ -114,6 +121,7 @@ const routeTree = root.addChildren([
   triggers,
   trigger,
   pools,
+  agents,
   settings,
 ]);
 

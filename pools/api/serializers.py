@@ -7,10 +7,16 @@ from typing import Any
 from rest_framework import serializers
 
 from pools.domain.agents import PublicState
+from pools.domain.deployments import DeployedState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
 from pools.domain.names import NAME_RULE
 from pools.domain.problems import ProblemKind
 from pools.domain.settings import PRESETS, Assignment, Isolation, Network, ScaleDownOrder
+
+KINDS = ["pooled", "deployed"]
+STATES = list(
+    dict.fromkeys([*(state.value for state in PublicState), *(state.value for state in DeployedState)])
+)
 
 
 class StatesSerializer(serializers.Serializer[Any]):
@@ -143,14 +149,18 @@ class DrainSerializer(serializers.Serializer[Any]):
 
 
 class AgentSerializer(serializers.Serializer[Any]):
+    """A pool's agent, or a deployed one (which has more to tell: its own address does)."""
+
     id = serializers.UUIDField()
-    pool = serializers.CharField()
-    state = serializers.ChoiceField(choices=[state.value for state in PublicState])
+    kind = serializers.ChoiceField(choices=KINDS)
+    name = serializers.CharField(required=False, help_text="Of a deployed one")
+    pool = serializers.CharField(allow_null=True, help_text="null: it was deployed by hand")
+    state = serializers.ChoiceField(choices=STATES)
     health = serializers.ChoiceField(choices=["ok", "unknown", "failing"])
     uses = serializers.IntegerField()
     last_used = serializers.DateTimeField(allow_null=True)
     container = serializers.CharField(help_text="The runtime's own name for it")
     node = serializers.CharField()
-    started_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     end_reason = serializers.CharField(allow_null=True)

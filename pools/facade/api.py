@@ -21,6 +21,7 @@ from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
 from pools.domain.names import name_for_image
+from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
     AgentView,
     PoolLoad,
@@ -315,7 +316,9 @@ async def run_controller(stop: asyncio.Event) -> None:
     """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
     silence = Silence()
     while not stop.is_set():
-        controller = PoolController(silence=silence)
+        runtime = _runtime()
+        controller = PoolController(runtime, silence=silence)
+        controller.beside = loops_beside(runtime, controller.leads)
         try:
             await controller.start()
             log.info("this controller leads the pools")

@@ -1,4 +1,15 @@
 from .agents import Agent, EndedAgents, PoolEpoch
+from .deployments import DeployedAgent
 from .pools import Pool, PoolShare, PoolUse
+from .requests import AgentRequest
 
-__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolShare", "PoolUse"]
+__all__ = [
+    "Agent",
+    "AgentRequest",
+    "DeployedAgent",
+    "EndedAgents",
+    "Pool",
+    "PoolEpoch",
+    "PoolShare",
+    "PoolUse",
+]

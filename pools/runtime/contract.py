@@ -96,12 +96,14 @@ class AgentHttp:
             raise RuntimeError("the agents' HTTP session was not started, or is closed")
         return self._session
 
-    async def health(self, address: str, headers: dict[str, str], *, within: float) -> Health:
+    async def health(
+        self, address: str, headers: dict[str, str], *, within: float, path: str = "/health"
+    ) -> Health:
         """Never raises for a bad agent: the answer says what is wrong."""
         try:
             async with (
                 asyncio.timeout(within),
-                self.session.get(f"http://{address}/health", headers=headers) as response,
+                self.session.get(f"http://{address}{path}", headers=headers) as response,
             ):
                 body = await _bounded(response, SHORT_ANSWER)
         except TimeoutError:

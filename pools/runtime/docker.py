@@ -36,6 +36,7 @@ from pools.runtime.base import (
     ImageMissing,
     RuntimeFault,
 )
+from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.images import USER, ensure_built_in
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class DockerRuntime:
         self._networking = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
+        self.deployed = DockerDeployed(self)
 
     async def start(self) -> None:
         """Raises `EngineAway`; every later call tries to connect again."""

@@ -27,14 +27,16 @@ from pools.runtime.base import (
     ImageMissing,
     RuntimeFault,
 )
+from pools.runtime.deployed import DeploySpec
 from pools.runtime.memory_bodies import Talk, load, numbers, outcome
+from pools.runtime.memory_deployed import MemoryDeployed
 
 Behaviour = Callable[[Any], Any]  # the input of a request -> its output
 
 
 @dataclass(slots=True)
 class MemoryAgent:
-    spec: AgentSpec
+    spec: AgentSpec | DeploySpec
     boot: str = field(default_factory=lambda: secrets.token_hex(8))
     healthy: bool = True
     code: dict[str, str] = field(default_factory=dict)
@@ -71,6 +73,13 @@ class MemoryRuntime:
         self.graces: dict[UUID, float] = {}  # that agents which were removed got to finish
         self.creations = 0
         self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
+        self._deployed: MemoryDeployed | None = None
+
+    @property
+    def deployed(self) -> MemoryDeployed:
+        if self._deployed is None:
+            self._deployed = MemoryDeployed(self, MemoryRuntime())
+        return self._deployed
 
     async def start(self) -> None:
         return None
@@ -78,6 +87,8 @@ class MemoryRuntime:
     async def close(self) -> None:
         for agent_id in list(self.agents):
             await self.remove(agent_id)
+        if self._deployed is not None:
+            await self._deployed.close()
 
     async def ping(self) -> None:
         if self.away:
@@ -89,6 +100,9 @@ class MemoryRuntime:
         return image
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
+        return await self.serve(spec)
+
+    async def serve(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
         await self.ping()
         if spec.agent_id in self.agents:
             return self._handle(self.agents[spec.agent_id])

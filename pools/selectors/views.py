@@ -118,6 +118,7 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
 def agent_payload(view: AgentView) -> dict[str, Any]:
     return {
         "id": str(view.id),
+        "kind": "pooled",
         "pool": view.pool,
         "state": view.state,
         "health": view.health,

@@ -46,6 +46,9 @@ export const keys = {
     ] as const,
   pools: () => ["pools"] as const,
   agents: () => ["agents"] as const,
+  deployed: () => ["deployed"] as const,
+  agentRequests: (id: string) => ["deployed", id, "requests"] as const,
+  agentRequest: (id: string, request: string) => ["deployed", id, "requests", request] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),
   trigger: (id: string) => ["triggers", "one", id] as const,

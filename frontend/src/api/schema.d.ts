@@ -8,8 +8,80 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Live agents, the newest first; those that ended with `?state=terminated`. */
+        /** @description Live agents, the newest first; pooled ones that ended with `?state=terminated`. One page. */
         get: operations["agents_list"];
+        put?: never;
+        /**
+         * @description Deploys agents: one as an object (`name`, `image`, `env`, `resources`, …), a document with `kind:
+         *     AgentDeployment` (JSON or YAML), or `{"document": the document or its YAML text, "variables": {…}}`.
+         *
+         *     All of them or none; every fault at once. 409 when a name is taken, unless `?replace=true`.
+         */
+        post: operations["agents_deploy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An agent of either kind by its id, or a deployed one by its name. */
+        get: operations["agents_get"];
+        put?: never;
+        post?: never;
+        /** @description Ends it, and forgets it with its requests. Its volumes stay unless `?volumes=true`. */
+        delete: operations["agents_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * @description Sets the fields that are given. What its container is made of (image, env, resources, …) replaces
+         *     the container; requests wait meanwhile.
+         */
+        patch: operations["agents_change"];
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/invoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Asks a deployed agent: `{"input": …}`, and its answer as it gives it. With `code` (Python with a
+         *     `main`) the built-in agent runs that.
+         *
+         *     Stored before it is sent. When the agent is down, or `Prefer: respond-async` says so: 202 with
+         *     `request_id`; it is delivered when the agent is back. `X-Agentainer-Request-ID` with
+         *     `X-Agentainer-Replay: true` sends a stored request again.
+         */
+        post: operations["agents_invoke_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/logs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description The last lines of a deployed agent's log. With `?follow=true` as plain text that goes on until the
+         *     agent ends; `/ws/agents/{id}/logs/` does that over a websocket, and goes on after a restart.
+         */
+        get: operations["agents_logs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -18,16 +90,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/agents/{agent_id}/": {
+    "/api/v1/agents/{ref}/metrics/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["agents_get"];
+        /** @description What a deployed agent uses now; `/ws/agents/{id}/metrics/` tells it every second. */
+        get: operations["agents_metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/pause/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_pause_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/requests/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The requests to a deployed agent, the newest first. */
+        get: operations["agents_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/requests/{request_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One request with what was stored of it and of its answer. */
+        get: operations["agents_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/requests/{request_id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Sends a stored request once more; answers as the agent does, or 202 when it waits. 409 while it
+         *     waits already, or is on its way.
+         */
+        post: operations["agents_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/restart/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_restart_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_resume_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/start/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_start_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/stop/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_stop_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/backup/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Every deployed agent's definition, as one document. Secrets are named, not told. */
+        get: operations["agents_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Deploys what a backup tells, all or nothing. */
+        post: operations["agents_restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1013,10 +1259,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Accepted: {
+            /** Format: uuid */
+            request_id: string;
+            state: components["schemas"]["AcceptedStateEnum"];
+            detail: string;
+            url: string;
+        };
+        /**
+         * @description * `pending` - pending
+         * @enum {string}
+         */
+        AcceptedStateEnum: "pending";
+        /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
         Agent: {
             /** Format: uuid */
             id: string;
-            pool: string;
+            kind: components["schemas"]["AgentKindEnum"];
+            /** @description Of a deployed one */
+            name?: string;
+            /** @description null: it was deployed by hand */
+            pool: string | null;
             state: components["schemas"]["AgentStateEnum"];
             health: components["schemas"]["HealthEnum"];
             uses: number;
@@ -1026,11 +1289,78 @@ export interface components {
             container: string;
             node: string;
             /** Format: date-time */
-            started_at: string;
+            started_at: string | null;
             /** Format: date-time */
             ended_at: string | null;
             end_reason: string | null;
         };
+        /**
+         * @description * `pooled` - pooled
+         *     * `deployed` - deployed
+         * @enum {string}
+         */
+        AgentKindEnum: "pooled" | "deployed";
+        AgentList: {
+            results: components["schemas"]["Agent"][];
+            next: string | null;
+            previous: string | null;
+        };
+        AgentRequest: {
+            /** Format: uuid */
+            id: string;
+            agent: string;
+            method: string;
+            path: string;
+            state: components["schemas"]["AgentRequestStateEnum"];
+            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            attempts: number;
+            replays: number;
+            replayable: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            response_status: number | null;
+            response_size: number;
+        };
+        AgentRequestDetail: {
+            /** Format: uuid */
+            id: string;
+            agent: string;
+            method: string;
+            path: string;
+            state: components["schemas"]["AgentRequestStateEnum"];
+            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            attempts: number;
+            replays: number;
+            replayable: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            response_status: number | null;
+            response_size: number;
+            request_headers: string[][];
+            request_body: unknown;
+            response_headers: string[][];
+            response_body: unknown;
+            /** @description Only the beginning of the answer was stored */
+            response_cut: boolean;
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `processing` - processing
+         *     * `completed` - completed
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        AgentRequestStateEnum: "pending" | "processing" | "completed" | "failed";
         /**
          * @description * `starting` - starting
          *     * `idle` - idle
@@ -1038,9 +1368,14 @@ export interface components {
          *     * `draining` - draining
          *     * `unhealthy` - unhealthy
          *     * `terminated` - terminated
+         *     * `created` - created
+         *     * `running` - running
+         *     * `stopped` - stopped
+         *     * `paused` - paused
+         *     * `failed` - failed
          * @enum {string}
          */
-        AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated";
+        AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated" | "created" | "running" | "stopped" | "paused" | "failed";
         Answer: {
             output: unknown | null;
             error: components["schemas"]["CallError"] | null;
@@ -1107,6 +1442,67 @@ export interface components {
             approve: boolean;
             data?: unknown | null;
         };
+        /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
+        DeployedAgent: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AgentKindEnum"];
+            name: string;
+            /** @description null: it was deployed by hand */
+            pool: string | null;
+            state: components["schemas"]["AgentStateEnum"];
+            health: components["schemas"]["HealthEnum"];
+            uses: number;
+            /** Format: date-time */
+            last_used: string | null;
+            /** @description The runtime's own name for it */
+            container: string;
+            node: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            end_reason: string | null;
+            image: string;
+            /**
+             * @description What people want it to be
+             *
+             *     * `running` - running
+             *     * `stopped` - stopped
+             *     * `paused` - paused
+             */
+            desired: components["schemas"]["DesiredEnum"];
+            /** @description What is wrong, in a sentence */
+            problem: string | null;
+            /** @description Requests that wait until it is back */
+            pending: number;
+            /** @description That nobody asked for */
+            restarts: number;
+            /**
+             * Format: date-time
+             * @description When it is started again by itself
+             */
+            next_start_at: string | null;
+            exit_code: number | null;
+            exit_reason: string | null;
+            /** Format: date-time */
+            exited_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description What would deploy it again; values are hidden from viewers */
+            definition: unknown;
+        };
+        DeployedList: {
+            results: components["schemas"]["DeployedAgent"][];
+        };
+        /**
+         * @description * `running` - running
+         *     * `stopped` - stopped
+         *     * `paused` - paused
+         * @enum {string}
+         */
+        DesiredEnum: "running" | "stopped" | "paused";
         Diff: {
             from: number;
             to: number;
@@ -1261,6 +1657,9 @@ export interface components {
             ttl: number;
             /** @default 0 */
             priority: number;
+        };
+        Log: {
+            lines: string[];
         };
         LogLine: {
             id: number;
@@ -1541,6 +1940,14 @@ export interface components {
             sentence: string;
             facts: unknown;
         };
+        /**
+         * @description * `interrupted` - interrupted
+         *     * `timeout` - timeout
+         *     * `client_gone` - client_gone
+         *     * `too_large` - too_large
+         * @enum {string}
+         */
+        ReasonEnum: "interrupted" | "timeout" | "client_gone" | "too_large";
         Receipt: {
             outcome: components["schemas"]["OutcomeEnum"];
             detail: string;
@@ -1830,6 +2237,24 @@ export interface components {
         Upcoming: {
             results: string[];
         };
+        /** @description At one moment; everything but `running` is left out of one that does not run. */
+        Usage: {
+            running: boolean;
+            /** Format: date-time */
+            at?: string;
+            /**
+             * Format: double
+             * @description CPUs that are busy; 1.0 is one
+             */
+            cpu?: number | null;
+            /** @description Bytes */
+            memory?: number;
+            memory_limit?: number | null;
+            /** @description Bytes by the network since its start; null: not counted */
+            received?: number | null;
+            sent?: number | null;
+            processes?: number | null;
+        };
         Validation: {
             valid: boolean;
             errors: components["schemas"]["Fault"][];
@@ -1904,7 +2329,9 @@ export interface operations {
     agents_list: {
         parameters: {
             query?: {
+                kind?: "deployed" | "pooled";
                 pool?: string;
+                /** @description One or more, by commas */
                 state?: string;
             };
             header?: never;
@@ -1918,7 +2345,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Agent"][];
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+        };
+    };
+    agents_deploy: {
+        parameters: {
+            query?: {
+                /** @description Bring those that exist to the new definition */
+                replace?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+                "application/yaml": {
+                    [key: string]: unknown;
+                };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedList"];
                 };
             };
         };
@@ -1928,7 +2392,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                agent_id: string;
+                ref: string;
             };
             cookie?: never;
         };
@@ -1939,7 +2403,379 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Agent"];
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_remove: {
+        parameters: {
+            query?: {
+                /** @description Its named volumes, too */
+                volumes?: boolean;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    agents_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_invoke_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+        };
+    };
+    agents_logs: {
+        parameters: {
+            query?: {
+                follow?: boolean;
+                tail?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Log"];
+                };
+            };
+        };
+    };
+    agents_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+        };
+    };
+    agents_pause_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_requests: {
+        parameters: {
+            query?: {
+                state?: "completed" | "failed" | "pending" | "processing";
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRequest"][];
+                };
+            };
+        };
+    };
+    agents_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRequestDetail"];
+                };
+            };
+        };
+    };
+    agents_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+        };
+    };
+    agents_restart_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_resume_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_start_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_stop_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    agents_restore: {
+        parameters: {
+            query?: {
+                /** @description Bring those that exist to the new definition */
+                replace?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+                "application/yaml": {
+                    [key: string]: unknown;
+                };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedList"];
                 };
             };
         };

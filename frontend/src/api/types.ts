@@ -17,6 +17,9 @@ export type RunState = RunSummary["state"];
 export type Counts = Schemas["Counts"];
 export type Pool = Schemas["Pool"];
 export type Agent = Schemas["Agent"];
+export type DeployedAgent = Omit<Schemas["DeployedAgent"], "definition"> & { definition: AgentDefinition };
+export type AgentRequest = Schemas["AgentRequest"];
+export type AgentRequestDetail = Schemas["AgentRequestDetail"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type LogLine = Schemas["LogLine"];
@@ -36,6 +39,18 @@ export type StepState =
   | "skipped"
   | "cancelled"
   | "compensated";
+
+/** What would deploy an agent again; values of secrets are named, not told. */
+export interface AgentDefinition {
+  name: string;
+  image: string | null;
+  port: number;
+  env: Record<string, string | { secret: string }>;
+  resources: { cpu: number; memory: number };
+  volumes: Record<string, unknown>[];
+  healthCheck: { path: string; interval: number; timeout: number; retries: number } | null;
+  autoRestart: boolean;
+}
 
 /** Why something failed, as the engine tells it. */
 export interface Failure {

@@ -85,6 +85,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
 export function anAgent(id: string, pool: string, fields: Partial<Agent> = {}): Agent {
   return {
     id,
+    kind: "pooled",
     pool,
     state: "idle",
     health: "ok",

@@ -104,6 +104,10 @@ class PoolController:
         self._learned_at = 0.0
         self._pruned_at = 0.0
         self._flushed: dict[UUID, tuple[int, int]] = {}
+        self.beside: dict[str, Callable[[], Awaitable[None]]] = {}  # loops that run while this one leads
+
+    async def leads(self) -> bool:
+        return bool(await in_database(epochs.leads, self._instance, self._leadership.token))
 
     async def start(self) -> None:
         """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading.
@@ -209,6 +213,7 @@ class PoolController:
             "nudges": self._listen,
             "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
             "the lead": partial(self._repeat, self._renew, BEAT),
+            **self.beside,
         }
         helpers = [asyncio.create_task(for_ever(loop, name)) for name, loop in loops.items()]
         halt = asyncio.create_task(stop.wait())

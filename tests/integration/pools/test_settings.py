@@ -370,5 +370,6 @@ async def test_what_agents_are_made_of(plant: Plant, values: dict[str, Any]) -> 
         assert _made_of(before.spec) != _made_of(after.spec)
 
 
-def _made_of(spec: AgentSpec) -> tuple[Any, ...]:
+def _made_of(spec: object) -> tuple[Any, ...]:
+    assert isinstance(spec, AgentSpec)
     return dict(spec.env), spec.limits, spec.egress
