@@ -24,7 +24,18 @@ from uuid import UUID
 
 import psutil
 
-from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+from pools.domain.nodes import Availability
+from pools.runtime.base import (
+    BUILT_IN_IMAGE,
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    Capability,
+    EngineNode,
+    ImageMissing,
+    NotSupported,
+    RuntimeFault,
+)
 
 LOOK_EVERY = 0.25  # seconds between two looks at the processes
 # Of this whole process: whoever started a child must collect it, even after its runtime was closed.
@@ -56,6 +67,7 @@ class ProcessRuntime:
 
     name = "process"
     isolates = False
+    can = frozenset({Capability.OUTLIVES})
 
     def __init__(self, directory: Path, instance: str) -> None:
         self._directory = directory
@@ -192,6 +204,16 @@ class ProcessRuntime:
 
     async def tidy(self) -> None:
         return None
+
+    async def nodes(self) -> list[EngineNode]:
+        name = socket.gethostname()
+        memory = int(psutil.virtual_memory().total)
+        return [
+            EngineNode(name, name, "localhost", True, Availability.ACTIVE, float(os.cpu_count() or 1), memory)
+        ]
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        raise NotSupported("Local processes have one node, this machine: resize or delete its pools instead.")
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:
