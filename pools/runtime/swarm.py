@@ -197,6 +197,8 @@ class SwarmRuntime(DockerRuntime):
             if task is not None and ((task.runs and task.port) or task.state in ENDED):
                 return handle_of(task, self._nodes().get(task.node)), ""
             waited = time.monotonic() - began
+            if task is not None and waited > 2 and task.node and not _in_reach(task, self._nodes()):
+                raise RuntimeFault("The node of an agent was lost while it started.")
             if task is not None and task.state == "pending" and task.trouble and waited > PLACE_SECONDS:
                 raise RuntimeFault(f"No node can take the agent: {task.trouble}.")
             if waited > START_SECONDS:
