@@ -11,8 +11,8 @@ CAPACITY_CHOICES = [(kind.value, kind.value) for kind in CapacityType]
 
 
 class Node(models.Model):
-    """A mirror of what the engine says, written by `services.nodes` alone. `draining_since` is what the engine
-    does not know: that a pause is the beginning of a drain of ours.
+    """A mirror of what the engine says, written by `services.nodes` alone. `draining_since` is the one thing
+    that the engine does not know: that a pause is the beginning of a drain of ours.
 
     Belongs to no team: nodes carry the agents of all. `ref` is the engine's own id, `name` a host name.
     """

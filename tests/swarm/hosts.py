@@ -145,6 +145,12 @@ class Host:
     def mend(self) -> None:
         run("ip", "link", "set", self._cable, "up")
 
+    def end_agent(self, agent: str) -> None:
+        """As fate would: its process is killed."""
+        with self.client() as client:
+            for row in client.api.containers(filters={"label": f"agentainer.agent={agent}"}):
+                client.api.kill(row["Id"])
+
     def agents(self, *, everything: bool = False) -> list[str]:
         """The ids of agents whose containers run here, or are here."""
         with self.client() as client:
@@ -207,6 +213,9 @@ class Swarm:
 
     def label(self, host: Host, labels: dict[str, str]) -> None:
         self._change(host, lambda spec: spec.setdefault("Labels", {}).update(labels))
+
+    def unlabel(self, host: Host, label: str) -> None:
+        self._change(host, lambda spec: spec["Labels"].pop(label))
 
     def availability(self, host: Host, wanted: str) -> None:
         self._change(host, lambda spec: spec.update(Availability=wanted))
