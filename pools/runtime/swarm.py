@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 START_SECONDS = 45.0
 PLACE_SECONDS = 5.0  # until a swarm that finds no node for an agent is believed
 REMOVE_SECONDS = 20.0
-TIDY_SECONDS = 10.0
+TIDY_SECONDS = 6.0
 
 
 class SwarmRuntime(DockerRuntime):
@@ -72,7 +72,6 @@ class SwarmRuntime(DockerRuntime):
     def __init__(self, instance: str) -> None:
         super().__init__(instance)
         settings = {
-            "com.docker.network.bridge.name": self._bridge,
             "com.docker.network.bridge.enable_icc": "false",
             # Nobody outside knows the way back to an agent's own address.
             "com.docker.network.bridge.enable_ip_masquerade": "false",
@@ -144,18 +143,21 @@ class SwarmRuntime(DockerRuntime):
     # --- agents come ------------------------------------------------------------------------------------
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
-        """A node that has lost the image or the network since it was given them is given them again, once."""
-        handle, bad_node = self._try_to_create(spec)
-        if bad_node:
-            self._hosts.forget(bad_node)
+        """Once more, after what a node refused the agent for was mended."""
+        task = self._try_to_create(spec)
+        if task.state in NEVER_RAN:
+            log.warning("an agent was refused by its node: %s", task.trouble)
             self._remove_agent(spec.agent_id, 0.0)
-            handle, bad_node = self._try_to_create(spec)
-        if handle is None:
-            raise RuntimeFault("A node refused the agent twice; its engine's log says why.")
-        return handle
+            self._hosts.forget(task.node)  # its image may have been pruned
+            self._renew_network(task.trouble)
+            task = self._try_to_create(spec)
+        node = self._nodes().get(task.node)
+        if task.state in NEVER_RAN:
+            where = node.seen.name if node is not None else "which has left"
+            raise RuntimeFault(f"Node {where} refused an agent: {task.trouble}.")
+        return handle_of(task, node)
 
-    def _try_to_create(self, spec: AgentSpec) -> tuple[AgentHandle | None, str]:
-        """The handle, or the node that refused the agent before it could begin."""
+    def _try_to_create(self, spec: AgentSpec) -> SwarmTask:
         image = str(self.client.images.get(self._image(spec.image)).id)
         nodes = self._nodes()
         without = self._hosts.prepare(image, _name_of(self.client, image), nodes.values(), self.client)
@@ -164,12 +166,11 @@ class SwarmRuntime(DockerRuntime):
             raise RuntimeFault("No node can take the agent: all are cordoned, draining or lost.")
         if without >= open_nodes:
             raise RuntimeFault(_nowhere(nodes[ref] for ref in open_nodes))
-        self._ensure_network()
         template = task_template(
             spec,
             image,
             instance=self._instance,
-            network=self.network,
+            network=self._current_network(),
             without=without,
             api=self._api,
         )
@@ -186,16 +187,13 @@ class SwarmRuntime(DockerRuntime):
                 raise
         return self._until_started(spec.agent_id)
 
-    def _until_started(self, agent_id: UUID) -> tuple[AgentHandle | None, str]:
+    def _until_started(self, agent_id: UUID) -> SwarmTask:
         began = time.monotonic()
         pause = 0.03
         while True:
             task = _newest(self._tasks_of(agent_id)).get(agent_id)
-            if task is not None and task.state in NEVER_RAN:
-                log.warning("an agent was refused by its node: %s", task.trouble)
-                return None, task.node
             if task is not None and ((task.runs and task.port) or task.state in ENDED):
-                return handle_of(task, self._nodes().get(task.node)), ""
+                return task
             waited = time.monotonic() - began
             if task is not None and waited > 2 and task.node and not _in_reach(task, self._nodes()):
                 raise RuntimeFault("The node of an agent was lost while it started.")
@@ -207,17 +205,37 @@ class SwarmRuntime(DockerRuntime):
             time.sleep(pause)
             pause = min(0.2, pause * 1.2)
 
-    def _make_network(self) -> None:
-        """Each node's own bridge, with the settings that the node keeps; the manager keeps but the name."""
-        make_network(
-            self.client,
-            {
-                "Name": self.network,
-                "Driver": "bridge",
-                "Scope": "swarm",
-                "ConfigFrom": {"Network": self._config},
-            },
-        )
+    def _networks(self) -> dict[int, dict[str, Any]]:
+        """The agents' networks by their number. Each is every node's own bridge, with the settings that the
+        node keeps; the swarm keeps but the name."""
+        prefix = f"{self.network}-net-"  # for networks of a swarm the engine's own filter wants whole names
+        rows = [row for row in self.client.api.networks() if row["Name"].startswith(prefix)]
+        return {int(row["Name"].removeprefix(prefix)): row for row in rows}
+
+    def _current_network(self) -> str:
+        with self._networking:  # agents are created side by side
+            return f"{self.network}-net-{max(self._networks(), default=None) or self._add_network(1)}"
+
+    def _add_network(self, number: int) -> int:
+        body = {"Driver": "bridge", "Scope": "swarm", "ConfigFrom": {"Network": self._config}}
+        make_network(self.client, {"Name": f"{self.network}-net-{number}", **body})
+        return number
+
+    def _renew_network(self, trouble: str) -> None:
+        """An engine that died with agents refuses their network from then on ("network … exists", moby
+        #37087), and nothing but another network helps. Those before go when their last agent has gone."""
+        if "network" not in trouble or "exists" not in trouble:
+            return
+        with self._networking:
+            known = self._networks()
+            newest = max(known, default=0)
+            if newest and known[newest]["Id"] not in trouble:
+                return  # another agent's creation was faster
+            log.warning("a node does not take the agents' network any more; they get a new one")
+            self._add_network(newest + 1)
+        for number in known:
+            with contextlib.suppress(APIError):
+                self.client.api.remove_network(f"{self.network}-net-{number}")
 
     # --- agents go ----------------------------------------------------------------------------------------
 
@@ -262,14 +280,13 @@ class SwarmRuntime(DockerRuntime):
         until = time.monotonic() + TIDY_SECONDS
         nodes = [node for node in self._nodes().values() if node.seen.heard and node.engine]
         while time.monotonic() < until:
-            try:
-                self.client.networks.get(self.network).remove()
-            except NotFound:
+            for number in self._networks():
+                with contextlib.suppress(APIError):
+                    self.client.api.remove_network(f"{self.network}-net-{number}")
+            if not self._networks():
                 nodes = [node for node in nodes if not self._hosts.remove_settings(node)]
                 if not nodes:
                     return
-            except APIError as exc:
-                log.debug("the agents' network stays: %s", exc)
             time.sleep(0.1)
 
     # --- agents that are there ----------------------------------------------------------------------------

@@ -81,6 +81,13 @@ class Hosts:
                 known = self._clients.setdefault((node.engine, patience), known)
         return known
 
+    def _drop(self, node: SwarmNode) -> None:
+        with self._opening:
+            stale = [key for key in self._clients if key[0] == node.engine]
+            clients = [self._clients.pop(key) for key in stale]
+        for client in clients:
+            client.close()
+
     def ask(
         self,
         node: SwarmNode,
@@ -91,7 +98,12 @@ class Hosts:
         if not node.engine:
             raise NodeTrouble(node.seen.note)
         try:
-            return question(self._client(node, patience))
+            try:
+                return question(self._client(node, patience))
+            except requests.ConnectionError:
+                # The engine may be another than the one that the kept connection led to: it began anew.
+                self._drop(node)
+                return question(self._client(node, patience))
         except NotFound:
             raise
         except APIError as exc:
@@ -171,7 +183,7 @@ class Hosts:
         log.info("node %s was given the image %s in %.1f s", node.seen.name, name, time.monotonic() - started)
 
     def forget(self, ref: str) -> None:
-        """What the node had may be gone: somebody pruned its images, say."""
+        """What the node had may be gone: it began anew, or somebody pruned its images."""
         self._ready.pop(ref, None)
 
     # --- agents that are there -----------------------------------------------------------------------

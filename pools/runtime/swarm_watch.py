@@ -100,6 +100,7 @@ class SwarmWatch:
         self._lost.add(ref)
         if ref in self._followed:
             self._followed.pop(ref).end()  # a cut line says nothing, not even that it is cut
+        self._hosts.forget(ref)
         log.warning("node %s is lost, with %d tasks of agents", node.seen.name, len(tasks))
         for task in tasks:
             self._tell(AgentDeath(task.agent_id, node_lost=True))
