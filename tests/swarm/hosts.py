@@ -129,14 +129,18 @@ class Host:
             with suppress(subprocess.CalledProcessError):  # it went with the namespace
                 run("ip", "link", "delete", self._cable)
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
         """In good order where it can be: engines that are killed leave empty control groups behind."""
         if self._launcher is not None:
-            with suppress(subprocess.TimeoutExpired, OSError):
+            with suppress(OSError):
                 children = Path(f"/proc/{self._launcher.pid}/task/{self._launcher.pid}/children").read_text()
                 for child in children.split():
                     os.kill(int(child), signal.SIGTERM)
-                self._launcher.wait(20)
+
+    def stop(self) -> None:
+        if self._launcher is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._launcher.wait(10)
             self.kill()
 
     def cut(self) -> None:
@@ -256,8 +260,9 @@ class Swarm:
         return time.monotonic() - began
 
     def stop(self) -> None:
-        """Workers first: a manager that is gone makes them wait."""
-        for host in reversed(self.hosts):
+        for host in self.hosts:
+            host.ask_to_stop()
+        for host in self.hosts:
             host.stop()
         with suppress(subprocess.CalledProcessError):
             run("ip", "link", "delete", BRIDGE)
