@@ -85,6 +85,12 @@ const pools = createRoute({
   component: lazyRouteComponent(() => import("./features/pools/PoolsPage")),
 });
 
+const nodes = createRoute({
+  getParentRoute: () => root,
+  path: "/nodes",
+  component: lazyRouteComponent(() => import("./features/nodes/NodesPage")),
+});
+
 const triggers = createRoute({
   getParentRoute: () => root,
   path: "/triggers",
@@ -114,6 +120,7 @@ const routeTree = root.addChildren([
   triggers,
   trigger,
   pools,
+  nodes,
   settings,
 ]);
 

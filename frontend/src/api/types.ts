@@ -17,6 +17,7 @@ export type RunState = RunSummary["state"];
 export type Counts = Schemas["Counts"];
 export type Pool = Schemas["Pool"];
 export type Agent = Schemas["Agent"];
+export type Node = Schemas["Node"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type LogLine = Schemas["LogLine"];
