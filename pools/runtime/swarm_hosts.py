@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 20.0
+END_SECONDS = 5.0  # whoever waits for it looks again whether the node is there at all
 COPY_SECONDS = 180.0  # between two bytes of an image
 AFTER_TROUBLE = 15.0  # seconds in which a node that made trouble is not asked to take agents
 AT_ONCE = 4
@@ -100,6 +101,8 @@ class Hosts:
         try:
             try:
                 return question(self._client(node, patience))
+            except requests.ConnectTimeout:
+                raise
             except requests.ConnectionError:
                 # The engine may be another than the one that the kept connection led to: it began anew.
                 self._drop(node)
@@ -201,7 +204,11 @@ class Hosts:
     def end(self, node: SwarmNode, container: str) -> bool:
         """Kills and removes; True when nothing of it is left."""
         try:
-            self.ask(node, lambda client: client.api.remove_container(container, force=True, v=True))
+            self.ask(
+                node,
+                lambda client: client.api.remove_container(container, force=True, v=True),
+                END_SECONDS,
+            )
         except NotFound:
             return True
         except NodeTrouble as exc:
