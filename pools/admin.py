@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from pools.domain.settings import DEFAULTS, faults_of
 from pools.facade import api as pools
-from pools.models import Agent, Pool
+from pools.models import Agent, Node, Pool
 
 SETTINGS = tuple(DEFAULTS)
 
@@ -87,4 +87,22 @@ class AgentAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        return False
+
+
+@admin.register(Node)
+class NodeAdmin(admin.ModelAdmin):
+    """A mirror: the engine alone changes nodes."""
+
+    list_display = ("name", "address", "state", "cpus", "price", "capacity_type", "zone", "changed_at")
+    list_filter = ("state", "capacity_type", "zone")
+    search_fields = ("name", "address")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
         return False

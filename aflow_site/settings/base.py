@@ -107,7 +107,7 @@ CHANNEL_LAYERS = {
 }
 
 # --- agents --------------------------------------------------------------------------------------------
-AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
+AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | swarm | process | memory; `up` resolves `auto`
 # Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2, validate=AT_LEAST_1)

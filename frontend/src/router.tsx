@@ -91,6 +91,11 @@ const agents = createRoute({
   validateSearch: (search: Search) => texts(search, "agent", "tab"),
   component: lazyRouteComponent(() => import("./features/agents/AgentsPage")),
 });
+const nodes = createRoute({
+  getParentRoute: () => root,
+  path: "/nodes",
+  component: lazyRouteComponent(() => import("./features/nodes/NodesPage")),
+});
 
 const triggers = createRoute({
   getParentRoute: () => root,
@@ -122,6 +127,7 @@ const routeTree = root.addChildren([
   trigger,
   pools,
   agents,
+  nodes,
   settings,
 ]);
 

@@ -10,6 +10,7 @@ from pools.domain.agents import PublicState
 from pools.domain.deployments import DeployedState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
 from pools.domain.names import NAME_RULE
+from pools.domain.nodes import CapacityType, NodeState
 from pools.domain.problems import ProblemKind
 from pools.domain.settings import PRESETS, Assignment, Isolation, Network, ScaleDownOrder
 
@@ -164,3 +165,27 @@ class AgentSerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     end_reason = serializers.CharField(allow_null=True)
+
+
+class CapacitySerializer(serializers.Serializer[Any]):
+    cpus = serializers.FloatField()
+    memory = serializers.IntegerField(help_text="Bytes")
+
+
+class NodeSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    address = serializers.CharField()
+    state = serializers.ChoiceField(choices=[state.value for state in NodeState])
+    capacity = CapacitySerializer()
+    price = serializers.FloatField(allow_null=True, help_text="Per hour; null when no label tells it")
+    capacity_type = serializers.ChoiceField(choices=[kind.value for kind in CapacityType])
+    zone = serializers.CharField(help_text="Empty when no label tells it")
+    agents = serializers.IntegerField(help_text="Live agents of all teams")
+    note = serializers.CharField(help_text="What is wrong with it, in sentences; empty when nothing is")
+    changed_at = serializers.DateTimeField(help_text="When its state last changed")
+
+
+class NodeListSerializer(serializers.Serializer[Any]):
+    results = NodeSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

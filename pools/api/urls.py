@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pools.api import agents, leases, views
+from pools.api import agents, leases, nodes, views
 from pools.facade.agents import VERBS
 
 urlpatterns = [
@@ -28,4 +28,9 @@ urlpatterns = [
     path("agents/<str:ref>/requests/<str:request_id>/", agents.AgentRequestView.as_view()),
     path("agents/<str:ref>/requests/<str:request_id>/replay/", agents.AgentReplayView.as_view()),
     *(path(f"agents/<str:ref>/{verb}/", agents.AgentActionView.as_view(verb=verb)) for verb in VERBS),
+    path("nodes/", nodes.NodeListView.as_view()),
+    path("nodes/<str:name>/", nodes.NodeView.as_view()),
+    path("nodes/<str:name>/cordon/", nodes.CordonView.as_view()),
+    path("nodes/<str:name>/uncordon/", nodes.UncordonView.as_view()),
+    path("nodes/<str:name>/drain/", nodes.DrainView.as_view()),
 ]

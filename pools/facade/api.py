@@ -21,9 +21,11 @@ from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
 from pools.domain.names import name_for_image
+from pools.domain.nodes import NodeAction
 from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
     AgentView,
+    NodeView,
     PoolLoad,
     PoolSpec,
     PoolView,
@@ -31,10 +33,12 @@ from pools.facade.contracts import (
 from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.metrics import PoolCollector
-from pools.models import Agent
+from pools.models import Agent, Node
 from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.runtime.choose import make_runtime
 from pools.selectors import pools as selectors
+from pools.selectors.nodes import node_views
+from pools.services import nodes as node_services
 from pools.services import pools as services
 from pools.services.agents import NotLeading
 from pools.services.broker.broker import Broker as _Broker
@@ -48,6 +52,7 @@ __all__ = [
     "BUILT_IN_IMAGE",
     "Broker",
     "PoolController",
+    "act_on_node",
     "check_pool",
     "check_unused",
     "create_pool",
@@ -58,9 +63,11 @@ __all__ = [
     "ensure_pool",
     "ensure_shared_pool",
     "get_agent",
+    "get_node",
     "get_pool",
     "lease_store",
     "list_agents",
+    "list_nodes",
     "list_pools",
     "load",
     "metrics_collector",
@@ -202,6 +209,27 @@ def get_agent(team_id: int, agent_id: UUID) -> AgentView:
     if row is None:
         raise NotFound(f"There is no agent {agent_id} in this team.")
     return selectors.agent_views([row], lease_store())[0]
+
+
+def list_nodes() -> list[NodeView]:
+    """The machines that carry the agents of all teams, by name."""
+    return node_views(Node.objects.all())
+
+
+def get_node(name: str) -> NodeView:
+    """Raises `NotFound`."""
+    return node_views([node_services.find(name)])[0]
+
+
+def act_on_node(team_id: int, name: str, action: NodeAction, *, author: str) -> NodeView:
+    """Cordons, opens or drains it, on the engine. The team is the one in whose log it is written.
+
+    Raises `NotFound`, `Conflict` where it cannot be done, `EngineTrouble`.
+    """
+    node = node_services.act(name, action, _runtime(), team_id=team_id, author=author)
+    with contextlib.suppress(redis.RedisError):  # the controller's timer will do
+        lease_store().nudge(name)
+    return node_views([node])[0]
 
 
 def place_in_queue(pool_id: UUID, holders: str) -> int | None:

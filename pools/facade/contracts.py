@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -98,6 +99,23 @@ class AgentView:
     started_at: datetime
     ended_at: datetime | None
     end_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A machine of the container engine. `memory` in bytes, `price` per hour (None: not known)."""
+
+    name: str
+    address: str
+    state: str  # ready | cordoned | draining | lost
+    cpus: float
+    memory: int
+    price: Decimal | None
+    capacity_type: str  # on_demand | spot
+    zone: str
+    agents: int  # live ones of all teams
+    note: str  # what is wrong with it, in sentences; empty when nothing is
+    changed_at: datetime  # when its state last changed
 
 
 @dataclass(frozen=True, slots=True)

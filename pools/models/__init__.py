@@ -1,5 +1,6 @@
 from .agents import Agent, EndedAgents, PoolEpoch
 from .deployments import DeployedAgent
+from .nodes import Node
 from .pools import Pool, PoolShare, PoolUse
 from .requests import AgentRequest
 
@@ -8,6 +9,7 @@ __all__ = [
     "AgentRequest",
     "DeployedAgent",
     "EndedAgents",
+    "Node",
     "Pool",
     "PoolEpoch",
     "PoolShare",

@@ -18,7 +18,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import docker
@@ -27,13 +29,17 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool, LogConfig, Ulimit
 
+from pools.domain.nodes import Availability
 from pools.runtime.base import (
     BUILT_IN_IMAGE,
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    Capability,
     EngineAway,
+    EngineNode,
     ImageMissing,
+    NotSupported,
     RuntimeFault,
 )
 from pools.runtime.docker_deployed import DockerDeployed
@@ -51,6 +57,8 @@ class DockerRuntime:
 
     name = "docker"
     isolates = True
+    can = frozenset(Capability) - {Capability.CORDONS}
+    threads = THREADS
 
     def __init__(self, instance: str) -> None:
         self._instance = instance
@@ -58,13 +66,13 @@ class DockerRuntime:
         self.network = f"agentainer-{short}"
         self.outside = f"{self.network}-out"  # for agents that reach the outside
         self._bridges = {self.network: f"af-{short}", self.outside: f"ao-{short}"}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+        self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix=self.name)
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
         self._networking = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
-        self.deployed = DockerDeployed(self)
+        self.deployed: DockerDeployed | None = DockerDeployed(self)
 
     async def start(self) -> None:
         """Raises `EngineAway`; every later call tries to connect again."""
@@ -73,7 +81,7 @@ class DockerRuntime:
     def _connect(self) -> docker.DockerClient:
         with self._connecting:
             if self._client is None:
-                client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
+                client = docker.from_env(timeout=60, max_pool_size=self.threads + 2)
                 self._node = str(client.info().get("Name", ""))
                 self._client = client
             return self._client
@@ -86,8 +94,12 @@ class DockerRuntime:
 
     async def _call(self, function: Callable[[], T]) -> T:
         """In a thread, with the engine's errors in our words."""
+        work = partial(self._in_words, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _in_words(self, function: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+            return function()
         except APIError as exc:
             raise RuntimeFault(f"Docker refused: {exc.explanation or exc}.") from exc
         except (DockerException, requests.RequestException, OSError) as exc:
@@ -276,7 +288,7 @@ class DockerRuntime:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(queue.put_nowait, death)
 
-        watcher = _Watcher(self._instance, tell, stop)
+        watcher = EventWatcher(self._instance, tell, stop)
         thread = threading.Thread(target=watcher.run, name="docker-events", daemon=True)
         thread.start()
         try:
@@ -285,6 +297,29 @@ class DockerRuntime:
         finally:
             stop.set()
             watcher.interrupt()
+
+    async def nodes(self) -> list[EngineNode]:
+        return [await self._call(self._the_node)]
+
+    def _the_node(self) -> EngineNode:
+        info = self.client.info()
+        labels = dict(label.split("=", 1) for label in info.get("Labels") or [] if "=" in label)
+        return EngineNode(
+            ref=str(info["ID"]),
+            name=str(info["Name"]),
+            address=urlsplit(self.client.api.base_url).hostname or "localhost",
+            heard=True,
+            availability=Availability.ACTIVE,
+            cpus=float(info["NCPU"]),
+            memory=int(info["MemTotal"]),
+            labels=labels,
+        )
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        raise NotSupported(
+            "A single Docker Engine has no other node that could take over: resize or delete its pools "
+            "instead, or make it a swarm (AFLOW_RUNTIME=swarm)."
+        )
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         def read() -> str:
@@ -297,10 +332,20 @@ class DockerRuntime:
         return await self._call(read)
 
 
-class _Watcher:
-    """Follows the engine's events in a thread, and takes the stream up again when it breaks."""
+def _patient() -> docker.DockerClient:
+    return docker.from_env(timeout=None)  # type: ignore[arg-type]
 
-    def __init__(self, instance: str, tell: Callable[[AgentDeath], None], stop: threading.Event) -> None:
+
+class EventWatcher:
+    """Follows an engine's events in a thread, and takes the stream up again when it breaks."""
+
+    def __init__(
+        self,
+        instance: str,
+        tell: Callable[[AgentDeath], None],
+        stop: threading.Event,
+        connect: Callable[[], docker.DockerClient] = _patient,
+    ) -> None:
         self._filters = {
             "type": "container",
             "event": ["die"],
@@ -308,13 +353,14 @@ class _Watcher:
         }
         self._tell = tell
         self._stop = stop
+        self._connect = connect
         self._stream: Any = None
         self._client: docker.DockerClient | None = None
 
     def run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._client = docker.from_env(timeout=None)  # type: ignore[arg-type]
+                self._client = self._connect()
                 self._stream = self._client.api.events(decode=True, filters=self._filters)
                 for event in self._stream:
                     self._read(event)

@@ -11,19 +11,23 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
+from pools.domain.nodes import Availability
 from pools.runtime.base import (
     BUILT_IN_IMAGE,
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    Capability,
     EngineAway,
+    EngineNode,
     ImageMissing,
     RuntimeFault,
 )
@@ -37,6 +41,7 @@ Behaviour = Callable[[Any], Any]  # the input of a request -> its output
 @dataclass(slots=True)
 class MemoryAgent:
     spec: AgentSpec | DeploySpec
+    node: str = ""
     boot: str = field(default_factory=lambda: secrets.token_hex(8))
     healthy: bool = True
     code: dict[str, str] = field(default_factory=dict)
@@ -58,12 +63,20 @@ class MemoryAgent:
 class MemoryRuntime:
     """`images` maps an image's name to its behaviour; `broken` names images whose agents never start, `sick`
     those whose agents never become healthy, `concurrent` says how many requests agents of an image take at
-    once. `away` plays an engine that does not answer."""
+    once. `away` plays an engine that does not answer. `machines` are its nodes; `lose` takes one away with
+    all that runs there."""
 
     name = "memory"
     isolates = False
+    can = frozenset({Capability.CORDONS})
 
-    def __init__(self, images: Mapping[str, Behaviour] | None = None) -> None:
+    def __init__(
+        self, images: Mapping[str, Behaviour] | None = None, *, nodes: Sequence[str] = ("this process",)
+    ) -> None:
+        self.machines = {
+            name: EngineNode(f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 2**30)
+            for name in nodes
+        }
         self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
         self.broken: set[str] = set()
         self.sick: set[str] = set()
@@ -109,7 +122,7 @@ class MemoryRuntime:
         self.creations += 1
         if spec.image in self.broken:
             raise RuntimeFault(f"The image {spec.image} does not start.")
-        agent = MemoryAgent(spec, healthy=spec.image not in self.sick)
+        agent = MemoryAgent(spec, self._place(), healthy=spec.image not in self.sick)
         agent.concurrency = self.concurrent.get(spec.image, 1)
         self.agents[spec.agent_id] = agent
         app = web.Application(client_max_size=64 * 1024 * 1024)
@@ -126,6 +139,42 @@ class MemoryRuntime:
         port = agent.runner.addresses[0][1]
         agent.address = f"127.0.0.1:{port}"
         return self._handle(agent)
+
+    def _place(self) -> str:
+        """The open node with the fewest agents, as engines spread them."""
+        load = Counter(agent.node for agent in self.agents.values())
+        is_open = [
+            node.name
+            for node in self.machines.values()
+            if node.heard and node.availability is Availability.ACTIVE
+        ]
+        if not is_open:
+            raise RuntimeFault("No node takes an agent: all are cordoned or lost.")
+        return min(is_open, key=lambda name: load[name])
+
+    async def nodes(self) -> list[EngineNode]:
+        await self.ping()
+        return list(self.machines.values())
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        await self.ping()
+        known = next((machine for machine in self.machines.values() if machine.ref == node), None)
+        if known is None:
+            raise RuntimeFault(f"The engine knows no node {node}.")
+        self.machines[known.name] = replace(known, availability=wanted)
+        if wanted is Availability.DRAIN:
+            for agent_id in self._agents_on(known.name):
+                await self.kill(agent_id)
+
+    def _agents_on(self, node: str) -> list[UUID]:
+        return [agent_id for agent_id, agent in self.agents.items() if agent.node == node]
+
+    async def lose(self, node: str) -> None:
+        """A power cut: it is noticed, and nothing there answers any more."""
+        self.machines[node] = replace(self.machines[node], heard=False)
+        for agent_id in self._agents_on(node):
+            await self._stop(self.agents[agent_id])
+            self._deaths.put_nowait(AgentDeath(agent_id, node_lost=True))
 
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         agent = self.agents.pop(agent_id, None)
@@ -161,14 +210,16 @@ class MemoryRuntime:
         return "\n".join(agent.log[-tail:]) if agent else ""
 
     def _handle(self, agent: MemoryAgent) -> AgentHandle:
+        heard = self.machines[agent.node].heard
         return AgentHandle(
             agent_id=agent.spec.agent_id,
             ref=f"memory-{agent.spec.agent_id}",
             address=agent.address,
-            node="this process",
-            running=True,
+            node=agent.node,
+            running=heard,
             nonce=agent.spec.nonce,
             created_at=agent.created_at,
+            lost=not heard,
         )
 
 

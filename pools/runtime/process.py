@@ -25,7 +25,18 @@ from uuid import UUID
 
 import psutil
 
-from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+from pools.domain.nodes import Availability
+from pools.runtime.base import (
+    BUILT_IN_IMAGE,
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    Capability,
+    EngineNode,
+    ImageMissing,
+    NotSupported,
+    RuntimeFault,
+)
 from pools.runtime.deployed import DeploySpec
 from pools.runtime.process_deployed import ProcessDeployed
 
@@ -61,6 +72,7 @@ class ProcessRuntime:
 
     name = "process"
     isolates = False
+    can = frozenset({Capability.OUTLIVES})
 
     def __init__(self, directory: Path, instance: str) -> None:
         self._directory = directory
@@ -202,6 +214,16 @@ class ProcessRuntime:
 
     async def tidy(self) -> None:
         return None
+
+    async def nodes(self) -> list[EngineNode]:
+        name = socket.gethostname()
+        memory = int(psutil.virtual_memory().total)
+        return [
+            EngineNode(name, name, "localhost", True, Availability.ACTIVE, float(os.cpu_count() or 1), memory)
+        ]
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        raise NotSupported("Local processes have one node, this machine: resize or delete its pools instead.")
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:

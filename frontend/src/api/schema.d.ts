@@ -436,6 +436,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The engine's machines by name. One page: there are few. */
+        get: operations["nodes_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["nodes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/cordon/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description No new agents there; what runs goes on. Ends a drain that is under way. */
+        post: operations["nodes_cordon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/drain/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description No new agents there, and those that are there leave: idle ones as their replacements become ready,
+         *     those at work after their lease. The engine drains the rest when the last one has left.
+         */
+        post: operations["nodes_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/uncordon/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes new agents again; ends a drain, too. */
+        post: operations["nodes_uncordon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/": {
         parameters: {
             query?: never;
@@ -1418,6 +1505,18 @@ export interface components {
              */
             timeout: number;
         };
+        Capacity: {
+            /** Format: double */
+            cpus: number;
+            /** @description Bytes */
+            memory: number;
+        };
+        /**
+         * @description * `on_demand` - on_demand
+         *     * `spot` - spot
+         * @enum {string}
+         */
+        CapacityTypeEnum: "on_demand" | "spot";
         Change: {
             path: string;
             kind: components["schemas"]["ChangeKindEnum"];
@@ -1730,6 +1829,42 @@ export interface components {
             workflow: string;
             kind: components["schemas"]["TriggerKindEnum"];
         };
+        Node: {
+            name: string;
+            address: string;
+            state: components["schemas"]["NodeStateEnum"];
+            capacity: components["schemas"]["Capacity"];
+            /**
+             * Format: double
+             * @description Per hour; null when no label tells it
+             */
+            price: number | null;
+            capacity_type: components["schemas"]["CapacityTypeEnum"];
+            /** @description Empty when no label tells it */
+            zone: string;
+            /** @description Live agents of all teams */
+            agents: number;
+            /** @description What is wrong with it, in sentences; empty when nothing is */
+            note: string;
+            /**
+             * Format: date-time
+             * @description When its state last changed
+             */
+            changed_at: string;
+        };
+        NodeList: {
+            results: components["schemas"]["Node"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /**
+         * @description * `ready` - ready
+         *     * `cordoned` - cordoned
+         *     * `draining` - draining
+         *     * `lost` - lost
+         * @enum {string}
+         */
+        NodeStateEnum: "ready" | "cordoned" | "draining" | "lost";
         NullEnum: null;
         /**
          * @description * `add_to_set` - add_to_set
@@ -2997,6 +3132,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    nodes_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeList"];
+                };
+            };
+        };
+    };
+    nodes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_cordon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_uncordon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
                 };
             };
         };

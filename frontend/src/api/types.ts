@@ -20,6 +20,7 @@ export type Agent = Schemas["Agent"];
 export type DeployedAgent = Omit<Schemas["DeployedAgent"], "definition"> & { definition: AgentDefinition };
 export type AgentRequest = Schemas["AgentRequest"];
 export type AgentRequestDetail = Schemas["AgentRequestDetail"];
+export type Node = Schemas["Node"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type LogLine = Schemas["LogLine"];

@@ -12,7 +12,9 @@ import {
   IconHeartBroken,
   IconHourglass,
   IconLoader2,
+  IconLock,
   IconPlayerPause,
+  IconPlugX,
   IconPower,
   IconStack2,
   type TablerIcon,
@@ -64,6 +66,9 @@ const looks: Record<string, StateLook> = {
     icon: IconHeartBroken,
     says: "Failed its health check; being replaced",
   },
+  ready: { word: "ready", hue: "green", icon: IconCircleCheck, says: "Takes agents" },
+  cordoned: { word: "cordoned", hue: "amber", icon: IconLock, says: "Keeps what runs, takes nothing new" },
+  lost: { word: "lost", hue: "red", icon: IconPlugX, says: "Its engine is not heard of" },
   terminated: { word: "terminated", hue: "grey", icon: IconPower, says: "Ended" },
 };
 

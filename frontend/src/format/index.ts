@@ -33,6 +33,13 @@ function pair(value: number, base: number, large: string, small: string): string
   return rest === 0 ? head : `${head} ${rest} ${small}`;
 }
 
+/** Bytes of memory: "512 MiB", "23.5 GiB". */
+export function memory(bytes: number | null | undefined): string {
+  if (bytes == null) return NONE;
+  const mebibytes = bytes / 1024 ** 2;
+  return mebibytes < 1023.5 ? `${Math.round(mebibytes)} MiB` : `${tenths.format(mebibytes / 1024)} GiB`;
+}
+
 /** Seconds of a setting: "300 s" reads "5 m". */
 export function seconds(value: number | null | undefined): string {
   return value == null ? NONE : duration(value * 1000);

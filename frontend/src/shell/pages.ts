@@ -1,5 +1,6 @@
 import {
   IconBolt,
+  IconCpu,
   IconHistory,
   IconRobot,
   IconServer2,
@@ -15,5 +16,6 @@ export const pages = [
   { to: "/triggers", name: "Triggers", icon: IconBolt, about: "What starts runs by itself" },
   { to: "/pools", name: "Pools", icon: IconServer2, about: "The warm agents" },
   { to: "/agents", name: "Agents", icon: IconRobot, about: "Agents deployed by hand" },
+  { to: "/nodes", name: "Nodes", icon: IconCpu, about: "The machines that agents run on" },
   { to: "/settings", name: "Settings", icon: IconSettings, about: "You, your teams, the API" },
 ] as const satisfies readonly { to: string; name: string; icon: TablerIcon; about: string }[];

@@ -1,4 +1,4 @@
-import type { Agent, Me, Pool, Run, Step } from "@/api/types";
+import type { Agent, Me, Node, Pool, Run, Step } from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
 
@@ -96,6 +96,22 @@ export function anAgent(id: string, pool: string, fields: Partial<Agent> = {}): 
     started_at: CREATED,
     ended_at: null,
     end_reason: null,
+    ...fields,
+  };
+}
+
+export function aNode(name: string, fields: Partial<Node> = {}): Node {
+  return {
+    name,
+    address: "10.0.0.5",
+    state: "ready",
+    capacity: { cpus: 4, memory: 8 * 1024 ** 3 },
+    price: null,
+    capacity_type: "on_demand",
+    zone: "",
+    agents: 0,
+    note: "",
+    changed_at: CREATED,
     ...fields,
   };
 }

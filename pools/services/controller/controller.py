@@ -28,6 +28,7 @@ from pools.services import epochs
 from pools.services.controller.checks import Checks
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.leadership import BEAT, Leadership, Silence
+from pools.services.controller.nodes import Nodes
 from pools.services.controller.reality import Reality
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
@@ -91,8 +92,10 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
+        self.nodes = Nodes(runtime)
         self._sizes = Sizes(
             self.registry,
+            self.nodes,
             self.leases,
             self.creator,
             self.remover,
@@ -167,11 +170,13 @@ class PoolController:
         if time.monotonic() - self._learned_at < EVERY * 0.9:
             return
         try:
+            await self.nodes.learn()
             await self.reality.learn()
             self.creator.engine_away = None
         except EngineAway as exc:
             log.warning("reconcile without the runtime: %s", exc)
             self.creator.engine_away = str(exc)
+            await self.nodes.engine_away(str(exc))
         except RuntimeFault as exc:
             log.warning("reconcile without the runtime: %s", exc)
         self._learned_at = time.monotonic()

@@ -64,7 +64,7 @@ class Creator:
         self.breakers: dict[str, Breaker] = {}
         self._concurrency: dict[UUID, int] = {}  # what agents say of themselves
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
-        self.dead: set[UUID] = set()  # told by the engine's events while they were being made
+        self.dead: dict[UUID, EndReason] = {}  # told by the engine's events while they were being made
         self.engine_away: str | None = None  # why, until the engine answers again; nothing is begun meanwhile
 
     def breaker(self, image: str) -> Breaker:
@@ -99,7 +99,7 @@ class Creator:
 
     def _done(self, agent_id: UUID) -> None:
         task = self.tasks.pop(agent_id, None)
-        self.dead.discard(agent_id)
+        self.dead.pop(agent_id, None)
         if task is not None and not task.cancelled() and (error := task.exception()) is not None:
             log.error("making agent %s broke off; the next reconcile goes on", agent_id, exc_info=error)
         self._finished()
@@ -126,6 +126,10 @@ class Creator:
             await self._tell(pool.pk, agent.image, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
+            if self.dead.get(agent.pk) is EndReason.NODE_LOST:
+                breaker.undecided()  # nothing is wrong with the image
+                await self._give_up(agent)
+                return
             self._failed(agent, str(exc))
             await self._give_up(agent)
             await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
@@ -232,14 +236,15 @@ class Creator:
         )
 
     async def _give_up(self, agent: Agent) -> None:
-        if not await self._registry.move(agent, AgentState.STOPPING, EndReason.ERRORS):
+        reason = self.dead.get(agent.pk, EndReason.ERRORS)
+        if not await self._registry.move(agent, AgentState.STOPPING, reason):
             return
         try:
             await self._runtime.remove(agent.pk)
         except RuntimeFault as exc:
             log.warning("a failed agent was not removed yet: %s", exc)
             return  # the reconcile tries again
-        await self._registry.move(agent, AgentState.GONE, EndReason.ERRORS)
+        await self._registry.move(agent, AgentState.GONE, reason)
 
     def _failed(self, agent: Agent, sentence: str) -> None:
         pause = self.breaker(agent.image).failed(time.monotonic(), sentence)

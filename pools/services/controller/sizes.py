@@ -9,6 +9,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
+from pools.domain.nodes import DrainFigures, may_leave
 from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
@@ -16,6 +17,7 @@ from pools.models import Agent, Pool
 from pools.selectors.views import public_state
 from pools.services import agents as rows
 from pools.services.controller.creation import Creator
+from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database, now
 from pools.services.controller.removal import Remover
 
@@ -26,6 +28,7 @@ class Sizes:
     def __init__(
         self,
         registry: Registry,
+        nodes: Nodes,
         leases: AsyncLeases,
         creator: Creator,
         remover: Remover,
@@ -34,6 +37,7 @@ class Sizes:
         leader: str,
     ) -> None:
         self._registry = registry
+        self._nodes = nodes
         self._leases = leases
         self._creator = creator
         self._remover = remover
@@ -73,6 +77,7 @@ class Sizes:
                 order=pool.scale_down_order,
             )
         await self._drain_surplus(agents, serving, counts.active - pool.max_size)
+        await self._leave_draining_nodes(agents, serving, counts, sizes.target_size)
         reaped = await self._leases.retire_idle(
             pool.pk,
             counts.idle,
@@ -95,7 +100,10 @@ class Sizes:
         serving: Mapping[UUID, ServingAgent],
         figures: QueueFigures,
     ) -> PoolFigures:
-        states = Counter(public_state(agent, serving.get(agent.pk)) for agent in agents)
+        """Agents on a draining node count as leaving while they serve: so their replacements are made."""
+        staying = [agent for agent in agents if agent.node not in self._nodes.draining]
+        states = Counter(public_state(agent, serving.get(agent.pk)) for agent in staying)
+        moving = len(agents) - len(staying)
         return PoolFigures(
             min_size=pool.min_size,
             max_size=pool.max_size,
@@ -104,7 +112,7 @@ class Sizes:
             starting=states[PublicState.STARTING],
             idle=states[PublicState.IDLE],
             active=states[PublicState.ACTIVE],
-            leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY],
+            leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY] + moving,
             waiting=figures.waiting,
         )
 
@@ -154,6 +162,32 @@ class Sizes:
         busy = [agent for agent in agents if _is_at_work(serving.get(agent.pk))]
         for agent in sorted(busy, key=lambda agent: agent.started_at)[:surplus]:
             await self._leases.drain(agent.pk, EndReason.SCALE_DOWN)
+
+    async def _leave_draining_nodes(
+        self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], counts: PoolFigures, target: int
+    ) -> None:
+        """Those at work after their lease, the others at once; each when its replacement is ready."""
+        doomed = [
+            (seen, agent)
+            for agent in agents
+            if agent.node in self._nodes.draining
+            and (seen := serving.get(agent.pk)) is not None
+            and seen.state in ("idle", "leased")
+            and not seen.drain
+        ]
+        if not doomed:
+            return
+        figures = DrainFigures(
+            target=max(target, min(counts.max_size, counts.active + counts.waiting)),
+            ready=counts.idle + counts.active,
+            starting=counts.starting,
+            doomed=len(doomed),
+            room=max(0, counts.max_size - counts.live),
+            patience_over=any(self._nodes.draining[agent.node] for _, agent in doomed),
+        )
+        doomed.sort(key=lambda pair: pair[0].state != "idle")
+        for _, agent in doomed[: may_leave(figures)]:
+            await self._leases.drain(agent.pk, EndReason.RECYCLED)
 
     async def _resume(self, pool: Pool, agents: list[Agent]) -> None:
         """Intents of a controller before us, and creations that the engine's absence broke off."""
