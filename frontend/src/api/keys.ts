@@ -46,6 +46,7 @@ export const keys = {
     ] as const,
   pools: () => ["pools"] as const,
   agents: () => ["agents"] as const,
+  leases: (pool: string) => ["leases", pool] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),
   trigger: (id: string) => ["triggers", "one", id] as const,

@@ -19,6 +19,7 @@ export type Pool = Schemas["Pool"];
 export type Agent = Schemas["Agent"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
+export type LeaseInfo = Schemas["LeaseListItem"];
 export type LogLine = Schemas["LogLine"];
 export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };
 export type StateValue = Schemas["Value"];
