@@ -30,6 +30,8 @@ export function LeaseList({ pool }: { pool: Pool }) {
         variant="subtle"
         color="gray"
         size="xs"
+        px={8}
+        ml={-8}
         leftSection={
           open ? <IconChevronDown size={14} aria-hidden /> : <IconChevronRight size={14} aria-hidden />
         }
@@ -55,7 +57,7 @@ function Leases({ pool }: { pool: Pool }) {
   return (
     <>
       {data.length === 0 ? (
-        <Text size="sm" c="dimmed" px={12}>
+        <Text size="sm" c="dimmed">
           No lease now.
         </Text>
       ) : (
@@ -78,7 +80,7 @@ function Leases({ pool }: { pool: Pool }) {
         </Table.ScrollContainer>
       )}
       {pool.shares.length > 0 && (
-        <Text size="sm" c="dimmed" px={12} mt={8}>
+        <Text size="sm" c="dimmed" mt={8}>
           Leases of other teams are not listed.
         </Text>
       )}

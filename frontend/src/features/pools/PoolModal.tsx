@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconRefreshAlert } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
@@ -8,6 +8,7 @@ import { createPool, updatePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
 import { LABELS } from "./labels";
+import notes from "./Pools.module.css";
 import { changesOf, type Draft, draftOf, FRESH, replacing, settingsOf } from "./settings/draft";
 import { check, type Faults, placed } from "./settings/faults";
 import { EnvironmentFields, SharingFields } from "./settings/rows";
@@ -130,19 +131,15 @@ function hasMore(error: Error | null, draft: Draft): boolean {
 
 /** Before saving: that the agents are replaced, and because of what. */
 function Replaced({ names }: { names: string[] }) {
+  if (names.length === 0) return null;
   return (
-    <div role="status">
-      {names.length > 0 && (
-        <Alert
-          color="yellow"
-          variant="light"
-          icon={<IconRefreshAlert size={18} aria-hidden />}
-          title="Saving replaces every agent"
-        >
-          This changes {names.map((name) => LABELS[name] ?? name).join(", ")}. Free agents end at once, leased
-          ones after their lease.
-        </Alert>
-      )}
+    <div className={notes.note} data-hue="amber" role="status">
+      <IconRefreshAlert size={18} className={notes.noteIcon} aria-hidden />
+      <span className={notes.noteText}>
+        <strong>Saving replaces every agent.</strong> This changes{" "}
+        {names.map((name) => LABELS[name] ?? name).join(", ")}. Free agents end at once, leased ones after
+        their lease.
+      </span>
     </div>
   );
 }

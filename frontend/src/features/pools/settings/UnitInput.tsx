@@ -37,12 +37,13 @@ export function UnitInput({ label, units, value = "", onChange, ...rest }: Props
       value={shown}
       onChange={(text) => tell(text, unit)}
       suffix={several ? undefined : ` ${unit.name}`}
-      rightSectionWidth={several ? 72 : undefined}
+      rightSectionWidth={several ? 66 : undefined}
       rightSection={
         several ? (
           <NativeSelect
             aria-label={`Unit of ${label}`}
             variant="unstyled"
+            rightSectionWidth={24}
             data={units.map(({ name }) => name)}
             value={unit.name}
             onChange={(event) => choose(event.currentTarget.value)}

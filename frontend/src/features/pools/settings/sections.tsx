@@ -76,69 +76,65 @@ export function LifeFields({ form }: SectionProps) {
   const fill = (name: string | null) => form.setValues({ ...PRESETS[name ?? CUSTOM] });
   return (
     <Fieldset legend="Life of agents">
-      <Stack gap={16}>
+      <Fields cols={2}>
         <Select
           {...helped}
           label="Preset"
-          description="Fills in the five fields below; change them as you like."
+          description="Fills in the next five fields; change them as you like"
           data={preset === CUSTOM ? PRESET_WORDS : PRESET_WORDS.filter(({ value }) => value !== CUSTOM)}
           value={preset}
           onChange={fill}
         />
-        <Fields cols={2}>
-          <UnitInput
-            {...helped}
-            label="Idle time-out"
-            description="An agent above the minimum ends after so long without work"
-            units={TIMES}
-            {...form.getInputProps("idle_timeout")}
-          />
-          <NumberInput
-            {...whole}
-            {...helped}
-            label="Uses per agent"
-            description="Requests until it is replaced"
-            {...form.getInputProps("max_uses")}
-          />
-          <UnitInput
-            {...helped}
-            label="Age"
-            description="An older agent is replaced; the new one is ready first where there is room"
-            units={TIMES}
-            {...form.getInputProps("max_age")}
-          />
-          <UnitInput
-            {...helped}
-            label="Memory in use"
-            description="An agent above this part of its memory is replaced"
-            units={PERCENT}
-            {...form.getInputProps("memory_threshold")}
-          />
-          <NumberInput
-            {...whole}
-            {...helped}
-            label="Errors in a row"
-            description="Failed leases until it is replaced; 0: any number"
-            {...form.getInputProps("error_threshold")}
-          />
-        </Fields>
-        <Fields cols={2}>
-          <UnitInput
-            {...helped}
-            label="Time between checks"
-            description="How often idle agents are asked for their health"
-            units={TIMES}
-            {...form.getInputProps("health_check_interval")}
-          />
-          <UnitInput
-            {...helped}
-            label="Time to finish"
-            description="What an agent that must leave gets to finish by itself"
-            units={TIMES}
-            {...form.getInputProps("graceful_shutdown")}
-          />
-        </Fields>
-      </Stack>
+        <UnitInput
+          {...helped}
+          label="Idle time-out"
+          description="Without work, above the minimum: then it ends"
+          units={TIMES}
+          {...form.getInputProps("idle_timeout")}
+        />
+        <NumberInput
+          {...whole}
+          {...helped}
+          label="Uses per agent"
+          description="Requests until it is replaced"
+          {...form.getInputProps("max_uses")}
+        />
+        <UnitInput
+          {...helped}
+          label="Age"
+          description="An older agent is replaced, by one that is ready first"
+          units={TIMES}
+          {...form.getInputProps("max_age")}
+        />
+        <UnitInput
+          {...helped}
+          label="Memory in use"
+          description="Above this part of its memory it is replaced"
+          units={PERCENT}
+          {...form.getInputProps("memory_threshold")}
+        />
+        <NumberInput
+          {...whole}
+          {...helped}
+          label="Errors in a row"
+          description="Failed leases until it is replaced; 0: any number"
+          {...form.getInputProps("error_threshold")}
+        />
+        <UnitInput
+          {...helped}
+          label="Time between checks"
+          description="How often idle agents are asked for their health"
+          units={TIMES}
+          {...form.getInputProps("health_check_interval")}
+        />
+        <UnitInput
+          {...helped}
+          label="Time to finish"
+          description="What an agent that must leave gets to finish"
+          units={TIMES}
+          {...form.getInputProps("graceful_shutdown")}
+        />
+      </Fields>
     </Fieldset>
   );
 }

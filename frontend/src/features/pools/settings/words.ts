@@ -42,8 +42,8 @@ export const ISOLATIONS: Choice<Pool["isolation"]>[] = [
 ];
 
 export const PRESET_WORDS = [
-  { value: "aggressive", label: "Aggressive: fresh agents, replaced soon" },
+  { value: "aggressive", label: "Aggressive: replaced soon" },
   { value: "balanced", label: "Balanced" },
-  { value: "performance", label: "Performance: agents are kept for long" },
+  { value: "performance", label: "Performance: kept for long" },
   { value: "custom", label: "Custom" },
 ];
