@@ -81,7 +81,7 @@ const run = createRoute({
 const pools = createRoute({
   getParentRoute: () => root,
   path: "/pools",
-  validateSearch: (search: Search) => texts(search, "pool"),
+  validateSearch: (search: Search) => texts(search, "pool", "leases"),
   component: lazyRouteComponent(() => import("./features/pools/PoolsPage")),
 });
 

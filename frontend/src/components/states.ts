@@ -9,6 +9,7 @@ import {
   IconCircleX,
   IconClock,
   IconDroplet,
+  IconDropletOff,
   IconHeartBroken,
   IconHourglass,
   IconLoader2,
@@ -60,6 +61,7 @@ const looks: Record<string, StateLook> = {
   idle: { word: "idle", hue: "green", icon: IconCircle, says: "Warm and free" },
   active: { word: "active", hue: "green", icon: IconActivity, says: "Leased and at work" },
   draining: { word: "draining", hue: "amber", icon: IconDroplet, says: "Finishes its lease, then ends" },
+  drained: { word: "drained", hue: "amber", icon: IconDropletOff, says: "No leases until it is resumed" },
   unhealthy: {
     word: "unhealthy",
     hue: "red",

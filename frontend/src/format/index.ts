@@ -45,6 +45,13 @@ export function seconds(value: number | null | undefined): string {
   return value == null ? NONE : duration(value * 1000);
 }
 
+/** Memory of a setting: "512 MiB", "1.5 GiB". */
+export function bytes(value: number | null | undefined): string {
+  if (value == null) return NONE;
+  const large = value >= 1000 * 1024 ** 2;
+  return `${tenths.format(value / 1024 ** (large ? 3 : 2))} ${large ? "GiB" : "MiB"}`;
+}
+
 /** "just now", "40 s ago", "2 min ago", "3 h ago", "5 d ago", then the date. */
 export function ago(at: string | number | Date | null | undefined, now: number = Date.now()): string {
   if (at == null) return NONE;
