@@ -43,7 +43,7 @@ import ast
 import time
 
 def main(path):
-    time.sleep(0.02)
+    time.sleep(0.01)
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
     try:

@@ -53,23 +53,25 @@ def test_it_runs_from_its_canvas(page: Page, platform: LivePlatform, name: str) 
     for step in document(name)["steps"]:
         node = page.locator(f'.react-flow__node[data-id="{step["id"]}"]')
         expect(node).to_be_attached(timeout=30_000)
-    page.get_by_role("button", name="Run", exact=True).first.click()
+    page.get_by_role("button", name="Run", exact=True).click()
     dialog = page.get_by_role("dialog")
     if document(name).get("params"):
-        dialog.get_by_role("button", name=re.compile("^Run")).click()
+        dialog.get_by_role("button", name="Run").click()
     expect(page).to_have_url(re.compile("/runs/"), timeout=15_000)
     run = page.url.split("/runs/")[1].split("?")[0]
-    answer(platform, run, name)
+    answer(page, platform, run, name)
     expect(page.get_by_role("status").filter(has_text="completed").first).to_be_visible(timeout=60_000)
     assert platform.http.get(f"runs/{run}/").json()["state"] == "completed"
 
 
-def answer(platform: LivePlatform, run: str, name: str) -> None:
+def answer(page: Page, platform: LivePlatform, run: str, name: str) -> None:
     """What people and programs do for those that wait."""
     if name == "wait-for-delivery":
         event = {"name": "delivered-7", "payload": {"weight": 3.2}}
         assert platform.http.post(f"runs/{run}/signal/", json=event).status_code == 202
     elif name == "publish-report":
+        waits = page.locator('[aria-label*="approve"][aria-label*="waiting"]').first
+        expect(waits).to_be_visible(timeout=60_000)
         decision = {"approve": True, "data": {"title": "Words"}}
         decided = platform.http.post(f"runs/{run}/steps/approve/decide/", json=decision)
         assert decided.status_code == 202, json.dumps(decided.json())

@@ -8,7 +8,7 @@ import { keys } from "@/api/keys";
 import type { Run } from "@/api/types";
 import { startRun, versionDetail, workflowDetail } from "@/api/workflows";
 import { ErrorNote } from "@/components/ErrorNote";
-import { SchemaForm } from "@/components/SchemaForm";
+import { SchemaForm, SubmitForm } from "@/components/SchemaForm";
 import { type ParamsSchema, paramsOf } from "./params";
 
 interface RunTarget {
@@ -78,9 +78,9 @@ function RunTheWorkflow(target: RunTarget) {
           Cancel
         </Button>
         {schema ? (
-          <Button type="submit" form="run-params" loading={start.isPending}>
+          <SubmitForm form="run-params" loading={start.isPending}>
             Start run
-          </Button>
+          </SubmitForm>
         ) : (
           <Button data-autofocus loading={start.isPending} onClick={() => start.mutate({})}>
             Start run
