@@ -41,6 +41,7 @@ class PoolAdmin(admin.ModelAdmin):
         "target_size",
         "workflow",
         "weight",
+        "price",
         "problem",
         "problem_kind",
         "drained_at",

@@ -129,6 +129,7 @@ AFLOW_REQUEST_DAYS = env.int("AFLOW_REQUEST_DAYS", 7, validate=AT_LEAST_0)  # 0:
 # Days of ended runs (a team may have its own number) and of the audit log; 0: for ever.
 AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90, validate=AT_LEAST_0)
 AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365, validate=AT_LEAST_0)
+AFLOW_CURRENCY = env.str("AFLOW_CURRENCY", "USD")  # of prices; nothing is converted
 AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
 AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 

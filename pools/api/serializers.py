@@ -59,6 +59,7 @@ class PoolSerializer(serializers.Serializer[Any]):
     env = serializers.DictField(child=serializers.CharField(allow_blank=True))
     network = serializers.ChoiceField(choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
+    price = serializers.FloatField(allow_null=True, help_text="Of an agent-hour; null: not known")
     drained = serializers.BooleanField(help_text="Nobody gets a lease until it is resumed")
     weight = serializers.FloatField(help_text="Of the owner's turns, where teams share the pool")
     shares = ShareSerializer(many=True, help_text="Other teams that may lease, and their weights")
@@ -110,6 +111,7 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     env = serializers.DictField(required=False, child=serializers.CharField(allow_blank=True))
     network = serializers.ChoiceField(required=False, choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(required=False, choices=[choice.value for choice in Isolation])
+    price = serializers.FloatField(required=False, allow_null=True, help_text="Of an agent-hour")
     weight = serializers.FloatField(required=False)
     shares = ShareSerializer(many=True, required=False)
 

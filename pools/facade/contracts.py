@@ -50,6 +50,7 @@ class PoolSpec:
     env: Mapping[str, str] | None = None
     network: str | None = None
     isolation: str | None = None
+    price: float | None = None  # of an agent-hour
     weight: float | None = None  # of the owner's turns, where teams share the pool
     shares: Mapping[str, float] | None = None  # slugs of the teams that may lease too -> their weights
 
@@ -79,6 +80,7 @@ class PoolView:
     workflow: str | None = None  # whose document made it; None for pools made by people
     settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
     preset: str | None = None  # whose values it has, if they are one's
+    price: float | None = None  # of an agent-hour, in the installation's currency
     drained: bool = False  # nobody gets a lease until it is resumed
     weight: float = 1.0  # of the owner's turns, where teams share the pool
     shares: Mapping[str, float] = field(default_factory=dict)  # other teams' slugs -> their weights

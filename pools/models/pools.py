@@ -50,6 +50,8 @@ class Pool(models.Model):
     env = models.JSONField(default=dict, blank=True)
     network = models.CharField(max_length=16, choices=_choices(Network), default="isolated")
     isolation = models.CharField(max_length=16, choices=_choices(Isolation), default="tenant")
+    # Of an agent-hour, in the installation's currency.
+    price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     weight = models.FloatField(default=1.0)  # of the owner, among the teams that share the pool
     target_size = models.PositiveIntegerField(default=0)
     workflow = models.CharField(max_length=255, null=True, blank=True)

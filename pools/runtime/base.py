@@ -34,6 +34,7 @@ class Capability(StrEnum):
     READ_ONLY_ROOT = "read_only_root"
     LIMITS = "limits"  # of memory, processors and processes
     CLOSED_NETWORK = "closed_network"  # neither other agents nor the outside are in reach
+    MEASURES = "measures"  # it tells how much memory an agent uses
 
 
 class RuntimeFault(Exception):
@@ -169,3 +170,6 @@ class Runtime(Protocol):
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         """The last lines of what the agent wrote; empty for an unknown agent."""
+
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        """Bytes in use by the agent of that `AgentHandle.ref`; None when it cannot be told."""

@@ -42,6 +42,7 @@ from pools.runtime.base import (
     NotSupported,
     RuntimeFault,
 )
+from pools.runtime.cgroups import memory_in_use
 from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.images import USER, ensure_built_in
 
@@ -320,6 +321,21 @@ class DockerRuntime:
             "A single Docker Engine has no other node that could take over: resize or delete its pools "
             "instead, or make it a swarm (AFLOW_RUNTIME=swarm)."
         )
+
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        used = await asyncio.to_thread(memory_in_use, ref)
+        return used if used is not None else await self._call(lambda: self._memory_told(ref))
+
+    def _memory_told(self, ref: str) -> int | None:
+        """By an engine on another machine."""
+        try:
+            told = self.client.api.stats(ref, stream=False, one_shot=True)["memory_stats"]
+        except NotFound:
+            return None
+        cache = told.get("stats", {}).get(
+            "total_inactive_file", told.get("stats", {}).get("inactive_file", 0)
+        )
+        return max(0, told["usage"] - cache) if "usage" in told else None
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         def read() -> str:

@@ -47,6 +47,7 @@ class MemoryAgent:
     code: dict[str, str] = field(default_factory=dict)
     fence: int = 0
     concurrency: int = 1
+    memory: int = 0  # bytes in use
     served: int = 0
     resets: int = 0
     knows_reset: bool = True  # images need not
@@ -204,6 +205,10 @@ class MemoryRuntime:
 
     async def tidy(self) -> None:
         return None
+
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        agent = self.agents.get(agent_id)
+        return agent.memory if agent else None
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         agent = self.agents.get(agent_id)

@@ -72,7 +72,7 @@ class ProcessRuntime:
 
     name = "process"
     isolates = False
-    can = frozenset({Capability.OUTLIVES})
+    can = frozenset({Capability.OUTLIVES, Capability.MEASURES})
 
     def __init__(self, directory: Path, instance: str) -> None:
         self._directory = directory
@@ -225,6 +225,10 @@ class ProcessRuntime:
     async def set_availability(self, node: str, wanted: Availability) -> None:
         raise NotSupported("Local processes have one node, this machine: resize or delete its pools instead.")
 
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        known = self._read(self._path(agent_id))
+        return await asyncio.to_thread(_memory_of_group, known.pid) if known is not None else None
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:
             text = await asyncio.to_thread(self.log_path(agent_id).read_text, "utf-8", "replace")
@@ -317,3 +321,13 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _memory_of_group(pid: int) -> int | None:
+    """Of a process and its children, shared pages counted once."""
+    try:
+        leader = psutil.Process(pid)
+        family = [leader, *leader.children(recursive=True)]
+        return sum(process.memory_full_info().pss for process in family)
+    except psutil.Error:
+        return None

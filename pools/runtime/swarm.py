@@ -337,6 +337,9 @@ class SwarmRuntime(DockerRuntime):
         finally:
             stop.set()
 
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        return None  # a node's engine would have to be asked; its own limit ends an agent that takes too much
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         return await self._call(lambda: self._logs(agent_id, tail))
 

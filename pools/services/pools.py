@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
+MOST_PRICE = 100_000.0
 
 
 def settings_of(spec: PoolSpec) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
                 target_size=first_size,
                 workflow=workflow,
                 weight=_weight(spec.weight),
+                price=_price(spec.price),
                 **values,
             )
             _set_shares(pool, spec.shares)
@@ -125,6 +128,8 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
     preset, shares = changes.pop("preset", None), changes.pop("shares", None)
     if "weight" in changes:
         _weight(changes["weight"])
+    if "price" in changes:
+        changes["price"] = _price(changes["price"])
     changes = {**(PRESETS[preset] if preset else {}), **changes}
     with transaction.atomic():
         pool = find(team_id, name, Pool.objects.select_for_update().filter(team_id=team_id))
@@ -151,6 +156,13 @@ def _weight(weight: float | None) -> float:
         fault = Fault("weight", f"It must be between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}.")
         raise InvalidInput("The pool's settings are not valid.", faults=[fault])
     return 1.0 if weight is None else weight
+
+
+def _price(price: float | None) -> Decimal | None:
+    if price is not None and not 0 <= price <= MOST_PRICE:
+        fault = Fault("price", f"It must be between 0 and {MOST_PRICE:g}.")
+        raise InvalidInput("The pool's settings are not valid.", faults=[fault])
+    return None if price is None else Decimal(str(price)).quantize(Decimal("0.000001"))
 
 
 def _set_shares(pool: Pool, shares: Mapping[str, float] | None) -> None:

@@ -4,6 +4,7 @@ export const keys = {
   workflows: (search?: string) =>
     search === undefined ? (["workflows"] as const) : (["workflows", "list", search] as const),
   workflow: (name: string) => ["workflows", "one", name] as const,
+  estimate: (name: string, version?: number) => ["workflows", "one", name, "estimate", version] as const,
   versions: (name: string) => ["workflows", "one", name, "versions"] as const,
   version: (name: string, number: number) => ["workflows", "one", name, "versions", number] as const,
   validation: (document: unknown) => ["validation", document] as const,

@@ -1626,8 +1626,9 @@ export interface components {
             /** @description What the runs took as a whole */
             observed_ms: components["schemas"]["Spread"] | null;
             agent_seconds: components["schemas"]["Spread"] | null;
-            /** @description null: no price is known */
+            /** @description Of the steps whose pools have a price */
             cost: components["schemas"]["Spread"] | null;
+            currency: string;
             critical_path: string[];
             /** @description What is missing from the figures */
             reason: string | null;
@@ -1812,6 +1813,11 @@ export interface components {
             };
             network?: components["schemas"]["NetworkEnum"];
             isolation?: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of an agent-hour
+             */
+            price?: number | null;
             /** Format: double */
             weight?: number;
             shares?: components["schemas"]["ShareRequest"][];
@@ -1930,6 +1936,11 @@ export interface components {
             };
             network?: components["schemas"]["NetworkEnum"];
             isolation?: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of an agent-hour
+             */
+            price?: number | null;
             /** Format: double */
             weight?: number;
             shares?: components["schemas"]["ShareRequest"][];
@@ -2012,6 +2023,11 @@ export interface components {
             };
             network: components["schemas"]["NetworkEnum"];
             isolation: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of an agent-hour; null: not known
+             */
+            price: number | null;
             /** @description Nobody gets a lease until it is resumed */
             drained: boolean;
             /**
@@ -2281,7 +2297,7 @@ export interface components {
             attempts: components["schemas"]["Spread"] | null;
             items: components["schemas"]["Spread"] | null;
             agent_seconds: components["schemas"]["Spread"] | null;
-            /** @description null: no price is known */
+            /** @description null: its pool has no price */
             cost: components["schemas"]["Spread"] | null;
             /** @description Why there are no figures */
             reason: string | null;

@@ -102,7 +102,7 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
-        self._checks = Checks(self.registry, self.leases, self._http, secret=secret)
+        self._checks = Checks(self.registry, runtime, self.leases, self._http, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
         self._learned_at = 0.0
         self._pruned_at = 0.0

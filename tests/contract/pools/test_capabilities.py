@@ -34,6 +34,7 @@ LOOK = code(
     "            pass\n"
     "    return seen\n"
 )
+KEEP = code("kept = []\ndef main(megabytes):\n    kept.append(b'x' * (megabytes * 2**20))\n")
 CONNECT = code(
     "import socket\n"
     "def main(host, port):\n"
@@ -88,6 +89,20 @@ async def test_an_agent_writes_to_tmp_alone(runtime: Runtime, http: AgentHttp) -
 async def test_an_agent_is_limited(runtime: Runtime, http: AgentHttp) -> None:
     seen = await look(runtime, http)
     assert (seen["pids"], seen["memory"]) == ("256", str(512 * 1024**2))
+
+
+@having(Capability.MEASURES)
+async def test_memory_in_use_is_told(runtime: Runtime, http: AgentHttp) -> None:
+    """What a body keeps is in it."""
+    spec = new_spec()
+    handle = await runtime.create(spec)
+    await ready(http, handle, spec)
+    before = await runtime.memory_of(spec.agent_id, handle.ref)
+    await ask(http, handle, spec, KEEP, {"megabytes": 64})
+    after = await runtime.memory_of(spec.agent_id, handle.ref)
+    assert before is not None
+    assert after is not None
+    assert 60 * 2**20 < after - before < 200 * 2**20
 
 
 @having(Capability.CLOSED_NETWORK)

@@ -147,6 +147,8 @@ def test_presets_and_shares(operator: Caller, team: Team) -> None:
         ({"name": "ok", "isolation": "none"}, "isolation"),
         ({"name": "ok", "preset": "fast"}, "preset"),
         ({"name": "ok", "weight": 0}, "weight"),
+        ({"name": "ok", "price": -1}, "price"),
+        ({"name": "ok", "price": "nan"}, "price"),
         ({"name": "ok", "shares": [{"team": "nobody"}]}, "shares.nobody"),
         ({}, "name"),
     ],

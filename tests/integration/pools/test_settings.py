@@ -255,6 +255,30 @@ async def test_health_check_interval(plant: Plant) -> None:
         assert int(await controller.leases.wire.call("HGET", key, "status")) >= 1
 
 
+async def test_memory_threshold(plant: Plant) -> None:
+    """An agent that uses too much is replaced: an idle one now, a leased one after its lease."""
+    half = {"memory": 2**26, "health_check_interval": 1.0, "memory_threshold": 0.5}
+    strict, wide = await new_pool(**half, max_size=1), await new_pool(**half | {"memory_threshold": 0.9})
+    async with plant.running(), plant.brokering() as broker:
+        lease = await broker.acquire(strict.pk, holder="h", team_id=strict.team_id, timeout=10)
+        await until(lambda: served(wide.pk, 1))
+        for agent in memory(plant).agents.values():
+            agent.memory = int(0.6 * 2**26)
+
+        async def draining() -> bool:
+            (seen,) = await broker.leases.agents([strict.pk])
+            return seen.state == "draining"
+
+        await until(draining)
+        await broker.release(lease, LeaseOutcome.OK)
+
+        async def replaced() -> bool:
+            return await reasons(strict.pk) == ["memory"]
+
+        await until(replaced)
+        assert await reasons(wide.pk) == []
+
+
 async def test_graceful_shutdown(plant: Plant) -> None:
     """What an agent that leaves in good order gets to finish; one that failed gets nothing."""
     short, long = await new_pool(graceful_shutdown=1.0), await new_pool(graceful_shutdown=7.0)

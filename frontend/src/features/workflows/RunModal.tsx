@@ -10,6 +10,7 @@ import { startRun, versionDetail, workflowDetail } from "@/api/workflows";
 import { ErrorNote } from "@/components/ErrorNote";
 import { SchemaForm, SubmitForm } from "@/components/SchemaForm";
 import { type ParamsSchema, paramsOf } from "./params";
+import { RunEstimate } from "./RunEstimate";
 
 interface RunTarget {
   workflow: string;
@@ -72,6 +73,7 @@ function RunTheWorkflow(target: RunTarget) {
           Version {target.version ?? found.data.version} takes no params: it starts as it is.
         </Text>
       )}
+      <RunEstimate workflow={target.workflow} version={target.version} />
       {start.error && <ErrorNote error={start.error} title="The run was not started" />}
       <Group justify="flex-end" gap={8}>
         <Button variant="default" onClick={() => modals.close(MODAL)}>

@@ -34,6 +34,8 @@ export interface Draft extends Record<AmountName, Amount> {
   isolation: Pool["isolation"];
   env: { name: string; value: string }[];
   shares: { team: string; weight: Amount }[];
+  /** "" where none is known. */
+  price: Amount;
 }
 
 export type PoolForm = UseFormReturnType<Draft>;
@@ -64,6 +66,7 @@ export const FRESH: Draft = {
   env: [],
   network: "isolated",
   isolation: "tenant",
+  price: "",
   weight: 1,
   shares: [],
 };
@@ -76,6 +79,7 @@ export function draftOf(pool: Pool): Draft {
     ...(settings as unknown as Draft),
     env: Object.entries(pool.env).map(([name, value]) => ({ name, value })),
     shares: pool.shares.map(({ team, weight }) => ({ team, weight })),
+    price: pool.price ?? "",
   };
 }
 
@@ -90,6 +94,7 @@ export function settingsOf(draft: Draft): Settings {
     scale_down_order: draft.scale_down_order,
     network: draft.network,
     isolation: draft.isolation,
+    price: draft.price === "" ? null : Number(draft.price),
     env: Object.fromEntries(draft.env.map(({ name, value }) => [name.trim(), value])),
     shares: draft.shares.map(({ team, weight }) => ({ team: team.trim(), weight: Number(weight) })),
   };

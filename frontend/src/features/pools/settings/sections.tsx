@@ -189,6 +189,13 @@ export function ResourceFields({ form }: SectionProps) {
           description="Threads included, at most"
           {...form.getInputProps("pids")}
         />
+        <NumberInput
+          {...helped}
+          allowNegative={false}
+          label="Price"
+          description="Of an agent-hour; estimates of workflows count with it"
+          {...form.getInputProps("price")}
+        />
       </Fields>
     </Fieldset>
   );
