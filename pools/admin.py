@@ -60,7 +60,9 @@ class PoolAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
         values = {name: getattr(obj, name) for name in SETTINGS}
-        pools.update_pool(obj.team_id, obj.name, {**values, "env": values["env"] or {}})
+        pools.update_pool(
+            obj.team_id, obj.name, {**values, "env": values["env"] or {}, "secrets": values["secrets"] or []}
+        )
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         pools.delete_pool(obj.team_id, obj.name)

@@ -57,6 +57,9 @@ class PoolSerializer(serializers.Serializer[Any]):
     memory = serializers.IntegerField(help_text="Bytes")
     pids = serializers.IntegerField()
     env = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    secrets = serializers.ListField(
+        child=serializers.CharField(), help_text="Names of the team's secrets that agents get as variables"
+    )
     network = serializers.ChoiceField(choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
     price = serializers.FloatField(allow_null=True, help_text="Of an agent-hour; null: not known")
@@ -109,6 +112,7 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     memory = serializers.IntegerField(required=False)
     pids = serializers.IntegerField(required=False)
     env = serializers.DictField(required=False, child=serializers.CharField(allow_blank=True))
+    secrets = serializers.ListField(required=False, child=serializers.CharField())
     network = serializers.ChoiceField(required=False, choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(required=False, choices=[choice.value for choice in Isolation])
     price = serializers.FloatField(required=False, allow_null=True, help_text="Of an agent-hour")

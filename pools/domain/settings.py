@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -70,12 +70,16 @@ class Settings:
     memory: int = 512 * MIB
     pids: int = 256
     env: Mapping[str, str] | None = None
+    secrets: tuple[str, ...] = ()
     network: str = Network.ISOLATED.value
     isolation: str = Isolation.TENANT.value
 
 
+# As rows and JSON hold them.
 DEFAULTS: Mapping[str, Any] = {
-    field.name: getattr(Settings(), field.name) if field.name != "env" else {} for field in fields(Settings)
+    **{field.name: getattr(Settings(), field.name) for field in fields(Settings)},
+    "env": {},
+    "secrets": [],
 }
 
 # What a preset sets, unless it is set by itself.
@@ -104,7 +108,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 # Agents made by other values of these are replaced when the pool changes.
-TEMPLATE = ("image", "concurrency", "cpu", "memory", "pids", "env", "network")
+TEMPLATE = ("image", "concurrency", "cpu", "memory", "pids", "env", "secrets", "network")
 
 RANGES: Mapping[str, tuple[float, float, str]] = {
     "concurrency": (1, 100, ""),
@@ -152,7 +156,20 @@ def faults_of(values: Mapping[str, Any]) -> list[Fault]:
         known = [choice.value for choice in choices]
         if values[name] not in known:
             faults.append(Fault(name, f"It must be one of {', '.join(known)}."))
-    return faults + _faults_of_env(values["env"])
+    return [*faults, *_faults_of_env(values["env"]), *_faults_of_secrets(values["secrets"], values["env"])]
+
+
+def _faults_of_secrets(secrets: Sequence[str], env: Mapping[str, str]) -> list[Fault]:
+    """Of their names; whether there are such secrets is found out when an agent is made."""
+    faults = []
+    if len(secrets) > MOST_VARIABLES or len(set(secrets)) < len(secrets):
+        faults.append(Fault("secrets", f"It must name up to {MOST_VARIABLES} secrets, each once."))
+    for name in secrets:
+        if not _VARIABLE.match(name) or name.startswith(RESERVED):
+            faults.append(Fault("secrets", f"{name!r} cannot name a secret."))
+        elif name in env:
+            faults.append(Fault("secrets", f"{name} is a variable of env already."))
+    return faults
 
 
 def _faults_of_env(env: Mapping[str, str]) -> list[Fault]:

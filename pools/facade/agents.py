@@ -46,6 +46,7 @@ from pools.services.deployments.keeper import Keeper
 from pools.services.requests import forwarding, store
 from pools.services.requests.delivery import Deliverer
 from pools.services.requests.sending import Broken, Target
+from teams.facade import api as teams
 
 VERBS = definitions.VERBS
 _SPELLINGS = {"health_check": "healthCheck", "auto_restart": "autoRestart"}
@@ -332,11 +333,6 @@ def get_request(team_id: int, ref: str, request_id: str) -> RequestDetail:
 # --- the controller's process -----------------------------------------------------------------------------
 
 
-def no_secrets(team_id: int, names: set[str]) -> Mapping[str, str]:
-    """Until teams keep secrets there is none: agents that name one say so."""
-    return {}
-
-
 def loops_beside(
     runtime: Runtime, leads: Callable[[], Awaitable[bool]]
 ) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -347,7 +343,7 @@ def loops_beside(
         runtime,
         secret=settings.SECRET_KEY,
         leads=leads,
-        secrets=no_secrets,
+        secrets=teams.secret_values,
         well=deliverer.wake,
         control_url=settings.AFLOW_URL,
         volume_directories=settings.AFLOW_VOLUME_DIRS,

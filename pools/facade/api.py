@@ -20,6 +20,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
+from aflow_site.kernel.waits import set_within
 from pools.domain.names import name_for_image
 from pools.domain.nodes import NodeAction
 from pools.facade.agents import loops_beside
@@ -291,8 +292,10 @@ class RuntimeUnusable(FlowError):
 async def _ask_runtime() -> str | None:
     runtime = _runtime()
     try:
-        await asyncio.wait_for(runtime.start(), 3)
-        await asyncio.wait_for(runtime.ping(), 3)
+        async with asyncio.timeout(3):
+            await runtime.start()
+        async with asyncio.timeout(3):
+            await runtime.ping()
     except TimeoutError:
         return f"The runtime {runtime.name} did not answer within 3 seconds."
     except RuntimeFault as exc:
@@ -359,8 +362,7 @@ async def run_controller(stop: asyncio.Event) -> None:
             log.exception("the pools' controller starts anew")
         finally:
             await controller.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+        await set_within(stop, 1.0)
 
 
 async def shutdown_all() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -48,6 +48,7 @@ class PoolSpec:
     memory: int | None = None
     pids: int | None = None
     env: Mapping[str, str] | None = None
+    secrets: Sequence[str] | None = None  # names; their values go into the environment
     network: str | None = None
     isolation: str | None = None
     price: float | None = None  # of an agent-hour

@@ -48,6 +48,7 @@ class Pool(models.Model):
     memory = models.PositiveBigIntegerField(default=512 * 1024**2)  # bytes
     pids = models.PositiveIntegerField(default=256)
     env = models.JSONField(default=dict, blank=True)
+    secrets = models.JSONField(default=list, blank=True)  # names; the values go into the environment
     network = models.CharField(max_length=16, choices=_choices(Network), default="isolated")
     isolation = models.CharField(max_length=16, choices=_choices(Isolation), default="tenant")
     # Of an agent-hour, in the installation's currency.

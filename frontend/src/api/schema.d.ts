@@ -1035,6 +1035,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/secrets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the team keeps secret, by name. Viewers do not see it. */
+        get: operations["secrets_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Sets it. Agents that are made from now on get the new value; recycle a pool to replace others. */
+        put: operations["secrets_set"];
+        post?: never;
+        /** @description Agents that have it keep it until they end; none that names it can be made any more. */
+        delete: operations["secrets_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{slug}/": {
         parameters: {
             query?: never;
@@ -1811,6 +1846,7 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            secrets?: string[];
             network?: components["schemas"]["NetworkEnum"];
             isolation?: components["schemas"]["IsolationEnum"];
             /**
@@ -1934,6 +1970,7 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            secrets?: string[];
             network?: components["schemas"]["NetworkEnum"];
             isolation?: components["schemas"]["IsolationEnum"];
             /**
@@ -2021,6 +2058,8 @@ export interface components {
             env: {
                 [key: string]: string;
             };
+            /** @description Names of the team's secrets that agents get as variables */
+            secrets: string[];
             network: components["schemas"]["NetworkEnum"];
             isolation: components["schemas"]["IsolationEnum"];
             /**
@@ -2212,6 +2251,23 @@ export interface components {
          * @enum {string}
          */
         ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
+        Secret: {
+            name: string;
+            /** @description Who set it last */
+            author: string;
+            /** Format: date-time */
+            changed_at: string;
+        };
+        SecretList: {
+            results: components["schemas"]["Secret"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        SecretValueRequest: {
+            /** @description Shown to nobody afterwards */
+            value: string;
+        };
         Share: {
             team: string;
             /**
@@ -4049,6 +4105,78 @@ export interface operations {
                         [key: string]: unknown;
                     };
                 };
+            };
+        };
+    };
+    secrets_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+        };
+    };
+    secrets_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretValueRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+        };
+    };
+    secrets_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -85,6 +85,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     isolation: "tenant",
     drained: false,
     price: null,
+    secrets: [],
     weight: 1,
     shares: [],
     states: { starting: 0, idle: 0, active: 0, draining: 0, unhealthy: 0 },

@@ -24,6 +24,7 @@ from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFa
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
 from pools.services.controller.registry import Registry, in_database, now
+from teams.facade import api as teams
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ class Creator:
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
                 control_url=self._control_url,
-                env=pool.env,
+                env={**pool.env, **await self._secrets(pool)},
                 limits=Limits(cpu=pool.cpu, memory=pool.memory, pids=pool.pids),
                 egress=pool.network == Network.EGRESS,
             )
@@ -187,6 +188,19 @@ class Creator:
         if not handle.running:
             raise RuntimeFault(await self._epitaph(agent, "An agent ended as soon as it was started"))
         return started
+
+    async def _secrets(self, pool: Pool) -> dict[str, str]:
+        """Raises `RuntimeFault` when one of them is not there, or cannot be opened."""
+        if not pool.secrets:
+            return {}
+        try:
+            values: dict[str, str] = await in_database(teams.secret_values, pool.team_id, pool.secrets)
+        except teams.SecretLost as exc:
+            raise RuntimeFault(exc.detail) from exc
+        missing = sorted(set(pool.secrets) - set(values))
+        if missing:
+            raise RuntimeFault(f"The team has no secret {missing[0]}, which the pool's agents are to get.")
+        return values
 
     async def _ready(self, agent: Agent) -> str:
         """Waits for /health; returns the boot id. Raises `Unwanted`, and `RuntimeFault` with the agent's last

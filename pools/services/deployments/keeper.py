@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db import Error as DatabaseTrouble
 
+from aflow_site.kernel.waits import set_within
 from pools.domain.deployment_forms import host_is_allowed
 from pools.domain.deployments import (
     HEALTHY_FOR,
@@ -101,8 +102,7 @@ class Keeper:
                     await asyncio.sleep(NOT_FASTER_THAN)
                     self._woken.clear()
                     pause = await self._careful_tick()
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), pause)
+                    await set_within(self._woken, pause)
         finally:
             tasks = [events, *self._tasks.values(), *self._watches.values()]
             for task in tasks:

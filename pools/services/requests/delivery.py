@@ -6,7 +6,6 @@ Does not: start agents, or send again what may have been sent.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from django.db import Error as DatabaseTrouble
 
+from aflow_site.kernel.waits import set_within
 from pools.domain.requests import FailReason
 from pools.models import DeployedAgent
 from pools.services.controller.registry import in_database, now
@@ -62,8 +62,7 @@ class Deliverer:
                         await self.tick()
                 except DatabaseTrouble as exc:
                     log.warning("requests wait for the database: %s", exc)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), EVERY)
+                await set_within(self._woken, EVERY)
         finally:
             tasks = list(self._tasks.values())
             for task in tasks:

@@ -20,7 +20,7 @@ def pool() -> Pool:
 
 
 def change(client: Client, pool: Pool, **values: Any) -> tuple[int, str]:
-    form = {**pool.settings, "env": "{}", "warm_up": "on", **values}
+    form = {**pool.settings, "env": "{}", "secrets": "[]", "warm_up": "on", **values}
     answer = client.post(f"/admin/pools/pool/{pool.pk}/change/", form)
     return answer.status_code, answer.content.decode()
 

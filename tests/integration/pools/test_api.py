@@ -143,6 +143,8 @@ def test_presets_and_shares(operator: Caller, team: Team) -> None:
         ({"name": "ok", "pids": 1}, "pids"),
         ({"name": "ok", "env": {"1A": "x"}}, "env"),
         ({"name": "ok", "env": {"AGENTAINER_TOKEN": "x"}}, "env"),
+        ({"name": "ok", "secrets": ["1A"]}, "secrets"),
+        ({"name": "ok", "secrets": ["A"], "env": {"A": "x"}}, "secrets"),
         ({"name": "ok", "network": "open"}, "network"),
         ({"name": "ok", "isolation": "none"}, "isolation"),
         ({"name": "ok", "preset": "fast"}, "preset"),

@@ -16,6 +16,7 @@ from pools.models import Agent, Pool, PoolShare
 from pools.runtime.base import AgentSpec
 from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
+from teams.facade.api import set_secret
 from tests.factories.pools import make_pool, make_team
 from tests.fakes.pools import Plant, invocation, rows_of, served, until
 
@@ -372,6 +373,25 @@ async def test_isolation_and_shares(plant: Plant) -> None:
             await broker.release(theirs, LeaseOutcome.OK)
         assert await reasons(apart.pk) == ["recycled"]
         assert await reasons(mixed.pk) == []
+
+
+async def test_secrets(plant: Plant) -> None:
+    """Their values are in the environment; without one of them no agent is made, and the pool says so."""
+    pool = await new_pool(secrets=["API_KEY"])
+    async with plant.running() as controller:
+
+        async def told() -> str:
+            row: Pool = await database_sync_to_async(Pool.objects.get)(pk=pool.pk)
+            return row.problem or ""
+
+        await until(told)
+        assert await told() == "The team has no secret API_KEY, which the pool's agents are to get."
+        await database_sync_to_async(set_secret)(pool.team_id, "API_KEY", "s3cret", author="ada")
+        controller.nudge()
+        await until(lambda: served(pool.pk, 1))
+        (agent,) = memory(plant).agents.values()
+        assert agent.spec.env["API_KEY"] == "s3cret"
+        assert await told() == ""
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_what_it_costs(api: Api, workflow: Workflow, settings: Any) -> None:
     pools.create_pool(api.team.pk, PoolSpec("free"))
     for seconds in (10, 20):
         usage = {"agents": [], "busy_ms": seconds * 1000}
-        steps = {
+        steps: dict[str, dict[str, Any]] = {
             "list": {"seconds": 3, "pool": "free"},
             "count": {"seconds": seconds, "pool": "priced", "usage": usage, "total": 5},
         }

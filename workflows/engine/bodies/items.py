@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from aflow_site.kernel.waits import set_within
 from pools.facade.contracts import AgentError, Lease
 from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.states import StepState
@@ -83,10 +84,7 @@ class ItemQueue:
             if self._later:
                 left = (self._later[0][0] - self._context.clock.now()).total_seconds()
                 wait = min(max(0.001, left), longest_wait(self._retry))
-            try:
-                await asyncio.wait_for(self._changed.wait(), wait)
-            except TimeoutError:
-                continue
+            await set_within(self._changed, wait)
         return False
 
     def _wake_due(self) -> None:
