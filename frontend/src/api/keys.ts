@@ -57,6 +57,7 @@ export const keys = {
   trigger: (id: string) => ["triggers", "one", id] as const,
   firings: (id: string) => ["triggers", "one", id, "firings"] as const,
   upcoming: (id: string) => ["triggers", "one", id, "upcoming"] as const,
+  secrets: () => ["secrets"] as const,
   team: (slug: string) => ["team", slug] as const,
   audit: (filters?: Record<string, string | undefined>) =>
     filters === undefined ? (["audit"] as const) : (["audit", filters] as const),

@@ -11,6 +11,7 @@ export type VersionSummary = Schemas["VersionSummary"];
 export type Version = Omit<Schemas["Version"], "document"> & { document: unknown };
 export type Fault = Schemas["Fault"];
 export type Validation = Schemas["Validation"];
+export type Secret = Schemas["Secret"];
 export type Estimate = Schemas["Estimate"];
 export type RunSummary = Schemas["RunSummary"];
 export type Run = Schemas["Run"];

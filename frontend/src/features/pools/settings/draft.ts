@@ -36,6 +36,7 @@ export interface Draft extends Record<AmountName, Amount> {
   shares: { team: string; weight: Amount }[];
   /** "" where none is known. */
   price: Amount;
+  secrets: string[];
 }
 
 export type PoolForm = UseFormReturnType<Draft>;
@@ -67,6 +68,7 @@ export const FRESH: Draft = {
   network: "isolated",
   isolation: "tenant",
   price: "",
+  secrets: [],
   weight: 1,
   shares: [],
 };
@@ -94,6 +96,7 @@ export function settingsOf(draft: Draft): Settings {
     scale_down_order: draft.scale_down_order,
     network: draft.network,
     isolation: draft.isolation,
+    secrets: draft.secrets,
     price: draft.price === "" ? null : Number(draft.price),
     env: Object.fromEntries(draft.env.map(({ name, value }) => [name.trim(), value])),
     shares: draft.shares.map(({ team, weight }) => ({ team: team.trim(), weight: Number(weight) })),
@@ -115,7 +118,7 @@ function mark(value: unknown): string {
 }
 
 /** What an agent is made of: a change replaces the agents that there are. */
-const MAKES = ["image", "concurrency", "cpu", "memory", "pids", "env", "network"] as const;
+const MAKES = ["image", "concurrency", "cpu", "memory", "pids", "env", "secrets", "network"] as const;
 
 /** Those of the changes that replace the agents. */
 export function replacing(changes: PoolSettings): string[] {

@@ -7,18 +7,23 @@ import {
   NumberInput,
   Select,
   Stack,
+  TagsInput,
   Text,
   Textarea,
   TextInput,
 } from "@mantine/core";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { me } from "@/api/me";
+import { me, useRefusal } from "@/api/me";
+import { secretList } from "@/api/teams";
 import { Fields, helped, type SectionProps } from "./sections";
 import classes from "./Settings.module.css";
 import { ISOLATIONS, NETWORKS } from "./words";
 
 export function EnvironmentFields({ form }: SectionProps) {
+  const hidden = useRefusal("editor") !== null;
+  const secrets = useQuery({ ...secretList(), enabled: !hidden }).data?.results ?? [];
+  const known = secrets.map(({ name }) => name);
   return (
     <Fieldset legend="Environment and network">
       <Stack gap={16}>
@@ -52,6 +57,13 @@ export function EnvironmentFields({ form }: SectionProps) {
           {form.errors.env && <Input.Error>{form.errors.env}</Input.Error>}
           <Add what="variable" onClick={() => form.insertListItem("env", { name: "", value: "" })} />
         </Stack>
+        <TagsInput
+          {...helped}
+          label="Secrets"
+          description="Names of the team's secrets, which agents get as variables; they are set in the settings"
+          data={known}
+          {...form.getInputProps("secrets")}
+        />
         <Select
           {...helped}
           label="Network"
