@@ -15,6 +15,7 @@ from aflow_site.supervision.layout import BASE_DIR
 RESULTS = BASE_DIR / "test-results"
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
+PROCESSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ def _pytest(title: str, name: str, *arguments: str) -> Task:
     return Task(title, command, report=report)
 
 
+def _side_by_side(title: str, name: str, *arguments: str) -> Task:
+    """In a few processes, each with a Redis and a database of its own: most tests wait most of the time. A
+    module's tests share its fixtures, and stay together."""
+    return _pytest(title, name, "-n", str(PROCESSES), "--dist", "loadscope", *arguments)
+
+
 def _apart(task: Task) -> Task:
     """In a network of its own, where Docker Engines can be started and stopped without harm to anybody."""
     command = (PYTHON, str(BASE_DIR / "tests" / "chaos" / "apart.py"), *task.command)
@@ -89,15 +96,15 @@ def tasks_of(suite: Suite, npm: tuple[str, ...]) -> list[Task]:
             return _lint(npm)
         case "python":
             places = _existing("tests/unit", "tests/property", "tests/contract", "tests/realtime")
-            return [_pytest("pytest", "python", "-m", "not swarm", *places)]
+            return [_side_by_side("pytest", "python", "-m", "not swarm", *places)]
         case "integration":
-            return [_pytest("pytest", "integration", *_existing("tests/integration"))]
+            return [_side_by_side("pytest", "integration", *_existing("tests/integration"))]
         case "chaos":
             return [_apart(_pytest("pytest", "chaos", "-s", "tests/chaos"))]
         case "swarm":
             return [_apart(_pytest("pytest", "swarm", "-m", "swarm", "tests/contract/pools", "tests/swarm"))]
         case "postgres":
-            return [_pytest("pytest", "postgres", "-m", "database", "tests")]
+            return [_side_by_side("pytest", "postgres", "-m", "database", "tests/integration")]
         case "browser":
             return [_pytest("pytest", "browser", "tests/e2e")]
     report = RESULTS / "frontend.xml"

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import ipaddress
 import logging
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -53,6 +54,14 @@ PORT = 8000
 THREADS = 8
 
 
+def _look_for_socket() -> None:
+    """The client leaves a socket open when there is nothing to connect to."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    path = host.removeprefix("unix://")
+    if path != host and not os.path.exists(path):
+        raise FileNotFoundError(f"there is no {path}")
+
+
 class DockerRuntime:
     """`instance` marks what is ours; two installations on one engine never touch each other's."""
 
@@ -82,6 +91,7 @@ class DockerRuntime:
     def _connect(self) -> docker.DockerClient:
         with self._connecting:
             if self._client is None:
+                _look_for_socket()
                 client = docker.from_env(timeout=60, max_pool_size=self.threads + 2)
                 self._node = str(client.info().get("Name", ""))
                 self._client = client

@@ -1,10 +1,12 @@
 -- ARGV: prefix, pool, holder, client, team, token, timeout_ms, priority, ttl_ms (0: the pool's). The same holder gets
 -- the same lease again.
--- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'no_epoch'} | {'no_pool'}
+-- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'no_epoch'} | {'unknown'} | {'no_pool'} (closed, or not for
+-- this team)
 local pool, holder, team = ARGV[2], ARGV[3], ARGV[5]
 if call('EXISTS', P .. ':epoch') == 0 then return {'no_epoch'} end
 local rules = read_rules(pool)
-if not rules or rules.closed or call('HEXISTS', pool_key(pool, 'shares'), team) == 0 then return {'no_pool'} end
+if not rules then return {'unknown'} end
+if rules.closed or call('HEXISTS', pool_key(pool, 'shares'), team) == 0 then return {'no_pool'} end
 
 local held = call('HGET', pool_key(pool, 'holders'), holder)
 if held then

@@ -114,6 +114,7 @@ class Delivery:
         self._holder = holder
         self._session: aiohttp.ClientSession | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._response: aiohttp.ClientResponse | None = None
         self._over = False
 
     async def send(self, body: Body) -> Answer:
@@ -141,6 +142,7 @@ class Delivery:
         except asyncio.CancelledError:
             await self.fail(self.target.cancelled)
             raise
+        self._response = response
         return Answer(self, response)
 
     def _headers(self) -> CIMultiDict[str]:
@@ -182,6 +184,8 @@ class Delivery:
     async def _write(self, write: Any, *args: Any, **kwargs: Any) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
+        if self._response is not None:
+            self._response.close()
         if self._session is not None:
             await self._session.close()
         await in_database(write, self._request.pk, self._holder, *args, **kwargs)
