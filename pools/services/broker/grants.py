@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 RECHECK = 1.0  # seconds; a lost message costs this much delay and nothing else
 RETRY = 0.05
 INBOX_WAIT = 5  # seconds that one reading of the inbox waits in Redis
-# Seconds. A pool or a share that was made this moment may not be told yet; a Redis that lost its memory must be
+# Seconds. A pool or a share made this moment may not be told yet; a Redis that lost its memory must be
 # told of all pools, by a controller that may be dying just now.
 PATIENCE_OF = {"no_pool": 2.0, "unknown": 15.0}
 
