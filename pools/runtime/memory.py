@@ -69,7 +69,7 @@ class MemoryRuntime:
 
     name = "memory"
     isolates = False
-    can = frozenset({Capability.CORDONS})
+    can = frozenset({Capability.CORDONS, Capability.DEPLOYS})
 
     def __init__(
         self, images: Mapping[str, Behaviour] | None = None, *, nodes: Sequence[str] = ("this process",)

@@ -216,11 +216,12 @@ def test_a_node_is_drained(plant: SwarmPlant) -> None:
 def test_a_cordoned_node_takes_no_agents(plant: SwarmPlant) -> None:
     host = victim(plant)
     assert plant.platform.http.post(f"nodes/{host.name}/cordon/").json()["state"] == "cordoned"
-    there = host.agents()
-    host.end_agent(there[0])
-    plant.until("its death is noticed", lambda: not plant.full())
-    plant.until("it is replaced", plant.full)
-    assert set(host.agents()) == set(there[1:])
+    there, before = set(host.agents()), plant.spread()[host.name]
+    agents = plant.get("agents/?pool=chaos-count")["results"]
+    ended = next(agent["id"] for agent in agents if agent["node"] == host.name)
+    host.end_agent(ended)
+    plant.until("it is replaced", lambda: plant.full() and plant.spread()[host.name] == before - 1)
+    assert set(host.agents()) == there - {ended}
     assert plant.nodes()[host.name] == "cordoned"
 
 

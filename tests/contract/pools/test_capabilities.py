@@ -11,6 +11,7 @@ import pytest
 from pools.domain.nodes import Availability
 from pools.runtime.base import AgentHandle, AgentSpec, Capability, NotSupported, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
+from pools.runtime.deployed import NotCapable, deployed_agents_of
 from tests.contract.pools.agents import able, new_spec, ready
 from tests.fakes.pools import code
 
@@ -117,6 +118,14 @@ async def test_an_agent_does_not_reach_another(runtime: Runtime, http: AgentHttp
 
     assert await reached("127.0.0.1:8000") == "connected", "itself it reaches: the attempt is sound"
     assert await reached(handles[1].address) != "connected"
+
+
+async def test_one_that_does_not_deploy_says_so(runtime: Runtime) -> None:
+    if Capability.DEPLOYS in runtime.can:
+        assert await deployed_agents_of(runtime).list_deployed() == []
+    else:
+        with pytest.raises(NotCapable, match="does not run deployed agents"):
+            deployed_agents_of(runtime)
 
 
 async def test_nodes_are_told(runtime: Runtime) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from pools.domain.deployments import Reality
 from pools.domain.tokens import agent_token
+from pools.runtime import base
 from pools.runtime.base import BUILT_IN_IMAGE, ImageMissing, Runtime
 from pools.runtime.contract import AgentHttp, bearer
 from pools.runtime.deployed import (
@@ -26,8 +27,10 @@ from pools.runtime.deployed import (
     VolumeSpec,
     deployed_agents_of,
 )
-from tests.contract.pools.agents import new_spec
+from tests.contract.pools.agents import able, new_spec
 from tests.fakes.pools import SECRET, until
+
+pytestmark = pytest.mark.parametrize("runtime", able(base.Capability.DEPLOYS), indirect=True)
 
 
 def spec(**values: Any) -> DeploySpec:
