@@ -13,6 +13,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.test import Client
 
 from pools.models import Pool
@@ -42,9 +43,12 @@ class Caller:
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         def call() -> tuple[int, Any]:
             text = json.dumps(body) if body is not None else ""
-            answer = self._client.generic(
-                method, f"/api/v1/{path}", text, content_type="application/json", headers=headers
-            )
+            try:
+                answer = self._client.generic(
+                    method, f"/api/v1/{path}", text, content_type="application/json", headers=headers
+                )
+            finally:
+                connections.close_all()  # the thread's own
             self.retry_after = answer.headers.get("Retry-After")
             return answer.status_code, json.loads(answer.content) if answer.content else None
 
