@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from aflow_site.api.problems import unknown_address
 from aflow_site.health import healthz, metrics, readyz
+from pools.api.proxy import proxy
 
 api: list[URLPattern | URLResolver] = [
     path("", include("teams.api.urls")),
@@ -18,6 +19,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("api/v1/", include(api)),
     re_path(r"^api/", unknown_address),
+    re_path(r"^agent/(?P<ref>[^/]+)(?P<path>/.*)?$", proxy),
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from agentainer_flow.client import WorkflowClient, WorkflowExecution
     from agentainer_flow.context import Context
     from agentainer_flow.errors import DefinitionError, FlowAPIError, FlowError, RunCancelled, RunFailed
+    from agentainer_flow.sdk.bodiless import approval, branch, case, loop, subworkflow, wait
     from agentainer_flow.sdk.decorators import step, workflow
     from agentainer_flow.sdk.definition import compile_workflow
+    from agentainer_flow.sdk.mapreducing import mapreduce
     from agentainer_flow.sdk.options import ErrorHandler, ExecutionMode, PoolConfig, RetryPolicy
 
 __version__ = "0.1.0"
@@ -31,8 +33,15 @@ __all__ = [
     "RunFailed",
     "WorkflowClient",
     "WorkflowExecution",
+    "approval",
+    "branch",
+    "case",
     "compile_workflow",
+    "loop",
+    "mapreduce",
     "step",
+    "subworkflow",
+    "wait",
     "workflow",
 ]
 
@@ -50,8 +59,15 @@ _HOMES = {
     "RunFailed": "agentainer_flow.errors",
     "WorkflowClient": "agentainer_flow.client",
     "WorkflowExecution": "agentainer_flow.client",
+    "approval": "agentainer_flow.sdk.bodiless",
+    "branch": "agentainer_flow.sdk.bodiless",
+    "case": "agentainer_flow.sdk.bodiless",
     "compile_workflow": "agentainer_flow.sdk.definition",
+    "loop": "agentainer_flow.sdk.bodiless",
+    "mapreduce": "agentainer_flow.sdk.mapreducing",
     "step": "agentainer_flow.sdk.decorators",
+    "subworkflow": "agentainer_flow.sdk.bodiless",
+    "wait": "agentainer_flow.sdk.bodiless",
     "workflow": "agentainer_flow.sdk.decorators",
 }
 

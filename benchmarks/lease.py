@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 import uvloop
 
 from pools.facade.contracts import LeaseOutcome
+from pools.leases.rules import LeaseRules
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import Wire
 from pools.services.broker.broker import Broker
@@ -58,7 +59,7 @@ async def prepare(url: str, teams: int) -> list[tuple[UUID, int]]:
     await leases.begin_epoch(1, 2**32)
     pools = [(uuid4(), team) for team in range(1, teams + 1)]
     for pool_id, team in pools:
-        await leases.put_pool(pool_id, team, PLENTY)
+        await leases.put_pool(pool_id, LeaseRules(team, PLENTY))
     for number in range(AGENTS):
         await leases.register(pools[number % teams][0], uuid4(), f"127.0.0.1:{number + 1}")
     await wire.close()

@@ -1,7 +1,7 @@
 """Counts words on warm agents: a workflow as plain Python.
 
     ./aflow workflow create examples/sdk_word_count.py
-    ./aflow workflow run word-count --param most=5 --wait
+    ./aflow workflow run word-count-py --param most=5 --wait
 
 The methods run in agents, in the order in which they are written. Where the package is installed, the script
 itself deploys and runs it too.
@@ -23,6 +23,7 @@ TEXTS = [
 
 
 @workflow(
+    name="word-count-py",
     description="Counts the words of some texts, each on a warm agent",
     params={
         "type": "object",

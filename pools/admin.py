@@ -8,11 +8,11 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from pools.domain.limits import faults_of
+from pools.domain.settings import DEFAULTS, faults_of
 from pools.facade import api as pools
-from pools.models import Agent, Pool
+from pools.models import Agent, Node, Pool
 
-SETTINGS = ("min_size", "max_size", "warm_up", "max_uses", "idle_timeout")
+SETTINGS = tuple(DEFAULTS)
 
 
 class PoolForm(forms.ModelForm):
@@ -20,7 +20,9 @@ class PoolForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        values = {name: given.get(name, getattr(self.instance, name)) for name in ("image", *SETTINGS)}
+        # Of a field that was refused, what was there before.
+        values = {"image": self.instance.image, **self.instance.settings}
+        values |= {name: given[name] for name in SETTINGS if given.get(name) is not None}
         for fault in faults_of(values):
             self.add_error(fault.path if fault.path in self.fields else None, fault.message)
         return given
@@ -38,8 +40,12 @@ class PoolAdmin(admin.ModelAdmin):
         "image",
         "target_size",
         "workflow",
+        "weight",
+        "price",
         "problem",
         "problem_kind",
+        "drained_at",
+        "drain_by",
         "deleted_at",
     )
 
@@ -53,7 +59,10 @@ class PoolAdmin(admin.ModelAdmin):
         return super().has_delete_permission(request, obj) and _lives(obj)
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
-        pools.update_pool(obj.team_id, obj.name, {name: getattr(obj, name) for name in SETTINGS})
+        values = {name: getattr(obj, name) for name in SETTINGS}
+        pools.update_pool(
+            obj.team_id, obj.name, {**values, "env": values["env"] or {}, "secrets": values["secrets"] or []}
+        )
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         pools.delete_pool(obj.team_id, obj.name)
@@ -81,4 +90,22 @@ class AgentAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        return False
+
+
+@admin.register(Node)
+class NodeAdmin(admin.ModelAdmin):
+    """A mirror: the engine alone changes nodes."""
+
+    list_display = ("name", "address", "state", "cpus", "price", "capacity_type", "zone", "changed_at")
+    list_filter = ("state", "capacity_type", "zone")
+    search_fields = ("name", "address")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
         return False

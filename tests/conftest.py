@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,9 @@ import pytest
 from django.conf import settings
 
 from aflow_site.supervision import redis_server
+from tests.chaos.apart import MARK
 from tests.live_platform import LivePlatform, new_database
+from tests.swarm.hosts import PROGRAMS, Swarm, running_swarm
 
 ROOT = Path(__file__).resolve().parent.parent
 # How long an example takes says more of the other processes on the machine than of the code.
@@ -93,7 +96,21 @@ def _browser_problem() -> str | None:
     return None if _browser_path() else "no Chromium is installed (Debian: apt-get install chromium)"
 
 
-PIECES: dict[str, Callable[[], str | None]] = {"docker": _docker_problem, "browser": _browser_problem}
+def _swarm_problem() -> str | None:
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        return f"Docker hosts of the tests' own need root, and {', '.join(missing or PROGRAMS)}"
+    if MARK not in os.environ:
+        return "they want a network of their own: python tests/chaos/apart.py python -m pytest -m swarm …"
+    return None
+
+
+PIECES: dict[str, Callable[[], str | None]] = {
+    "docker": _docker_problem,
+    "swarm": _swarm_problem,
+    "browser": _browser_problem,
+}
+REQUIRED_WITH = {"swarm": "docker"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -104,7 +121,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         problem = problem_of()
         if problem is None:
             continue
-        if name in required:
+        if REQUIRED_WITH.get(name, name) in required:
             pytest.fail(f"{name} is required here, and {problem}", pytrace=False)
         pytest.skip(problem)
 
@@ -118,6 +135,23 @@ def chromium() -> str:
     path = _browser_path()
     assert path is not None
     return path
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
+    """Three Docker hosts and a swarm over them, for the session; for tests marked `swarm`."""
+    # Its sockets must have short names.
+    directory = Path(tempfile.mkdtemp(prefix="aflow-swarm-"))
+    with running_swarm(directory) as swarm:
+        yield swarm
+
+
+@pytest.fixture
+def swarm(hosts: Swarm, monkeypatch: pytest.MonkeyPatch) -> Swarm:
+    """The same, whole again if a test before left it otherwise, and named by DOCKER_HOST."""
+    hosts.restore()
+    monkeypatch.setenv("DOCKER_HOST", hosts.manager.engine)
+    return hosts
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,18 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+def read_yaml(text: bytes | str) -> Any:
+    """The JSON value of a YAML text; InvalidInput says where it is wrong."""
+    try:
+        return checked(yaml.load(text, Loader=_PlainLoader))
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InvalidInput(f"The body is not YAML: {getattr(exc, 'problem', exc)}{place}.") from exc
+    except RecursionError as exc:
+        raise InvalidInput("The body is nested too deeply.") from exc
+
+
 class YAMLParser(BaseParser):
     media_type = "application/yaml"
 
@@ -113,14 +125,7 @@ class YAMLParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        try:
-            return checked(yaml.load(read_body(stream), Loader=_PlainLoader))
-        except yaml.YAMLError as exc:
-            mark = getattr(exc, "problem_mark", None)
-            place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            raise InvalidInput(f"The body is not YAML: {getattr(exc, 'problem', exc)}{place}.") from exc
-        except RecursionError as exc:
-            raise InvalidInput("The body is nested too deeply.") from exc
+        return read_yaml(read_body(stream))
 
 
 class OldYAMLParser(YAMLParser):

@@ -107,16 +107,29 @@ CHANNEL_LAYERS = {
 }
 
 # --- agents --------------------------------------------------------------------------------------------
-AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | process | memory; `up` resolves `auto`
+AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | swarm | process | memory; `up` resolves `auto`
 # Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2, validate=AT_LEAST_1)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
 
+# --- deployed agents and requests to them ---------------------------------------------------------------
+# Directories of this machine, and all below them, that may be volumes of deployed agents. Empty: none.
+AFLOW_VOLUME_DIRS: list[str] = env.list("AFLOW_VOLUME_DIRS", [])
+AFLOW_VOLUME_DIRS = [str(Path(directory).resolve()) for directory in AFLOW_VOLUME_DIRS if directory]
+# Bytes of a request's body, and of its answer's, that are stored. Larger bodies pass through, while the agent
+# is there to take them.
+AFLOW_REQUEST_BYTES = env.int("AFLOW_REQUEST_BYTES", 1024 * 1024, validate=AT_LEAST_1)
+# Seconds of silence after which an answer is given up.
+AFLOW_REQUEST_TIMEOUT = env.float("AFLOW_REQUEST_TIMEOUT", 300.0, validate=AT_LEAST_1)
+AFLOW_REQUESTS_WAITING = env.int("AFLOW_REQUESTS_WAITING", 1000, validate=AT_LEAST_1)  # of one agent
+AFLOW_REQUEST_DAYS = env.int("AFLOW_REQUEST_DAYS", 7, validate=AT_LEAST_0)  # 0: for ever
+
 # --- what is kept, and for how long ---------------------------------------------------------------------
 # Days of ended runs (a team may have its own number) and of the audit log; 0: for ever.
 AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90, validate=AT_LEAST_0)
 AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365, validate=AT_LEAST_0)
+AFLOW_CURRENCY = env.str("AFLOW_CURRENCY", "USD")  # of prices; nothing is converted
 AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
 AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 
@@ -164,6 +177,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
         "TriggerKindEnum": ["schedule", "webhook", "event"],
+        "AgentKindEnum": "pools.api.serializers.KINDS",
+        "AgentStateEnum": "pools.api.serializers.STATES",
+        "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }

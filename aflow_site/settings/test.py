@@ -21,7 +21,7 @@ SECRET_KEY = "test-only-key-of-at-least-fifty-characters-0000000000000"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "memory")
-AFLOW_INSTANCE = "test"
+AFLOW_INSTANCE = f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # of each process that tests side by side
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns of a directory that is not there

@@ -99,7 +99,7 @@ def _database(layout: Layout) -> Finding:
 
 
 def _docker(layout: Layout) -> Finding:
-    wanted = os.environ.get("AFLOW_RUNTIME") == "docker"
+    wanted = os.environ.get("AFLOW_RUNTIME") in runtime_choice.ON_DOCKER
     problem = runtime_choice.docker_problem()
     mend = "Install Docker (Debian, Ubuntu: sudo apt-get install docker.io), start it, join the group docker."
     return Finding("Docker", problem is None, wanted, problem or "answers", mend)

@@ -38,8 +38,9 @@ def add_start_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help=f"of the site (default: {DEFAULT_PORT})")
     parser.add_argument(
         "--runtime",
-        choices=["auto", "docker", "process"],
-        help="where agents run: Docker containers, local processes, or what is to be had (default: auto)",
+        choices=["auto", "docker", "swarm", "process"],
+        help="where agents run: Docker containers, a Docker Swarm's nodes, local processes, or (auto, the "
+        "default) containers where Docker answers and else processes",
     )
 
 

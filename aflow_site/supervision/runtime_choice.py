@@ -9,6 +9,8 @@ from django.conf import settings
 from aflow_site.supervision.troubles import PlatformTrouble
 from pools.facade import api as pools
 
+WISHES = ("auto", "docker", "swarm", "process")
+ON_DOCKER = ("docker", "swarm")  # those whose agents are containers
 NOT_ISOLATED = "local processes: they are not isolated from this machine or from each other"
 
 
@@ -18,27 +20,37 @@ def _use(name: str) -> None:
     settings.AFLOW_RUNTIME = name
 
 
-def docker_problem() -> str | None:
-    """Why agents cannot be Docker containers here, in one sentence, or None; whatever runtime is in use."""
+def _problem_of(runtime: str) -> str | None:
+    """Why that runtime cannot be used here, in one sentence, or None; whatever runtime is in use."""
     in_use = settings.AFLOW_RUNTIME
-    settings.AFLOW_RUNTIME = "docker"
+    settings.AFLOW_RUNTIME = runtime
     try:
         return pools.runtime_problem()
     finally:
         settings.AFLOW_RUNTIME = in_use
 
 
-def choose(wish: str | None) -> str:
-    """Sets the runtime and says it in words. `wish`: docker, process, auto; None: the environment's, or auto.
+def docker_problem() -> str | None:
+    """Why agents cannot be Docker containers here, in one sentence, or None."""
+    return _problem_of("docker")
 
-    Raises: PlatformTrouble when Docker was asked for and does not answer.
+
+def choose(wish: str | None) -> str:
+    """Sets the runtime and says it in words. `wish` is one of `WISHES`; None: the environment's, or auto.
+
+    Raises: PlatformTrouble when Docker or a swarm was asked for and does not answer.
     """
     wish = wish or os.environ.get("AFLOW_RUNTIME") or "auto"
-    if wish not in ("auto", "docker", "process"):
-        raise PlatformTrouble(f"AFLOW_RUNTIME is {wish!r}: it must be auto, docker or process.")
+    if wish not in WISHES:
+        raise PlatformTrouble(f"AFLOW_RUNTIME is {wish!r}: it must be auto, docker, swarm or process.")
     if wish == "process":
         _use("process")
         return NOT_ISOLATED
+    if wish == "swarm":
+        if problem := _problem_of("swarm"):
+            raise PlatformTrouble(problem)
+        _use("swarm")
+        return "Docker containers on the nodes of a swarm"
     problem = docker_problem()
     if problem is None:
         _use("docker")

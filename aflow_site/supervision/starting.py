@@ -200,7 +200,7 @@ class Start:
 
     def _agents(self) -> None:
         with self.voice.step(
-            "Agent image" if settings.AFLOW_RUNTIME == "docker" else "Agent program"
+            "Agent image" if settings.AFLOW_RUNTIME in runtime_choice.ON_DOCKER else "Agent program"
         ) as step:
             step.note(pools.prepare_runtime(report=step.progress))
 

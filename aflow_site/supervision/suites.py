@@ -15,6 +15,7 @@ from aflow_site.supervision.layout import BASE_DIR
 RESULTS = BASE_DIR / "test-results"
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
+PROCESSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ SUITES = (
     Suite("python", "unit, property, contract and realtime tests", 5),
     Suite("integration", "real Redis, real database, real containers", 7, needs=("docker",), frontend=True),
     Suite("chaos", "faults at random moments, on processes and containers", 14, needs=("docker",)),
+    Suite(
+        "swarm", "three Docker hosts: killed, cut off and drained in the midst of a run", 5, needs=("docker",)
+    ),
     Suite("postgres", "the integration tests again, on PostgreSQL", 5, needs=("postgres",)),
     Suite("frontend", "unit tests of the browser's part", 3, frontend=True),
     Suite("browser", "a person's way through the pages, in Chromium", 6, needs=("browser",), frontend=True),
@@ -55,9 +59,14 @@ def _pytest(title: str, name: str, *arguments: str) -> Task:
     return Task(title, command, report=report)
 
 
-def _chaos() -> Task:
-    """In a network of its own, where a Docker Engine can be stopped without harm to anybody."""
-    task = _pytest("pytest", "chaos", "-s", "tests/chaos")
+def _side_by_side(title: str, name: str, *arguments: str) -> Task:
+    """In a few processes, each with a Redis and a database of its own: most tests wait most of the time. A
+    module's tests share its fixtures, and stay together."""
+    return _pytest(title, name, "-n", str(PROCESSES), "--dist", "loadscope", *arguments)
+
+
+def _apart(task: Task) -> Task:
+    """In a network of its own, where Docker Engines can be started and stopped without harm to anybody."""
     command = (PYTHON, str(BASE_DIR / "tests" / "chaos" / "apart.py"), *task.command)
     return Task(task.title, command, report=task.report)
 
@@ -87,13 +96,15 @@ def tasks_of(suite: Suite, npm: tuple[str, ...]) -> list[Task]:
             return _lint(npm)
         case "python":
             places = _existing("tests/unit", "tests/property", "tests/contract", "tests/realtime")
-            return [_pytest("pytest", "python", *places)]
+            return [_side_by_side("pytest", "python", "-m", "not swarm", *places)]
         case "integration":
-            return [_pytest("pytest", "integration", *_existing("tests/integration"))]
+            return [_side_by_side("pytest", "integration", *_existing("tests/integration"))]
         case "chaos":
-            return [_chaos()]
+            return [_apart(_pytest("pytest", "chaos", "-s", "tests/chaos"))]
+        case "swarm":
+            return [_apart(_pytest("pytest", "swarm", "-m", "swarm", "tests/contract/pools", "tests/swarm"))]
         case "postgres":
-            return [_pytest("pytest", "postgres", "-m", "database", "tests")]
+            return [_side_by_side("pytest", "postgres", "-m", "database", "tests/integration")]
         case "browser":
             return [_pytest("pytest", "browser", "tests/e2e")]
     report = RESULTS / "frontend.xml"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aflow_site.supervision.examples import DIRECTORY
+from aflow_site.supervision.runtime_choice import ON_DOCKER
 from aflow_site.supervision.troubles import PlatformTrouble
 from pools.facade import api as pools
 
@@ -34,7 +35,7 @@ def plain(name: str, runtime: str) -> dict[str, Any]:
         raise PlatformTrouble(
             f"{name} has no plain script to compare with: choose from {', '.join(names())}."
         )
-    printed = _in_container(script.read_text()) if runtime == "docker" else _here(script)
+    printed = _in_container(script.read_text()) if runtime in ON_DOCKER else _here(script)
     try:
         report: dict[str, Any] = json.loads(printed)
     except ValueError as exc:

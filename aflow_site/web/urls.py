@@ -8,5 +8,5 @@ from aflow_site.web import views
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    re_path(r"^(?!api/|ws/|static/|admin/|metrics|healthz|readyz).*$", views.shell, name="shell"),
+    re_path(r"^(?!api/|agent/|ws/|static/|admin/|metrics|healthz|readyz).*$", views.shell, name="shell"),
 ]

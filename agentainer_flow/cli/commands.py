@@ -46,14 +46,6 @@ _POOL_COLUMNS = {
     "WAITING": "waiting",
     "UTILIZATION": "utilization",
 }
-_AGENT_COLUMNS = {
-    "AGENT": "id",
-    "POOL": "pool",
-    "STATE": "state",
-    "USES": "uses",
-    "NODE": "node",
-    "STARTED": "started_at",
-}
 
 
 class WrongUsage(FlowError):
@@ -244,9 +236,4 @@ def resize_pool(client: WorkflowClient, arguments: argparse.Namespace, output: O
     if output.as_json:
         output.value(pool)
     output.line(f"{pool['name']}: {pool['min_size']} to {pool['max_size']} agents.")
-    return 0
-
-
-def list_agents(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    output.rows(client.list_agents(arguments.pool), _AGENT_COLUMNS, "There is no agent now.")
     return 0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
-from agentainer_flow.cli import commands, run_control
+from agentainer_flow.cli import agents, commands, run_control
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import (
@@ -96,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
             made.add_argument("--json", action="store_true", help="print JSON, for programs")
             made.add_argument("--url", help="the platform (default: AGENTAINER_URL, the config file)")
             made.add_argument("--token", help="an API token (default: AGENTAINER_TOKEN, the config file)")
-            made.set_defaults(command=command)
+            made.set_defaults(command=command, verb=verb)
             return made
 
         return add
@@ -104,8 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     _workflow_verbs(noun("workflow", "make, run and look at workflows"))
     _run_verbs(noun("run", "look at runs, and act on them"))
     _pool_verbs(noun("pool", "look at pools, and size them"))
-    agents = noun("agent", "look at agents")
-    agents("list", commands.list_agents, "the live agents").add_argument("--pool", help="of this pool only")
+    _agent_verbs(noun("agent", "deploy agents, ask them, look at them"))
     return parser
 
 
@@ -191,3 +190,46 @@ def _pool_verbs(add: Add) -> None:
     resize.add_argument("name")
     resize.add_argument("--min", type=int, help="agents that are always there")
     resize.add_argument("--max", type=int, help="agents at most")
+
+
+def _agent_verbs(add: Add) -> None:
+    listing = add("list", agents.list_agents, "the live agents, of pools and deployed")
+    listing.add_argument("--pool", help="of this pool only")
+    listing.add_argument("--deployed", action="store_true", help="those that were deployed by hand")
+    deploy = add("deploy", agents.deploy, "deploy the agents of a document, or one by its name and image")
+    deploy.add_argument("file", nargs="?", help="kind: AgentDeployment, YAML or JSON; - for standard input")
+    deploy.add_argument("--name")
+    deploy.add_argument("--image", help="left out: the built-in Python agent")
+    deploy.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
+    deploy.add_argument("--cpu", help="such as 0.5 or 500m")
+    deploy.add_argument("--memory", help="such as 512M or 1Gi")
+    deploy.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for ${NAME} in the document; else the environment's",
+    )
+    deploy.add_argument("--replace", action="store_true", help="bring agents that exist to the definition")
+    add("get", agents.get_agent, "one agent").add_argument("agent", help="id, or name of a deployed one")
+    for verb, summary in agents.VERBS.items():
+        add(verb, agents.act, summary).add_argument("agent")
+    remove = add("remove", agents.remove, "end a deployed agent, and forget it with its requests")
+    remove.add_argument("agent")
+    remove.add_argument("--volumes", action="store_true", help="its named volumes, too")
+    logs = add("logs", agents.logs, "what a deployed agent wrote")
+    logs.add_argument("agent")
+    logs.add_argument("--tail", type=int, default=100, help="how many lines")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the agent ends")
+    add("metrics", agents.metrics, "what a deployed agent uses now").add_argument("agent")
+    invoke = add("invoke", agents.invoke, "ask a deployed agent; print its answer")
+    invoke.add_argument("agent")
+    invoke.add_argument("--input", metavar="JSON", help="left out: null")
+    invoke.add_argument("--code", metavar="FILE", help="Python with a main, for the built-in agent")
+    invoke.add_argument("--later", action="store_true", help="store it, and do not wait for the answer")
+    requests = add("requests", agents.requests, "the requests to a deployed agent")
+    requests.add_argument("agent")
+    requests.add_argument("--state", help="pending, processing, completed or failed")
+    replay = add("replay", agents.replay, "send a stored request once more")
+    replay.add_argument("agent")
+    replay.add_argument("request")

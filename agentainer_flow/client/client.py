@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from agentainer_flow.client.agents import AgentMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.execution import WorkflowExecution
 from agentainer_flow.errors import Conflict
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-class WorkflowClient:
+class WorkflowClient(AgentMethods):
     """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
     checkout in which it runs. Raises ConfigError when none of them is there.
 
@@ -166,9 +167,6 @@ class WorkflowClient:
     def resize_pool(self, name: str, min_size: int, max_size: int) -> dict[str, Any]:
         sizes = {"min_size": min_size, "max_size": max_size}
         return self._answer("POST", f"pools/{_part(name)}/resize/", json=sizes)
-
-    def list_agents(self, pool: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
-        return list(self._transport.pages("agents/", {"pool": pool, "state": state}))
 
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._transport.request(method, path, **options)

@@ -56,6 +56,42 @@ class Transport:
 
         Raises a FlowAPIError when the platform refuses, UnreachableError when it does not answer.
         """
+        return _read(
+            self._send(method, path, json=json, content=content, params=params, headers=headers, key=key)
+        )
+
+    def raw(
+        self, method: str, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """The answer as it is, for what is not always JSON. Raises as `request` does."""
+        answer = self._send(method, path, json=json, headers=headers)
+        if answer.is_error:
+            _read(answer)
+        return answer
+
+    def lines(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """The lines of an answer that goes on. Raises as `request` does."""
+        patient = httpx.Timeout(60.0, connect=5.0, read=None)
+        try:
+            with self._http.stream("GET", path, params=_given(params), timeout=patient) as answer:
+                if answer.is_error:
+                    answer.read()
+                    _read(answer)
+                yield from answer.iter_lines()
+        except httpx.HTTPError as exc:
+            raise UnreachableError(self._silence(exc)) from exc
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
         sent = {**(headers or {}), **({"Idempotency-Key": key} if key else {})}
         safe = method == "GET" or key is not None
         for pause in (*PAUSES, None):
@@ -71,7 +107,7 @@ class Transport:
             except httpx.HTTPError as exc:
                 raise UnreachableError(self._silence(exc)) from exc
             if pause is None or not safe or answer.status_code not in _TRY_AGAIN:
-                return _read(answer)
+                return answer
             time.sleep(_patience(answer, pause))
         raise AssertionError("the last try returns or raises")
 

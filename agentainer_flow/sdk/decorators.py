@@ -10,25 +10,40 @@ from typing import Any, TypeVar, overload
 
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk import options
-from agentainer_flow.sdk.definition import Workflow, attach
-from agentainer_flow.sdk.options import Duration, ErrorHandler, PoolConfig, RetryPolicy
-from agentainer_flow.sdk.steps import MARK, Kind, Step
+from agentainer_flow.sdk.definition import Workflow, attach, parts_of
+from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
+from agentainer_flow.sdk.parts import StepLike, shared
+from agentainer_flow.sdk.steps import MARK, PARAMS, Kind, Step
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Arguments of the finished product that the platform does not implement yet.
-_PLANNED_WORKFLOW = ("timeout", "failure_strategy", "scaling", "scaling_policy", "schedule", "triggers")
-_PLANNED_STEP = ("streaming", "when", "always_run", "execution_mode", "env", "resources")
-_WORKFLOW = ("name", "description", "params", "max_parallel", "retry_policy")
+_PLANNED_WORKFLOW = ("scaling", "scaling_policy", "schedule", "triggers")
+_PLANNED_STEP = ("execution_mode", "env", "resources")
+_WORKFLOW = (
+    "name",
+    "description",
+    "params",
+    "max_parallel",
+    "timeout",
+    "retry_policy",
+    "failure_strategy",
+)
 _STEP = (
     "name",
     "depends_on",
     "image",
     "parallel",
     "max_workers",
+    "batch_size",
     "dynamic",
     "reduce",
+    "streaming",
+    "when",
+    "always_run",
+    "compensate",
+    "input",
     "timeout",
     "retry_policy",
     "error_strategy",
@@ -53,8 +68,6 @@ _NOTHING = frozenset(
     }
 )
 
-Dependency = str | Callable[..., Any]
-
 
 @overload
 def workflow(cls: C, /) -> C: ...
@@ -67,16 +80,25 @@ def workflow(
     description: str = "",
     params: Mapping[str, Any] | None = None,
     max_parallel: int | None = None,
+    timeout: Duration | None = None,
     retry_policy: RetryPolicy | None = None,
+    failure_strategy: str | ErrorHandler = "fail_fast",
 ) -> Callable[[C], C]: ...
 
 
 def workflow(cls: Any = None, /, **given: Any) -> Any:
-    """Makes a workflow of a class whose steps are methods under `@step`.
+    """Makes a workflow of a class: its steps are methods under `@step`, and attributes such as `wait("10m")`.
 
     `name`: lower-case letters, digits, - and _; left out, made of the class's name. `params`: JSON Schema of
-    the run's params, an object. `max_parallel`: items at work at once in the whole run. `retry_policy`: for
-    steps without one of their own. The class gets `to_document()`. Raises DefinitionError.
+    the run's params, an object. `max_parallel`: items at work at once in the whole run. `timeout`: of the
+    whole run. `retry_policy`: for steps without one of their own. `failure_strategy`: after a step failed,
+    "fail_fast" stops the rest, and "continue" goes on with what does not need it. The class gets
+    `to_document()`. Raises DefinitionError.
+
+    A step waits for the one before it in the order of definition, unless `depends_on` says otherwise. Steps
+    that a branch names wait for the branch alone, and the step after them joins its ways (see `branch`).
+    Steps that a loop names run inside it alone. A step that undoes another one (`compensate`) is outside of
+    the order: nothing waits for it, and the next step waits for the one before it.
     """
     options.refuse_unknown("@workflow", set(given) - set(_WORKFLOW), _WORKFLOW, _PLANNED_WORKFLOW)
 
@@ -99,7 +121,7 @@ def _workflow_of(cls: type, given: Mapping[str, Any]) -> Workflow:
     description = given.get("description") or inspect.cleandoc(cls.__doc__ or "")
     if not isinstance(description, str):
         raise DefinitionError(f"{where}: description must be text.")
-    most, retry = given.get("max_parallel"), given.get("retry_policy")
+    most, retry, limit = (given.get(key) for key in ("max_parallel", "retry_policy", "timeout"))
     return Workflow(
         cls=cls,
         name=name,
@@ -107,8 +129,17 @@ def _workflow_of(cls: type, given: Mapping[str, Any]) -> Workflow:
         params=_params(where, given.get("params")),
         max_parallel=None if most is None else options.whole(where, "max_parallel", most, low=1, high=10_000),
         retry_policy=None if retry is None else options.retry(where, retry),
-        steps=_steps_of(cls),
+        steps=parts_of(cls),
+        timeout=None if limit is None else options.timeout(where, "timeout", limit),
+        failure_strategy=_failure_strategy(where, given.get("failure_strategy")),
     )
+
+
+def _failure_strategy(where: str, given: object) -> str | None:
+    if given is None:
+        return None
+    value = given.value if isinstance(given, ErrorHandler) else given
+    return options.choice(where, "failure_strategy", value, ["fail_fast", "continue"])
 
 
 def _kebab(name: str) -> str:
@@ -129,24 +160,6 @@ def _params(where: str, params: Any) -> dict[str, Any] | None:
     return {"type": "object", **params}
 
 
-def _steps_of(cls: type) -> dict[str, Step]:
-    """Method name -> step, in the order of definition; those of base classes first."""
-    found: dict[str, Step] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in vars(base).items():
-            wrapped = isinstance(value, staticmethod | classmethod)
-            step = getattr(value.__func__ if wrapped else value, MARK, None)
-            if wrapped and step is not None:
-                raise DefinitionError(f"step {name}: @step goes on a plain method, def {name}(self, ctx).")
-            if isinstance(step, Step):
-                found[name] = step
-            elif name in found:
-                del found[name]  # a subclass put something else in its place
-    if not found:
-        raise DefinitionError(f"@workflow on {cls.__name__}: mark at least one method with @step.")
-    return found
-
-
 @overload
 def step(function: F, /) -> F: ...
 
@@ -155,12 +168,18 @@ def step(function: F, /) -> F: ...
 def step(
     *,
     name: str | None = None,
-    depends_on: Dependency | Iterable[Dependency] | None = None,
+    depends_on: StepLike | Iterable[StepLike] | None = None,
     image: str | None = None,
     parallel: bool = False,
     max_workers: int | None = None,
+    batch_size: int | None = None,
     dynamic: bool = False,
     reduce: bool = False,
+    streaming: bool = False,
+    when: Condition | None = None,
+    always_run: bool = False,
+    compensate: StepLike | None = None,
+    input: Any = None,
     timeout: Duration | None = None,
     retry_policy: RetryPolicy | None = None,
     error_strategy: str | ErrorHandler | None = None,
@@ -176,10 +195,17 @@ def step(function: Any = None, /, **given: Any) -> Any:
 
     `depends_on`: names of steps or methods, or the methods; left out, the step before it; `()`: none.
     `parallel=True` runs the body once for each element of the list that the step before returned, on up to
-    `max_workers` agents at once; `reduce=True` runs it once over all their results. `timeout`: of one
-    attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide what failed items
-    mean. `pool_config` or `pool_size` gives the step a pool of its own. `image`: a container image that does
-    the work in place of the body, which stays empty. Raises DefinitionError.
+    `max_workers` agents at once, `batch_size` elements in one call; `reduce=True` runs it once over all their
+    results, with `streaming=True` from the start of the parallel step on: the body then gets an iterator.
+
+    `when`: a condition (an expression, with its ${} or without); when it is false, the step is skipped.
+    `always_run`: also after a failure. `compensate`: the step that undoes this one when the run fails.
+    `input`: values for parameters, such as {"state": "${steps.pay.state}"}; for `(self, ctx)` alone any JSON
+    value, as `ctx.input`.
+
+    `timeout`: of one attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide
+    what failed items mean. `pool_config` or `pool_size` gives the step a pool of its own. `image`: a
+    container image that does the work in place of the body, which stays empty. Raises DefinitionError.
     """
     options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
 
@@ -204,15 +230,17 @@ def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
     made = Step(
         function=function,
         kind=kind,
-        name=value("name", options.text),
-        depends_on=_dependencies(where, given.get("depends_on")),
+        streaming=options.flag(where, "streaming", given.get("streaming", False)),
+        batch_size=value("batch_size", lambda *at: options.whole(*at, low=1, high=10_000)),
+        input=value("input", _input),
         image=value("image", options.text),
         max_parallel=value("max_workers", lambda *at: options.whole(*at, low=1, high=10_000)),
-        timeout=value("timeout", options.duration),
+        timeout=value("timeout", options.timeout),
         retry_policy=value("retry_policy", lambda where, _name, policy: options.retry(where, policy)),
         error_strategy=_strategy(where, given),
         min_success_rate=value("min_success_rate", options.share),
         pool=options.pool(where, given.get("pool_config"), given.get("pool_size")),
+        **shared(where, given),
     )
     _check(made, kind)
     return made
@@ -240,19 +268,13 @@ def _strategy(where: str, given: Mapping[str, Any]) -> str | None:
     return found.pop() if found else None
 
 
-def _dependencies(where: str, given: Any) -> tuple[str, ...] | None:
-    if given is None:
-        return None
-    many = [given] if isinstance(given, str) or callable(given) else given
-    if not isinstance(many, Iterable):
-        raise DefinitionError(f"{where}: depends_on takes names of steps, not {given!r}.")
-    names: list[str] = []
-    for one in many:
-        name = one if isinstance(one, str) else getattr(one, "__name__", None)
-        if not isinstance(name, str):
-            raise DefinitionError(f"{where}: depends_on takes names of steps, not {one!r}.")
-        names.append(name)
-    return tuple(dict.fromkeys(names))
+def _input(where: str, name: str, value: Any) -> Any:
+    found = options.json_value(where, name, value)
+    if isinstance(found, dict) and PARAMS in found:
+        raise DefinitionError(
+            f"{where}: {PARAMS} are the run's, which every step has; call that key otherwise."
+        )
+    return found
 
 
 def _check(made: Step, kind: Kind) -> None:
@@ -260,21 +282,21 @@ def _check(made: Step, kind: Kind) -> None:
     if kind != "map":
         for argument, value in (
             ("max_workers", made.max_parallel),
+            ("batch_size", made.batch_size),
             ("error_strategy", made.error_strategy),
             ("min_success_rate", made.min_success_rate),
         ):
             if value is not None:
                 raise DefinitionError(f"{made.where}: {argument} goes with parallel=True.")
-    partial = made.error_strategy == ErrorHandler.CONTINUE_ON_PARTIAL.value
-    if partial and made.min_success_rate is None:
-        raise DefinitionError(
-            f"{made.where}: continue_on_partial needs min_success_rate; add min_success_rate=0.95, say."
-        )
-    if not partial and made.min_success_rate is not None:
-        raise DefinitionError(
-            f'{made.where}: min_success_rate only counts with error_strategy="continue_on_partial".'
-        )
+    if made.streaming and kind != "reduce":
+        raise DefinitionError(f"{made.where}: streaming=True goes with reduce=True.")
+    if made.streaming and made.image is not None:
+        raise DefinitionError(f"{made.where}: results are streamed to methods; an image gets a list.")
+    options.check_partial(made.where, made.error_strategy, made.min_success_rate)
     _ = made.extra  # a signature that cannot be called is told here
+    bare = made.kind == "task" or made.image is not None  # then it may be any value, as a whole
+    if made.input is not None and not isinstance(made.input, dict) and (made.extra or not bare):
+        raise DefinitionError(f"{made.where}: input is a dict with values for its parameters.")
     if made.image is not None and not _is_empty(made.function):
         raise DefinitionError(
             f"{made.where}: its image does the work and the body would never run; leave the body empty (...)."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from typing import Any, Literal, TypedDict, get_args
 from agentainer_flow.errors import DefinitionError, NotSupportedError
 
 Duration = str | int | float | timedelta
+Condition = str | bool
 Backoff = Literal["constant", "linear", "exponential"]
 _DURATION = re.compile(r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$")
 
@@ -49,7 +51,9 @@ class PoolConfig(TypedDict, total=False):
 class RetryPolicy:
     """How often a failing attempt is made again, and the wait before each new one.
 
-    Durations: "1s", or seconds. Raises DefinitionError for values that make no sense.
+    Durations: "1s", or seconds. `retry_on`: exceptions that are worth another attempt, as classes or by the
+    type that errors tell (such as "TimeoutError", or "timeout"); left out, all are. Raises DefinitionError
+    for values that make no sense.
     """
 
     max_attempts: int = 3
@@ -57,21 +61,42 @@ class RetryPolicy:
     delay: Duration = 1.0
     max_delay: Duration = 30.0
     jitter: bool = True
+    retry_on: Sequence[str | type[BaseException]] | None = None
 
     def __post_init__(self) -> None:
         whole("RetryPolicy", "max_attempts", self.max_attempts, low=1, high=100)
         choice("RetryPolicy", "backoff", self.backoff, get_args(Backoff))
         for name in ("delay", "max_delay"):
             duration("RetryPolicy", name, getattr(self, name))
+        self._types()
+
+    def _types(self) -> list[str]:
+        """The names of `retry_on`."""
+        given = self.retry_on or ()
+        many = [given] if isinstance(given, str | type) else given
+        if not isinstance(many, Iterable):
+            raise DefinitionError(f"RetryPolicy: retry_on takes exceptions, not {given!r}.")
+        names = []
+        for one in many:
+            if isinstance(one, type) and issubclass(one, BaseException):
+                names.append(one.__qualname__)  # as agents tell it
+            elif isinstance(one, str) and one.strip():
+                names.append(one)
+            else:
+                raise DefinitionError(f"RetryPolicy: retry_on takes exceptions or their names, not {one!r}.")
+        return names
 
     def as_document(self) -> dict[str, Any]:
-        return {
+        found: dict[str, Any] = {
             "max_attempts": self.max_attempts,
             "backoff": self.backoff,
             "delay": duration("RetryPolicy", "delay", self.delay),
             "max_delay": duration("RetryPolicy", "max_delay", self.max_delay),
             "jitter": self.jitter,
         }
+        if self.retry_on is not None:
+            found["retry_on"] = self._types()
+        return found
 
 
 # --- checks: each takes where the value was written, and raises DefinitionError ---------------------------
@@ -136,6 +161,43 @@ def duration(where: str, name: str, value: object) -> str | float:
     )
 
 
+def timeout(where: str, name: str, value: object) -> str | float:
+    """A duration in which something can run."""
+    found = duration(where, name, value)
+    if not float(re.sub(r"[^0-9.]", "", str(found)) or 1):
+        raise DefinitionError(f"{where}: a {name} of 0 lets nothing run; leave it out or raise it.")
+    return found
+
+
+def condition(where: str, name: str, value: object) -> Condition:
+    """One expression, with or without its ${}, as the document takes it; True and False too."""
+    if isinstance(value, bool):
+        return value
+    return expression(where, name, value)
+
+
+def expression(where: str, name: str, value: object) -> str:
+    """As the document takes it: with ${} around it."""
+    if not isinstance(value, str) or not value.strip():
+        raise DefinitionError(f'{where}: {name} must be an expression such as "params.n > 3", not {value!r}.')
+    inside = value.strip()
+    if inside.startswith("${") and inside.endswith("}"):
+        inside = inside[2:-1].strip()
+    if not inside or "${" in inside:
+        raise DefinitionError(
+            f"{where}: {name} is one expression, with a single ${{}} around it or none, not {value!r}."
+        )
+    return f"${{{inside}}}"
+
+
+def json_value(where: str, name: str, value: Any) -> Any:
+    """The value as JSON has it."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise DefinitionError(f"{where}: {name} must be JSON; {value!r} is not: {exc}.") from None
+
+
 def retry(where: str, value: object) -> RetryPolicy:
     if not isinstance(value, RetryPolicy):
         raise DefinitionError(f"{where}: retry_policy must be a RetryPolicy(…), not {value!r}.")
@@ -146,6 +208,19 @@ def error_strategy(where: str, name: str, value: object) -> str:
     if isinstance(value, ErrorHandler):
         return value.value
     return choice(where, name, value, [handler.value for handler in ErrorHandler])
+
+
+def check_partial(where: str, strategy: str | None, rate: float | None) -> None:
+    """`continue_on_partial` and `min_success_rate` go together."""
+    partial = strategy == ErrorHandler.CONTINUE_ON_PARTIAL.value
+    if partial and rate is None:
+        raise DefinitionError(
+            f"{where}: continue_on_partial needs min_success_rate; add min_success_rate=0.95, say."
+        )
+    if not partial and rate is not None:
+        raise DefinitionError(
+            f'{where}: min_success_rate only counts with error_strategy="continue_on_partial".'
+        )
 
 
 def pool(where: str, config: Mapping[str, Any] | None, size: object) -> dict[str, Any] | None:

@@ -1,29 +1,32 @@
-"""One step of a workflow class: what `@step` was told, and how its method takes its input.
+"""One step of a workflow class that has a body: what its decorator was told, and how its method takes input.
 
 The same object lives in the compiler and, once the bundle is imported there, in the agent: the one lays the
 input out, the other hands it to the method, by the same rule:
 
-- A plain step's extra parameters are keys of its input: `${params.NAME}` or `${steps.NAME.output}`.
+- A plain step's extra parameters are keys of its input: what `input={…}` says, else `${params.NAME}` or
+  `${steps.NAME.output}`, and inside a loop `${item}` and `${index}` for those names.
 - A parallel step's input is {"item": …}, a reduce step's {"results": …}; one extra parameter, of any name,
-  gets it.
+  gets it. Further ones are filled by `input={…}`.
 - `(self, ctx)` alone: `ctx.input` has the output of the step before, of several a dict by their names, of
-  none the run's params; of a parallel or reduce step the item or the results.
+  none the run's params (in a loop, `${item}`); of a parallel or reduce step the item or the results.
 - The run's params travel along as "params", for `ctx.params` and a parameter of that name.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from agentainer_flow.errors import DefinitionError
+from agentainer_flow.errors import DefinitionError, NotSupportedError
 from agentainer_flow.sdk.options import RetryPolicy
+from agentainer_flow.sdk.parts import Part
 
 MARK = "__agentainer_step__"  # the attribute of a method that holds its Step
 PARAMS = "params"
+ITEMS = "items"  # the key under which a method of `@mapreduce` returns its list
 Kind = Literal["task", "map", "reduce"]
 _SINGLE = {"map": "item", "reduce": "results"}
 
@@ -37,21 +40,25 @@ class Arguments:
     keywords: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Step:
-    """`depends_on` None: the step before it. `name` None: the method's name."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Step(Part):
+    """`name` None: the method's name. `input` None: by the rule above. `works_for`: "mapper" or "reducer" of
+    a mapreduce, which makes it no step of its own. `then`: the mapreduce over the items it returns."""
 
     function: Callable[..., Any]
     kind: Kind = "task"
-    name: str | None = None
-    depends_on: tuple[str, ...] | None = None
     image: str | None = None
+    input: Any = None
+    streaming: bool = False
+    batch_size: int | None = None
     max_parallel: int | None = None
     timeout: str | float | None = None
     retry_policy: RetryPolicy | None = None
     error_strategy: str | None = None
     min_success_rate: float | None = None
     pool: Mapping[str, Any] | None = None
+    works_for: str | None = None
+    then: Part | None = None
 
     @property
     def method(self) -> str:
@@ -61,6 +68,11 @@ class Step:
     def where(self) -> str:
         """How messages name it."""
         return f"step {self.method}"
+
+    @cached_property
+    def named(self) -> dict[str, Any]:
+        """The parameters that `input` fills, each with its value."""
+        return dict(self.input) if isinstance(self.input, Mapping) else {}
 
     @cached_property
     def extra(self) -> dict[str, inspect.Parameter]:
@@ -73,21 +85,22 @@ class Step:
         for one in extra:
             if one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
                 raise DefinitionError(f"{shape}; parameters such as {one} cannot be filled, name each.")
-        if self.kind != "task" and len(extra) > 1:
+        if self.kind != "task" and len([one for one in extra if one.name not in self.named]) > 1:
             gets = "item" if self.kind == "map" else "results"
             raise DefinitionError(
                 f"{self.where} may have one parameter after ctx, which gets the {gets};"
-                " take the run's params from ctx.params."
+                " take the run's params from ctx.params, and fill others by input={…}."
             )
         return {one.name: one for one in extra}
 
     def arguments(self, given: Any) -> Arguments:
-        """The method's arguments out of the input that `compiling` laid out."""
+        """The method's arguments out of the input that `inputs` laid out."""
         values = given if isinstance(given, dict) else {}
         params = values.get(PARAMS) or {}
         if self.kind != "task":
             value = values.get(_SINGLE[self.kind])
-            return Arguments(value, params, dict.fromkeys(self.extra, value))
+            keywords = {name: values[name] if name in self.named else value for name in self.extra}
+            return Arguments(value, params, keywords)
         if not self.extra:
             return Arguments(values.get("input", params), params, {})
         keywords = {name: values[name] for name in self.extra if name in values}
@@ -102,4 +115,20 @@ class Step:
         context.input = arguments.input
         if arguments.params:
             context.params = dict(arguments.params)
-        return self.function(owner, context, **arguments.keywords)
+        result = self.function(owner, context, **arguments.keywords)
+        if self.then is None:
+            return result
+        return self._awaited_items(result) if inspect.isawaitable(result) else self._items(result)
+
+    async def _awaited_items(self, result: Awaitable[Any]) -> Any:
+        return self._items(await result)
+
+    def _items(self, result: Any) -> Any:
+        """What a method of `@mapreduce` may return. Raises NotSupportedError and TypeError."""
+        if isinstance(result, Mapping) and "source" in result:
+            raise NotSupportedError(
+                f'{self.where}: a "source" is not supported by this version; return {{"items": […]}}.'
+            )
+        if not isinstance(result, Mapping) or not isinstance(result.get(ITEMS), list | tuple):
+            raise TypeError(f'{self.where} must return {{"items": […]}}, not {type(result).__name__}.')
+        return result

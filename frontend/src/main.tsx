@@ -11,8 +11,13 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queryClient";
+import { reloadOnce } from "./reload";
 import { router } from "./router";
 import { cssVariables, theme } from "./theme/theme";
+
+window.addEventListener("vite:preloadError", () =>
+  reloadOnce(sessionStorage, Date.now(), () => window.location.reload()),
+);
 
 const root = document.getElementById("root");
 if (root) {

@@ -81,8 +81,20 @@ const run = createRoute({
 const pools = createRoute({
   getParentRoute: () => root,
   path: "/pools",
-  validateSearch: (search: Search) => texts(search, "pool"),
+  validateSearch: (search: Search) => texts(search, "pool", "leases"),
   component: lazyRouteComponent(() => import("./features/pools/PoolsPage")),
+});
+
+const agents = createRoute({
+  getParentRoute: () => root,
+  path: "/agents",
+  validateSearch: (search: Search) => texts(search, "agent", "tab"),
+  component: lazyRouteComponent(() => import("./features/agents/AgentsPage")),
+});
+const nodes = createRoute({
+  getParentRoute: () => root,
+  path: "/nodes",
+  component: lazyRouteComponent(() => import("./features/nodes/NodesPage")),
 });
 
 const triggers = createRoute({
@@ -114,6 +126,8 @@ const routeTree = root.addChildren([
   triggers,
   trigger,
   pools,
+  agents,
+  nodes,
   settings,
 ]);
 

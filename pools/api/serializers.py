@@ -7,9 +7,17 @@ from typing import Any
 from rest_framework import serializers
 
 from pools.domain.agents import PublicState
+from pools.domain.deployments import DeployedState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
 from pools.domain.names import NAME_RULE
+from pools.domain.nodes import CapacityType, NodeState
 from pools.domain.problems import ProblemKind
+from pools.domain.settings import PRESETS, Assignment, Isolation, Network, ScaleDownOrder
+
+KINDS = ["pooled", "deployed"]
+STATES = list(
+    dict.fromkeys([*(state.value for state in PublicState), *(state.value for state in DeployedState)])
+)
 
 
 class StatesSerializer(serializers.Serializer[Any]):
@@ -18,6 +26,11 @@ class StatesSerializer(serializers.Serializer[Any]):
     active = serializers.IntegerField()
     draining = serializers.IntegerField()
     unhealthy = serializers.IntegerField()
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    team = serializers.SlugField()
+    weight = serializers.FloatField(default=1.0)
 
 
 class PoolSerializer(serializers.Serializer[Any]):
@@ -29,6 +42,30 @@ class PoolSerializer(serializers.Serializer[Any]):
     warm_up = serializers.BooleanField()
     idle_timeout = serializers.FloatField(help_text="Seconds an agent above min_size may be idle")
     max_uses = serializers.IntegerField(help_text="Requests after which an agent is replaced")
+    preset = serializers.CharField(allow_null=True, help_text="The preset whose values these are, if any")
+    concurrency = serializers.IntegerField(help_text="Leases at once on one agent, if it says it can")
+    max_age = serializers.FloatField(help_text="Seconds after which an agent is replaced")
+    memory_threshold = serializers.FloatField(help_text="Share of its memory above which it is replaced")
+    error_threshold = serializers.IntegerField(
+        help_text="Leases in a row that end with an error before it is replaced; 0: any number"
+    )
+    health_check_interval = serializers.FloatField(help_text="Seconds between checks of idle agents")
+    graceful_shutdown = serializers.FloatField(help_text="Seconds that one that leaves gets to finish")
+    assignment = serializers.ChoiceField(choices=[choice.value for choice in Assignment])
+    scale_down_order = serializers.ChoiceField(choices=[choice.value for choice in ScaleDownOrder])
+    cpu = serializers.FloatField(help_text="Cores")
+    memory = serializers.IntegerField(help_text="Bytes")
+    pids = serializers.IntegerField()
+    env = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    secrets = serializers.ListField(
+        child=serializers.CharField(), help_text="Names of the team's secrets that agents get as variables"
+    )
+    network = serializers.ChoiceField(choices=[choice.value for choice in Network])
+    isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
+    price = serializers.FloatField(allow_null=True, help_text="Of an agent-hour; null: not known")
+    drained = serializers.BooleanField(help_text="Nobody gets a lease until it is resumed")
+    weight = serializers.FloatField(help_text="Of the owner's turns, where teams share the pool")
+    shares = ShareSerializer(many=True, help_text="Other teams that may lease, and their weights")
     states = StatesSerializer()
     utilization = serializers.FloatField(help_text="Active agents among those idle or active, 0 to 1")
     waiting = serializers.IntegerField(help_text="Acquires in the queue")
@@ -60,6 +97,30 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     warm_up = serializers.BooleanField(required=False)
     idle_timeout = serializers.FloatField(required=False, max_value=LONGEST_IDLE)
     max_uses = serializers.IntegerField(required=False, min_value=1, max_value=MOST_USES)
+    preset = serializers.ChoiceField(required=False, choices=list(PRESETS))
+    concurrency = serializers.IntegerField(required=False)
+    max_age = serializers.FloatField(required=False)
+    memory_threshold = serializers.FloatField(required=False)
+    error_threshold = serializers.IntegerField(required=False)
+    health_check_interval = serializers.FloatField(required=False)
+    graceful_shutdown = serializers.FloatField(required=False)
+    assignment = serializers.ChoiceField(required=False, choices=[choice.value for choice in Assignment])
+    scale_down_order = serializers.ChoiceField(
+        required=False, choices=[choice.value for choice in ScaleDownOrder]
+    )
+    cpu = serializers.FloatField(required=False)
+    memory = serializers.IntegerField(required=False)
+    pids = serializers.IntegerField(required=False)
+    env = serializers.DictField(required=False, child=serializers.CharField(allow_blank=True))
+    secrets = serializers.ListField(required=False, child=serializers.CharField())
+    network = serializers.ChoiceField(required=False, choices=[choice.value for choice in Network])
+    isolation = serializers.ChoiceField(required=False, choices=[choice.value for choice in Isolation])
+    price = serializers.FloatField(required=False, allow_null=True, help_text="Of an agent-hour")
+    weight = serializers.FloatField(required=False)
+    shares = ShareSerializer(many=True, required=False)
+
+    def validate_shares(self, shares: list[dict[str, Any]]) -> dict[str, float]:
+        return {share["team"]: share["weight"] for share in shares}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))
@@ -80,15 +141,57 @@ class ResizeSerializer(serializers.Serializer[Any]):
     max_size = serializers.IntegerField(min_value=1, max_value=MOST_AGENTS)
 
 
+class WarmSerializer(serializers.Serializer[Any]):
+    size = serializers.IntegerField(min_value=0, max_value=MOST_AGENTS)
+
+
+class DrainSerializer(serializers.Serializer[Any]):
+    within = serializers.FloatField(
+        default=None,
+        allow_null=True,
+        min_value=0,
+        max_value=30 * 86400,
+        help_text="Seconds after which the leases that are left are ended; null: they finish",
+    )
+
+
 class AgentSerializer(serializers.Serializer[Any]):
+    """A pool's agent, or a deployed one (which has more to tell: its own address does)."""
+
     id = serializers.UUIDField()
-    pool = serializers.CharField()
-    state = serializers.ChoiceField(choices=[state.value for state in PublicState])
+    kind = serializers.ChoiceField(choices=KINDS)
+    name = serializers.CharField(required=False, help_text="Of a deployed one")
+    pool = serializers.CharField(allow_null=True, help_text="null: it was deployed by hand")
+    state = serializers.ChoiceField(choices=STATES)
     health = serializers.ChoiceField(choices=["ok", "unknown", "failing"])
     uses = serializers.IntegerField()
     last_used = serializers.DateTimeField(allow_null=True)
     container = serializers.CharField(help_text="The runtime's own name for it")
     node = serializers.CharField()
-    started_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     end_reason = serializers.CharField(allow_null=True)
+
+
+class CapacitySerializer(serializers.Serializer[Any]):
+    cpus = serializers.FloatField()
+    memory = serializers.IntegerField(help_text="Bytes")
+
+
+class NodeSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    address = serializers.CharField()
+    state = serializers.ChoiceField(choices=[state.value for state in NodeState])
+    capacity = CapacitySerializer()
+    price = serializers.FloatField(allow_null=True, help_text="Per hour; null when no label tells it")
+    capacity_type = serializers.ChoiceField(choices=[kind.value for kind in CapacityType])
+    zone = serializers.CharField(help_text="Empty when no label tells it")
+    agents = serializers.IntegerField(help_text="Live agents of all teams")
+    note = serializers.CharField(help_text="What is wrong with it, in sentences; empty when nothing is")
+    changed_at = serializers.DateTimeField(help_text="When its state last changed")
+
+
+class NodeListSerializer(serializers.Serializer[Any]):
+    results = NodeSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

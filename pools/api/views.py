@@ -1,27 +1,24 @@
-"""Pools and agents over HTTP: parse, call one function, render."""
+"""Pools over HTTP: parse, call one function, render."""
 
 from __future__ import annotations
-
-from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from aflow_site.kernel.errors import InvalidInput
 from pools.api.serializers import (
-    AgentSerializer,
+    DrainSerializer,
     NewPoolSerializer,
     PoolListSerializer,
     PoolSerializer,
     PoolSettingsSerializer,
     ResizeSerializer,
+    WarmSerializer,
 )
-from pools.domain.agents import PublicState
 from pools.facade import api as pools
 from pools.facade.contracts import PoolSpec
-from pools.selectors.views import agent_payload, pool_payload
+from pools.selectors.views import pool_payload
 
 OPERATORS = {"POST": "operator", "PATCH": "operator", "DELETE": "operator"}
 
@@ -88,28 +85,41 @@ class ResizeView(APIView):
         return Response(pool_payload(view))
 
 
-class AgentListView(APIView):
-    @extend_schema(
-        operation_id="agents_list",
-        parameters=[OpenApiParameter("pool", str), OpenApiParameter("state", str)],
-        responses=AgentSerializer(many=True),
-    )
-    def get(self, request: Request) -> Response:
-        """Live agents, the newest first; those that ended with `?state=terminated`."""
-        wanted = {part for part in request.query_params.get("state", "").split(",") if part}
-        known = {state.value for state in PublicState}
-        if wanted - known:
-            raise InvalidInput(f"{sorted(wanted - known)[0]} is not a state; use {', '.join(sorted(known))}.")
-        found = pools.list_agents(
-            _team(request),
-            pool=request.query_params.get("pool") or None,
-            include_terminated=PublicState.TERMINATED.value in wanted,
-        )
-        results = [agent_payload(view) for view in found if not wanted or view.state in wanted]
-        return Response({"results": results, "next": None, "previous": None})
+class WarmView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_warm", request=WarmSerializer, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Starts agents now, up to `size` within the pool's limits."""
+        body = WarmSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(pool_payload(pools.warm_pool(_team(request), name, body.validated_data["size"])))
 
 
-class AgentView(APIView):
-    @extend_schema(operation_id="agents_get", responses=AgentSerializer)
-    def get(self, request: Request, agent_id: UUID) -> Response:
-        return Response(agent_payload(pools.get_agent(_team(request), agent_id)))
+class DrainView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_drain", request=DrainSerializer, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Nobody gets a lease until the pool is resumed; running leases finish, and their agents end."""
+        body = DrainSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(pool_payload(pools.drain_pool(_team(request), name, body.validated_data["within"])))
+
+
+class ResumeView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_resume", request=None, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Takes a drain back: whoever waited is served."""
+        return Response(pool_payload(pools.resume_pool(_team(request), name)))
+
+
+class RecycleView(APIView):
+    required_roles = OPERATORS
+
+    @extend_schema(operation_id="pools_recycle", request=None, responses=PoolSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Replaces every agent: idle ones now, leased ones after their lease."""
+        return Response(pool_payload(pools.recycle_pool(_team(request), name)))

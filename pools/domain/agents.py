@@ -50,6 +50,11 @@ class EndReason(StrEnum):
 # Ends by something that is wrong with the agent, as opposed to those that the pool decided.
 FAULTS = frozenset({EndReason.UNHEALTHY, EndReason.MEMORY, EndReason.ERRORS, EndReason.NODE_LOST})
 
+# Ends of agents that nobody uses any more.
+IN_ORDER = frozenset(
+    {EndReason.IDLE_TIMEOUT, EndReason.MAX_USES, EndReason.MAX_AGE, EndReason.SCALE_DOWN, EndReason.BUDGET}
+)
+
 S = AgentState
 
 TRANSITIONS: dict[AgentState, frozenset[AgentState]] = {

@@ -6,6 +6,7 @@ Does not: forecast, know budgets, or decide targets over time (`scaling` does, t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class PoolFigures:
     active: int
     leaving: int
     waiting: int
+    overdue: int = 0  # agents in service that are to be replaced for their age
 
     @property
     def serving(self) -> int:
@@ -37,6 +39,7 @@ class SizePlan:
     retire_idle: int = 0
     target_size: int = 0
     reap_above: int = 0  # idle time-outs may bring the pool down to this size
+    retire_overdue: int = 0
 
 
 def plan(pool: PoolFigures) -> SizePlan:
@@ -53,16 +56,28 @@ def plan(pool: PoolFigures) -> SizePlan:
     if pool.warm_up:
         target = wanted
     room = max(0, pool.max_size - pool.live)
-    create = min(max(0, wanted - pool.serving), room)
+    # Of those that are too old a tenth leaves at a time; where there is room, the replacement is ready first.
+    leave = min(pool.overdue, max(1, pool.serving // 10))
+    spare = min(leave, pool.max_size - wanted)
+    create = min(max(0, wanted + spare - pool.serving), room)
+    ready = pool.idle + pool.active
+    retire_overdue = min(leave, max(0, ready - wanted)) if spare else leave
     # A pool without warm-up keeps what demand made until the idle time-out.
     ceiling = wanted if pool.warm_up else pool.max_size
-    surplus = 0 if pool.waiting else max(0, pool.serving - ceiling)
+    surplus = 0 if pool.waiting else max(0, pool.serving - ceiling - spare)
     return SizePlan(
         create=create,
         retire_idle=min(surplus, pool.idle),
         target_size=target,
         reap_above=pool.min_size,
+        retire_overdue=retire_overdue,
     )
+
+
+def share_of_age(agent_id: UUID) -> float:
+    """What part of `max_age` an agent may reach: 0.9 to 1, the same each time, so that agents that were made
+    together do not leave together (HikariCP varies its connections' lives likewise)."""
+    return 0.9 + 0.1 * (agent_id.int % 1009) / 1009
 
 
 def target_after_reaping(target_size: int, reaped: int, min_size: int) -> int:

@@ -20,9 +20,13 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
+from aflow_site.kernel.waits import set_within
 from pools.domain.names import name_for_image
+from pools.domain.nodes import NodeAction
+from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
     AgentView,
+    NodeView,
     PoolLoad,
     PoolSpec,
     PoolView,
@@ -30,14 +34,17 @@ from pools.facade.contracts import (
 from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.metrics import PoolCollector
-from pools.models import Agent
+from pools.models import Agent, Node
 from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.runtime.choose import make_runtime
 from pools.selectors import pools as selectors
+from pools.selectors.nodes import node_views
+from pools.services import nodes as node_services
 from pools.services import pools as services
 from pools.services.agents import NotLeading
 from pools.services.broker.broker import Broker as _Broker
 from pools.services.controller.controller import PoolController as _PoolController
+from pools.services.controller.leadership import Silence
 from pools.services.shutdown import remove_everything
 
 log = logging.getLogger(__name__)
@@ -46,29 +53,37 @@ __all__ = [
     "BUILT_IN_IMAGE",
     "Broker",
     "PoolController",
+    "act_on_node",
     "check_pool",
     "check_unused",
     "create_pool",
     "default_pool_name",
     "delete_pool",
+    "drain_pool",
     "ensure_default_pool",
     "ensure_pool",
     "ensure_shared_pool",
     "get_agent",
+    "get_node",
     "get_pool",
+    "lease_store",
     "list_agents",
+    "list_nodes",
     "list_pools",
     "load",
     "metrics_collector",
     "note_uses",
     "place_in_queue",
     "prepare_runtime",
+    "recycle_pool",
     "resize_pool",
+    "resume_pool",
     "run_controller",
     "runtime_problem",
     "set_target",
     "shutdown_all",
     "update_pool",
+    "warm_pool",
 ]
 
 DEFAULT_POOL = "python"
@@ -79,7 +94,7 @@ def _client(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30)
 
 
-def _leases() -> Leases:
+def lease_store() -> Leases:
     return Leases(_client(settings.REDIS_URL), prefix_of(settings.AFLOW_INSTANCE))
 
 
@@ -117,7 +132,7 @@ def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
 
 def ensure_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> PoolView:
     """Makes the pool or brings it to what `spec` sets. Raises `InvalidInput` with every fault."""
-    return _view(services.ensure(team_id, spec, _leases(), workflow=workflow))
+    return _view(services.ensure(team_id, spec, lease_store(), workflow=workflow))
 
 
 def check_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
@@ -127,16 +142,36 @@ def check_pool(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> 
 
 def create_pool(team_id: int, spec: PoolSpec) -> PoolView:
     """Raises `Conflict` when the name is taken, `InvalidInput`."""
-    return _view(services.create(team_id, spec, _leases()))
+    return _view(services.create(team_id, spec, lease_store()))
 
 
 def update_pool(team_id: int, name: str, changes: Mapping[str, Any]) -> PoolView:
-    """`changes`: any of image, min_size, max_size, warm_up, max_uses, idle_timeout. Raises `PoolNotFound`."""
-    return _view(services.update(team_id, name, changes, _leases()))
+    """`changes`: any of image, preset and the settings of a pool. Raises `PoolNotFound`, `InvalidInput`."""
+    return _view(services.update(team_id, name, changes, lease_store()))
 
 
 def resize_pool(team_id: int, name: str, min_size: int, max_size: int) -> PoolView:
     return update_pool(team_id, name, {"min_size": min_size, "max_size": max_size})
+
+
+def drain_pool(team_id: int, name: str, within: float | None = None) -> PoolView:
+    """No new leases until it is resumed; those that are left after `within` seconds are ended."""
+    return _view(services.drain(team_id, name, within, lease_store()))
+
+
+def resume_pool(team_id: int, name: str) -> PoolView:
+    return _view(services.resume(team_id, name, lease_store()))
+
+
+def recycle_pool(team_id: int, name: str) -> PoolView:
+    """Every agent is replaced: idle ones now, leased ones after their lease."""
+    return _view(services.recycle(team_id, name, lease_store()))
+
+
+def warm_pool(team_id: int, name: str, size: int) -> PoolView:
+    """So many agents are started now, within the pool's limits; the idle time-out ends them again."""
+    services.set_target(services.find(team_id, name).pk, size, lease_store())
+    return get_pool(team_id, name)
 
 
 def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
@@ -151,29 +186,51 @@ def check_unused(team_id: int, name: str) -> None:
 
 def delete_pool(team_id: int, name: str) -> None:
     """No new leases; running ones finish; the agents end. Raises `PoolNotFound`."""
-    services.delete(team_id, name, _leases())
+    services.delete(team_id, name, lease_store())
 
 
 def get_pool(team_id: int, name: str) -> PoolView:
-    """Raises `PoolNotFound`."""
-    return _view(services.find(team_id, name))
+    """The team's own pool of that name, else one that is shared with it. Raises `PoolNotFound`."""
+    return _view(services.find(team_id, name, selectors.usable_by(team_id)))
 
 
 def list_pools(team_id: int) -> list[PoolView]:
-    return selectors.views(selectors.of_team(team_id), _leases())
+    """Its own, and those that other teams share with it."""
+    return selectors.views(selectors.usable_by(team_id), lease_store())
 
 
 def list_agents(team_id: int, pool: str | None = None, include_terminated: bool = False) -> list[AgentView]:
     """The newest first; of those that ended, the last 500."""
     rows = selectors.agents_of_team(team_id, pool, include_terminated=include_terminated)
-    return selectors.agent_views(rows[:500] if include_terminated else rows, _leases())
+    return selectors.agent_views(rows[:500] if include_terminated else rows, lease_store())
 
 
 def get_agent(team_id: int, agent_id: UUID) -> AgentView:
     row = Agent.objects.filter(team_id=team_id, pk=agent_id).first()
     if row is None:
         raise NotFound(f"There is no agent {agent_id} in this team.")
-    return selectors.agent_views([row], _leases())[0]
+    return selectors.agent_views([row], lease_store())[0]
+
+
+def list_nodes() -> list[NodeView]:
+    """The machines that carry the agents of all teams, by name."""
+    return node_views(Node.objects.all())
+
+
+def get_node(name: str) -> NodeView:
+    """Raises `NotFound`."""
+    return node_views([node_services.find(name)])[0]
+
+
+def act_on_node(team_id: int, name: str, action: NodeAction, *, author: str) -> NodeView:
+    """Cordons, opens or drains it, on the engine. The team is the one in whose log it is written.
+
+    Raises `NotFound`, `Conflict` where it cannot be done, `EngineTrouble`.
+    """
+    node = node_services.act(name, action, _runtime(), team_id=team_id, author=author)
+    with contextlib.suppress(redis.RedisError):  # the controller's timer will do
+        lease_store().nudge(name)
+    return node_views([node])[0]
 
 
 def place_in_queue(pool_id: UUID, holders: str) -> int | None:
@@ -182,23 +239,23 @@ def place_in_queue(pool_id: UUID, holders: str) -> int | None:
     None when none of them waits, or Redis does not say.
     """
     with contextlib.suppress(redis.RedisError):
-        return _leases().place(pool_id, holders)
+        return lease_store().place(pool_id, holders)
     return None
 
 
 def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
     """The signals from which sizes are decided; of every pool when no ids are given."""
-    return selectors.loads(pool_ids, _leases())
+    return selectors.loads(pool_ids, lease_store())
 
 
 def set_target(pool_id: UUID, size: int) -> int:
     """The size wanted now, clamped to the pool's limits. Agents above it leave when idle."""
-    return services.set_target(pool_id, size, _leases())
+    return services.set_target(pool_id, size, lease_store())
 
 
 def metrics_collector() -> PoolCollector:
     """For a Prometheus registry; reads Redis and the database at each scrape."""
-    return PoolCollector(_leases())
+    return PoolCollector(lease_store())
 
 
 def runtime_problem() -> str | None:
@@ -235,8 +292,10 @@ class RuntimeUnusable(FlowError):
 async def _ask_runtime() -> str | None:
     runtime = _runtime()
     try:
-        await asyncio.wait_for(runtime.start(), 3)
-        await asyncio.wait_for(runtime.ping(), 3)
+        async with asyncio.timeout(3):
+            await runtime.start()
+        async with asyncio.timeout(3):
+            await runtime.ping()
     except TimeoutError:
         return f"The runtime {runtime.name} did not answer within 3 seconds."
     except RuntimeFault as exc:
@@ -247,7 +306,7 @@ async def _ask_runtime() -> str | None:
 
 
 def _view(pool: Any) -> PoolView:
-    return selectors.views([pool], _leases())[0]
+    return selectors.views([pool], lease_store())[0]
 
 
 # --- executors --------------------------------------------------------------------------------------------
@@ -286,8 +345,11 @@ class PoolController(_PoolController):
 
 async def run_controller(stop: asyncio.Event) -> None:
     """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
+    silence = Silence()
     while not stop.is_set():
-        controller = PoolController()
+        runtime = _runtime()
+        controller = PoolController(runtime, silence=silence)
+        controller.beside = loops_beside(runtime, controller.leads)
         try:
             await controller.start()
             log.info("this controller leads the pools")
@@ -300,8 +362,7 @@ async def run_controller(stop: asyncio.Event) -> None:
             log.exception("the pools' controller starts anew")
         finally:
             await controller.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+        await set_within(stop, 1.0)
 
 
 async def shutdown_all() -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -34,6 +35,25 @@ class PoolSpec:
     warm_up: bool | None = None
     max_uses: int | None = None
     idle_timeout: float | None = None
+    preset: str | None = None  # aggressive | balanced | performance: sets what is not set by itself
+    concurrency: int | None = None
+    max_age: float | None = None
+    memory_threshold: float | None = None
+    error_threshold: int | None = None
+    health_check_interval: float | None = None
+    graceful_shutdown: float | None = None
+    assignment: str | None = None
+    scale_down_order: str | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    pids: int | None = None
+    env: Mapping[str, str] | None = None
+    secrets: Sequence[str] | None = None  # names; their values go into the environment
+    network: str | None = None
+    isolation: str | None = None
+    price: float | None = None  # of an agent-hour
+    weight: float | None = None  # of the owner's turns, where teams share the pool
+    shares: Mapping[str, float] | None = None  # slugs of the teams that may lease too -> their weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,12 @@ class PoolView:
     problem: str | None = None  # one sentence when agents cannot be made
     problem_kind: str | None = None  # engine_away (wait) | creation (agents of this image do not start)
     workflow: str | None = None  # whose document made it; None for pools made by people
+    settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
+    preset: str | None = None  # whose values it has, if they are one's
+    price: float | None = None  # of an agent-hour, in the installation's currency
+    drained: bool = False  # nobody gets a lease until it is resumed
+    weight: float = 1.0  # of the owner's turns, where teams share the pool
+    shares: Mapping[str, float] = field(default_factory=dict)  # other teams' slugs -> their weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +102,23 @@ class AgentView:
     started_at: datetime
     ended_at: datetime | None
     end_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A machine of the container engine. `memory` in bytes, `price` per hour (None: not known)."""
+
+    name: str
+    address: str
+    state: str  # ready | cordoned | draining | lost
+    cpus: float
+    memory: int
+    price: Decimal | None
+    capacity_type: str  # on_demand | spot
+    zone: str
+    agents: int  # live ones of all teams
+    note: str  # what is wrong with it, in sentences; empty when nothing is
+    changed_at: datetime  # when its state last changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +247,17 @@ class InvocationResult:
     startup_seconds: float | None = (
         None  # what the request took beside its bodies; None: the agent does not tell
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A live lease as its team sees it: without its token, which is its holder's alone."""
+
+    pool: str
+    agent_id: UUID
+    holder: str
+    fence: int
+    expires_at: datetime
 
 
 class LeaseTimeout(Overloaded):

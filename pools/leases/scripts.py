@@ -13,7 +13,6 @@ from functools import cache
 from importlib.resources import files
 from uuid import UUID
 
-TTL_SECONDS = 30.0
 NAMES = (
     "acquire",
     "withdraw",
@@ -34,6 +33,10 @@ NAMES = (
 )
 
 
+CLOCK = "clock.lua"
+COMMON = ("common.lua", "serving.lua", "queue.lua")
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     name: str
@@ -42,10 +45,15 @@ class Script:
 
 
 @cache
-def load() -> dict[str, Script]:
-    """All scripts by name, each with the common part in front of it."""
+def load(clock: str | None = None) -> dict[str, Script]:
+    """All scripts by name, each with the common parts in front of it.
+
+    `clock`: another clock than the server's, for tests: Lua that sets `now`.
+    """
     folder = files(__package__) / "lua"
-    common = (folder / "common.lua").read_text()
+    common = "\n".join(
+        [clock or (folder / CLOCK).read_text(), *((folder / part).read_text() for part in COMMON)]
+    )
     scripts = {}
     for name in NAMES:
         text = f"{common}\n{(folder / (name + '.lua')).read_text()}".encode()
@@ -78,8 +86,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an acquire or a withdrawal came to. `outcome`: granted, waiting, timeout, no_epoch, no_pool,
-    withdrawn, returned, none."""
+    """What an acquire or a withdrawal came to. `outcome`: granted, waiting, timeout, no_epoch, unknown,
+    no_pool, withdrawn, returned, none."""
 
     outcome: str
     grant: Grant | None = None
@@ -105,7 +113,8 @@ class QueueFigures:
 
 @dataclass(frozen=True, slots=True)
 class ServingAgent:
-    """An agent as Redis sees it. `state`: idle, leased, draining (leased, its last), condemned."""
+    """An agent as Redis sees it. `state`: idle, leased, draining (leased, its last), condemned. `leases`: how
+    many it has; `tenant`: the team it served last ("" for none); `born_ms` by the server's clock."""
 
     id: UUID
     pool_id: UUID
@@ -114,15 +123,18 @@ class ServingAgent:
     last_used_ms: int
     boot: str
     drain: str
-    lease: str
+    leases: int
+    tenant: str
+    born_ms: int
 
     @classmethod
     def parse_all(cls, reply: Iterable[bytes]) -> list[ServingAgent]:
         found = []
         for text in reply:
-            agent, pool, state, uses, last_used, boot, drain, lease = text.decode().split("|")
+            agent, pool, state, uses, used, boot, drain, leases, tenant, born = text.decode().split("|")
+            numbers = (int(uses), int(used or 0))
             found.append(
-                cls(UUID(agent), UUID(pool), state, int(uses), int(last_used or 0), boot, drain, lease)
+                cls(UUID(agent), UUID(pool), state, *numbers, boot, drain, int(leases), tenant, int(born))
             )
         return found
 
@@ -153,7 +165,13 @@ class Keys:
         return f"{self.prefix}:client:{client}"
 
     def agent(self, agent_id: UUID) -> str:
+        return self.agent_of(str(agent_id))
+
+    def agent_of(self, agent_id: str) -> str:
         return f"{self.prefix}:agent:{agent_id}"
+
+    def lease(self, token: str) -> str:
+        return f"{self.prefix}:lease:{token}"
 
     def startup(self, mode: str) -> str:
         return f"{self.prefix}:startup:{mode}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import redis
 
+from pools.leases.rules import LeaseRules
 from pools.leases.scripts import (
-    TTL_SECONDS,
     Answer,
     Keys,
     QueueFigures,
@@ -24,11 +25,11 @@ from pools.leases.wire import Argument, Wire
 class AsyncLeases:
     """Times in seconds unless the name says ms. Every method raises ConnectionError when Redis is away."""
 
-    def __init__(self, wire: Wire, prefix: str) -> None:
+    def __init__(self, wire: Wire, prefix: str, scripts: Mapping[str, Script] | None = None) -> None:
         self.wire = wire
         self.keys = Keys(prefix)
         self._prefix = prefix
-        self._scripts = load()
+        self._scripts = scripts or load()
 
     async def _run(self, name: str, *args: Argument) -> Any:
         return await self.wire.run(self._scripts[name], (self._prefix, *args))
@@ -43,19 +44,15 @@ class AsyncLeases:
         token: str,
         wait: float,
         priority: int = 0,
+        ttl: float = 0.0,
     ) -> Answer:
-        """Idempotent for each holder: asking again keeps the place in the queue or returns the same lease."""
-        reply = await self._run(
-            "acquire",
-            pool_id,
-            holder,
-            client,
-            str(team_id),
-            token,
-            str(max(0, int(wait * 1000))),
-            str(priority),
-        )
-        return Answer.parse(reply)
+        """Idempotent for each holder: asking again keeps the place in the queue or returns the same lease.
+
+        `ttl`: how long the lease lasts after each heartbeat; 0 for the pool's own.
+        """
+        asked = (pool_id, holder, client, str(team_id), token)
+        times = (str(max(0, int(wait * 1000))), str(priority), str(int(ttl * 1000)))
+        return Answer.parse(await self._run("acquire", *asked, *times))
 
     async def withdraw(self, pool_id: str, holder: str, token: str, *, keep: bool) -> Answer:
         return Answer.parse(await self._run("withdraw", pool_id, holder, token, "1" if keep else "0"))
@@ -89,10 +86,13 @@ class AsyncLeases:
         nonce: str = "",
         uses: int = 0,
         last_used_ms: int = 0,
+        slots: int = 1,
+        age: float = 0.0,
     ) -> str:
-        """`added`, `known` (nothing changed), or `no_pool`."""
+        """`added`, `known` (nothing changed), or `no_pool`. `slots`: leases that it can have at once."""
+        figures = (str(uses), str(last_used_ms), str(slots), str(int(age * 1000)))
         reply: bytes = await self._run(
-            "register", str(pool_id), str(agent_id), address, boot, nonce, str(uses), str(last_used_ms)
+            "register", str(pool_id), str(agent_id), address, boot, nonce, *figures
         )
         return reply.decode()
 
@@ -109,30 +109,21 @@ class AsyncLeases:
         return reply.decode()
 
     async def retire_idle(
-        self, pool_id: UUID, count: int, *, idle: float, keep: int, reason: str
+        self, pool_id: UUID, count: int, *, idle: float, keep: int, reason: str, order: str = "lru"
     ) -> list[UUID]:
         found = await self._run(
-            "retire_idle", str(pool_id), str(count), str(int(idle * 1000)), str(keep), reason
+            "retire_idle", str(pool_id), str(count), str(int(idle * 1000)), str(keep), reason, order
         )
         return [UUID(agent.decode()) for agent in found]
 
-    async def put_pool(
-        self, pool_id: UUID, team_id: int, max_uses: int, *, closed: bool = False, ttl: float = TTL_SECONDS
-    ) -> bool:
-        args = put_pool_args(pool_id, team_id, max_uses, closed=closed, ttl=ttl)
-        return bool(await self._run("put_pool", *args))
+    async def put_pool(self, pool_id: UUID, rules: LeaseRules) -> bool:
+        return bool(await self._run("put_pool", str(pool_id), *rules.arguments()))
 
-    async def pool_settings(self, pool_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, bool]]:
-        """`(team, max_uses, closed)` of the pools that Redis knows."""
-        asked = [
-            self.wire.call("HMGET", self.keys.pool_hash(pk), "team", "max_uses", "closed") for pk in pool_ids
-        ]
+    async def rules_told(self, pool_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The `text` of the rules that Redis has, of the pools that it knows."""
+        asked = [self.wire.call("HGET", self.keys.pool_hash(pk), "rules") for pk in pool_ids]
         replies = await asyncio.gather(*asked)
-        return {
-            pool_id: (int(team), int(max_uses), closed is not None)
-            for pool_id, (team, max_uses, closed) in zip(pool_ids, replies, strict=True)
-            if team is not None
-        }
+        return {pk: text.decode() for pk, text in zip(pool_ids, replies, strict=True) if text is not None}
 
     async def drop_pool(self, pool_id: UUID) -> bool:
         return bool(await self._run("drop_pool", str(pool_id)))
@@ -144,23 +135,55 @@ class AsyncLeases:
     async def agents(self, pool_ids: Sequence[UUID]) -> list[ServingAgent]:
         return ServingAgent.parse_all(await self._run("agents", *map(str, pool_ids)))
 
+    async def count_health_failure(self, pool_id: UUID, fault: str) -> None:
+        await self.wire.call("HINCRBY", self.keys.pool(pool_id, "health_failures"), fault, "1")
+
     async def begin_epoch(self, epoch: int, fence: int) -> int:
         return int(await self._run("begin_epoch", str(epoch), str(fence)))
 
-    async def lead(self, token: str, ttl: float) -> bool:
-        return bool(await self._run("lead", token, str(int(ttl * 1000)), "0"))
+    async def lead(self, token: str, ttl: float, silent: str = "") -> str:
+        """Empty when the token leads, else what the leader said last; `silent`: what a dead one said."""
+        reply: bytes = await self._run("lead", token, str(int(ttl * 1000)), "0", silent)
+        return reply.decode()
 
     async def resign(self, token: str) -> None:
-        await self._run("lead", token, "0", "1")
+        await self._run("lead", token, "0", "1", "")
 
     async def nudge(self, what: str = "") -> None:
         await self.wire.call("PUBLISH", self.keys.nudge, what)
 
 
-def put_pool_args(
-    pool_id: UUID, team_id: int, max_uses: int, *, closed: bool, ttl: float = TTL_SECONDS
-) -> tuple[str, ...]:
-    return str(pool_id), str(team_id), str(max_uses), str(int(ttl * 1000)), "1" if closed else "0"
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A live lease, with what is needed to use it. `used`: requests that were sent through the API."""
+
+    token: str
+    pool_id: UUID
+    agent_id: UUID
+    team_id: int
+    holder: str
+    address: str
+    nonce: str
+    fence: int
+    expires_ms: int
+    uses_left: int
+    used: int
+
+    @classmethod
+    def of(cls, token: str, lease: Mapping[str, str], agent: Mapping[str, str]) -> HeldLease:
+        return cls(
+            token=token,
+            pool_id=UUID(lease["pool"]),
+            agent_id=UUID(lease["agent"]),
+            team_id=int(lease["team"]),
+            holder=lease["holder"],
+            address=agent["address"],
+            nonce=agent["nonce"],
+            fence=int(lease["fence"]),
+            expires_ms=int(lease["expires"]),
+            uses_left=int(lease["uses_left"]),
+            used=int(lease.get("used", 0)),
+        )
 
 
 MOST_PLACES = 10_000  # of a queue that are looked through
@@ -182,8 +205,8 @@ class Leases:
         except redis.exceptions.NoScriptError:
             return self.client.eval(script.text.decode(), 0, self._prefix, *args)
 
-    def put_pool(self, pool_id: UUID, team_id: int, max_uses: int, *, closed: bool = False) -> None:
-        self._run("put_pool", *put_pool_args(pool_id, team_id, max_uses, closed=closed))
+    def put_pool(self, pool_id: UUID, rules: LeaseRules) -> None:
+        self._run("put_pool", str(pool_id), *rules.arguments())
 
     def drain_all(self, pool_id: UUID, reason: str) -> None:
         for agent_id in self.agents([pool_id]):
@@ -213,11 +236,50 @@ class Leases:
         }
 
     def place(self, pool_id: UUID, holders: str) -> int | None:
-        """The place (from 1) of the first waiting holder that begins with `holders`; None when none waits."""
-        queue = self.client.zrange(self.keys.pool(pool_id, "queue"), 0, MOST_PLACES)
-        names: list[bytes] = list(queue)  # type: ignore[arg-type]
-        beginning = holders.encode()
-        return next((place for place, name in enumerate(names, 1) if name.startswith(beginning)), None)
+        """The place (from 1) of the first waiting holder that begins with `holders`; None when none waits.
+
+        Other teams are counted as if each had the same weight: one of theirs for each of ours.
+        """
+        beginning, own, others = holders.encode(), None, []
+        for team in self._range(pool_id, "turns"):
+            names = self._range(pool_id, f"queue:{team.decode()}")
+            place = next((n for n, name in enumerate(names, 1) if name.startswith(beginning)), None)
+            if place is None:
+                others.append(len(names))
+            else:
+                own = place
+        return None if own is None else own + sum(min(own, length) for length in others)
+
+    def _range(self, pool_id: UUID, part: str) -> list[bytes]:
+        return list(self.client.zrange(self.keys.pool(pool_id, part), 0, MOST_PLACES))  # type: ignore[arg-type]
+
+    def lease(self, token: str) -> HeldLease | None:
+        """The live lease of that token."""
+        found = self._hash(self.keys.lease(token))
+        agent = self._hash(self.keys.agent_of(found["agent"])) if found else {}
+        if not agent:
+            return None
+        return HeldLease.of(token, found, agent)
+
+    def tokens(self, pool_id: UUID) -> list[str]:
+        """Of the pool's live leases, the first to expire first."""
+        return [token.decode() for token in self._range(pool_id, "leases")]
+
+    def _hash(self, key: str) -> dict[str, str]:
+        found: dict[bytes, bytes] = dict(self.client.hgetall(key))  # type: ignore[arg-type]
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    def count_use(self, token: str) -> None:
+        self.client.hincrby(self.keys.lease(token), "used", 1)
+
+    def heartbeat(self, tokens: Sequence[str]) -> list[int]:
+        """As `AsyncLeases.heartbeat`."""
+        return [int(expiry) for expiry in self._run("heartbeat", *tokens)]
+
+    def release(self, token: str, outcome: str, uses: int, reason: str = "errors") -> bool:
+        """As `AsyncLeases.release`."""
+        reply: bytes = self._run("release", token, outcome, str(uses), reason)
+        return reply == b"released"
 
     def nudge(self, what: str = "") -> None:
         self.client.publish(self.keys.nudge, what)

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import hiredis
 
+from aflow_site.kernel.waits import set_within
 from pools.leases.scripts import Script, load
 
 Argument = str | bytes | int | float
@@ -202,9 +203,7 @@ class Wire:
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.close()
-            try:
-                await asyncio.wait_for(protocol.ended.wait(), 2)
-            except TimeoutError:  # the server does not take what we still had to say
+            if not await set_within(protocol.ended, 2):  # the server does not take what we still had to say
                 protocol.abort()
 
     def abort(self) -> None:

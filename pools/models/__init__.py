@@ -1,4 +1,17 @@
 from .agents import Agent, EndedAgents, PoolEpoch
-from .pools import Pool, PoolUse
+from .deployments import DeployedAgent
+from .nodes import Node
+from .pools import Pool, PoolShare, PoolUse
+from .requests import AgentRequest
 
-__all__ = ["Agent", "EndedAgents", "Pool", "PoolEpoch", "PoolUse"]
+__all__ = [
+    "Agent",
+    "AgentRequest",
+    "DeployedAgent",
+    "EndedAgents",
+    "Node",
+    "Pool",
+    "PoolEpoch",
+    "PoolShare",
+    "PoolUse",
+]

@@ -24,6 +24,7 @@ class Agent(models.Model):
     pool_name = models.CharField(max_length=128)
     state = models.CharField(max_length=16, choices=STATE_CHOICES, default=AgentState.REQUESTED.value)
     image = models.CharField(max_length=255, default="")  # the pool's, when this agent was asked for
+    template = models.CharField(max_length=32, default="")  # what it was made of (`Pool.template`)
     nonce = models.CharField(max_length=32)
     boot = models.CharField(max_length=128, blank=True, default="")
     address = models.CharField(max_length=128, blank=True, default="")  # host:port

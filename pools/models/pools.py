@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Any
+
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
 from pools.domain.problems import LONGEST_SENTENCE, ProblemKind
+from pools.domain.settings import (
+    DEFAULTS,
+    Assignment,
+    Isolation,
+    Network,
+    ScaleDownOrder,
+    template_of,
+)
+
+
+def _choices(options: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(option.value, option.value) for option in options]
 
 
 class Pool(models.Model):
@@ -21,13 +36,33 @@ class Pool(models.Model):
     warm_up = models.BooleanField(default=True)
     max_uses = models.PositiveIntegerField(default=100)
     idle_timeout = models.FloatField(default=300.0)
+    concurrency = models.PositiveIntegerField(default=1)  # leases at once on one agent, if it says it can
+    max_age = models.FloatField(default=14400.0)
+    memory_threshold = models.FloatField(default=0.9)  # of `memory`
+    error_threshold = models.PositiveIntegerField(default=5)
+    health_check_interval = models.FloatField(default=30.0)
+    graceful_shutdown = models.FloatField(default=10.0)
+    assignment = models.CharField(max_length=16, choices=_choices(Assignment), default="lifo")
+    scale_down_order = models.CharField(max_length=8, choices=_choices(ScaleDownOrder), default="lru")
+    cpu = models.FloatField(default=1.0)  # cores
+    memory = models.PositiveBigIntegerField(default=512 * 1024**2)  # bytes
+    pids = models.PositiveIntegerField(default=256)
+    env = models.JSONField(default=dict, blank=True)
+    secrets = models.JSONField(default=list, blank=True)  # names; the values go into the environment
+    network = models.CharField(max_length=16, choices=_choices(Network), default="isolated")
+    isolation = models.CharField(max_length=16, choices=_choices(Isolation), default="tenant")
+    # Of an agent-hour, in the installation's currency.
+    price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    weight = models.FloatField(default=1.0)  # of the owner, among the teams that share the pool
     target_size = models.PositiveIntegerField(default=0)
     workflow = models.CharField(max_length=255, null=True, blank=True)
     problem = models.CharField(max_length=LONGEST_SENTENCE, null=True, blank=True)
     problem_kind = models.CharField(
         max_length=16, choices=[(kind.value, kind.value) for kind in ProblemKind], null=True, blank=True
     )
-    deleted_at = models.DateTimeField(null=True, blank=True)  # draining: its row goes with its last agent
+    drained_at = models.DateTimeField(null=True, blank=True)  # nobody gets a lease until it is resumed
+    drain_by = models.DateTimeField(null=True, blank=True)  # leases that are left then are ended
+    deleted_at = models.DateTimeField(null=True, blank=True)  # its row goes with its last agent
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -52,6 +87,32 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in DEFAULTS}
+
+    @property
+    def template(self) -> str:
+        """What its agents are made of, in a digest."""
+        return template_of({"image": self.image, **self.settings})
+
+
+class PoolShare(models.Model):
+    """That another team may lease from the pool, and the weight of its turns."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="shares")
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="+")
+    weight = models.FloatField(default=1.0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pool", "team"], name="pool_shared_once_with_a_team"),
+            models.CheckConstraint(condition=models.Q(weight__gt=0), name="pool_share_weight_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pool} for {self.team}"
 
 
 class PoolUse(models.Model):

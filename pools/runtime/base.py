@@ -7,19 +7,35 @@ Promises of every runtime:
 - `list_agents` tells every agent of this installation, running or dead, and no other's.
 - `events` tells each death of an agent once or more, within a second of it.
 - No call blocks the loop. Failures are `RuntimeFault`s with a sentence for people.
+- `can` says what else it promises (`Capability`); the contract suite holds it to that.
 
-Does not: decide when to create or remove, check health, or know pools.
+Does not: decide when to create or remove, check health, know pools, or choose between nodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from pools.domain.nodes import Availability
+
 # The image of agents that run `code` and `handler` steps; runtimes build or provide it themselves.
 BUILT_IN_IMAGE = "agentainer/python-agent"
+
+
+class Capability(StrEnum):
+    OUTLIVES = "outlives"  # agents live on when the process that made them ends
+    CORDONS = "cordons"  # nodes can be cordoned and drained
+    NO_CAPABILITIES = "no_capabilities"  # agents run without any right of root
+    NO_NEW_PRIVILEGES = "no_new_privileges"  # and cannot get one; else the engine's own setting decides
+    READ_ONLY_ROOT = "read_only_root"
+    LIMITS = "limits"  # of memory, processors and processes
+    CLOSED_NETWORK = "closed_network"  # neither other agents nor the outside are in reach
+    DEPLOYS = "deploys"  # agents outside of pools, too (`pools.runtime.deployed`)
+    MEASURES = "measures"  # it tells how much memory an agent uses
 
 
 class RuntimeFault(Exception):
@@ -30,13 +46,28 @@ class ImageMissing(RuntimeFault):
     pass
 
 
+class NotSupported(RuntimeFault):
+    """This runtime cannot do it, now or ever."""
+
+
 class EngineAway(RuntimeFault):
     """The container engine does not answer; nothing is known about its agents."""
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What an agent may use at most: cores, bytes, processes."""
+
+    cpu: float = 1.0
+    memory: int = 512 * 1024**2
+    pids: int = 256
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """`env` is added to the contract's own variables; `token` is good for this agent only."""
+    """`env` is added to the contract's own variables; `token` is good for this agent only. `egress`: it
+    reaches the outside, too. `capacity_type` and `zone` say where it may run, empty: anywhere; engines of one
+    node do not look at them."""
 
     agent_id: UUID
     pool_id: UUID
@@ -47,6 +78,10 @@ class AgentSpec:
     token: str
     control_url: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    egress: bool = False
+    capacity_type: str = ""
+    zone: str = ""
 
     def contract_env(self) -> dict[str, str]:
         return {
@@ -60,7 +95,10 @@ class AgentSpec:
 
 @dataclass(frozen=True, slots=True)
 class AgentHandle:
-    """`ref` is the runtime's own name for the agent; `created_at` in seconds since 1970."""
+    """`ref` is the runtime's own name for the agent; `created_at` in seconds since 1970.
+
+    `node` is the name of an `EngineNode`. `lost`: that node is, so the agent may run there, out of reach.
+    """
 
     agent_id: UUID
     ref: str
@@ -69,17 +107,38 @@ class AgentHandle:
     running: bool
     nonce: str
     created_at: float
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgentDeath:
     agent_id: UUID
     out_of_memory: bool = False
+    node_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineNode:
+    """A machine as its engine sees it. `ref` is the engine's own id; names differ within one engine.
+
+    `memory` in bytes; `note` says in a sentence why no agent is placed here, where that is so.
+    """
+
+    ref: str
+    name: str
+    address: str
+    heard: bool  # the engine hears of it
+    availability: Availability
+    cpus: float
+    memory: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 class Runtime(Protocol):
     name: str
     isolates: bool  # whether agents are kept from each other and from the machine
+    can: frozenset[Capability]
 
     async def start(self) -> None: ...
 
@@ -101,8 +160,17 @@ class Runtime(Protocol):
 
     def events(self) -> AsyncIterator[AgentDeath]: ...
 
+    async def nodes(self) -> list[EngineNode]:
+        """Every machine of the engine, at least one."""
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        """`node` is a ref. Raises `NotSupported` where `can` lacks `CORDONS`, `RuntimeFault` if it left."""
+
     async def tidy(self) -> None:
         """After the last agent of this installation: what was made for all of them goes too."""
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         """The last lines of what the agent wrote; empty for an unknown agent."""
+
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        """Bytes in use by the agent of that `AgentHandle.ref`; None when it cannot be told."""

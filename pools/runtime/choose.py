@@ -15,6 +15,10 @@ def make_runtime(name: str, *, instance: str, data_dir: Path) -> Runtime:
             from pools.runtime.docker import DockerRuntime
 
             return DockerRuntime(instance)
+        case "swarm":
+            from pools.runtime.swarm import SwarmRuntime
+
+            return SwarmRuntime(instance)
         case "process":
             from pools.runtime.process import ProcessRuntime
 
@@ -23,4 +27,4 @@ def make_runtime(name: str, *, instance: str, data_dir: Path) -> Runtime:
             from pools.runtime.memory import MemoryRuntime
 
             return MemoryRuntime()
-    raise InvalidInput(f"AFLOW_RUNTIME is {name!r}; it must be docker, process or memory.")
+    raise InvalidInput(f"AFLOW_RUNTIME is {name!r}; it must be docker, swarm, process or memory.")

@@ -7,6 +7,7 @@ Does not: retry an invoke; a request that may have begun is the caller's to judg
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class AnswerTooLarge(Exception):
 class Health:
     ok: bool
     boot: str = ""  # empty when the agent does not tell
+    concurrency: int = 1  # requests that it says it can answer at once
     reason: str = ""  # timeout | unreachable | status | too_large, when not ok
 
 
@@ -94,14 +96,16 @@ class AgentHttp:
             raise RuntimeError("the agents' HTTP session was not started, or is closed")
         return self._session
 
-    async def health(self, address: str, headers: dict[str, str], *, within: float) -> Health:
+    async def health(
+        self, address: str, headers: dict[str, str], *, within: float, path: str = "/health"
+    ) -> Health:
         """Never raises for a bad agent: the answer says what is wrong."""
         try:
             async with (
                 asyncio.timeout(within),
-                self.session.get(f"http://{address}/health", headers=headers) as response,
+                self.session.get(f"http://{address}{path}", headers=headers) as response,
             ):
-                await _bounded(response, SHORT_ANSWER)
+                body = await _bounded(response, SHORT_ANSWER)
         except TimeoutError:
             return Health(False, reason="timeout")
         except UNREACHABLE:
@@ -111,7 +115,7 @@ class AgentHttp:
         if not 200 <= response.status < 300:
             return Health(False, reason="status")
         boot = response.headers.get(BOOT_HEADER, "")
-        return Health(True, boot=boot if _BOOT.match(boot) else "")
+        return Health(True, boot=boot if _BOOT.match(boot) else "", concurrency=_concurrency(body))
 
     async def send(
         self,
@@ -150,6 +154,16 @@ class AgentHttp:
         except (TimeoutError, AnswerTooLarge, *UNREACHABLE):
             return False
         return answer.ok
+
+
+def _concurrency(body: bytes) -> int:
+    """`"concurrency"` of an agent's /health, where it is a whole number above zero."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return 1
+    number = told.get("concurrency", 1) if isinstance(told, dict) else 1
+    return number if type(number) is int and number > 0 else 1
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -14,11 +14,14 @@ import contextlib
 import hashlib
 import ipaddress
 import logging
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import docker
@@ -27,25 +30,36 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool, LogConfig, Ulimit
 
+from pools.domain.nodes import Availability
 from pools.runtime.base import (
     BUILT_IN_IMAGE,
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    Capability,
     EngineAway,
+    EngineNode,
     ImageMissing,
+    NotSupported,
     RuntimeFault,
 )
+from pools.runtime.cgroups import memory_in_use
+from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.images import USER, ensure_built_in
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PORT = 8000
-MEMORY = 512 * 1024**2
-CPUS = 1.0
-PIDS = 256
 THREADS = 8
+
+
+def _look_for_socket() -> None:
+    """The client leaves a socket open when there is nothing to connect to."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    path = host.removeprefix("unix://")
+    if path != host and not os.path.exists(path):
+        raise FileNotFoundError(f"there is no {path}")
 
 
 class DockerRuntime:
@@ -53,18 +67,22 @@ class DockerRuntime:
 
     name = "docker"
     isolates = True
+    can = frozenset(Capability) - {Capability.CORDONS}
+    threads = THREADS
 
     def __init__(self, instance: str) -> None:
         self._instance = instance
         short = hashlib.sha256(instance.encode()).hexdigest()[:10]
         self.network = f"agentainer-{short}"
-        self._bridge = f"af-{short}"
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+        self.outside = f"{self.network}-out"  # for agents that reach the outside
+        self._bridges = {self.network: f"af-{short}", self.outside: f"ao-{short}"}
+        self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix=self.name)
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
         self._networking = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
+        self.deployed: DockerDeployed | None = DockerDeployed(self)
 
     async def start(self) -> None:
         """Raises `EngineAway`; every later call tries to connect again."""
@@ -73,7 +91,8 @@ class DockerRuntime:
     def _connect(self) -> docker.DockerClient:
         with self._connecting:
             if self._client is None:
-                client = docker.from_env(timeout=60, max_pool_size=THREADS + 2)
+                _look_for_socket()
+                client = docker.from_env(timeout=60, max_pool_size=self.threads + 2)
                 self._node = str(client.info().get("Name", ""))
                 self._client = client
             return self._client
@@ -86,8 +105,12 @@ class DockerRuntime:
 
     async def _call(self, function: Callable[[], T]) -> T:
         """In a thread, with the engine's errors in our words."""
+        work = partial(self._in_words, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _in_words(self, function: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+            return function()
         except APIError as exc:
             raise RuntimeFault(f"Docker refused: {exc.explanation or exc}.") from exc
         except (DockerException, requests.RequestException, OSError) as exc:
@@ -118,7 +141,7 @@ class DockerRuntime:
         return await self._call(lambda: self._create(spec))
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
-        self._ensure_network()
+        self._ensure_network(self._network_of(spec))
         name = self._name(spec.agent_id)
         image = self._image(spec.image)
         try:
@@ -144,15 +167,15 @@ class DockerRuntime:
                 "agentainer.boot": spec.nonce,
                 "agentainer.epoch": str(spec.epoch),
             },
-            "network": self.network,
+            "network": self._network_of(spec),
             "read_only": True,
             "tmpfs": {"/tmp": "rw,size=64m,mode=1777,noexec,nosuid"},
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
-            "pids_limit": PIDS,
-            "mem_limit": MEMORY,
-            "memswap_limit": MEMORY,
-            "nano_cpus": int(CPUS * 1e9),
+            "pids_limit": spec.limits.pids,
+            "mem_limit": spec.limits.memory,
+            "memswap_limit": spec.limits.memory,
+            "nano_cpus": int(spec.limits.cpu * 1e9),
             "user": USER,
             "init": True,
             "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096)],
@@ -163,34 +186,42 @@ class DockerRuntime:
     def _name(self, agent_id: UUID) -> str:
         return f"{self.network}-{agent_id}"
 
-    def _ensure_network(self) -> None:
+    def _network_of(self, spec: AgentSpec) -> str:
+        return self.outside if spec.egress else self.network
+
+    def _ensure_network(self, name: str) -> None:
         with self._networking:  # agents are created side by side
             try:
-                self.client.networks.get(self.network)
+                self.client.networks.get(name)
             except NotFound:
-                self._make_network()
+                if name == self.outside:
+                    self._create_network(name, None)
+                else:
+                    self._make_isolated()
 
-    def _make_network(self) -> None:
+    def _make_isolated(self) -> None:
         """An internal network keeps packets from being forwarded, but this machine's other addresses are not
         forwarded to: they are refused by a default route to an address that nobody has."""
-        probe = self._create_network(None)
+        probe = self._create_network(self.network, None)
         probe.reload()  # with the range that the engine chose
         ranges = [ipaddress.ip_network(config["Subnet"]) for config in probe.attrs["IPAM"]["Config"]]
         subnet = next(found for found in ranges if found.version == 4)
         probe.remove()
         nowhere = {"DefaultGatewayIPv4": str(subnet.broadcast_address - 1)}
-        self._create_network(IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=nowhere)]))
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=nowhere)])
+        self._create_network(self.network, ipam)
 
-    def _create_network(self, ipam: IPAMConfig | None) -> Network:
+    def _create_network(self, name: str, ipam: IPAMConfig | None) -> Network:
+        """On neither of them agents reach each other."""
         return self.client.networks.create(
-            self.network,
+            name,
             driver="bridge",
-            internal=True,
+            internal=name == self.network,
             check_duplicate=True,
             ipam=ipam,
             labels={"agentainer.instance": self._instance},
             options={
-                "com.docker.network.bridge.name": self._bridge,
+                "com.docker.network.bridge.name": self._bridges[name],
                 "com.docker.network.bridge.enable_icc": "false",
             },
         )
@@ -215,11 +246,12 @@ class DockerRuntime:
                 time.sleep(0.05)
 
     async def tidy(self) -> None:
-        """Removes the network; one that is still in use, or gone, is left as it is."""
+        """Removes the networks; one that is still in use, or gone, is left as it is."""
 
         def remove() -> None:
-            with contextlib.suppress(APIError):
-                self.client.networks.get(self.network).remove()
+            for name in self._bridges:
+                with contextlib.suppress(APIError):
+                    self.client.networks.get(name).remove()
 
         await self._call(remove)
 
@@ -247,7 +279,7 @@ class DockerRuntime:
     def _make_handle(
         self, labels: dict[str, str], ref: str, networks: dict[str, Any], running: bool, created_at: float
     ) -> AgentHandle:
-        ip = networks.get(self.network, {}).get("IPAddress", "")
+        ip = next((networks[name].get("IPAddress", "") for name in self._bridges if name in networks), "")
         return AgentHandle(
             agent_id=UUID(labels["agentainer.agent"]),
             ref=ref[:12],
@@ -267,7 +299,7 @@ class DockerRuntime:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(queue.put_nowait, death)
 
-        watcher = _Watcher(self._instance, tell, stop)
+        watcher = EventWatcher(self._instance, tell, stop)
         thread = threading.Thread(target=watcher.run, name="docker-events", daemon=True)
         thread.start()
         try:
@@ -276,6 +308,44 @@ class DockerRuntime:
         finally:
             stop.set()
             watcher.interrupt()
+
+    async def nodes(self) -> list[EngineNode]:
+        return [await self._call(self._the_node)]
+
+    def _the_node(self) -> EngineNode:
+        info = self.client.info()
+        labels = dict(label.split("=", 1) for label in info.get("Labels") or [] if "=" in label)
+        return EngineNode(
+            ref=str(info["ID"]),
+            name=str(info["Name"]),
+            address=urlsplit(self.client.api.base_url).hostname or "localhost",
+            heard=True,
+            availability=Availability.ACTIVE,
+            cpus=float(info["NCPU"]),
+            memory=int(info["MemTotal"]),
+            labels=labels,
+        )
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        raise NotSupported(
+            "A single Docker Engine has no other node that could take over: resize or delete its pools "
+            "instead, or make it a swarm (AFLOW_RUNTIME=swarm)."
+        )
+
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        used = await asyncio.to_thread(memory_in_use, ref)
+        return used if used is not None else await self._call(lambda: self._memory_told(ref))
+
+    def _memory_told(self, ref: str) -> int | None:
+        """By an engine on another machine."""
+        try:
+            told = self.client.api.stats(ref, stream=False, one_shot=True)["memory_stats"]
+        except NotFound:
+            return None
+        cache = told.get("stats", {}).get(
+            "total_inactive_file", told.get("stats", {}).get("inactive_file", 0)
+        )
+        return max(0, told["usage"] - cache) if "usage" in told else None
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         def read() -> str:
@@ -288,10 +358,20 @@ class DockerRuntime:
         return await self._call(read)
 
 
-class _Watcher:
-    """Follows the engine's events in a thread, and takes the stream up again when it breaks."""
+def _patient() -> docker.DockerClient:
+    return docker.from_env(timeout=None)  # type: ignore[arg-type]
 
-    def __init__(self, instance: str, tell: Callable[[AgentDeath], None], stop: threading.Event) -> None:
+
+class EventWatcher:
+    """Follows an engine's events in a thread, and takes the stream up again when it breaks."""
+
+    def __init__(
+        self,
+        instance: str,
+        tell: Callable[[AgentDeath], None],
+        stop: threading.Event,
+        connect: Callable[[], docker.DockerClient] = _patient,
+    ) -> None:
         self._filters = {
             "type": "container",
             "event": ["die"],
@@ -299,13 +379,14 @@ class _Watcher:
         }
         self._tell = tell
         self._stop = stop
+        self._connect = connect
         self._stream: Any = None
         self._client: docker.DockerClient | None = None
 
     def run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._client = docker.from_env(timeout=None)  # type: ignore[arg-type]
+                self._client = self._connect()
                 self._stream = self._client.api.events(decode=True, filters=self._filters)
                 for event in self._stream:
                     self._read(event)

@@ -11,34 +11,43 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
+from pools.domain.nodes import Availability
 from pools.runtime.base import (
     BUILT_IN_IMAGE,
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    Capability,
     EngineAway,
+    EngineNode,
     ImageMissing,
     RuntimeFault,
 )
+from pools.runtime.deployed import DeploySpec
 from pools.runtime.memory_bodies import Talk, load, numbers, outcome
+from pools.runtime.memory_deployed import MemoryDeployed
 
 Behaviour = Callable[[Any], Any]  # the input of a request -> its output
 
 
 @dataclass(slots=True)
 class MemoryAgent:
-    spec: AgentSpec
+    spec: AgentSpec | DeploySpec
+    node: str = ""
     boot: str = field(default_factory=lambda: secrets.token_hex(8))
     healthy: bool = True
     code: dict[str, str] = field(default_factory=dict)
     fence: int = 0
+    concurrency: int = 1
+    memory: int = 0  # bytes in use
     served: int = 0
     resets: int = 0
     knows_reset: bool = True  # images need not
@@ -54,19 +63,37 @@ class MemoryAgent:
 
 class MemoryRuntime:
     """`images` maps an image's name to its behaviour; `broken` names images whose agents never start, `sick`
-    those whose agents never become healthy. `away` plays an engine that does not answer."""
+    those whose agents never become healthy, `concurrent` says how many requests agents of an image take at
+    once. `away` plays an engine that does not answer. `machines` are its nodes; `lose` takes one away with
+    all that runs there."""
 
     name = "memory"
     isolates = False
+    can = frozenset({Capability.CORDONS, Capability.DEPLOYS})
 
-    def __init__(self, images: Mapping[str, Behaviour] | None = None) -> None:
+    def __init__(
+        self, images: Mapping[str, Behaviour] | None = None, *, nodes: Sequence[str] = ("this process",)
+    ) -> None:
+        self.machines = {
+            name: EngineNode(f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 2**30)
+            for name in nodes
+        }
         self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
         self.broken: set[str] = set()
         self.sick: set[str] = set()
+        self.concurrent: dict[str, int] = {}
         self.away = False
         self.agents: dict[UUID, MemoryAgent] = {}
+        self.graces: dict[UUID, float] = {}  # that agents which were removed got to finish
         self.creations = 0
         self._deaths: asyncio.Queue[AgentDeath] = asyncio.Queue()
+        self._deployed: MemoryDeployed | None = None
+
+    @property
+    def deployed(self) -> MemoryDeployed:
+        if self._deployed is None:
+            self._deployed = MemoryDeployed(self, MemoryRuntime())
+        return self._deployed
 
     async def start(self) -> None:
         return None
@@ -74,6 +101,8 @@ class MemoryRuntime:
     async def close(self) -> None:
         for agent_id in list(self.agents):
             await self.remove(agent_id)
+        if self._deployed is not None:
+            await self._deployed.close()
 
     async def ping(self) -> None:
         if self.away:
@@ -85,13 +114,17 @@ class MemoryRuntime:
         return image
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
+        return await self.serve(spec)
+
+    async def serve(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
         await self.ping()
         if spec.agent_id in self.agents:
             return self._handle(self.agents[spec.agent_id])
         self.creations += 1
         if spec.image in self.broken:
             raise RuntimeFault(f"The image {spec.image} does not start.")
-        agent = MemoryAgent(spec, healthy=spec.image not in self.sick)
+        agent = MemoryAgent(spec, self._place(), healthy=spec.image not in self.sick)
+        agent.concurrency = self.concurrent.get(spec.image, 1)
         self.agents[spec.agent_id] = agent
         app = web.Application(client_max_size=64 * 1024 * 1024)
         server = _Server(agent, self.images.get(spec.image))
@@ -108,9 +141,46 @@ class MemoryRuntime:
         agent.address = f"127.0.0.1:{port}"
         return self._handle(agent)
 
+    def _place(self) -> str:
+        """The open node with the fewest agents, as engines spread them."""
+        load = Counter(agent.node for agent in self.agents.values())
+        is_open = [
+            node.name
+            for node in self.machines.values()
+            if node.heard and node.availability is Availability.ACTIVE
+        ]
+        if not is_open:
+            raise RuntimeFault("No node takes an agent: all are cordoned or lost.")
+        return min(is_open, key=lambda name: load[name])
+
+    async def nodes(self) -> list[EngineNode]:
+        await self.ping()
+        return list(self.machines.values())
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        await self.ping()
+        known = next((machine for machine in self.machines.values() if machine.ref == node), None)
+        if known is None:
+            raise RuntimeFault(f"The engine knows no node {node}.")
+        self.machines[known.name] = replace(known, availability=wanted)
+        if wanted is Availability.DRAIN:
+            for agent_id in self._agents_on(known.name):
+                await self.kill(agent_id)
+
+    def _agents_on(self, node: str) -> list[UUID]:
+        return [agent_id for agent_id, agent in self.agents.items() if agent.node == node]
+
+    async def lose(self, node: str) -> None:
+        """A power cut: it is noticed, and nothing there answers any more."""
+        self.machines[node] = replace(self.machines[node], heard=False)
+        for agent_id in self._agents_on(node):
+            await self._stop(self.agents[agent_id])
+            self._deaths.put_nowait(AgentDeath(agent_id, node_lost=True))
+
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         agent = self.agents.pop(agent_id, None)
         if agent is not None:
+            self.graces[agent_id] = grace
             await self._stop(agent)
 
     async def kill(self, agent_id: UUID) -> None:
@@ -136,19 +206,25 @@ class MemoryRuntime:
     async def tidy(self) -> None:
         return None
 
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        agent = self.agents.get(agent_id)
+        return agent.memory if agent else None
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         agent = self.agents.get(agent_id)
         return "\n".join(agent.log[-tail:]) if agent else ""
 
     def _handle(self, agent: MemoryAgent) -> AgentHandle:
+        heard = self.machines[agent.node].heard
         return AgentHandle(
             agent_id=agent.spec.agent_id,
             ref=f"memory-{agent.spec.agent_id}",
             address=agent.address,
-            node="this process",
-            running=True,
+            node=agent.node,
+            running=heard,
             nonce=agent.spec.nonce,
             created_at=agent.created_at,
+            lost=not heard,
         )
 
 
@@ -165,9 +241,8 @@ class _Server:
 
     async def health(self, request: web.Request) -> web.Response:
         status = "ok" if self._agent.healthy else "failing"
-        return self._answer(
-            {"status": status, "boot": self._agent.boot}, status=200 if self._agent.healthy else 503
-        )
+        told = {"status": status, "boot": self._agent.boot, "concurrency": self._agent.concurrency}
+        return self._answer(told, status=200 if self._agent.healthy else 503)
 
     async def cancel(self, request: web.Request) -> web.Response:
         lease = (await request.json()).get("lease", "")
@@ -199,7 +274,8 @@ class _Server:
         if not self._trusts(request):
             return self._answer({"error": {"type": "unauthorized", "message": "wrong token"}}, status=401)
         fence = int(body.get("context", {}).get("fence", 0))
-        if fence < agent.fence:
+        # Leases side by side have fences in any order.
+        if fence < agent.fence and agent.concurrency == 1:
             return self._refused("stale_fence")
         agent.fence = fence
         task = asyncio.current_task()

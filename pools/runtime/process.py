@@ -19,21 +19,37 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
 import psutil
 
-from pools.runtime.base import BUILT_IN_IMAGE, AgentDeath, AgentHandle, AgentSpec, ImageMissing, RuntimeFault
+from pools.domain.nodes import Availability
+from pools.runtime.base import (
+    BUILT_IN_IMAGE,
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    Capability,
+    EngineNode,
+    ImageMissing,
+    NotSupported,
+    RuntimeFault,
+)
+from pools.runtime.deployed import DeploySpec
+from pools.runtime.process_deployed import ProcessDeployed
 
 LOOK_EVERY = 0.25  # seconds between two looks at the processes
 # Of this whole process: whoever started a child must collect it, even after its runtime was closed.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+_exit_codes: dict[int, int] = {}  # of the last children that were collected
+MOST_CODES = 1000
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class Record:
     agent_id: str
     pid: int
     process_started: float
@@ -56,11 +72,16 @@ class ProcessRuntime:
 
     name = "process"
     isolates = False
+    can = frozenset({Capability.OUTLIVES, Capability.DEPLOYS, Capability.MEASURES})
 
     def __init__(self, directory: Path, instance: str) -> None:
         self._directory = directory
         self._instance = instance
         self._lock = asyncio.Lock()
+
+    @cached_property
+    def deployed(self) -> ProcessDeployed:
+        return ProcessDeployed(ProcessRuntime(self._directory / "deployed", self._instance))
 
     async def start(self) -> None:
         with _in_words("The directory of local agents cannot be made"):
@@ -79,19 +100,19 @@ class ProcessRuntime:
             )
         return image
 
-    async def create(self, spec: AgentSpec) -> AgentHandle:
+    async def create(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
         # One at a time: a port is chosen, and must be taken before the next is.
         async with self._lock:
             known = self._read(self._path(spec.agent_id))
             if known is not None and known.alive():
-                return self._handle(known)
+                return self.handle(known)
             return await asyncio.to_thread(self._spawn, spec)
 
-    def _spawn(self, spec: AgentSpec) -> AgentHandle:
+    def _spawn(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
         with _in_words("A local agent could not be started"):
             child, port = self._start(spec)
             try:
-                return self._handle(self._remember(spec, child, port))
+                return self.handle(self._remember(spec, child, port))
             except BaseException:
                 # Without its record nobody would ever find it again.
                 with contextlib.suppress(ProcessLookupError):
@@ -99,7 +120,7 @@ class ProcessRuntime:
                 child.wait()
                 raise
 
-    def _start(self, spec: AgentSpec) -> tuple[subprocess.Popen[bytes], int]:
+    def _start(self, spec: AgentSpec | DeploySpec) -> tuple[subprocess.Popen[bytes], int]:
         scratch = self._scratch(spec.agent_id)
         scratch.mkdir(parents=True, exist_ok=True)
         port = _free_port()
@@ -113,7 +134,7 @@ class ProcessRuntime:
             "AGENTAINER_PORT": str(port),
             "AGENTAINER_HOST": "127.0.0.1",
         }
-        with self._log(spec.agent_id).open("ab") as output:
+        with self.log_path(spec.agent_id).open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", "agentainer_flow.agent"],
                 cwd=scratch,
@@ -126,8 +147,8 @@ class ProcessRuntime:
             )
         return child, port
 
-    def _remember(self, spec: AgentSpec, child: subprocess.Popen[bytes], port: int) -> _Record:
-        record = _Record(
+    def _remember(self, spec: AgentSpec | DeploySpec, child: subprocess.Popen[bytes], port: int) -> Record:
+        record = Record(
             agent_id=str(spec.agent_id),
             pid=child.pid,
             process_started=_started(child.pid),
@@ -144,6 +165,7 @@ class ProcessRuntime:
         except OSError:
             partial.unlink(missing_ok=True)
             raise
+        _exit_codes.pop(child.pid, None)  # of an earlier process with this number
         _children[child.pid] = child
         return record
 
@@ -151,12 +173,12 @@ class ProcessRuntime:
         with _in_words(f"The local agent {agent_id} could not be removed"):
             record = self._read(self._path(agent_id))
             if record is not None:
-                await self._end(record, grace)
+                await self.end(record, grace)
                 self._path(agent_id).unlink(missing_ok=True)
             await asyncio.to_thread(shutil.rmtree, self._scratch(agent_id), ignore_errors=True)
-            self._log(agent_id).unlink(missing_ok=True)
+            self.log_path(agent_id).unlink(missing_ok=True)
 
-    async def _end(self, record: _Record, grace: float) -> None:
+    async def end(self, record: Record, grace: float) -> None:
         if grace > 0 and record.alive():
             _signal(record, signal.SIGTERM)
             await self._gone_within(record, grace)
@@ -165,7 +187,7 @@ class ProcessRuntime:
         if not await self._gone_within(record, 5):
             raise RuntimeFault(f"The local agent {record.agent_id} (process {record.pid}) does not end.")
 
-    async def _gone_within(self, record: _Record, seconds: float) -> bool:
+    async def _gone_within(self, record: Record, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             _reap()
@@ -176,13 +198,13 @@ class ProcessRuntime:
         return False
 
     async def list_agents(self) -> list[AgentHandle]:
-        return [self._handle(record) for record in await asyncio.to_thread(self._records)]
+        return [self.handle(record) for record in await asyncio.to_thread(self.records)]
 
     async def events(self) -> AsyncIterator[AgentDeath]:
         told: set[str] = set()
         while True:
             _reap()
-            records = await asyncio.to_thread(self._records)
+            records = await asyncio.to_thread(self.records)
             for record in records:
                 if record.agent_id not in told and not record.alive():
                     told.add(record.agent_id)
@@ -193,24 +215,49 @@ class ProcessRuntime:
     async def tidy(self) -> None:
         return None
 
+    async def nodes(self) -> list[EngineNode]:
+        name = socket.gethostname()
+        memory = int(psutil.virtual_memory().total)
+        return [
+            EngineNode(name, name, "localhost", True, Availability.ACTIVE, float(os.cpu_count() or 1), memory)
+        ]
+
+    async def set_availability(self, node: str, wanted: Availability) -> None:
+        raise NotSupported("Local processes have one node, this machine: resize or delete its pools instead.")
+
+    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+        known = self._read(self._path(agent_id))
+        return await asyncio.to_thread(_memory_of_group, known.pid) if known is not None else None
+
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:
-            text = await asyncio.to_thread(self._log(agent_id).read_text, "utf-8", "replace")
+            text = await asyncio.to_thread(self.log_path(agent_id).read_text, "utf-8", "replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-tail:])
 
-    def _records(self) -> list[_Record]:
+    def records(self) -> list[Record]:
         with _in_words("The local agents cannot be listed"):
             found = [self._read(path) for path in self._directory.glob("*.json")]
         return [record for record in found if record is not None and record.instance == self._instance]
 
-    def _read(self, path: Path) -> _Record | None:
+    def _read(self, path: Path) -> Record | None:
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            return _Record(**json.loads(path.read_text()))
+            return Record(**json.loads(path.read_text()))
         return None
 
-    def _handle(self, record: _Record) -> AgentHandle:
+    def record(self, agent_id: UUID) -> Record | None:
+        return self._read(self._path(agent_id))
+
+    def signal(self, record: Record, number: int) -> None:
+        _signal(record, number)
+
+    def exit_code(self, record: Record) -> int | None:
+        """As far as it is known: of this process's own children."""
+        _reap()
+        return _exit_codes.get(record.pid)
+
+    def handle(self, record: Record) -> AgentHandle:
         return AgentHandle(
             agent_id=UUID(record.agent_id),
             ref=f"pid {record.pid}",
@@ -224,7 +271,7 @@ class ProcessRuntime:
     def _path(self, agent_id: UUID) -> Path:
         return self._directory / f"{agent_id}.json"
 
-    def _log(self, agent_id: UUID) -> Path:
+    def log_path(self, agent_id: UUID) -> Path:
         return self._directory / f"{agent_id}.log"
 
     def _scratch(self, agent_id: UUID) -> Path:
@@ -242,8 +289,12 @@ def _in_words(what: str) -> Iterator[None]:
 
 def _reap() -> None:
     for pid, child in list(_children.items()):
-        if child.poll() is not None:
+        code = child.poll()
+        if code is not None:
             del _children[pid]
+            _exit_codes[pid] = code
+            while len(_exit_codes) > MOST_CODES:
+                del _exit_codes[next(iter(_exit_codes))]
 
 
 def _started(pid: int) -> float:
@@ -253,7 +304,7 @@ def _started(pid: int) -> float:
         return 0.0
 
 
-def _signal(record: _Record, number: int) -> None:
+def _signal(record: Record, number: int) -> None:
     """To the agent's whole group, and only while the group is still the agent's."""
     try:
         leader_is_ours = record.alive()
@@ -270,3 +321,13 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _memory_of_group(pid: int) -> int | None:
+    """Of a process and its children, shared pages counted once."""
+    try:
+        leader = psutil.Process(pid)
+        family = [leader, *leader.children(recursive=True)]
+        return sum(process.memory_full_info().pss for process in family)
+    except psutil.Error:
+        return None

@@ -9,13 +9,13 @@ from typing import cast
 from uuid import UUID
 
 import redis
-from django.db.models import QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from pools.domain.agents import LIVE, AgentState, PublicState
 from pools.facade.contracts import AgentView, PoolLoad, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import Leases
-from pools.models import Agent, Pool
+from pools.models import Agent, Pool, PoolShare
 from pools.selectors.views import agent_view, pool_view
 
 log = logging.getLogger(__name__)
@@ -48,12 +48,20 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
     rows = list(pools)
     ids = [pool.pk for pool in rows]
     agents: dict[UUID, list[Agent]] = defaultdict(list)
+    shares: dict[UUID, dict[str, float]] = defaultdict(dict)
+    for share in PoolShare.objects.filter(pool_id__in=ids).select_related("team").order_by("team__slug"):
+        shares[share.pool_id][share.team.slug] = share.weight
     for agent in Agent.objects.filter(pool_id__in=ids, state__in=LIVE_VALUES):
         agents[cast(UUID, agent.pool_id)].append(agent)
     serving, figures, waits = _serving(leases, ids), _figures(leases, ids), _waits(leases, ids)
     return [
         pool_view(
-            pool, agents[pool.pk], serving, figures.get(pool.pk, QueueFigures()), waits.get(pool.pk, ())
+            pool,
+            agents[pool.pk],
+            serving,
+            figures.get(pool.pk, QueueFigures()),
+            waits.get(pool.pk, ()),
+            shares[pool.pk],
         )
         for pool in rows
     ]
@@ -61,6 +69,13 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
 
 def of_team(team_id: int) -> QuerySet[Pool]:
     return Pool.objects.filter(team_id=team_id, deleted_at__isnull=True)
+
+
+def usable_by(team_id: int) -> QuerySet[Pool]:
+    """The team's own pools, and those that others share with it; its own come first where names are equal."""
+    mine = Q(team_id=team_id) | Q(shares__team_id=team_id)
+    rows = Pool.objects.filter(mine, deleted_at__isnull=True).distinct()
+    return rows.order_by("name", Case(When(team_id=team_id, then=0), default=1))
 
 
 def agents_of_team(

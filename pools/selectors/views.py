@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pools.domain.agents import AgentState, PublicState, seen_from_outside
 from pools.domain.quantiles import nearest_rank
+from pools.domain.settings import preset_of
 from pools.facade.contracts import AgentView, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.models import Agent, Pool
@@ -56,6 +57,7 @@ def pool_view(
     serving: Mapping[UUID, ServingAgent],
     figures: QueueFigures,
     waits_ms: Sequence[int] = (),
+    shares: Mapping[str, float] | None = None,
 ) -> PoolView:
     """`agents` are the pool's live ones; the sum of `states` is their number."""
     counts = Counter(public_state(agent, serving.get(agent.pk)).value for agent in agents)
@@ -81,6 +83,12 @@ def pool_view(
         problem=pool.problem,
         problem_kind=pool.problem_kind,
         workflow=pool.workflow,
+        settings=pool.settings,
+        preset=preset_of(pool.settings),
+        price=None if pool.price is None else float(pool.price),
+        drained=pool.drained_at is not None,
+        weight=pool.weight,
+        shares=dict(shares or {}),
     )
 
 
@@ -90,11 +98,12 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
         "id": str(view.id),
         "name": view.name,
         "image": view.image,
-        "min_size": view.min_size,
-        "max_size": view.max_size,
-        "warm_up": view.warm_up,
-        "idle_timeout": view.idle_timeout,
-        "max_uses": view.max_uses,
+        **view.settings,
+        "preset": view.preset,
+        "price": view.price,
+        "drained": view.drained,
+        "weight": view.weight,
+        "shares": [{"team": team, "weight": weight} for team, weight in view.shares.items()],
         "states": dict(view.states),
         "utilization": view.utilization,
         "waiting": view.waiting,
@@ -111,6 +120,7 @@ def pool_payload(view: PoolView) -> dict[str, Any]:
 def agent_payload(view: AgentView) -> dict[str, Any]:
     return {
         "id": str(view.id),
+        "kind": "pooled",
         "pool": view.pool,
         "state": view.state,
         "health": view.health,

@@ -44,6 +44,7 @@ def request(
                 team_id=pool.team_id,
                 pool_name=pool.name,
                 image=pool.image,
+                template=pool.template,
                 nonce=secrets.token_hex(8),
                 epoch=epoch,
                 started_at=now,

@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,27 +17,27 @@ from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
 from pools.domain.agents import EndReason
-from pools.domain.limits import MOST_AGENTS, faults_of, faults_of_name
+from pools.domain.limits import MOST_AGENTS, faults_of_name
+from pools.domain.settings import DEFAULTS, PRESETS, faults_of
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
-from pools.models import Pool, PoolUse
+from pools.models import Pool, PoolShare, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
+from pools.services.lease_rules import rules_of
+from teams.facade.api import team_ids
 
 log = logging.getLogger(__name__)
 
-DEFAULTS: Mapping[str, Any] = {
-    "min_size": 0,
-    "max_size": 10,
-    "warm_up": True,
-    "max_uses": 100,
-    "idle_timeout": 300.0,
-}
+
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
+MOST_PRICE = 100_000.0
 
 
 def settings_of(spec: PoolSpec) -> dict[str, Any]:
-    """The fields that the spec sets."""
+    """The settings that the spec makes, by name or by its preset."""
     values = {name: getattr(spec, name) for name in DEFAULTS}
-    return {name: value for name, value in values.items() if value is not None}
+    preset = PRESETS[spec.preset] if spec.preset is not None else {}
+    return {**preset, **{name: value for name, value in values.items() if value is not None}}
 
 
 def _validate(values: Mapping[str, Any], *more: Fault) -> None:
@@ -47,8 +48,9 @@ def _validate(values: Mapping[str, Any], *more: Fault) -> None:
 
 
 def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
-    rows = Pool.objects.all() if rows is None else rows
-    pool = rows.filter(team_id=team_id, name=name, deleted_at__isnull=True).first()
+    """`rows`: where to look; the team's own pools when left out."""
+    rows = Pool.objects.filter(team_id=team_id) if rows is None else rows
+    pool = rows.filter(name=name, deleted_at__isnull=True).first()
     if pool is None:
         raise PoolNotFound(f"There is no pool named {name} in this team.")
     return pool
@@ -74,8 +76,11 @@ def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
                 name=spec.name,
                 target_size=first_size,
                 workflow=workflow,
+                weight=_weight(spec.weight),
+                price=_price(spec.price),
                 **values,
             )
+            _set_shares(pool, spec.shares)
     except IntegrityError as exc:
         raise Conflict(f"There is a pool named {spec.name} already.") from exc
     _tell(pool, leases)
@@ -118,24 +123,68 @@ def _check_owner(pool: Pool, workflow: str | None) -> None:
 
 
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
-    """Changes settings (and the image: agents of the old one are replaced as they end)."""
+    """Changes settings. When they change what agents are made of, the old agents are replaced as they end."""
+    changes = dict(changes)
+    preset, shares = changes.pop("preset", None), changes.pop("shares", None)
+    if "weight" in changes:
+        _weight(changes["weight"])
+    if "price" in changes:
+        changes["price"] = _price(changes["price"])
+    changes = {**(PRESETS[preset] if preset else {}), **changes}
     with transaction.atomic():
-        pool = find(team_id, name, Pool.objects.select_for_update())
-        before = pool.image
+        pool = find(team_id, name, Pool.objects.select_for_update().filter(team_id=team_id))
+        before, template = pool.image, pool.template
         for field, value in changes.items():
             setattr(pool, field, value)
         if "max_size" in changes and "min_size" not in changes:
             pool.min_size = min(pool.min_size, pool.max_size)
         elif "min_size" in changes and "max_size" not in changes:
             pool.max_size = max(pool.max_size, pool.min_size)
-        _validate({name: getattr(pool, name) for name in ("image", *DEFAULTS)})
+        _validate({"image": pool.image, **pool.settings})
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
         if pool.image != before:
             pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
-    _tell(pool, leases, new_image=pool.image != before)
+        _set_shares(pool, shares)
+    _tell(pool, leases, remade=pool.template != template)
     return pool
+
+
+def _weight(weight: float | None) -> float:
+    if weight is not None and not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        fault = Fault("weight", f"It must be between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}.")
+        raise InvalidInput("The pool's settings are not valid.", faults=[fault])
+    return 1.0 if weight is None else weight
+
+
+def _price(price: float | None) -> Decimal | None:
+    if price is not None and not 0 <= price <= MOST_PRICE:
+        fault = Fault("price", f"It must be between 0 and {MOST_PRICE:g}.")
+        raise InvalidInput("The pool's settings are not valid.", faults=[fault])
+    return None if price is None else Decimal(str(price)).quantize(Decimal("0.000001"))
+
+
+def _set_shares(pool: Pool, shares: Mapping[str, float] | None) -> None:
+    """The teams that may lease from the pool, beside its own; None leaves them as they are."""
+    if shares is None:
+        return
+    teams = team_ids(shares)
+    faults = []
+    for slug, weight in shares.items():
+        if slug not in teams:
+            faults.append(Fault(f"shares.{slug}", f"There is no team {slug}."))
+        elif teams[slug] == pool.team_id:
+            faults.append(Fault(f"shares.{slug}", "The pool is this team's own; set its weight instead."))
+        elif not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            sentence = f"The weight must be between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}."
+            faults.append(Fault(f"shares.{slug}", sentence))
+    if faults:
+        raise InvalidInput("The pool's settings are not valid.", faults=faults)
+    pool.shares.all().delete()
+    PoolShare.objects.bulk_create(
+        PoolShare(pool=pool, team_id=teams[slug], weight=weight) for slug, weight in shares.items()
+    )
 
 
 def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
@@ -175,6 +224,35 @@ def delete(team_id: int, name: str, leases: Leases) -> None:
     _tell(pool, leases)
 
 
+def drain(team_id: int, name: str, within: float | None, leases: Leases) -> Pool:
+    """No new leases until it is resumed; running ones finish, within so many seconds where a limit is set."""
+    now = datetime.now(UTC)
+    by = None if within is None else now + timedelta(seconds=within)
+    return _change(team_id, name, leases, drained_at=now, drain_by=by)
+
+
+def resume(team_id: int, name: str, leases: Leases) -> Pool:
+    """Takes a drain back."""
+    return _change(team_id, name, leases, drained_at=None, drain_by=None)
+
+
+def recycle(team_id: int, name: str, leases: Leases) -> Pool:
+    """Every agent is replaced: idle ones now, leased ones after their lease."""
+    pool = find(team_id, name)
+    leases.drain_all(pool.pk, EndReason.RECYCLED)
+    _nudge(pool, leases)
+    return pool
+
+
+def _change(team_id: int, name: str, leases: Leases, **values: Any) -> Pool:
+    pool = find(team_id, name)
+    for field, value in values.items():
+        setattr(pool, field, value)
+    pool.save(update_fields={*values, "updated_at"})
+    _tell(pool, leases)
+    return pool
+
+
 def set_target(pool_id: UUID, size: int, leases: Leases) -> int:
     """Clamped to the pool's limits; returns the size that was set."""
     with transaction.atomic():
@@ -193,15 +271,15 @@ def _nudge(pool: Pool, leases: Leases) -> None:
         leases.nudge(str(pool.pk))
 
 
-def _tell(pool: Pool, leases: Leases, *, new_image: bool = False) -> None:
-    transaction.on_commit(lambda: _tell_now(pool, leases, new_image=new_image))
+def _tell(pool: Pool, leases: Leases, *, remade: bool = False) -> None:
+    transaction.on_commit(lambda: _tell_now(pool, leases, remade=remade))
 
 
-def _tell_now(pool: Pool, leases: Leases, *, new_image: bool) -> None:
+def _tell_now(pool: Pool, leases: Leases, *, remade: bool) -> None:
     try:
-        if new_image:
+        if remade:
             leases.drain_all(pool.pk, EndReason.RECYCLED)
-        leases.put_pool(pool.pk, pool.team_id, pool.max_uses, closed=pool.deleted_at is not None)
+        leases.put_pool(pool.pk, rules_of(pool))
         leases.nudge(str(pool.pk))
     except redis.RedisError as exc:
         log.warning("Redis was not told of pool %s (%s); the controller will tell it", pool.name, exc)

@@ -40,6 +40,24 @@ class TeamDetailSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
+class SecretSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    author = serializers.CharField(help_text="Who set it last")
+    changed_at = serializers.DateTimeField()
+
+
+class SecretListSerializer(serializers.Serializer):
+    results = SecretSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class SecretValueSerializer(Strict):
+    value = serializers.CharField(
+        write_only=True, trim_whitespace=False, allow_blank=True, help_text="Shown to nobody afterwards"
+    )
+
+
 class AuditEntrySerializer(serializers.Serializer):
     id = serializers.IntegerField()
     at = serializers.DateTimeField()

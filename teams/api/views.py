@@ -15,6 +15,9 @@ from aflow_site.kernel.errors import NotFound
 from teams.api.serializers import (
     AuditEntrySerializer,
     MeSerializer,
+    SecretListSerializer,
+    SecretSerializer,
+    SecretValueSerializer,
     TeamDetailSerializer,
     TeamSettingsSerializer,
 )
@@ -77,6 +80,41 @@ class TeamView(APIView):
             "created_at": limits.created_at,
         }
         return Response(TeamDetailSerializer(body).data)
+
+
+class SecretListView(APIView):
+    """What the team keeps secret, by name. Viewers do not see it."""
+
+    required_roles = {"GET": "editor"}
+
+    @extend_schema(operation_id="secrets_list", responses=SecretListSerializer)
+    def get(self, request: Request) -> Response:
+        found = SecretSerializer(teams.list_secrets(_context(request).id), many=True).data
+        return Response({"results": found, "next": None, "previous": None})
+
+
+class SecretView(APIView):
+    required_roles = {"PUT": "admin", "DELETE": "admin"}
+
+    @extend_schema(
+        operation_id="secrets_set",
+        request=SecretValueSerializer,
+        responses={200: SecretSerializer, 201: SecretSerializer},
+    )
+    def put(self, request: Request, name: str) -> Response:
+        """Sets it. Agents that are made from now on get the new value; recycle a pool to replace others."""
+        body = SecretValueSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        context = _context(request)
+        kept, new = teams.set_secret(context.id, name, body.validated_data["value"], author=context.username)
+        return Response(SecretSerializer(kept).data, status=201 if new else 200)
+
+    @extend_schema(operation_id="secrets_delete", responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        """Agents that have it keep it until they end; none that names it can be made any more."""
+        context = _context(request)
+        teams.delete_secret(context.id, name, author=context.username)
+        return Response(status=204)
 
 
 class EntryPages(CursorPagination):

@@ -1,16 +1,19 @@
 """The only door to teams: who asks, for which team, with which rights, and who did what.
 
-Does not: send mail, keep secrets, or know about workflows and pools.
+Does not: send mail, show secrets to people, or know about workflows and pools.
 """
 
 from __future__ import annotations
 
-from teams.selectors.access import by_session, by_token, teams_of
+from teams.selectors.access import by_session, by_token, team_ids, teams_of
 from teams.selectors.limits import all_limits, limits_of
+from teams.selectors.secrets import list_secrets
 from teams.services.audit import acting, audit, came_by, forget_audit
 from teams.services.first_start import bootstrap_first_team, issue_token
+from teams.services.secrets import SecretLost, delete_secret, secret_values, set_secret
 
 __all__ = [
+    "SecretLost",
     "acting",
     "all_limits",
     "audit",
@@ -18,8 +21,13 @@ __all__ = [
     "by_session",
     "by_token",
     "came_by",
+    "delete_secret",
     "forget_audit",
     "issue_token",
     "limits_of",
+    "list_secrets",
+    "secret_values",
+    "set_secret",
+    "team_ids",
     "teams_of",
 ]

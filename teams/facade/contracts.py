@@ -45,3 +45,12 @@ class TeamLimits:
 class FirstTeam:
     team_id: int
     token: str  # shown once; only its hash is kept
+
+
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    """That there is a secret; its value is shown to nobody."""
+
+    name: str
+    author: str
+    changed_at: datetime

@@ -1,4 +1,5 @@
 from .audit import AuditEntry
 from .members import ApiToken, Membership, Team
+from .secrets import Secret
 
-__all__ = ["ApiToken", "AuditEntry", "Membership", "Team"]
+__all__ = ["ApiToken", "AuditEntry", "Membership", "Secret", "Team"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from teams.domain.roles import Role
 from teams.facade.contracts import TeamContext, TeamSummary
-from teams.models import ApiToken, Membership
+from teams.models import ApiToken, Membership, Team
 
 
 def token_hash(token: str) -> str:
@@ -57,3 +58,8 @@ def teams_of(user_id: int) -> list[TeamSummary]:
         TeamSummary(id=row.team_id, slug=row.team.slug, name=row.team.name, role=Role(row.role))
         for row in rows
     ]
+
+
+def team_ids(slugs: Iterable[str]) -> dict[str, int]:
+    """The ids of those teams that there are, by slug."""
+    return dict(Team.objects.filter(slug__in=list(slugs)).values_list("slug", "id"))

@@ -83,6 +83,11 @@ def lock_database(plant: Plant, _run_id: UUID, randomness: random.Random) -> Non
         connection.close()
 
 
+def step_clock(plant: Plant, _run_id: UUID, randomness: random.Random) -> None:
+    """The clock of every process of the platform is set, forward or back; the agents' clocks stay."""
+    plant.clock.step(randomness.choice([-600, -45, 45, 3600]))
+
+
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
@@ -96,6 +101,7 @@ FAULTS: dict[str, Fault] = {
         restart_docker,
         double_messages,
         lock_database,
+        step_clock,
     )
 }
 # After these, an attempt under way cannot have come to its end. (When Redis forgets a lease, an attempt

@@ -19,6 +19,10 @@ from uuid import UUID
 
 import redis
 
+from aflow_site.supervision import supervisor_client
+from aflow_site.supervision.layout import Layout
+from aflow_site.supervision.supervisor_client import ProcessState
+from tests.chaos.clock import Clock
 from tests.chaos.engine import DockerEngine
 from tests.live_platform import ROOT, LivePlatform
 
@@ -39,7 +43,7 @@ import ast
 import time
 
 def main(path):
-    time.sleep(0.02)
+    time.sleep(0.01)
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
     try:
@@ -81,14 +85,20 @@ class Plant:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.engine = DockerEngine(directory / "docker")
-        self.platform = LivePlatform(directory, DOCKER_HOST=self.engine.url, **environment)
+        self.clock = Clock(directory)
+        environment = {"DOCKER_HOST": self.engine.url, **self.clock.environment, **environment}
+        self.platform = LivePlatform(directory, **environment)
         self.expected: Any = None
         self._pids: dict[str, int] = {}
 
     def start(self) -> None:
         self.engine.start()
         self.platform.up("--no-examples", "--runtime", "docker")
-        answer = self.platform.http.post("workflows/", json=DOCUMENT)
+        self.first_run(DOCUMENT)
+
+    def first_run(self, document: dict[str, Any]) -> None:
+        """Its output is what every later run is held to."""
+        answer = self.platform.http.post("workflows/", json=document)
         assert answer.status_code == 201, answer.text
         self.expected = self.end_of(self.begin())["output"]
 
@@ -172,9 +182,13 @@ class Plant:
 
     # --- the processes ---------------------------------------------------------------------------
 
+    def processes(self) -> list[ProcessState]:
+        """As `./aflow status` tells them, without a second for the command."""
+        return supervisor_client.processes(Layout(self.platform.data_dir))
+
     def look_at_processes(self) -> None:
         """Asking takes a second, in which a run may be over: so it is done before one begins."""
-        self._pids = {p["name"]: int(p["pid"]) for p in self.platform.status()["processes"]}
+        self._pids = {process.name: int(process.pid or 0) for process in self.processes()}
 
     def pid(self, name: str) -> int:
         return self._pids[name]

@@ -19,7 +19,8 @@ SETTLED = 30.0  # seconds in which everything that was left over must have gone
 
 @dataclass(slots=True)
 class Outcome:
-    """`recovery` is the time from the end of the fault's cause to the next completed item, in seconds."""
+    """In seconds: `recovery` from the end of the fault's cause to the next completed item, `settled` from the
+    run's end until nothing was left over."""
 
     fault: str
     seed: int
@@ -30,13 +31,21 @@ class Outcome:
     doubled: int = 0
     recovery: float = 0.0
     seconds: float = 0.0
+    settled: float = 0.0
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
 
 
 def try_fault(plant: Plant, fault: str, seed: int) -> Outcome:
-    """Raises AssertionError with what is wrong."""
+    """Raises AssertionError with what is wrong, and what the platform's processes wrote last."""
+    try:
+        return _try_fault(plant, fault, seed)
+    except AssertionError as exc:
+        raise AssertionError(f"{exc}\n{plant.platform.log_tails()}") from exc
+
+
+def _try_fault(plant: Plant, fault: str, seed: int) -> Outcome:
     randomness = random.Random(f"{fault} {seed}")
     outcome = Outcome(fault, seed)
     plant.look_at_processes()
@@ -51,7 +60,9 @@ def try_fault(plant: Plant, fault: str, seed: int) -> Outcome:
     assert (outcome.lost, outcome.doubled) == (0, 0), outcome.as_json()
     if fault in SUPERSEDING:
         assert outcome.superseded, f"no attempt was interrupted: {outcome.as_json()}"
+    ended = time.monotonic()
     _until_nothing_is_left(plant, run_id)
+    outcome.settled = round(time.monotonic() - ended, 2)
     return outcome
 
 
@@ -127,6 +138,6 @@ def _left_over(plant: Plant, run_id: UUID) -> dict[str, Any]:
     rows = {agent["container"] for agent in plant.get("agents/")["results"]}
     containers = set(plant.engine.containers())
     left["containers"] = len({ref[:12] for ref in rows} ^ {ref[:12] for ref in containers})
-    silent = [p["name"] for p in plant.platform.status()["processes"] if p["state"] != "running"]
+    silent = [process.name for process in plant.processes() if process.state != "running"]
     left["processes"] = silent
     return {name: value for name, value in left.items() if value}

@@ -214,7 +214,7 @@ class StepEstimateSerializer(serializers.Serializer):
     attempts = SpreadSerializer(allow_null=True)
     items = SpreadSerializer(allow_null=True)
     agent_seconds = SpreadSerializer(allow_null=True)
-    cost = SpreadSerializer(allow_null=True, help_text="null: no price is known")
+    cost = SpreadSerializer(allow_null=True, help_text="null: its pool has no price")
     reason = serializers.CharField(allow_null=True, help_text="Why there are no figures")
 
 
@@ -225,7 +225,8 @@ class EstimateSerializer(serializers.Serializer):
     duration_ms = SpreadSerializer(allow_null=True, help_text="Along the critical path")
     observed_ms = SpreadSerializer(allow_null=True, help_text="What the runs took as a whole")
     agent_seconds = SpreadSerializer(allow_null=True)
-    cost = SpreadSerializer(allow_null=True, help_text="null: no price is known")
+    cost = SpreadSerializer(allow_null=True, help_text="Of the steps whose pools have a price")
+    currency = serializers.CharField()
     critical_path = serializers.ListField(child=serializers.CharField())
     reason = serializers.CharField(allow_null=True, help_text="What is missing from the figures")
     steps = StepEstimateSerializer(many=True)

@@ -7,7 +7,6 @@ costs a delay (`POLL`), never an event, and a client that reconnects with its la
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,6 +17,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from aflow_site.kernel.errors import NotFound
 from aflow_site.kernel.json import to_json
+from aflow_site.kernel.waits import set_within
 from workflows.selectors import runs as read
 from workflows.services.nudges import run_group
 
@@ -94,8 +94,7 @@ class RunConsumer(AsyncWebsocketConsumer):
                 self.seq = event.seq
             if len(events) == PAGE:
                 continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL)
+            await set_within(self._news, POLL)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(text_data=to_json(message).decode())

@@ -44,9 +44,18 @@ def spread(values: Sequence[float]) -> dict[str, float] | None:
     return None if median is None or high is None else {"p50": round(median, 3), "p95": round(high, 3)}
 
 
-def step_figures(step: AnyStep, samples: Sequence[Sample]) -> dict[str, Any]:
-    """Of the runs in which the step ran; `share` tells in how many of them it did."""
+def cost_of(agent_seconds: Mapping[str, float] | None, price: float | None) -> dict[str, float] | None:
+    """What agents' time costs at a price for an hour; None where one of them is not known."""
+    if agent_seconds is None or price is None:
+        return None
+    return {name: round(seconds * price / 3600, 6) for name, seconds in agent_seconds.items()}
+
+
+def step_figures(step: AnyStep, samples: Sequence[Sample], price: float | None = None) -> dict[str, Any]:
+    """Of the runs in which the step ran; `share` tells in how many of them it did. `price`: of an agent-hour
+    in its pool."""
     ran = [sample for sample in samples if sample.seconds is not None]
+    agent_seconds = spread([s.agent_seconds for s in ran if s.agent_seconds is not None])
     return {
         "id": step.id,
         "type": step.type,
@@ -55,8 +64,8 @@ def step_figures(step: AnyStep, samples: Sequence[Sample]) -> dict[str, Any]:
         "duration_ms": spread([sample.seconds * 1000 for sample in ran if sample.seconds is not None]),
         "attempts": spread([sample.attempts for sample in ran]),
         "items": spread([sample.items for sample in ran if sample.items is not None]),
-        "agent_seconds": spread([s.agent_seconds for s in ran if s.agent_seconds is not None]),
-        "cost": None,
+        "agent_seconds": agent_seconds,
+        "cost": cost_of(agent_seconds, price),
         "reason": None
         if ran
         else NO_HISTORY

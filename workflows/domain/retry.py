@@ -32,6 +32,12 @@ def delay_after_loss(losses: int, *, began: bool) -> float:
     return _LOSS_WAITS[min(losses, len(_LOSS_WAITS)) - 1]
 
 
+def longest_wait(policy: Retry) -> float:
+    """Seconds that no wait before a retry exceeds. One that would last longer was noted before the clock
+    was set back."""
+    return max(policy.max_delay, *_LOSS_WAITS)
+
+
 def own_attempts(attempts: int, losses: int, excused: int) -> int:
     """How many attempts count against the policy.
 

@@ -7,12 +7,12 @@ request is sent. Results are in no such hurry: they wait a few milliseconds for 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
 from aflow_site.kernel.clock import Clock
+from aflow_site.kernel.waits import set_within
 from workflows.domain.shapes import run_shape, step_shape
 from workflows.engine.records import ItemRecord, RunRecord, StepRecord
 from workflows.engine.writer import Writer
@@ -144,8 +144,7 @@ class Book:
 
     async def _linger(self) -> None:
         if not self._hurry.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), LINGER)
+            await set_within(self._hurry, LINGER)
         self._hurry.clear()
 
     def _fail(self, exc: Exception) -> None:

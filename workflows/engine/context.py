@@ -131,9 +131,10 @@ class RunContext:
     async def state_values(self) -> dict[str, Any]:
         return await self.read(state.all_values, self.run.id)
 
-    async def sleep_until(self, at: datetime | None) -> None:
+    async def sleep_until(self, at: datetime | None, *, at_most: float) -> None:
         if at is not None:
-            await asyncio.sleep(max(0.0, (at - self.clock.now()).total_seconds()))
+            left = (at - self.clock.now()).total_seconds()
+            await asyncio.sleep(min(max(0.0, left), at_most))
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[None]:

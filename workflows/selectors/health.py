@@ -11,7 +11,9 @@ SILENCE = 3.0  # seconds after which an executor counts as dead
 
 
 def alive(now: datetime) -> QuerySet[Executor]:
-    return Executor.objects.filter(beat_at__gt=now - timedelta(seconds=SILENCE))
+    """Those that reported lately. A report from the future is one from before the clock was set back."""
+    silence = timedelta(seconds=SILENCE)
+    return Executor.objects.filter(beat_at__gt=now - silence, beat_at__lt=now + silence)
 
 
 def live_executors() -> int:

@@ -6,6 +6,9 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
+from pools.facade import api as pools
 from workflows.domain.document import Document
 from workflows.domain.estimates import Sample, critical_path, spread, step_figures
 from workflows.domain.states import RunState, StepState
@@ -30,7 +33,8 @@ def estimate(workflow: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     done = Run.objects.filter(workflow=workflow, state=RunState.COMPLETED, document__isnull=True)
     runs = list(done.order_by("-created_at").values_list("pk", "started_at", "finished_at")[:limit])
     samples = _samples(document, [pk for pk, _start, _end in runs])
-    figures = [step_figures(step, samples.get(step.id, ())) for step in document.steps]
+    prices = _prices(workflow.team_id, [pk for pk, _start, _end in runs])
+    figures = [step_figures(step, samples.get(step.id, ()), prices.get(step.id)) for step in document.steps]
     middle, slow = (critical_path(document.steps, samples, q) for q in (0.5, 0.95))
     observed = [(end - start).total_seconds() * 1000 for _pk, start, end in runs if start and end]
     known = [figure for figure in figures if figure["duration_ms"]]
@@ -41,8 +45,9 @@ def estimate(workflow: Workflow, version: WorkflowVersion) -> dict[str, Any]:
         "runs_considered": len(runs),
         "duration_ms": whole if known else None,
         "observed_ms": spread(observed),
-        "agent_seconds": _sum(figures),
-        "cost": None,
+        "agent_seconds": _sum(figures, "agent_seconds"),
+        "cost": _sum(figures, "cost"),
+        "currency": settings.AFLOW_CURRENCY,
         "critical_path": list(middle.steps) if known else [],
         "reason": _reason(figures, len(runs)),
         "steps": figures,
@@ -85,11 +90,18 @@ def _agent_seconds(kind: str, usage: dict[str, Any], seconds: float) -> float | 
     return seconds
 
 
-def _sum(figures: list[dict[str, Any]]) -> dict[str, float] | None:
-    known = [figure["agent_seconds"] for figure in figures if figure["agent_seconds"]]
+def _prices(team_id: int, run_ids: list[UUID]) -> dict[str, float]:
+    """Of an agent-hour in the pool that each step used last, for the steps whose pool has a price."""
+    known = {pool.name: pool.price for pool in pools.list_pools(team_id) if pool.price is not None}
+    used = Step.objects.filter(run__in=run_ids[:1]).exclude(pool="").values_list("key", "pool")
+    return {key: known[pool] for key, pool in used if pool in known}
+
+
+def _sum(figures: list[dict[str, Any]], what: str) -> dict[str, float] | None:
+    known = [figure[what] for figure in figures if figure[what]]
     if not known:
         return None
-    return {name: round(sum(one[name] for one in known), 3) for name in ("p50", "p95")}
+    return {name: round(sum(one[name] for one in known), 6) for name in ("p50", "p95")}
 
 
 def _reason(figures: list[dict[str, Any]], runs: int) -> str | None:

@@ -148,6 +148,8 @@ def _why_pool(run: Run, step: Step) -> Reason:
     states = dict(pool.states)
     facts = {"pool": pool.name, "states": states, "waiting": pool.waiting, "max_size": pool.max_size}
     serving = states.get("idle", 0) + states.get("active", 0)
+    if pool.drained:
+        return _reason("pool_drained", f"Pool {pool.name} is drained; somebody must resume it.", **facts)
     if pool.problem is not None and not serving:
         return _reason("pool_broken", f"Pool {pool.name} has no agent: {pool.problem}", **facts)
     place = pools.place_in_queue(pool.id, f"{run.pk}/{step.key}/")

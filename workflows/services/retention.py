@@ -178,7 +178,11 @@ def _leftover_pools() -> None:
     """Ends the pools of workflows that were deleted while they had runs."""
     gone = Workflow.objects.filter(archived_at__isnull=False)
     for team_id in gone.order_by("team").values_list("team", flat=True).distinct():
-        names = {pool.workflow for pool in pools.list_pools(team_id) if pool.workflow is not None}
+        names = {
+            pool.workflow
+            for pool in pools.list_pools(team_id)
+            if pool.workflow is not None and pool.team_id == team_id
+        }
         there = Workflow.objects.filter(team=team_id, name__in=names, archived_at=None)
         live = Run.objects.filter(team=team_id, workflow__name__in=names).exclude(state__in=RUN_FINAL)
         used = {*there.values_list("name", flat=True), *live.values_list("workflow__name", flat=True)}

@@ -94,5 +94,6 @@ def make_trial_pools(team_id: int, document: Document) -> None:
 def end_pools(team_id: int, workflow: str, *, keep: set[str] | None = None) -> None:
     """Deletes the workflow's own pools, save those to `keep`: leases that run finish first."""
     for pool in pools.list_pools(team_id):
-        if pool.workflow == workflow and pool.name not in (keep or set()):
+        mine = pool.team_id == team_id and pool.workflow == workflow
+        if mine and pool.name not in (keep or set()):
             pools.delete_pool(team_id, pool.name)

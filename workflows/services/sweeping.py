@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from asgiref.sync import sync_to_async
@@ -11,6 +10,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections
 from django.utils import timezone
 
+from aflow_site.kernel.waits import set_within
 from workflows.services import claims
 from workflows.services.nudges import nudge
 
@@ -34,5 +34,4 @@ async def sweep_forever(stop: asyncio.Event) -> None:
             await sync_to_async(sweep)()
         except DatabaseTrouble as exc:
             log.warning("cannot look for runs that wait: %s", exc)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SWEEP_EVERY)
+        await set_within(stop, SWEEP_EVERY)

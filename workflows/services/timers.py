@@ -6,7 +6,6 @@ Each round is bounded, and trouble is logged and outlived: the next round comes 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -17,6 +16,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from aflow_site.kernel.clock import system_clock
+from aflow_site.kernel.waits import set_within
 from workflows.services.retention import tidy
 from workflows.services.run_ends import look_at_ends
 from workflows.services.schedules import fire_due
@@ -46,8 +46,7 @@ async def _attempt(duty: Callable[[datetime], object]) -> object:
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+    await set_within(stop, seconds)
 
 
 async def fire_forever(stop: asyncio.Event) -> None:

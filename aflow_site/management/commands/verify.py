@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from rich.markup import escape
 from rich.table import Table
 
-from aflow_site.supervision import examples, supervisor_client, verification
+from aflow_site.supervision import examples, runtime_choice, supervisor_client, verification
 from aflow_site.supervision.api_client import ApiClient
 from aflow_site.supervision.command import PlatformCommand
 from aflow_site.supervision.troubles import PlatformTrouble
@@ -37,7 +37,8 @@ class Command(PlatformCommand):
             api.close()
         with self.voice.step(f"{name} as a plain script") as step:
             plain = verification.plain(name, settings.AFLOW_RUNTIME)
-            step.note("in the agents' image" if settings.AFLOW_RUNTIME == "docker" else "on this machine")
+            in_image = settings.AFLOW_RUNTIME in runtime_choice.ON_DOCKER
+            step.note("in the agents' image" if in_image else "on this machine")
         differing = verification.differences(run["output"], plain)
         self._show(run["output"], plain, differing)
         if differing:

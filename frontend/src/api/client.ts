@@ -56,9 +56,9 @@ export async function request<T>(path: string, options: Options = {}): Promise<T
   throw await problemOf(response);
 }
 
-/** The same for answers that are no JSON: exported files. */
-export async function requestText(path: string): Promise<string> {
-  const response = await send(path, { headers: { Accept: "*/*" } });
+/** The same for answers that need not be JSON: exported files, what an agent says. */
+export async function requestText(path: string, options: Options = {}): Promise<string> {
+  const response = await send(path, { ...options, headers: { Accept: "*/*" } });
   if (response.ok) return response.text();
   if (response.status === 401) goToLogin();
   throw await problemOf(response);

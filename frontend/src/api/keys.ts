@@ -4,6 +4,7 @@ export const keys = {
   workflows: (search?: string) =>
     search === undefined ? (["workflows"] as const) : (["workflows", "list", search] as const),
   workflow: (name: string) => ["workflows", "one", name] as const,
+  estimate: (name: string, version?: number) => ["workflows", "one", name, "estimate", version] as const,
   versions: (name: string) => ["workflows", "one", name, "versions"] as const,
   version: (name: string, number: number) => ["workflows", "one", name, "versions", number] as const,
   validation: (document: unknown) => ["validation", document] as const,
@@ -46,11 +47,17 @@ export const keys = {
     ] as const,
   pools: () => ["pools"] as const,
   agents: () => ["agents"] as const,
+  deployed: () => ["deployed"] as const,
+  agentRequests: (id: string) => ["deployed", id, "requests"] as const,
+  agentRequest: (id: string, request: string) => ["deployed", id, "requests", request] as const,
+  nodes: () => ["nodes"] as const,
+  leases: (pool: string) => ["leases", pool] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),
   trigger: (id: string) => ["triggers", "one", id] as const,
   firings: (id: string) => ["triggers", "one", id, "firings"] as const,
   upcoming: (id: string) => ["triggers", "one", id, "upcoming"] as const,
+  secrets: () => ["secrets"] as const,
   team: (slug: string) => ["team", slug] as const,
   audit: (filters?: Record<string, string | undefined>) =>
     filters === undefined ? (["audit"] as const) : (["audit", filters] as const),

@@ -1,5 +1,7 @@
-import { request } from "./client";
-import type { Agent, NewPool, Page, Pool, PoolSettings } from "./types";
+import { queryOptions } from "@tanstack/react-query";
+import { query, request } from "./client";
+import { keys } from "./keys";
+import type { Agent, LeaseInfo, NewPool, Page, Pool, PoolSettings } from "./types";
 
 const at = (name: string) => `pools/${encodeURIComponent(name)}/`;
 
@@ -11,3 +13,23 @@ export const updatePool = (name: string, settings: PoolSettings) =>
 export const resizePool = (name: string, sizes: { min_size: number; max_size: number }) =>
   request<Pool>(`${at(name)}resize/`, { method: "POST", body: sizes });
 export const deletePool = (name: string) => request<void>(at(name), { method: "DELETE" });
+
+/** The team's live leases of a pool, asked for again every few seconds while somebody looks. */
+export const leaseList = (pool: string) =>
+  queryOptions({
+    queryKey: keys.leases(pool),
+    queryFn: async ({ signal }) =>
+      (await request<Page<LeaseInfo>>(`leases/${query({ pool })}`, { signal })).results,
+    refetchInterval: 3000,
+  });
+
+const act = (name: string, verb: string, body: unknown = {}) =>
+  request<Pool>(`${at(name)}${verb}/`, { method: "POST", body });
+
+/** Starts agents now, up to `size` in all. */
+export const warmPool = (name: string, size: number) => act(name, "warm", { size });
+/** Nobody gets a lease until it is resumed; leases that are left after `within` seconds are ended. */
+export const drainPool = (name: string, within: number | null) => act(name, "drain", { within });
+export const resumePool = (name: string) => act(name, "resume");
+/** Replaces every agent: free ones now, leased ones after their lease. */
+export const recyclePool = (name: string) => act(name, "recycle");

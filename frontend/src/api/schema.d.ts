@@ -8,8 +8,80 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Live agents, the newest first; those that ended with `?state=terminated`. */
+        /** @description Live agents, the newest first; pooled ones that ended with `?state=terminated`. One page. */
         get: operations["agents_list"];
+        put?: never;
+        /**
+         * @description Deploys agents: one as an object (`name`, `image`, `env`, `resources`, …), a document with `kind:
+         *     AgentDeployment` (JSON or YAML), or `{"document": the document or its YAML text, "variables": {…}}`.
+         *
+         *     All of them or none; every fault at once. 409 when a name is taken, unless `?replace=true`.
+         */
+        post: operations["agents_deploy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An agent of either kind by its id, or a deployed one by its name. */
+        get: operations["agents_get"];
+        put?: never;
+        post?: never;
+        /** @description Ends it, and forgets it with its requests. Its volumes stay unless `?volumes=true`. */
+        delete: operations["agents_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * @description Sets the fields that are given. What its container is made of (image, env, resources, …) replaces
+         *     the container; requests wait meanwhile.
+         */
+        patch: operations["agents_change"];
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/invoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Asks a deployed agent: `{"input": …}`, and its answer as it gives it. With `code` (Python with a
+         *     `main`) the built-in agent runs that.
+         *
+         *     Stored before it is sent. When the agent is down, or `Prefer: respond-async` says so: 202 with
+         *     `request_id`; it is delivered when the agent is back. `X-Agentainer-Request-ID` with
+         *     `X-Agentainer-Replay: true` sends a stored request again.
+         */
+        post: operations["agents_invoke_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/logs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description The last lines of a deployed agent's log. With `?follow=true` as plain text that goes on until the
+         *     agent ends; `/ws/agents/{id}/logs/` does that over a websocket, and goes on after a restart.
+         */
+        get: operations["agents_logs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -18,16 +90,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/agents/{agent_id}/": {
+    "/api/v1/agents/{ref}/metrics/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["agents_get"];
+        /** @description What a deployed agent uses now; `/ws/agents/{id}/metrics/` tells it every second. */
+        get: operations["agents_metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/pause/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_pause_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/requests/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The requests to a deployed agent, the newest first. */
+        get: operations["agents_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/requests/{request_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One request with what was stored of it and of its answer. */
+        get: operations["agents_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/requests/{request_id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Sends a stored request once more; answers as the agent does, or 202 when it waits. 409 while it
+         *     waits already, or is on its way.
+         */
+        post: operations["agents_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/restart/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_restart_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_resume_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/start/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_start_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{ref}/stop/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says what is wanted of a deployed agent; the controller makes it so. */
+        post: operations["agents_stop_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/backup/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Every deployed agent's definition, as one document. Secrets are named, not told. */
+        get: operations["agents_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Deploys what a backup tells, all or nothing. */
+        post: operations["agents_restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -102,6 +348,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/leases/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The team's live leases, those to expire first at the top. Their tokens are not told. */
+        get: operations["leases_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leases/{token}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Gives the agent back. 404 when the lease had ended before: its results must not be used. */
+        delete: operations["leases_release"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leases/{token}/heartbeat/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Keeps the lease for another `ttl` seconds. 404 when it has ended. */
+        post: operations["leases_heartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leases/{token}/invoke/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Sends `input` to the leased agent. What its body raised is the answer's `error`; 502 when the agent
+         *     died and 504 when it took too long: the lease is over then.
+         */
+        post: operations["leases_invoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/": {
         parameters: {
             query?: never;
@@ -113,6 +430,93 @@ export interface paths {
         get: operations["me_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The engine's machines by name. One page: there are few. */
+        get: operations["nodes_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["nodes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/cordon/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description No new agents there; what runs goes on. Ends a drain that is under way. */
+        post: operations["nodes_cordon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/drain/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description No new agents there, and those that are there leave: idle ones as their replacements become ready,
+         *     those at work after their lease. The engine drains the rest when the last one has left.
+         */
+        post: operations["nodes_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/uncordon/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes new agents again; ends a drain, too. */
+        post: operations["nodes_uncordon"];
         delete?: never;
         options?: never;
         head?: never;
@@ -159,6 +563,61 @@ export interface paths {
         patch: operations["pools_update"];
         trace?: never;
     };
+    "/api/v1/pools/{name}/drain/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Nobody gets a lease until the pool is resumed; running leases finish, and their agents end. */
+        post: operations["pools_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/leases/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Borrows a warm agent, waiting for up to `timeout` seconds; 503 with Retry-After when none came.
+         *
+         *     The same Idempotency-Key gets the same lease again. Keep it with `heartbeat`, or it ends after `ttl`.
+         */
+        post: operations["pools_lease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/recycle/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Replaces every agent: idle ones now, leased ones after their lease. */
+        post: operations["pools_recycle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/{name}/resize/": {
         parameters: {
             query?: never;
@@ -169,6 +628,40 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["pools_resize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes a drain back: whoever waited is served. */
+        post: operations["pools_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/warm/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Starts agents now, up to `size` within the pool's limits. */
+        post: operations["pools_warm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -542,6 +1035,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/secrets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the team keeps secret, by name. Viewers do not see it. */
+        get: operations["secrets_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Sets it. Agents that are made from now on get the new value; recycle a pool to replace others. */
+        put: operations["secrets_set"];
+        post?: never;
+        /** @description Agents that have it keep it until they end; none that names it can be made any more. */
+        delete: operations["secrets_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{slug}/": {
         parameters: {
             query?: never;
@@ -853,10 +1381,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Accepted: {
+            /** Format: uuid */
+            request_id: string;
+            state: components["schemas"]["AcceptedStateEnum"];
+            detail: string;
+            url: string;
+        };
+        /**
+         * @description * `pending` - pending
+         * @enum {string}
+         */
+        AcceptedStateEnum: "pending";
+        /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
         Agent: {
             /** Format: uuid */
             id: string;
-            pool: string;
+            kind: components["schemas"]["AgentKindEnum"];
+            /** @description Of a deployed one */
+            name?: string;
+            /** @description null: it was deployed by hand */
+            pool: string | null;
             state: components["schemas"]["AgentStateEnum"];
             health: components["schemas"]["HealthEnum"];
             uses: number;
@@ -866,11 +1411,78 @@ export interface components {
             container: string;
             node: string;
             /** Format: date-time */
-            started_at: string;
+            started_at: string | null;
             /** Format: date-time */
             ended_at: string | null;
             end_reason: string | null;
         };
+        /**
+         * @description * `pooled` - pooled
+         *     * `deployed` - deployed
+         * @enum {string}
+         */
+        AgentKindEnum: "pooled" | "deployed";
+        AgentList: {
+            results: components["schemas"]["Agent"][];
+            next: string | null;
+            previous: string | null;
+        };
+        AgentRequest: {
+            /** Format: uuid */
+            id: string;
+            agent: string;
+            method: string;
+            path: string;
+            state: components["schemas"]["AgentRequestStateEnum"];
+            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            attempts: number;
+            replays: number;
+            replayable: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            response_status: number | null;
+            response_size: number;
+        };
+        AgentRequestDetail: {
+            /** Format: uuid */
+            id: string;
+            agent: string;
+            method: string;
+            path: string;
+            state: components["schemas"]["AgentRequestStateEnum"];
+            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            attempts: number;
+            replays: number;
+            replayable: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            response_status: number | null;
+            response_size: number;
+            request_headers: string[][];
+            request_body: unknown;
+            response_headers: string[][];
+            response_body: unknown;
+            /** @description Only the beginning of the answer was stored */
+            response_cut: boolean;
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `processing` - processing
+         *     * `completed` - completed
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        AgentRequestStateEnum: "pending" | "processing" | "completed" | "failed";
         /**
          * @description * `starting` - starting
          *     * `idle` - idle
@@ -878,9 +1490,25 @@ export interface components {
          *     * `draining` - draining
          *     * `unhealthy` - unhealthy
          *     * `terminated` - terminated
+         *     * `created` - created
+         *     * `running` - running
+         *     * `stopped` - stopped
+         *     * `paused` - paused
+         *     * `failed` - failed
          * @enum {string}
          */
-        AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated";
+        AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated" | "created" | "running" | "stopped" | "paused" | "failed";
+        Answer: {
+            output: unknown | null;
+            error: components["schemas"]["CallError"] | null;
+        };
+        /**
+         * @description * `lifo` - lifo
+         *     * `round_robin` - round_robin
+         *     * `least_used` - least_used
+         * @enum {string}
+         */
+        AssignmentEnum: "lifo" | "round_robin" | "least_used";
         AuditEntry: {
             id: number;
             /** Format: date-time */
@@ -897,6 +1525,33 @@ export interface components {
             sha256: string;
             size: number;
         };
+        CallError: {
+            type: string;
+            message: string;
+            traceback: string | null;
+        };
+        CallRequest: {
+            input?: unknown | null;
+            /** @description Python with a `main`, for the built-in agent */
+            code?: string;
+            /**
+             * Format: double
+             * @default 30
+             */
+            timeout: number;
+        };
+        Capacity: {
+            /** Format: double */
+            cpus: number;
+            /** @description Bytes */
+            memory: number;
+        };
+        /**
+         * @description * `on_demand` - on_demand
+         *     * `spot` - spot
+         * @enum {string}
+         */
+        CapacityTypeEnum: "on_demand" | "spot";
         Change: {
             path: string;
             kind: components["schemas"]["ChangeKindEnum"];
@@ -921,6 +1576,67 @@ export interface components {
             approve: boolean;
             data?: unknown | null;
         };
+        /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
+        DeployedAgent: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AgentKindEnum"];
+            name: string;
+            /** @description null: it was deployed by hand */
+            pool: string | null;
+            state: components["schemas"]["AgentStateEnum"];
+            health: components["schemas"]["HealthEnum"];
+            uses: number;
+            /** Format: date-time */
+            last_used: string | null;
+            /** @description The runtime's own name for it */
+            container: string;
+            node: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            end_reason: string | null;
+            image: string;
+            /**
+             * @description What people want it to be
+             *
+             *     * `running` - running
+             *     * `stopped` - stopped
+             *     * `paused` - paused
+             */
+            desired: components["schemas"]["DesiredEnum"];
+            /** @description What is wrong, in a sentence */
+            problem: string | null;
+            /** @description Requests that wait until it is back */
+            pending: number;
+            /** @description That nobody asked for */
+            restarts: number;
+            /**
+             * Format: date-time
+             * @description When it is started again by itself
+             */
+            next_start_at: string | null;
+            exit_code: number | null;
+            exit_reason: string | null;
+            /** Format: date-time */
+            exited_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description What would deploy it again; values are hidden from viewers */
+            definition: unknown;
+        };
+        DeployedList: {
+            results: components["schemas"]["DeployedAgent"][];
+        };
+        /**
+         * @description * `running` - running
+         *     * `stopped` - stopped
+         *     * `paused` - paused
+         * @enum {string}
+         */
+        DesiredEnum: "running" | "stopped" | "paused";
         Diff: {
             from: number;
             to: number;
@@ -928,6 +1644,13 @@ export interface components {
             steps: components["schemas"]["StepChanges"];
             /** @description Unified diff of both as YAML; null: too long */
             text: string | null;
+        };
+        DrainRequest: {
+            /**
+             * Format: double
+             * @description Seconds after which the leases that are left are ended; null: they finish
+             */
+            within?: number | null;
         };
         Estimate: {
             workflow: string;
@@ -938,8 +1661,9 @@ export interface components {
             /** @description What the runs took as a whole */
             observed_ms: components["schemas"]["Spread"] | null;
             agent_seconds: components["schemas"]["Spread"] | null;
-            /** @description null: no price is known */
+            /** @description Of the steps whose pools have a price */
             cost: components["schemas"]["Spread"] | null;
+            currency: string;
             critical_path: string[];
             /** @description What is missing from the figures */
             reason: string | null;
@@ -999,6 +1723,12 @@ export interface components {
          * @enum {string}
          */
         HealthEnum: "ok" | "unknown" | "failing";
+        /**
+         * @description * `tenant` - tenant
+         *     * `shared` - shared
+         * @enum {string}
+         */
+        IsolationEnum: "tenant" | "shared";
         Item: {
             index: number;
             state: string;
@@ -1013,6 +1743,58 @@ export interface components {
             finished_at: string | null;
             /** Format: double */
             duration_ms: number | null;
+        };
+        Kept: {
+            /** Format: date-time */
+            expires_at: string;
+        };
+        Lease: {
+            /** @description Whoever has it has the agent */
+            token: string;
+            pool: string;
+            /** Format: uuid */
+            agent: string;
+            /** @description host:port, in reach of the platform's own machines */
+            address: string;
+            fence: number;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Requests before the agent is replaced */
+            uses_left: number;
+        };
+        LeaseList: {
+            results: components["schemas"]["LeaseListItem"][];
+            next: string | null;
+            previous: string | null;
+        };
+        LeaseListItem: {
+            pool: string;
+            /** Format: uuid */
+            agent: string;
+            /** @description A run's attempt, or api/… for programs outside */
+            holder: string;
+            fence: number;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        LeaseWishRequest: {
+            /**
+             * Format: double
+             * @description Seconds to wait for an agent
+             * @default 10
+             */
+            timeout: number;
+            /**
+             * Format: double
+             * @description Seconds that the lease lasts unless kept
+             * @default 30
+             */
+            ttl: number;
+            /** @default 0 */
+            priority: number;
+        };
+        Log: {
+            lines: string[];
         };
         LogLine: {
             id: number;
@@ -1029,6 +1811,12 @@ export interface components {
             team: components["schemas"]["Team"];
             teams: components["schemas"]["Team"][];
         };
+        /**
+         * @description * `isolated` - isolated
+         *     * `egress` - egress
+         * @enum {string}
+         */
+        NetworkEnum: "isolated" | "egress";
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         NewPoolRequest: {
             image?: string;
@@ -1038,6 +1826,37 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
+            preset?: components["schemas"]["PresetEnum"];
+            concurrency?: number;
+            /** Format: double */
+            max_age?: number;
+            /** Format: double */
+            memory_threshold?: number;
+            error_threshold?: number;
+            /** Format: double */
+            health_check_interval?: number;
+            /** Format: double */
+            graceful_shutdown?: number;
+            assignment?: components["schemas"]["AssignmentEnum"];
+            scale_down_order?: components["schemas"]["ScaleDownOrderEnum"];
+            /** Format: double */
+            cpu?: number;
+            memory?: number;
+            pids?: number;
+            env?: {
+                [key: string]: string;
+            };
+            secrets?: string[];
+            network?: components["schemas"]["NetworkEnum"];
+            isolation?: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of an agent-hour
+             */
+            price?: number | null;
+            /** Format: double */
+            weight?: number;
+            shares?: components["schemas"]["ShareRequest"][];
             /** @description Use 1 to 63 lower-case letters, digits, - and _; begin and end with a letter or digit. */
             name: string;
         };
@@ -1052,6 +1871,42 @@ export interface components {
             workflow: string;
             kind: components["schemas"]["TriggerKindEnum"];
         };
+        Node: {
+            name: string;
+            address: string;
+            state: components["schemas"]["NodeStateEnum"];
+            capacity: components["schemas"]["Capacity"];
+            /**
+             * Format: double
+             * @description Per hour; null when no label tells it
+             */
+            price: number | null;
+            capacity_type: components["schemas"]["CapacityTypeEnum"];
+            /** @description Empty when no label tells it */
+            zone: string;
+            /** @description Live agents of all teams */
+            agents: number;
+            /** @description What is wrong with it, in sentences; empty when nothing is */
+            note: string;
+            /**
+             * Format: date-time
+             * @description When its state last changed
+             */
+            changed_at: string;
+        };
+        NodeList: {
+            results: components["schemas"]["Node"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /**
+         * @description * `ready` - ready
+         *     * `cordoned` - cordoned
+         *     * `draining` - draining
+         *     * `lost` - lost
+         * @enum {string}
+         */
+        NodeStateEnum: "ready" | "cordoned" | "draining" | "lost";
         NullEnum: null;
         /**
          * @description * `add_to_set` - add_to_set
@@ -1095,6 +1950,37 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
+            preset?: components["schemas"]["PresetEnum"];
+            concurrency?: number;
+            /** Format: double */
+            max_age?: number;
+            /** Format: double */
+            memory_threshold?: number;
+            error_threshold?: number;
+            /** Format: double */
+            health_check_interval?: number;
+            /** Format: double */
+            graceful_shutdown?: number;
+            assignment?: components["schemas"]["AssignmentEnum"];
+            scale_down_order?: components["schemas"]["ScaleDownOrderEnum"];
+            /** Format: double */
+            cpu?: number;
+            memory?: number;
+            pids?: number;
+            env?: {
+                [key: string]: string;
+            };
+            secrets?: string[];
+            network?: components["schemas"]["NetworkEnum"];
+            isolation?: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of an agent-hour
+             */
+            price?: number | null;
+            /** Format: double */
+            weight?: number;
+            shares?: components["schemas"]["ShareRequest"][];
         };
         PatchedStepSettingsRequest: {
             max_parallel?: number;
@@ -1133,6 +2019,63 @@ export interface components {
             idle_timeout: number;
             /** @description Requests after which an agent is replaced */
             max_uses: number;
+            /** @description The preset whose values these are, if any */
+            preset: string | null;
+            /** @description Leases at once on one agent, if it says it can */
+            concurrency: number;
+            /**
+             * Format: double
+             * @description Seconds after which an agent is replaced
+             */
+            max_age: number;
+            /**
+             * Format: double
+             * @description Share of its memory above which it is replaced
+             */
+            memory_threshold: number;
+            /** @description Leases in a row that end with an error before it is replaced; 0: any number */
+            error_threshold: number;
+            /**
+             * Format: double
+             * @description Seconds between checks of idle agents
+             */
+            health_check_interval: number;
+            /**
+             * Format: double
+             * @description Seconds that one that leaves gets to finish
+             */
+            graceful_shutdown: number;
+            assignment: components["schemas"]["AssignmentEnum"];
+            scale_down_order: components["schemas"]["ScaleDownOrderEnum"];
+            /**
+             * Format: double
+             * @description Cores
+             */
+            cpu: number;
+            /** @description Bytes */
+            memory: number;
+            pids: number;
+            env: {
+                [key: string]: string;
+            };
+            /** @description Names of the team's secrets that agents get as variables */
+            secrets: string[];
+            network: components["schemas"]["NetworkEnum"];
+            isolation: components["schemas"]["IsolationEnum"];
+            /**
+             * Format: double
+             * @description Of an agent-hour; null: not known
+             */
+            price: number | null;
+            /** @description Nobody gets a lease until it is resumed */
+            drained: boolean;
+            /**
+             * Format: double
+             * @description Of the owner's turns, where teams share the pool
+             */
+            weight: number;
+            /** @description Other teams that may lease, and their weights */
+            shares: components["schemas"]["Share"][];
             states: components["schemas"]["States"];
             /**
              * Format: double
@@ -1165,6 +2108,13 @@ export interface components {
             next: string | null;
             previous: string | null;
         };
+        /**
+         * @description * `aggressive` - aggressive
+         *     * `balanced` - balanced
+         *     * `performance` - performance
+         * @enum {string}
+         */
+        PresetEnum: "aggressive" | "balanced" | "performance";
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
@@ -1180,6 +2130,14 @@ export interface components {
             sentence: string;
             facts: unknown;
         };
+        /**
+         * @description * `interrupted` - interrupted
+         *     * `timeout` - timeout
+         *     * `client_gone` - client_gone
+         *     * `too_large` - too_large
+         * @enum {string}
+         */
+        ReasonEnum: "interrupted" | "timeout" | "client_gone" | "too_large";
         Receipt: {
             outcome: components["schemas"]["OutcomeEnum"];
             detail: string;
@@ -1286,6 +2244,46 @@ export interface components {
             /** Format: double */
             duration_ms: number | null;
         };
+        /**
+         * @description * `lru` - lru
+         *     * `fifo` - fifo
+         *     * `lifo` - lifo
+         * @enum {string}
+         */
+        ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
+        Secret: {
+            name: string;
+            /** @description Who set it last */
+            author: string;
+            /** Format: date-time */
+            changed_at: string;
+        };
+        SecretList: {
+            results: components["schemas"]["Secret"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        SecretValueRequest: {
+            /** @description Shown to nobody afterwards */
+            value: string;
+        };
+        Share: {
+            team: string;
+            /**
+             * Format: double
+             * @default 1
+             */
+            weight: number;
+        };
+        ShareRequest: {
+            team: string;
+            /**
+             * Format: double
+             * @default 1
+             */
+            weight: number;
+        };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         SignalRequest: {
             name: string;
@@ -1355,7 +2353,7 @@ export interface components {
             attempts: components["schemas"]["Spread"] | null;
             items: components["schemas"]["Spread"] | null;
             agent_seconds: components["schemas"]["Spread"] | null;
-            /** @description null: no price is known */
+            /** @description null: its pool has no price */
             cost: components["schemas"]["Spread"] | null;
             /** @description Why there are no figures */
             reason: string | null;
@@ -1446,6 +2444,24 @@ export interface components {
         Upcoming: {
             results: string[];
         };
+        /** @description At one moment; everything but `running` is left out of one that does not run. */
+        Usage: {
+            running: boolean;
+            /** Format: date-time */
+            at?: string;
+            /**
+             * Format: double
+             * @description CPUs that are busy; 1.0 is one
+             */
+            cpu?: number | null;
+            /** @description Bytes */
+            memory?: number;
+            memory_limit?: number | null;
+            /** @description Bytes by the network since its start; null: not counted */
+            received?: number | null;
+            sent?: number | null;
+            processes?: number | null;
+        };
         Validation: {
             valid: boolean;
             errors: components["schemas"]["Fault"][];
@@ -1481,6 +2497,9 @@ export interface components {
          * @enum {string}
          */
         ViaEnum: "session" | "token" | "webhook" | "schedule" | "platform";
+        WarmRequest: {
+            size: number;
+        };
         Workflow: {
             name: string;
             description: string;
@@ -1517,7 +2536,9 @@ export interface operations {
     agents_list: {
         parameters: {
             query?: {
+                kind?: "deployed" | "pooled";
                 pool?: string;
+                /** @description One or more, by commas */
                 state?: string;
             };
             header?: never;
@@ -1531,7 +2552,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Agent"][];
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+        };
+    };
+    agents_deploy: {
+        parameters: {
+            query?: {
+                /** @description Bring those that exist to the new definition */
+                replace?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+                "application/yaml": {
+                    [key: string]: unknown;
+                };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedList"];
                 };
             };
         };
@@ -1541,7 +2599,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                agent_id: string;
+                ref: string;
             };
             cookie?: never;
         };
@@ -1552,7 +2610,379 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Agent"];
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_remove: {
+        parameters: {
+            query?: {
+                /** @description Its named volumes, too */
+                volumes?: boolean;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    agents_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_invoke_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+        };
+    };
+    agents_logs: {
+        parameters: {
+            query?: {
+                follow?: boolean;
+                tail?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Log"];
+                };
+            };
+        };
+    };
+    agents_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+        };
+    };
+    agents_pause_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_requests: {
+        parameters: {
+            query?: {
+                state?: "completed" | "failed" | "pending" | "processing";
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRequest"][];
+                };
+            };
+        };
+    };
+    agents_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRequestDetail"];
+                };
+            };
+        };
+    };
+    agents_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+        };
+    };
+    agents_restart_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_resume_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_start_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_stop_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedAgent"];
+                };
+            };
+        };
+    };
+    agents_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    agents_restore: {
+        parameters: {
+            query?: {
+                /** @description Bring those that exist to the new definition */
+                replace?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+                "application/yaml": {
+                    [key: string]: unknown;
+                };
+                "application/x-yaml": {
+                    [key: string]: unknown;
+                };
+                "text/yaml": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedList"];
                 };
             };
         };
@@ -1672,6 +3102,93 @@ export interface operations {
             };
         };
     };
+    leases_list: {
+        parameters: {
+            query?: {
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseList"];
+                };
+            };
+        };
+    };
+    leases_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    leases_heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+        };
+    };
+    leases_invoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CallRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+        };
+    };
     me_retrieve: {
         parameters: {
             query?: never;
@@ -1687,6 +3204,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    nodes_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeList"];
+                };
+            };
+        };
+    };
+    nodes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_cordon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_uncordon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
                 };
             };
         };
@@ -1801,6 +3421,79 @@ export interface operations {
             };
         };
     };
+    pools_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_lease: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LeaseWishRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lease"];
+                };
+            };
+        };
+    };
+    pools_recycle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
     pools_resize: {
         parameters: {
             query?: never;
@@ -1813,6 +3506,52 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResizeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_warm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WarmRequest"];
             };
         };
         responses: {
@@ -2366,6 +4105,78 @@ export interface operations {
                         [key: string]: unknown;
                     };
                 };
+            };
+        };
+    };
+    secrets_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+        };
+    };
+    secrets_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretValueRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+        };
+    };
+    secrets_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

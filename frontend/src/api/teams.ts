@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { query, request } from "./client";
 import { keys } from "./keys";
-import type { AuditEntry, Page, TeamDetail } from "./types";
+import type { AuditEntry, Page, Secret, TeamDetail } from "./types";
 
 const at = (slug: string) => `teams/${encodeURIComponent(slug)}/`;
 
@@ -19,6 +19,18 @@ export interface TeamChanges {
 
 export const changeTeam = (slug: string, changes: TeamChanges) =>
   request<TeamDetail>(at(slug), { method: "PATCH", body: changes });
+
+export const secretList = () =>
+  queryOptions({
+    queryKey: keys.secrets(),
+    queryFn: ({ signal }) => request<Page<Secret>>("secrets/", { signal }),
+  });
+
+export const setSecret = (name: string, value: string) =>
+  request<Secret>(`secrets/${encodeURIComponent(name)}/`, { method: "PUT", body: { value } });
+
+export const deleteSecret = (name: string) =>
+  request<void>(`secrets/${encodeURIComponent(name)}/`, { method: "DELETE" });
 
 export interface AuditFilters {
   actor?: string;

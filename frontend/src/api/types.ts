@@ -11,14 +11,21 @@ export type VersionSummary = Schemas["VersionSummary"];
 export type Version = Omit<Schemas["Version"], "document"> & { document: unknown };
 export type Fault = Schemas["Fault"];
 export type Validation = Schemas["Validation"];
+export type Secret = Schemas["Secret"];
+export type Estimate = Schemas["Estimate"];
 export type RunSummary = Schemas["RunSummary"];
 export type Run = Schemas["Run"];
 export type RunState = RunSummary["state"];
 export type Counts = Schemas["Counts"];
 export type Pool = Schemas["Pool"];
 export type Agent = Schemas["Agent"];
+export type DeployedAgent = Omit<Schemas["DeployedAgent"], "definition"> & { definition: AgentDefinition };
+export type AgentRequest = Schemas["AgentRequest"];
+export type AgentRequestDetail = Schemas["AgentRequestDetail"];
+export type Node = Schemas["Node"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
+export type LeaseInfo = Schemas["LeaseListItem"];
 export type LogLine = Schemas["LogLine"];
 export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };
 export type StateValue = Schemas["Value"];
@@ -36,6 +43,18 @@ export type StepState =
   | "skipped"
   | "cancelled"
   | "compensated";
+
+/** What would deploy an agent again; values of secrets are named, not told. */
+export interface AgentDefinition {
+  name: string;
+  image: string | null;
+  port: number;
+  env: Record<string, string | { secret: string }>;
+  resources: { cpu: number; memory: number };
+  volumes: Record<string, unknown>[];
+  healthCheck: { path: string; interval: number; timeout: number; retries: number } | null;
+  autoRestart: boolean;
+}
 
 /** Why something failed, as the engine tells it. */
 export interface Failure {

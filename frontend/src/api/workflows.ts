@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { query, request } from "./client";
 import { keys } from "./keys";
 import type {
+  Estimate,
   Page,
   Run,
   Validation,
@@ -41,6 +42,15 @@ export const versionDetail = (name: string, number: number) =>
     queryKey: keys.version(name, number),
     queryFn: ({ signal }) => request<Version>(`${at(name)}versions/${number}/`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** By the last runs; of the newest version when none is named. */
+export const estimateOf = (name: string, version?: number) =>
+  queryOptions({
+    queryKey: keys.estimate(name, version),
+    queryFn: ({ signal }) =>
+      request<Estimate>(`${at(name)}estimate/`, { method: "POST", body: { version }, signal }),
+    retry: false,
   });
 
 export const validate = (document: unknown, signal?: AbortSignal) =>

@@ -6,10 +6,12 @@ interface Props {
   /** `plain` leaves the tinted ground out, for dense lists. */
   variant?: "tinted" | "plain";
   size?: "sm" | "md";
+  /** What the state means here, where that is not what it means elsewhere. */
+  says?: string;
 }
 
 /** A state as colour, icon and word. */
-export function StateBadge({ state, variant = "tinted", size = "sm" }: Props) {
+export function StateBadge({ state, variant = "tinted", size = "sm", says }: Props) {
   const look = lookOf(state);
   return (
     <span
@@ -17,7 +19,7 @@ export function StateBadge({ state, variant = "tinted", size = "sm" }: Props) {
       data-hue={look.hue}
       data-variant={variant}
       data-size={size}
-      title={look.says}
+      title={says ?? look.says}
     >
       <StateIcon state={state} size={size === "md" ? 16 : 14} />
       {look.word}

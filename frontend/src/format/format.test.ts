@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, clock, count, duration, exactTime, percent, plural, seconds, shortId } from ".";
+import { ago, bytes, clock, count, duration, exactTime, percent, plural, seconds, shortId } from ".";
 
 describe("duration", () => {
   it.each([
@@ -21,6 +21,11 @@ describe("duration", () => {
   it("reads settings in seconds", () => {
     expect(seconds(300)).toBe("5 m");
   });
+});
+
+it("reads memory in MiB and GiB", () => {
+  const mib = 1024 ** 2;
+  expect([512 * mib, 1536 * mib, 2048 * mib, null].map(bytes)).toEqual(["512 MiB", "1.5 GiB", "2 GiB", "–"]);
 });
 
 describe("ago", () => {

@@ -33,9 +33,23 @@ function pair(value: number, base: number, large: string, small: string): string
   return rest === 0 ? head : `${head} ${rest} ${small}`;
 }
 
+/** Bytes of memory: "512 MiB", "23.5 GiB". */
+export function memory(bytes: number | null | undefined): string {
+  if (bytes == null) return NONE;
+  const mebibytes = bytes / 1024 ** 2;
+  return mebibytes < 1023.5 ? `${Math.round(mebibytes)} MiB` : `${tenths.format(mebibytes / 1024)} GiB`;
+}
+
 /** Seconds of a setting: "300 s" reads "5 m". */
 export function seconds(value: number | null | undefined): string {
   return value == null ? NONE : duration(value * 1000);
+}
+
+/** Memory of a setting: "512 MiB", "1.5 GiB". */
+export function bytes(value: number | null | undefined): string {
+  if (value == null) return NONE;
+  const large = value >= 1000 * 1024 ** 2;
+  return `${tenths.format(value / 1024 ** (large ? 3 : 2))} ${large ? "GiB" : "MiB"}`;
 }
 
 /** "just now", "40 s ago", "2 min ago", "3 h ago", "5 d ago", then the date. */

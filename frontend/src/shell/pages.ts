@@ -1,6 +1,8 @@
 import {
   IconBolt,
+  IconCpu,
   IconHistory,
+  IconRobot,
   IconServer2,
   IconSettings,
   IconSitemap,
@@ -13,5 +15,7 @@ export const pages = [
   { to: "/runs", name: "Runs", icon: IconHistory, about: "What runs and what ran" },
   { to: "/triggers", name: "Triggers", icon: IconBolt, about: "What starts runs by itself" },
   { to: "/pools", name: "Pools", icon: IconServer2, about: "The warm agents" },
+  { to: "/agents", name: "Agents", icon: IconRobot, about: "Agents deployed by hand" },
+  { to: "/nodes", name: "Nodes", icon: IconCpu, about: "The machines that agents run on" },
   { to: "/settings", name: "Settings", icon: IconSettings, about: "You, your teams, the API" },
 ] as const satisfies readonly { to: string; name: string; icon: TablerIcon; about: string }[];

@@ -26,6 +26,8 @@ class NoResizeObserver implements ResizeObserver {
   disconnect() {}
 }
 window.ResizeObserver = NoResizeObserver;
+// A textarea that grows waits for fonts.
+Object.defineProperty(document, "fonts", { value: new EventTarget() });
 window.HTMLElement.prototype.scrollIntoView = () => undefined;
 window.HTMLCanvasElement.prototype.getContext = () => null;
 window.scrollTo = () => undefined;

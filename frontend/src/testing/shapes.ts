@@ -1,4 +1,4 @@
-import type { Agent, Me, Pool, Run, Step } from "@/api/types";
+import type { Agent, Me, Node, Pool, Run, Step } from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
 
@@ -68,6 +68,26 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     warm_up: true,
     idle_timeout: 300,
     max_uses: 100,
+    preset: "balanced",
+    concurrency: 1,
+    max_age: 14_400,
+    memory_threshold: 0.9,
+    error_threshold: 5,
+    health_check_interval: 30,
+    graceful_shutdown: 10,
+    assignment: "lifo",
+    scale_down_order: "lru",
+    cpu: 1,
+    memory: 512 * 1024 ** 2,
+    pids: 256,
+    env: {},
+    network: "isolated",
+    isolation: "tenant",
+    drained: false,
+    price: null,
+    secrets: [],
+    weight: 1,
+    shares: [],
     states: { starting: 0, idle: 0, active: 0, draining: 0, unhealthy: 0 },
     utilization: 0,
     waiting: 0,
@@ -85,6 +105,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
 export function anAgent(id: string, pool: string, fields: Partial<Agent> = {}): Agent {
   return {
     id,
+    kind: "pooled",
     pool,
     state: "idle",
     health: "ok",
@@ -95,6 +116,22 @@ export function anAgent(id: string, pool: string, fields: Partial<Agent> = {}): 
     started_at: CREATED,
     ended_at: null,
     end_reason: null,
+    ...fields,
+  };
+}
+
+export function aNode(name: string, fields: Partial<Node> = {}): Node {
+  return {
+    name,
+    address: "10.0.0.5",
+    state: "ready",
+    capacity: { cpus: 4, memory: 8 * 1024 ** 3 },
+    price: null,
+    capacity_type: "on_demand",
+    zone: "",
+    agents: 0,
+    note: "",
+    changed_at: CREATED,
     ...fields,
   };
 }

@@ -1,10 +1,12 @@
--- ARGV: prefix, pool, holder, client, team, token, timeout_ms, priority. The same holder gets the same lease
--- again.
--- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'no_epoch'} | {'no_pool'}
-local pool, holder = ARGV[2], ARGV[3]
+-- ARGV: prefix, pool, holder, client, team, token, timeout_ms, priority, ttl_ms (0: the pool's). The same holder gets
+-- the same lease again.
+-- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'no_epoch'} | {'unknown'} | {'no_pool'} (closed, or not for
+-- this team)
+local pool, holder, team = ARGV[2], ARGV[3], ARGV[5]
 if call('EXISTS', P .. ':epoch') == 0 then return {'no_epoch'} end
-local c = call('HMGET', pool_key(pool), 'team', 'max_uses', 'ttl_ms', 'closed')
-if not c[1] or c[4] or c[1] ~= ARGV[5] then return {'no_pool'} end
+local rules = read_rules(pool)
+if not rules then return {'unknown'} end
+if rules.closed or call('HEXISTS', pool_key(pool, 'shares'), team) == 0 then return {'no_pool'} end
 
 local held = call('HGET', pool_key(pool, 'holders'), holder)
 if held then
@@ -22,12 +24,12 @@ if w then
   w.seen = now
   write_waiter(pool, w)
 else
-  w = {holder = holder, token = ARGV[6], client = ARGV[4], team = ARGV[5], since = now,
-       deadline = now + tonumber(ARGV[7]), seen = now, priority = tonumber(ARGV[8])}
-  if call('ZCARD', pool_key(pool, 'queue')) == 0 then
-    local agent, since, left = take_idle(pool, tonumber(c[2]))
+  w = {holder = holder, token = ARGV[6], client = ARGV[4], team = team, since = now,
+       deadline = now + tonumber(ARGV[7]), seen = now, priority = tonumber(ARGV[8]), ttl = tonumber(ARGV[9])}
+  if call('ZCARD', pool_key(pool, 'turns')) == 0 and not rules.drained then
+    local agent, left = take_agent(pool, team, rules)
     if agent then
-      make_lease(pool, w, agent, since, left, tonumber(c[3]))
+      make_lease(pool, w, agent, left, rules)
       return {'granted', grant_text(w.token)}
     end
   end
@@ -36,12 +38,12 @@ else
   nudge(pool)
 end
 -- Agents that lie idle while somebody waits (after a silent waiter was passed over) go out now.
-if dispatch(pool) > 0 then
+if dispatch(pool, holder) > 0 then
   held = call('HGET', pool_key(pool, 'holders'), holder)
   if held then return {'granted', grant_text(held)} end
 end
 if w.deadline <= now then
-  drop_waiter(pool, holder)
+  drop_waiter(pool, w)
   changed(pool)
   return {'timeout'}
 end

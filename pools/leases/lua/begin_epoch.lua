@@ -2,8 +2,11 @@
 -- Returns the fence to count on from.
 for _, pool in ipairs(call('SMEMBERS', P .. ':pools')) do
   for _, token in ipairs(call('ZRANGE', pool_key(pool, 'leases'), 0, -1)) do call('DEL', lease_key(token)) end
-  for _, agent in ipairs(call('SMEMBERS', pool_key(pool, 'agents'))) do call('DEL', agent_key(agent)) end
-  for _, part in ipairs({'agents', 'idle', 'condemned', 'leases', 'holders', 'queue', 'waiters'}) do
+  for _, agent in ipairs(call('SMEMBERS', pool_key(pool, 'agents'))) do
+    call('DEL', agent_key(agent), agent_key(agent, 'leases'))
+  end
+  forget_queue(pool)
+  for _, part in ipairs({'agents', 'idle', 'open', 'condemned', 'leases', 'holders'}) do
     call('DEL', pool_key(pool, part))
   end
 end

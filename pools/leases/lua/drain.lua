@@ -3,8 +3,7 @@ local agent = ARGV[2]
 local v = call('HMGET', agent_key(agent), 'pool', 'state')
 if not v[1] then return 'unknown' end
 if v[2] == 'leased' then
-  call('HSET', agent_key(agent), 'drain', ARGV[3])
-  changed(v[1])
+  close_agent(v[1], agent, ARGV[3])
   return 'draining'
 end
 if v[2] ~= 'condemned' then condemn(v[1], agent, ARGV[3]) end

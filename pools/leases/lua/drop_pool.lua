@@ -1,7 +1,8 @@
 -- ARGV: prefix, pool. Forgets a pool that has no agents left. Returns 1 when it did.
 local pool = ARGV[2]
 if call('SCARD', pool_key(pool, 'agents')) > 0 then return 0 end
-for _, part in ipairs({'agents', 'idle', 'condemned', 'leases', 'holders', 'waits', 'queue', 'waiters',
+forget_queue(pool)
+for _, part in ipairs({'agents', 'idle', 'open', 'condemned', 'leases', 'holders', 'waits', 'shares',
                        'health_failures', 'startup'}) do
   call('DEL', pool_key(pool, part))
 end

@@ -1,8 +1,13 @@
--- ARGV: prefix, pool, team, max_uses, ttl_ms, closed ('1' | '0'). Returns 1 when the pool was new.
-local key = pool_key(ARGV[2])
+-- ARGV: prefix, pool, text, shares (team:weight,…), then fields and values of the rules: team, max_uses, ttl,
+-- closed ('1' | ''), drained (nobody gets a lease), assignment, errors, max_age (ms, 0: none), mixes ('1' | '': tenants share agents). `text` stands
+-- for all of them. Returns 1 when the pool was new.
+local pool = ARGV[2]
+local key, shares = pool_key(pool), pool_key(pool, 'shares')
 local new = 1 - call('EXISTS', key)
-call('HSET', key, 'team', ARGV[3], 'max_uses', ARGV[4], 'ttl_ms', ARGV[5])
-if ARGV[6] == '1' then call('HSET', key, 'closed', '1') else call('HDEL', key, 'closed') end
-call('SADD', P .. ':pools', ARGV[2])
-changed(ARGV[2])
+call('HSET', key, 'rules', ARGV[3])
+for i = 5, #ARGV, 2 do call('HSET', key, ARGV[i], ARGV[i + 1]) end
+call('DEL', shares)
+for team, weight in ARGV[4]:gmatch('([^:,]+):([^,]+)') do call('HSET', shares, team, weight) end
+call('SADD', P .. ':pools', pool)
+changed(pool)
 return new

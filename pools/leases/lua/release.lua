@@ -1,18 +1,27 @@
 -- ARGV: prefix, token, outcome (ok | error | poison), uses, reason. Returns 'released' | 'lost'
-local token = ARGV[2]
-local v = call('HMGET', lease_key(token), 'pool', 'agent', 'holder', 'expires', 'uses_left')
-if not v[1] then return 'lost' end
-if tonumber(v[4]) <= now then
+local token, outcome = ARGV[2], ARGV[3]
+local expires = call('HGET', lease_key(token), 'expires')
+if not expires then return 'lost' end
+if tonumber(expires) <= now then
   revoke(token, 'recycled')
   return 'lost'
 end
-end_lease(v[1], token, v[3])
-local uses = math.min(tonumber(ARGV[4]), tonumber(v[5]))
-if ARGV[3] == 'poison' then
-  call('HINCRBY', agent_key(v[2]), 'uses', uses)
-  call('HSET', agent_key(v[2]), 'last_used', int(now), 'lease', '')
-  condemn(v[1], v[2], ARGV[5])
-else
-  give_back(v[1], v[2], uses)
+local ended = end_lease(token)
+local agent = agent_key(ended.agent)
+if call('EXISTS', agent) == 1 then
+  call('HINCRBY', agent, 'uses', math.min(tonumber(ARGV[4]), ended.uses_left))
+  call('HSET', agent, 'last_used', int(now))
+  local drain = nil
+  if outcome == 'poison' then
+    drain = ARGV[5]
+  elseif outcome == 'error' then
+    -- Work may fail for its own reasons; an agent on which it fails again and again is not trusted any more.
+    local most = tonumber(call('HGET', pool_key(ended.pool), 'errors') or '0')
+    if call('HINCRBY', agent, 'errors', 1) >= most and most > 0 then drain = 'errors' end
+  elseif tonumber(ARGV[4]) > 0 then
+    call('HSET', agent, 'errors', 0)
+  end
+  settle(ended.pool, ended.agent, drain)
+  dispatch(ended.pool)
 end
 return 'released'

@@ -1,17 +1,15 @@
--- ARGV: prefix, agent. The agent is gone (or about to be): its lease is lost, and its holder told.
--- Returns 1 when a lease was lost with it.
+-- ARGV: prefix, agent. The agent is gone (or about to be): its leases are lost, and their holders told.
+-- Returns how many leases were lost with it.
 local agent = ARGV[2]
-local v = call('HMGET', agent_key(agent), 'pool', 'lease')
-if not v[1] then return 0 end
-local pool, lost = v[1], 0
-if v[2] and v[2] ~= '' and call('EXISTS', lease_key(v[2])) == 1 then
-  revoke(v[2], 'node_lost')
-  lost = 1
-end
-call('DEL', agent_key(agent))
+local pool = call('HGET', agent_key(agent), 'pool')
+if not pool then return 0 end
+local lost = call('SMEMBERS', agent_key(agent, 'leases'))
+table.sort(lost)
+for _, token in ipairs(lost) do revoke(token, 'node_lost') end
+call('DEL', agent_key(agent), agent_key(agent, 'leases'))
 call('SREM', pool_key(pool, 'agents'), agent)
+for _, part in ipairs({'idle', 'open'}) do call('ZREM', pool_key(pool, part), agent) end
 call('SREM', pool_key(pool, 'condemned'), agent)
-call('ZREM', pool_key(pool, 'idle'), agent)
 changed(pool)
 nudge(pool)
-return lost
+return #lost

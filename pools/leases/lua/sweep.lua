@@ -13,7 +13,7 @@ for i = 2, #ARGV do
   for _, holder in ipairs(call('HKEYS', pool_key(pool, 'waiters'))) do
     local w = read_waiter(pool, holder)
     if w.deadline <= now or w.seen <= now - SILENCE then
-      drop_waiter(pool, holder)
+      drop_waiter(pool, w)
       changed(pool)
     end
   end

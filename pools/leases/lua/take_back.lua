@@ -13,7 +13,7 @@ for _, holder in ipairs(call('HKEYS', pool_key(pool, 'holders'))) do
 end
 for _, holder in ipairs(call('HKEYS', pool_key(pool, 'waiters'))) do
   if is_meant(holder) then
-    drop_waiter(pool, holder)
+    drop_waiter(pool, read_waiter(pool, holder))
     changed(pool)
   end
 end

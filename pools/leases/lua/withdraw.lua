@@ -4,13 +4,13 @@
 local pool, holder, token = ARGV[2], ARGV[3], ARGV[4]
 local w = read_waiter(pool, holder)
 if w and w.token == token then
-  drop_waiter(pool, holder)
+  drop_waiter(pool, w)
   changed(pool)
   return {'withdrawn'}
 end
-local v = call('HMGET', lease_key(token), 'agent', 'pool')
-if not v[1] or v[2] ~= pool then return {'none'} end
+if call('HGET', lease_key(token), 'pool') ~= pool then return {'none'} end
 if ARGV[5] == '1' then return {'granted', grant_text(token)} end
-end_lease(pool, token, holder)
-give_back(pool, v[1], 0)
+local ended = end_lease(token)
+settle(pool, ended.agent)
+dispatch(pool)
 return {'returned'}

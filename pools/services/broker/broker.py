@@ -23,7 +23,8 @@ from pools.facade.contracts import (
     LeaseOutcome,
     LeaseTimeout,
 )
-from pools.leases.scripts import TTL_SECONDS, Grant
+from pools.leases.rules import TTL_SECONDS
+from pools.leases.scripts import Grant
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer
@@ -207,8 +208,7 @@ class Broker:
     async def _reject(self, held: Held, fault: str) -> None:
         held.spoiled = EndReason.UNHEALTHY
         log.warning("agent %s failed its check (%s) and is replaced", held.lease.agent_id, fault)
-        key = self.leases.keys.pool(held.lease.pool_id, "health_failures")
-        self._spawn(self.leases.wire.call("HINCRBY", key, fault, "1"))
+        self._spawn(self.leases.count_health_failure(held.lease.pool_id, fault))
         await self.release(held.lease, LeaseOutcome.POISON)
 
     async def _keep_alive(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -24,11 +25,14 @@ log = logging.getLogger(__name__)
 RECHECK = 1.0  # seconds; a lost message costs this much delay and nothing else
 RETRY = 0.05
 INBOX_WAIT = 5  # seconds that one reading of the inbox waits in Redis
-UNKNOWN_POOL_PATIENCE = 2.0  # a pool made this moment may not be known to Redis yet
+# Seconds. A pool or a share made this moment may not be told yet; a Redis that lost its memory must be
+# told of all pools, by a controller that may be dying just now.
+PATIENCE_OF = {"no_pool": 2.0, "unknown": 15.0}
 
 
 class Grants:
-    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases."""
+    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases. `ttl`:
+    seconds that a lease lasts after each heartbeat; 0 for the pool's own."""
 
     def __init__(
         self,
@@ -38,12 +42,14 @@ class Grants:
         spawn: Callable[[Coroutine[Any, Any, Any]], Any],
         on_lost: Callable[[str], None],
         is_held: Callable[[str], bool],
+        ttl: float = 0.0,
     ) -> None:
         self._leases = leases
         self._inbox = inbox
         self._spawn = spawn
         self._on_lost = on_lost
         self._is_held = is_held
+        self._ttl = ttl
         self._waiting: dict[str, asyncio.Future[Grant]] = {}
         self.client = secrets.token_hex(8)
 
@@ -81,7 +87,8 @@ class Grants:
             if answer is not None and answer.grant is not None:
                 return answer.grant
             outcome = answer.outcome if answer else "away"
-            if outcome == "no_pool" and loop.time() - started > min(UNKNOWN_POOL_PATIENCE, within):
+            patience = PATIENCE_OF.get(outcome, math.inf)
+            if loop.time() - started > min(patience, within) and patience < math.inf:
                 raise PoolNotFound("The pool is gone, or belongs to another team.")
             if outcome == "timeout" or left <= 0:
                 return await self._last_chance(pool, holder, token, within)
@@ -103,8 +110,9 @@ class Grants:
                 token=token,
                 wait=left,
                 priority=priority,
+                ttl=self._ttl,
             )
-            if answer.outcome in ("no_epoch", "no_pool"):
+            if answer.outcome in ("no_epoch", *PATIENCE_OF):
                 await self._leases.nudge(pool)
         except (ConnectionError, RedisReplyError) as exc:
             log.warning("lease not asked for: %s", exc)

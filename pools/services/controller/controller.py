@@ -25,13 +25,16 @@ from pools.runtime.base import EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
 from pools.services import epochs
+from pools.services.controller.checks import Checks
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
-from pools.services.controller.leadership import BEAT, Leadership
+from pools.services.controller.leadership import BEAT, Leadership, Silence
+from pools.services.controller.nodes import Nodes
 from pools.services.controller.reality import Reality
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
+from pools.services.lease_rules import rules_of
 from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class PoolController:
         secret: str,
         control_url: str = "",
         ready_within: float = CREATION_TIMEOUT,
+        silence: Silence | None = None,
     ) -> None:
         self._runtime = runtime
         self._redis_url = redis_url
@@ -64,7 +68,7 @@ class PoolController:
         self.leases = AsyncLeases(self._wire, prefix)
         self._http = AgentHttp()
         self._nudged = asyncio.Event()
-        self._leadership = Leadership(self.leases, instance)
+        self._leadership = Leadership(self.leases, instance, silence)
         self.registry = Registry()
         self.remover = Remover(self.registry, runtime, self.leases, finished=self._nudged.set)
         self.creator = Creator(
@@ -88,18 +92,25 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
+        self.nodes = Nodes(runtime)
         self._sizes = Sizes(
             self.registry,
+            self.nodes,
             self.leases,
             self.creator,
             self.remover,
             instance=instance,
             leader=self._leadership.token,
         )
+        self._checks = Checks(self.registry, runtime, self.leases, self._http, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
         self._learned_at = 0.0
         self._pruned_at = 0.0
         self._flushed: dict[UUID, tuple[int, int]] = {}
+        self.beside: dict[str, Callable[[], Awaitable[None]]] = {}  # loops that run while this one leads
+
+    async def leads(self) -> bool:
+        return bool(await in_database(epochs.leads, self._instance, self._leadership.token))
 
     async def start(self) -> None:
         """Connects and takes the lead. Raises ConnectionError, `RuntimeFault`, or NotLeading.
@@ -119,6 +130,7 @@ class PoolController:
 
     async def close(self) -> None:
         await self.reality.close()
+        await self._checks.close()
         await self.creator.close()
         await self.remover.close()
         with contextlib.suppress(*REDIS_TROUBLE):
@@ -140,6 +152,7 @@ class PoolController:
         await self._learn_when_due()
         serving = await self._serving(pool_ids)
         await self.reality.restore_missing(set(serving))
+        self._checks.begin(serving)
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)
@@ -147,21 +160,23 @@ class PoolController:
 
     async def _tell_pools(self) -> None:
         """Redis learns each pool's settings; saying them again changes nothing."""
-        told = await self.leases.pool_settings(list(self.registry.pools))
+        told = await self.leases.rules_told(list(self.registry.pools))
         for pool in self.registry.pools.values():
-            closed = pool.deleted_at is not None
-            if told.get(pool.pk) != (pool.team_id, pool.max_uses, closed):
-                await self.leases.put_pool(pool.pk, pool.team_id, pool.max_uses, closed=closed)
+            rules = rules_of(pool)
+            if told.get(pool.pk) != rules.text:
+                await self.leases.put_pool(pool.pk, rules)
 
     async def _learn_when_due(self) -> None:
         if time.monotonic() - self._learned_at < EVERY * 0.9:
             return
         try:
+            await self.nodes.learn()
             await self.reality.learn()
             self.creator.engine_away = None
         except EngineAway as exc:
             log.warning("reconcile without the runtime: %s", exc)
             self.creator.engine_away = str(exc)
+            await self.nodes.engine_away(str(exc))
         except RuntimeFault as exc:
             log.warning("reconcile without the runtime: %s", exc)
         self._learned_at = time.monotonic()
@@ -203,6 +218,7 @@ class PoolController:
             "nudges": self._listen,
             "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
             "the lead": partial(self._repeat, self._renew, BEAT),
+            **self.beside,
         }
         helpers = [asyncio.create_task(for_ever(loop, name)) for name, loop in loops.items()]
         halt = asyncio.create_task(stop.wait())
@@ -229,7 +245,7 @@ class PoolController:
             log.warning("runtime: %s", exc)
 
     async def _renew(self) -> None:
-        await self.leases.lead(self._leadership.token, BEAT * 5)
+        await self._leadership.renew()
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
         while True:

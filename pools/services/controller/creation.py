@@ -16,13 +16,15 @@ from django.db import Error as DatabaseTrouble
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
 from pools.domain.problems import LONGEST_SENTENCE, Problem, ProblemKind
+from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
-from pools.runtime.base import AgentSpec, EngineAway, Runtime, RuntimeFault
+from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
 from pools.services.controller.registry import Registry, in_database, now
+from teams.facade import api as teams
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +63,9 @@ class Creator:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._startup = StartupTimes(leases, COLD)
         self.breakers: dict[str, Breaker] = {}
+        self._concurrency: dict[UUID, int] = {}  # what agents say of themselves
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
-        self.dead: set[UUID] = set()  # told by the engine's events while they were being made
+        self.dead: dict[UUID, EndReason] = {}  # told by the engine's events while they were being made
         self.engine_away: str | None = None  # why, until the engine answers again; nothing is begun meanwhile
 
     def breaker(self, image: str) -> Breaker:
@@ -97,7 +100,7 @@ class Creator:
 
     def _done(self, agent_id: UUID) -> None:
         task = self.tasks.pop(agent_id, None)
-        self.dead.discard(agent_id)
+        self.dead.pop(agent_id, None)
         if task is not None and not task.cancelled() and (error := task.exception()) is not None:
             log.error("making agent %s broke off; the next reconcile goes on", agent_id, exc_info=error)
         self._finished()
@@ -124,6 +127,10 @@ class Creator:
             await self._tell(pool.pk, agent.image, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
+            if self.dead.get(agent.pk) is EndReason.NODE_LOST:
+                breaker.undecided()  # nothing is wrong with the image
+                await self._give_up(agent)
+                return
             self._failed(agent, str(exc))
             await self._give_up(agent)
             await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
@@ -167,6 +174,9 @@ class Creator:
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
                 control_url=self._control_url,
+                env={**pool.env, **await self._secrets(pool)},
+                limits=Limits(cpu=pool.cpu, memory=pool.memory, pids=pool.pids),
+                egress=pool.network == Network.EGRESS,
             )
             started = time.monotonic()
             handle = await self._runtime.create(spec)
@@ -178,6 +188,19 @@ class Creator:
         if not handle.running:
             raise RuntimeFault(await self._epitaph(agent, "An agent ended as soon as it was started"))
         return started
+
+    async def _secrets(self, pool: Pool) -> dict[str, str]:
+        """Raises `RuntimeFault` when one of them is not there, or cannot be opened."""
+        if not pool.secrets:
+            return {}
+        try:
+            values: dict[str, str] = await in_database(teams.secret_values, pool.team_id, pool.secrets)
+        except teams.SecretLost as exc:
+            raise RuntimeFault(exc.detail) from exc
+        missing = sorted(set(pool.secrets) - set(values))
+        if missing:
+            raise RuntimeFault(f"The team has no secret {missing[0]}, which the pool's agents are to get.")
+        return values
 
     async def _ready(self, agent: Agent) -> str:
         """Waits for /health; returns the boot id. Raises `Unwanted`, and `RuntimeFault` with the agent's last
@@ -192,6 +215,7 @@ class Creator:
                 raise Unwanted
             health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
             if health.ok:
+                self._concurrency[agent.pk] = health.concurrency
                 return health.boot
             await asyncio.sleep(pause)
             pause = min(0.2, pause * 1.5)
@@ -206,10 +230,11 @@ class Creator:
         return f"{sentence}. It last wrote: {lines[-1][:200]}" if lines else f"{sentence}."
 
     async def register(self, agent: Agent) -> None:
-        """Into service, unless its pool has another image by now: its steps would meet the old one."""
+        """Into service, unless its pool makes other agents by now: its steps would meet the old one."""
         assert agent.pool_id is not None  # only a pool's agents are made
-        still = Pool.objects.filter(pk=agent.pool_id, image=agent.image, deleted_at__isnull=True)
-        if not await in_database(still.exists):
+        rows = Pool.objects.filter(pk=agent.pool_id, deleted_at__isnull=True)
+        pool: Pool | None = await in_database(rows.first)
+        if pool is None or pool.template != agent.template:
             return  # the next reconcile removes it
         last_used = int(agent.last_used.timestamp() * 1000) if agent.last_used else 0
         await self._leases.register(
@@ -220,17 +245,20 @@ class Creator:
             nonce=agent.nonce,
             uses=agent.uses,
             last_used_ms=last_used,
+            slots=max(1, min(pool.concurrency, self._concurrency.pop(agent.pk, 1))),
+            age=max(0.0, (now() - agent.started_at).total_seconds()),
         )
 
     async def _give_up(self, agent: Agent) -> None:
-        if not await self._registry.move(agent, AgentState.STOPPING, EndReason.ERRORS):
+        reason = self.dead.get(agent.pk, EndReason.ERRORS)
+        if not await self._registry.move(agent, AgentState.STOPPING, reason):
             return
         try:
             await self._runtime.remove(agent.pk)
         except RuntimeFault as exc:
             log.warning("a failed agent was not removed yet: %s", exc)
             return  # the reconcile tries again
-        await self._registry.move(agent, AgentState.GONE, EndReason.ERRORS)
+        await self._registry.move(agent, AgentState.GONE, reason)
 
     def _failed(self, agent: Agent, sentence: str) -> None:
         pause = self.breaker(agent.image).failed(time.monotonic(), sentence)

@@ -22,6 +22,7 @@ from pools.services.agents import NotLeading
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
+from pools.services.lease_rules import rules_of
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,7 @@ class Reality:
 
     async def _put_pools(self) -> None:
         for pool in self._registry.pools.values():
-            await self._leases.put_pool(
-                pool.pk, pool.team_id, pool.max_uses, closed=pool.deleted_at is not None
-            )
+            await self._leases.put_pool(pool.pk, rules_of(pool))
 
     async def learn(self) -> None:
         """Compares the runtime with the rows.
@@ -91,7 +90,9 @@ class Reality:
         handles = {handle.agent_id: handle for handle in await self._list()}
         for agent in made:
             handle = handles.get(agent.pk)
-            if handle is None or not handle.running:
+            if handle is not None and handle.lost:
+                self.died(agent.pk, f"node {handle.node} is lost", EndReason.NODE_LOST)
+            elif handle is None or not handle.running:
                 self.died(agent.pk, "it was missing")
         for handle in handles.values():
             await self._end_if_orphan(handle)
@@ -131,15 +132,19 @@ class Reality:
         if agent is None:
             return
         if AgentState(agent.state) in STARTING:
-            self._creator.dead.add(agent_id)
+            self._creator.dead[agent_id] = reason
         elif AgentState(agent.state) is AgentState.IDLE:
             log.warning("agent %s of pool %s died: %s", agent_id, agent.pool_name, how)
             self._remover.begin(agent, reason)
 
     def heard(self, death: AgentDeath) -> None:
         """An event of the runtime."""
-        reason = EndReason.MEMORY if death.out_of_memory else EndReason.ERRORS
-        self.died(death.agent_id, "out of memory" if death.out_of_memory else "its process ended", reason)
+        if death.node_lost:
+            self.died(death.agent_id, "its node is lost", EndReason.NODE_LOST)
+        elif death.out_of_memory:
+            self.died(death.agent_id, "out of memory", EndReason.MEMORY)
+        else:
+            self.died(death.agent_id, "its process ended")
 
     async def restore_missing(self, known_to_redis: set[UUID]) -> None:
         """Rows in service that Redis does not know (it lost its memory, or we crashed before registering)."""

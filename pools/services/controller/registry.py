@@ -41,7 +41,7 @@ class Registry:
         await self.load_pools()
 
     async def load_pools(self) -> None:
-        found: list[Pool] = await in_database(lambda: list(Pool.objects.all()))
+        found: list[Pool] = await in_database(lambda: list(Pool.objects.prefetch_related("shares")))
         fresh = {pool.pk: pool for pool in found}
         if {pk: pool.updated_at for pk, pool in fresh.items()} != {
             pk: pool.updated_at for pk, pool in self.pools.items()
@@ -58,9 +58,9 @@ class Registry:
         return [agent for agent in self.agents.values() if agent.pool_id == pool_id]
 
     def is_unwanted(self, agent: Agent) -> bool:
-        """Whether its pool has another image by now, or is gone."""
+        """Whether its pool makes other agents by now, or is gone."""
         pool = self.pools.get(agent.pool_id) if agent.pool_id else None
-        return pool is None or pool.deleted_at is not None or pool.image != agent.image
+        return pool is None or pool.deleted_at is not None or pool.template != agent.template
 
     async def move(
         self, agent: Agent, wanted: AgentState, reason: EndReason | None = None, **fields: Any

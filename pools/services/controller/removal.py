@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
-from pools.domain.agents import AgentState, EndReason
+from pools.domain.agents import IN_ORDER, AgentState, EndReason
 from pools.leases.store import AsyncLeases
 from pools.models import Agent
 from pools.runtime.base import Runtime, RuntimeFault
@@ -66,11 +66,16 @@ class Remover:
         await self._registry.move(agent, AgentState.STOPPING, reason)
         async with self._slots:
             try:
-                await self._runtime.remove(agent.pk)
+                await self._runtime.remove(agent.pk, grace=self._grace(agent, reason))
             except RuntimeFault as exc:
                 log.warning("agent %s was not removed yet: %s", agent.pk, exc)
                 return
         await self._registry.move(agent, AgentState.GONE, reason)
+
+    def _grace(self, agent: Agent, reason: EndReason) -> float:
+        """Time to finish for one that leaves in good order; none for one that may be at work for nobody."""
+        pool = self._registry.pools.get(agent.pool_id) if agent.pool_id else None
+        return pool.graceful_shutdown if pool is not None and reason in IN_ORDER else 0.0
 
     async def _end_orphan(self, agent_id: UUID) -> None:
         async with self._slots:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
-from pools.domain.sizing import PoolFigures, plan, target_after_reaping
+from pools.domain.nodes import DrainFigures, may_leave
+from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
 from pools.selectors.views import public_state
 from pools.services import agents as rows
 from pools.services.controller.creation import Creator
+from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database, now
 from pools.services.controller.removal import Remover
 
@@ -25,6 +28,7 @@ class Sizes:
     def __init__(
         self,
         registry: Registry,
+        nodes: Nodes,
         leases: AsyncLeases,
         creator: Creator,
         remover: Remover,
@@ -33,6 +37,7 @@ class Sizes:
         leader: str,
     ) -> None:
         self._registry = registry
+        self._nodes = nodes
         self._leases = leases
         self._creator = creator
         self._remover = remover
@@ -51,11 +56,17 @@ class Sizes:
         if pool.deleted_at is not None:
             await self._wind_up(pool, agents, serving)
             return
+        if pool.drained_at is not None:
+            await self._empty(pool, agents, serving)
+            return
         await self._creator.clear(pool)
         await self._replace_outdated(pool, agents, serving)
         await self._resume(pool, agents)
-        counts = self._figures(pool, agents, serving, figures)
+        overdue = self._overdue(pool, agents, serving)
+        counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
         sizes = plan(counts)
+        for agent in overdue[: sizes.retire_overdue]:
+            await self._leases.drain(agent.pk, EndReason.MAX_AGE)
         if sizes.retire_idle:
             await self._leases.retire_idle(
                 pool.pk,
@@ -63,14 +74,17 @@ class Sizes:
                 idle=0,
                 keep=counts.serving - counts.starting - sizes.retire_idle,
                 reason=EndReason.SCALE_DOWN,
+                order=pool.scale_down_order,
             )
         await self._drain_surplus(agents, serving, counts.active - pool.max_size)
+        await self._leave_draining_nodes(agents, serving, counts, sizes.target_size)
         reaped = await self._leases.retire_idle(
             pool.pk,
             counts.idle,
             idle=pool.idle_timeout,
             keep=max(0, sizes.reap_above - counts.starting),
             reason=EndReason.IDLE_TIMEOUT,
+            order=pool.scale_down_order,
         )
         target = sizes.target_size
         if reaped:
@@ -86,7 +100,10 @@ class Sizes:
         serving: Mapping[UUID, ServingAgent],
         figures: QueueFigures,
     ) -> PoolFigures:
-        states = Counter(public_state(agent, serving.get(agent.pk)) for agent in agents)
+        """Agents on a draining node count as leaving while they serve: so their replacements are made."""
+        staying = [agent for agent in agents if agent.node not in self._nodes.draining]
+        states = Counter(public_state(agent, serving.get(agent.pk)) for agent in staying)
+        moving = len(agents) - len(staying)
         return PoolFigures(
             min_size=pool.min_size,
             max_size=pool.max_size,
@@ -95,9 +112,20 @@ class Sizes:
             starting=states[PublicState.STARTING],
             idle=states[PublicState.IDLE],
             active=states[PublicState.ACTIVE],
-            leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY],
+            leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY] + moving,
             waiting=figures.waiting,
         )
+
+    def _overdue(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> list[Agent]:
+        """In service, and older than their part of `max_age`; idle ones first, then the oldest."""
+        found = [
+            agent
+            for agent in agents
+            if (seen := serving.get(agent.pk)) is not None
+            and seen.state in ("idle", "leased")
+            and (now() - agent.started_at).total_seconds() >= pool.max_age * share_of_age(agent.pk)
+        ]
+        return sorted(found, key=lambda agent: (serving[agent.pk].state != "idle", agent.started_at))
 
     def _remove_condemned(self, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
         for agent in agents:
@@ -108,8 +136,10 @@ class Sizes:
     async def _replace_outdated(
         self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]
     ) -> None:
-        """Agents of an image that the pool had before: no lease may find them."""
-        await self._end([agent for agent in agents if agent.image != pool.image], serving, EndReason.RECYCLED)
+        """Agents of the image or settings that the pool had before: no lease may find them."""
+        await self._end(
+            [agent for agent in agents if agent.template != pool.template], serving, EndReason.RECYCLED
+        )
 
     async def _end(
         self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], reason: EndReason
@@ -133,13 +163,39 @@ class Sizes:
         for agent in sorted(busy, key=lambda agent: agent.started_at)[:surplus]:
             await self._leases.drain(agent.pk, EndReason.SCALE_DOWN)
 
+    async def _leave_draining_nodes(
+        self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], counts: PoolFigures, target: int
+    ) -> None:
+        """Those at work after their lease, the others at once; each when its replacement is ready."""
+        doomed = [
+            (seen, agent)
+            for agent in agents
+            if agent.node in self._nodes.draining
+            and (seen := serving.get(agent.pk)) is not None
+            and seen.state in ("idle", "leased")
+            and not seen.drain
+        ]
+        if not doomed:
+            return
+        figures = DrainFigures(
+            target=max(target, min(counts.max_size, counts.active + counts.waiting)),
+            ready=counts.idle + counts.active,
+            starting=counts.starting,
+            doomed=len(doomed),
+            room=max(0, counts.max_size - counts.live),
+            patience_over=any(self._nodes.draining[agent.node] for _, agent in doomed),
+        )
+        doomed.sort(key=lambda pair: pair[0].state != "idle")
+        for _, agent in doomed[: may_leave(figures)]:
+            await self._leases.drain(agent.pk, EndReason.RECYCLED)
+
     async def _resume(self, pool: Pool, agents: list[Agent]) -> None:
         """Intents of a controller before us, and creations that the engine's absence broke off."""
         open_intents = [
             agent
             for agent in agents
             if AgentState(agent.state) in STARTING
-            and agent.image == pool.image
+            and agent.template == pool.template
             and agent.pk not in self._creator.tasks
         ]
         if open_intents:
@@ -174,6 +230,14 @@ class Sizes:
             )
         )
         self._registry.version += 1
+
+    async def _empty(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
+        """A drained pool: running leases finish, or are ended when the time for it is up."""
+        await self._end(agents, serving, EndReason.SCALE_DOWN)
+        if pool.drain_by is not None and now() >= pool.drain_by:
+            for agent in agents:
+                if agent.pk in serving:
+                    self._remover.begin(agent, EndReason.SCALE_DOWN)
 
     async def _wind_up(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
         """A deleted pool: running leases finish, everything else ends, the row goes last."""

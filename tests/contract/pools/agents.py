@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
+from pools.domain.nodes import ENGINE_LABEL
 from pools.domain.tokens import agent_token
-from pools.runtime.base import BUILT_IN_IMAGE, AgentHandle, AgentSpec, Runtime
+from pools.runtime.base import BUILT_IN_IMAGE, AgentHandle, AgentSpec, Capability, Runtime
 from pools.runtime.contract import AgentHttp, Health, bearer
+from pools.runtime.docker import DockerRuntime
+from pools.runtime.memory import MemoryRuntime
+from pools.runtime.process import ProcessRuntime
+from pools.runtime.swarm import SwarmRuntime
 from tests.fakes.pools import SECRET
+
+RUNTIMES: list[Any] = [
+    "memory",
+    "process",
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("swarm", marks=pytest.mark.swarm),
+]
+
+
+_CAN = {
+    "memory": MemoryRuntime.can,
+    "process": ProcessRuntime.can,
+    "docker": DockerRuntime.can,
+    "swarm": SwarmRuntime.can,
+}
+
+
+def able(capability: Capability) -> list[Any]:
+    """The runtimes that declare it, as parameters of a test."""
+    names = {name for name, can in _CAN.items() if capability in can}
+    return [known for known in RUNTIMES if getattr(known, "values", (known,))[0] in names]
 
 
 def new_spec(agent_id: UUID | None = None) -> AgentSpec:
@@ -43,9 +72,10 @@ async def kill(runtime: Runtime, handle: AgentHandle) -> None:
             import signal
 
             os.kill(int(handle.ref.removeprefix("pid ")), signal.SIGKILL)
-        case _:
+        case name:
             import docker
 
-            client = docker.from_env()
+            engines = {node.name: node.labels.get(ENGINE_LABEL, "") for node in await runtime.nodes()}
+            client = docker.DockerClient(engines[handle.node]) if name == "swarm" else docker.from_env()
             await asyncio.to_thread(client.api.kill, handle.ref)
             client.close()

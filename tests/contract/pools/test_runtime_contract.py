@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, ImageMissing, Runtime
+from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, Capability, ImageMissing, Runtime
 from pools.runtime.choose import make_runtime
 from pools.runtime.contract import AgentHttp, bearer
-from tests.contract.pools.agents import kill, new_spec, ready
+from tests.contract.pools.agents import able, kill, new_spec, ready
 from tests.fakes.pools import SQUARE
 
 
@@ -140,9 +140,13 @@ async def test_two_installations_do_not_see_each_other(
         await other.close()
 
 
-@pytest.mark.parametrize("again", ["process", pytest.param("docker", marks=pytest.mark.docker)])
-async def test_agents_outlive_the_one_who_made_them(again: str, tmp_path: Path, http: AgentHttp) -> None:
+@pytest.mark.parametrize("again", able(Capability.OUTLIVES))
+async def test_agents_outlive_the_one_who_made_them(
+    again: str, tmp_path: Path, http: AgentHttp, request: pytest.FixtureRequest
+) -> None:
     """Another object, as after a restart, finds them, and can end them."""
+    if again == "swarm":
+        request.getfixturevalue("swarm")
     instance = f"contract-{uuid4().hex[:8]}"
     first = make_runtime(again, instance=instance, data_dir=tmp_path)
     await first.start()

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from django.db import connections
 
 from pools.runtime.memory import MemoryRuntime
 from tests.fakes.pools import Plant
@@ -14,3 +15,12 @@ async def plant() -> AsyncIterator[Plant]:
     runtime = MemoryRuntime()
     yield Plant(runtime)
     await runtime.close()
+
+
+@pytest.fixture
+def brief_connections() -> Iterator[None]:
+    """For tests that drive the site from threads of their own: none leaves its database connection behind."""
+    options = connections.settings["default"]
+    before, options["CONN_MAX_AGE"] = options["CONN_MAX_AGE"], 0
+    yield
+    options["CONN_MAX_AGE"] = before

@@ -20,13 +20,14 @@ def pool() -> Pool:
 
 
 def change(client: Client, pool: Pool, **values: Any) -> tuple[int, str]:
-    form = {"min_size": 1, "max_size": 3, "max_uses": 100, "idle_timeout": 300, "warm_up": "on", **values}
+    form = {**pool.settings, "env": "{}", "secrets": "[]", "warm_up": "on", **values}
     answer = client.post(f"/admin/pools/pool/{pool.pk}/change/", form)
     return answer.status_code, answer.content.decode()
 
 
 def test_a_change_goes_through_the_service(admin_client: Client, pool: Pool) -> None:
-    assert change(admin_client, pool, min_size=2, max_size=5)[0] == 302
+    status, page = change(admin_client, pool, min_size=2, max_size=5)
+    assert status == 302, page
     pool.refresh_from_db()
     assert (pool.min_size, pool.max_size, pool.target_size) == (2, 5, 2)
 
@@ -40,6 +41,9 @@ def test_a_change_goes_through_the_service(admin_client: Client, pool: Pool) -> 
         ({"idle_timeout": 0}, "It must be more than 0 seconds and at most 30 days."),
         ({"max_size": 10**20}, "errorlist"),
         ({"max_size": "many"}, "Enter a whole number."),
+        ({"memory_threshold": 2}, "It must be between 0.05 and 1 of the memory limit."),
+        ({"env": '{"1A": "x"}'}, "cannot name a variable"),
+        ({"assignment": "random"}, "errorlist"),
     ],
 )
 def test_what_the_service_refuses_is_shown(

@@ -80,9 +80,36 @@ def test_a_pools_life(operator: Caller) -> None:
     assert (status, changed["idle_timeout"], changed["max_uses"]) == (200, 60.0, 5)
     status, resized = operator("POST", "pools/mine/resize/", {"min_size": 2, "max_size": 6})
     assert (status, resized["min_size"], resized["max_size"], resized["target_size"]) == (200, 2, 6, 2)
+    for verb, body, shown in (
+        ("warm", {"size": 4}, {"target_size": 4}),
+        ("drain", {"within": 60}, {"drained": True}),
+        ("resume", None, {"drained": False}),
+        ("recycle", None, {}),
+    ):
+        status, answer = operator("POST", f"pools/mine/{verb}/", body)
+        assert (status, {name: answer[name] for name in shown}) == (200, shown)
+    assert operator("POST", "pools/mine/drain/", {"within": -1})[0] == 400
+    assert operator("POST", "pools/mine/warm/", {"size": "all"})[0] == 400
     assert operator("DELETE", "pools/mine/")[0] == 204
     assert operator("GET", "pools/mine/")[0] == 404
     assert operator("POST", "pools/", {"name": "mine"})[0] == 201, "its name is free again"
+
+
+def test_presets_and_shares(operator: Caller, team: Team) -> None:
+    other = make_team()
+    body = {"name": "shared", "preset": "aggressive", "max_uses": 7, "shares": [{"team": other.slug}]}
+    status, made = operator("POST", "pools/", body)
+    assert (status, made["idle_timeout"], made["max_age"], made["max_uses"]) == (201, 60.0, 3600.0, 7)
+    assert made["preset"] is None, "one value is another"
+    assert made["shares"] == [{"team": other.slug, "weight": 1.0}]
+    _, changed = operator("PATCH", "pools/shared/", {"preset": "performance"})
+    assert (changed["preset"], changed["max_uses"], changed["error_threshold"]) == ("performance", 500, 10)
+    theirs = Caller(other, Role.OPERATOR)
+    assert [pool["name"] for pool in theirs("GET", "pools/")[1]["results"]] == ["shared"]
+    assert theirs("PATCH", "pools/shared/", {"max_uses": 1})[0] == 404, "it is not theirs to change"
+    assert theirs("DELETE", "pools/shared/")[0] == 404
+    assert operator("PATCH", "pools/shared/", {"shares": []})[1]["shares"] == []
+    assert theirs("GET", "pools/shared/")[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -103,6 +130,28 @@ def test_a_pools_life(operator: Caller) -> None:
         ({"name": "ok", "idle_timeout": -1}, "idle_timeout"),
         ({"name": "ok", "min_size": "many"}, "min_size"),
         ({"name": "ok", "colour": "red"}, "colour"),
+        ({"name": "ok", "concurrency": 0}, "concurrency"),
+        ({"name": "ok", "max_age": "nan"}, "max_age"),
+        ({"name": "ok", "memory_threshold": 1.5}, "memory_threshold"),
+        ({"name": "ok", "error_threshold": -1}, "error_threshold"),
+        ({"name": "ok", "health_check_interval": 0}, "health_check_interval"),
+        ({"name": "ok", "graceful_shutdown": 1e9}, "graceful_shutdown"),
+        ({"name": "ok", "assignment": "random"}, "assignment"),
+        ({"name": "ok", "scale_down_order": "random"}, "scale_down_order"),
+        ({"name": "ok", "cpu": 0}, "cpu"),
+        ({"name": "ok", "memory": 10**20}, "memory"),
+        ({"name": "ok", "pids": 1}, "pids"),
+        ({"name": "ok", "env": {"1A": "x"}}, "env"),
+        ({"name": "ok", "env": {"AGENTAINER_TOKEN": "x"}}, "env"),
+        ({"name": "ok", "secrets": ["1A"]}, "secrets"),
+        ({"name": "ok", "secrets": ["A"], "env": {"A": "x"}}, "secrets"),
+        ({"name": "ok", "network": "open"}, "network"),
+        ({"name": "ok", "isolation": "none"}, "isolation"),
+        ({"name": "ok", "preset": "fast"}, "preset"),
+        ({"name": "ok", "weight": 0}, "weight"),
+        ({"name": "ok", "price": -1}, "price"),
+        ({"name": "ok", "price": "nan"}, "price"),
+        ({"name": "ok", "shares": [{"team": "nobody"}]}, "shares.nobody"),
         ({}, "name"),
     ],
 )

@@ -33,6 +33,7 @@ CONNECT = code(
     "        return type(exc).__name__\n"
     "    return 'connected'\n",
 )
+ENVIRONMENT = code("import os\ndef main():\n    return os.environ['COLOUR']\n")
 LOOK = code(
     "import os\n"
     "def main():\n"
@@ -131,6 +132,46 @@ async def test_what_a_container_may_do(plant: Plant, engine: docker.DockerClient
         assert seen["root"] == "refused"
         assert "CapEff:\t0000000000000000" in seen["caps"]
         assert "NoNewPrivs:\t1" in seen["caps"]
+        for lease in leases:
+            await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_what_a_pool_gives_its_containers(plant: Plant, engine: docker.DockerClient) -> None:
+    """Each of these settings is one that `test_settings` changes alone."""
+    settings = {"env": {"COLOUR": "blue"}, "cpu": 0.5, "memory": 96 * 1024**2, "pids": 50}
+    pool = await new_pool(min_size=1, **settings)
+    async with plant.running(), plant.brokering() as broker:
+        lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        told = await broker.invoke(lease, invocation({}, runs=ENVIRONMENT))
+        assert told.results[0].output == "blue"
+        (agent,) = await rows_of(pool.pk)
+        host = engine.api.inspect_container(agent.container)["HostConfig"]
+        limits = (host["NanoCpus"], host["Memory"], host["MemorySwap"], host["PidsLimit"])
+        assert limits == (500_000_000, 96 * 1024**2, 96 * 1024**2, 50)
+        await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_egress(plant: Plant, engine: docker.DockerClient) -> None:
+    """The outside is in reach; other agents are not."""
+    pool = await new_pool(min_size=2, network="egress")
+    async with plant.running(), plant.brokering() as broker:
+        leases = [
+            await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
+            for number in range(2)
+        ]
+
+        async def attempt(host: str, port: int) -> object:
+            where = {"host": host, "port": port}
+            return (
+                (await broker.invoke(leases[0], invocation(where, runs=CONNECT, timeout=20)))
+                .results[0]
+                .output
+            )
+
+        with outside(engine, built_in_tag()) as (host, here):
+            assert await attempt(host, here) == "connected"
+        host, port = leases[1].address.split(":")
+        assert await attempt(host, int(port)) != "connected"
         for lease in leases:
             await broker.release(lease, LeaseOutcome.OK)
 

@@ -23,6 +23,8 @@ from pools.runtime.memory import MemoryRuntime
 from pools.selectors.pools import agent_views, views
 from pools.services import loops
 from pools.services.agents import NotLeading
+from pools.services.controller import leadership
+from pools.services.controller.leadership import Silence
 from teams.models import Team
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, invocation, rows_of, served, until
@@ -162,6 +164,7 @@ async def test_intents_of_a_dead_controller_are_carried_out(plant: Plant) -> Non
             team_id=pool.team_id,
             pool_name=pool.name,
             image=pool.image,
+            template=pool.template,
             nonce="n",
             started_at=datetime.now(UTC),
         )
@@ -186,6 +189,7 @@ async def test_an_agent_that_vanished_while_it_warmed_up_is_not_waited_for(plant
             team_id=pool.team_id,
             pool_name=pool.name,
             image=pool.image,
+            template=pool.template,
             nonce="n",
             state="warming",
             address="127.0.0.1:1",
@@ -413,3 +417,28 @@ async def test_ticks_that_repeat_change_nothing(plant: Plant) -> None:
         await asyncio.gather(*(controller.tick() for _ in range(5)))
         assert {agent.pk for agent in await rows_of(pool.pk)} == before
         assert memory(plant).creations == 2
+
+
+async def test_a_dead_leader_whose_time_does_not_run_out(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's clock was set back, say. Who leads says so again and again; who is silent is dead."""
+    monkeypatch.setattr(leadership, "LEAD_TTL", 3600.0)
+    dead, silence = plant.controller(), Silence()
+    await dead.start()
+    monkeypatch.setattr(leadership, "LEAD_TTL", 0.5)
+    others = [plant.controller(silence=silence) for _ in range(3)]
+    try:
+        with pytest.raises(NotLeading):
+            await others[0].start()
+        await asyncio.sleep(0.6)
+        await dead.tick()  # it lives after all
+        with pytest.raises(NotLeading):
+            await others[1].start()
+        await asyncio.sleep(0.6)
+        await others[2].start()
+        with pytest.raises(NotLeading):
+            await dead.tick()
+    finally:
+        for controller in (dead, *others):
+            await controller.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +11,13 @@ import pytest
 from channels.db import database_sync_to_async
 
 from pools.domain.agents import AgentState
-from pools.facade.contracts import Lease, LeaseOutcome
-from pools.models import Agent, Pool
+from pools.facade.contracts import Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
+from pools.models import Agent, Pool, PoolShare
+from pools.runtime.base import AgentSpec
+from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
-from tests.factories.pools import make_pool
+from teams.facade.api import set_secret
+from tests.factories.pools import make_pool, make_team
 from tests.fakes.pools import Plant, invocation, rows_of, served, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,3 +175,245 @@ async def test_a_deleted_pool_lets_its_leases_finish(plant: Plant) -> None:
             return await left() == (False, 0)
 
         await until(gone)
+
+
+async def change(pool: Pool, **values: Any) -> None:
+    await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(**values)
+
+
+def memory(plant: Plant) -> MemoryRuntime:
+    assert isinstance(plant.runtime, MemoryRuntime)
+    return plant.runtime
+
+
+async def test_concurrency(plant: Plant) -> None:
+    """Leases at once on one agent, as far as the agent says that it can."""
+    memory(plant).concurrent["echo"] = 2
+    alone = await new_pool(image="echo", max_size=1, max_uses=1000)
+    four = await new_pool(image="echo", max_size=1, max_uses=1000, concurrency=4)
+    async with plant.running(), plant.brokering() as broker:
+        await until(lambda: served(four.pk, 1))
+        for pool, places in ((alone, 1), (four, 2)):
+            leases = [
+                await broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=5)
+                for n in range(places)
+            ]
+            assert len({lease.agent_id for lease in leases}) == 1
+            with pytest.raises(LeaseTimeout):
+                await broker.acquire(pool.pk, holder="more", team_id=pool.team_id, timeout=0.1)
+            results = [await broker.invoke(lease, invocation(1, runs=None)) for lease in leases]
+            assert [result.results[0].output for result in results] == [1] * places
+            for lease in leases:
+                await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_max_age(plant: Plant) -> None:
+    """With room for it, the replacement serves before the old agent leaves."""
+    young = await new_pool(min_size=1, max_size=2, max_age=1.0)
+    old = await new_pool(min_size=1, max_size=2, max_age=3600)
+    async with plant.running():
+
+        async def replaced() -> bool:
+            return "max_age" in await reasons(young.pk)
+
+        await until(replaced)
+        gone = (await rows_of(young.pk, AgentState.GONE))[0]
+        others = [agent for agent in await rows_of(young.pk, *AgentState) if agent.pk != gone.pk]
+        assert min(agent.ready_at for agent in others if agent.ready_at) < gone.ended_at
+        assert await reasons(old.pk) == []
+
+
+async def test_error_threshold(plant: Plant) -> None:
+    strict, patient = await new_pool(error_threshold=2), await new_pool(error_threshold=0)
+    async with plant.running(), plant.brokering() as broker:
+        for pool in (strict, patient):
+            for number in range(4):
+                lease = await broker.acquire(pool.pk, holder=f"{number}", team_id=pool.team_id, timeout=10)
+                await broker.release(lease, LeaseOutcome.ERROR, uses=1)
+
+        async def replaced() -> bool:
+            return await reasons(strict.pk) == ["errors"] * 2
+
+        await until(replaced)
+        assert await reasons(patient.pk) == []
+
+
+async def test_health_check_interval(plant: Plant) -> None:
+    """Idle agents that have become sick are replaced before anybody leases them."""
+    often, seldom = await new_pool(health_check_interval=1.0), await new_pool(health_check_interval=3600)
+    async with plant.running() as controller:
+        await until(lambda: served(often.pk, 1))
+        await until(lambda: served(seldom.pk, 1))
+        for agent in memory(plant).agents.values():
+            agent.healthy = False
+
+        async def replaced() -> bool:
+            return "unhealthy" in await reasons(often.pk)
+
+        await until(replaced)
+        assert await reasons(seldom.pk) == []
+        key = controller.leases.keys.pool(often.pk, "health_failures")
+        assert int(await controller.leases.wire.call("HGET", key, "status")) >= 1
+
+
+async def test_memory_threshold(plant: Plant) -> None:
+    """An agent that uses too much is replaced: an idle one now, a leased one after its lease."""
+    half = {"memory": 2**26, "health_check_interval": 1.0, "memory_threshold": 0.5}
+    strict, wide = await new_pool(**half, max_size=1), await new_pool(**half | {"memory_threshold": 0.9})
+    async with plant.running(), plant.brokering() as broker:
+        lease = await broker.acquire(strict.pk, holder="h", team_id=strict.team_id, timeout=10)
+        await until(lambda: served(wide.pk, 1))
+        for agent in memory(plant).agents.values():
+            agent.memory = int(0.6 * 2**26)
+
+        async def draining() -> bool:
+            (seen,) = await broker.leases.agents([strict.pk])
+            return seen.state == "draining"
+
+        await until(draining)
+        await broker.release(lease, LeaseOutcome.OK)
+
+        async def replaced() -> bool:
+            return await reasons(strict.pk) == ["memory"]
+
+        await until(replaced)
+        assert await reasons(wide.pk) == []
+
+
+async def test_graceful_shutdown(plant: Plant) -> None:
+    """What an agent that leaves in good order gets to finish; one that failed gets nothing."""
+    short, long = await new_pool(graceful_shutdown=1.0), await new_pool(graceful_shutdown=7.0)
+    async with plant.running(), plant.brokering() as broker:
+        failed = await broker.acquire(short.pk, holder="f", team_id=short.team_id, timeout=10)
+        await broker.release(failed, LeaseOutcome.POISON)
+        used = {}
+        for pool in (short, long):
+            await change(pool, max_uses=1)
+            lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=10)
+            await broker.release(lease, LeaseOutcome.OK, uses=100)
+            used[pool.pk] = lease.agent_id
+        graces = memory(plant).graces
+        await until(lambda: {failed.agent_id, *used.values()} <= set(graces))
+        assert (graces[failed.agent_id], graces[used[short.pk]], graces[used[long.pk]]) == (0.0, 1.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [("lifo", ["c", "c", "c"]), ("round_robin", ["a", "b", "c"]), ("least_used", ["b", "b", "c"])],
+)
+async def test_assignment(plant: Plant, assignment: str, expected: list[str]) -> None:
+    """Three agents a, b and c came free in that order, after 2, 0 and 1 uses."""
+    pool = await new_pool(min_size=3, assignment=assignment)
+    async with plant.running(), plant.brokering() as broker:
+        await until(lambda: served(pool.pk, 3))
+        held = [
+            await broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=5) for n in range(3)
+        ]
+        names = {lease.agent_id: name for lease, name in zip(held, "abc", strict=True)}
+        for lease, uses in zip(held, (2, 0, 1), strict=True):
+            await broker.release(lease, LeaseOutcome.OK, uses=uses)
+            await asyncio.sleep(0.005)  # the order in which they came free is told in milliseconds
+        taken = []
+        for number in range(3):
+            lease = await broker.acquire(pool.pk, holder=f"t{number}", team_id=pool.team_id, timeout=5)
+            taken.append(names[lease.agent_id])
+            await broker.release(lease, LeaseOutcome.OK, uses=1)
+            await asyncio.sleep(0.005)
+        assert taken == expected
+
+
+@pytest.mark.parametrize(("order", "expected"), [("lru", "a"), ("fifo", "a"), ("lifo", "b")])
+async def test_scale_down_order(plant: Plant, order: str, expected: str) -> None:
+    """Agent a was made first, b after it; with `lru`, b has been used since."""
+    pool = await new_pool(min_size=0, max_size=2, target_size=1, scale_down_order=order)
+    async with plant.running() as controller, plant.brokering() as broker:
+        await until(lambda: served(pool.pk, 1))
+        (first,) = await rows_of(pool.pk)
+        await asyncio.sleep(0.01)
+        await change(pool, target_size=2)
+        controller.nudge()
+        await until(lambda: served(pool.pk, 2))
+        second = next(agent for agent in await rows_of(pool.pk) if agent.pk != first.pk)
+        both = [await broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=5) for n in "12"]
+        # The older one comes free last unless the order goes by use.
+        both.sort(key=lambda lease: (lease.agent_id == first.pk) == (order != "lru"))
+        for lease in both:
+            await broker.release(lease, LeaseOutcome.OK, uses=1)
+            await asyncio.sleep(0.005)
+        await change(pool, target_size=1)
+        controller.nudge()
+        gone = await until_gone(pool)
+        assert gone == {"a": first.pk, "b": second.pk}[expected]
+
+
+async def until_gone(pool: Pool) -> UUID:
+    await until(lambda: rows_of(pool.pk, AgentState.GONE))
+    (agent,) = await rows_of(pool.pk, AgentState.GONE)
+    return agent.pk
+
+
+async def test_isolation_and_shares(plant: Plant) -> None:
+    """A team that shares the pool gets an agent that served nobody else, unless the pool mixes teams."""
+    apart, mixed = await new_pool(max_size=1), await new_pool(max_size=1, isolation="shared")
+    other = await database_sync_to_async(make_team)()
+    async with plant.running(), plant.brokering() as broker:
+        for pool in (apart, mixed):
+            with pytest.raises(PoolNotFound):
+                await broker.acquire(pool.pk, holder="o", team_id=other.pk, timeout=0.1)
+            await database_sync_to_async(PoolShare.objects.create)(pool=pool, team=other, weight=2)
+        await asyncio.sleep(0)
+        for pool, same in ((apart, False), (mixed, True)):
+            ours = await use(broker, pool, "ours")
+            theirs = None
+            async with asyncio.timeout(10):
+                while theirs is None:  # until the controller has told of the share
+                    with contextlib.suppress(PoolNotFound):
+                        theirs = await broker.acquire(pool.pk, holder="t", team_id=other.pk, timeout=10)
+            assert (theirs.agent_id == ours.agent_id) is same
+            await broker.release(theirs, LeaseOutcome.OK)
+        assert await reasons(apart.pk) == ["recycled"]
+        assert await reasons(mixed.pk) == []
+
+
+async def test_secrets(plant: Plant) -> None:
+    """Their values are in the environment; without one of them no agent is made, and the pool says so."""
+    pool = await new_pool(secrets=["API_KEY"])
+    async with plant.running() as controller:
+
+        async def told() -> str:
+            row: Pool = await database_sync_to_async(Pool.objects.get)(pk=pool.pk)
+            return row.problem or ""
+
+        await until(told)
+        assert await told() == "The team has no secret API_KEY, which the pool's agents are to get."
+        await database_sync_to_async(set_secret)(pool.team_id, "API_KEY", "s3cret", author="ada")
+        controller.nudge()
+        await until(lambda: served(pool.pk, 1))
+        (agent,) = memory(plant).agents.values()
+        assert agent.spec.env["API_KEY"] == "s3cret"
+        assert await told() == ""
+
+
+@pytest.mark.parametrize(
+    "values", [{"env": {"A": "1"}}, {"cpu": 0.5}, {"memory": 2**26}, {"pids": 64}, {"network": "egress"}]
+)
+async def test_what_agents_are_made_of(plant: Plant, values: dict[str, Any]) -> None:
+    """Agents made by other values are replaced. What a container does with them: `test_docker`."""
+    pool = await new_pool()
+    async with plant.running() as controller:
+        await until(lambda: served(pool.pk, 1))
+        (before,) = memory(plant).agents.values()
+        await change(pool, **values)
+        controller.nudge()
+
+        async def replaced() -> bool:
+            return await reasons(pool.pk) == ["recycled"] and await served(pool.pk, 1)
+
+        await until(replaced)
+        (after,) = memory(plant).agents.values()
+        assert _made_of(before.spec) != _made_of(after.spec)
+
+
+def _made_of(spec: object) -> tuple[Any, ...]:
+    assert isinstance(spec, AgentSpec)
+    return dict(spec.env), spec.limits, spec.egress

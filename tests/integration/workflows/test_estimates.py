@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from pools.facade import api as pools
+from pools.facade.contracts import PoolSpec
 from teams.facade.contracts import Role
 from tests.factories.members import Api, assert_problem, member
 from tests.factories.workflows import CODE, make_workflow
@@ -155,3 +157,24 @@ def test_versions_and_params(api: Api, workflow: Workflow) -> None:
     assert_problem(api("POST", "workflows/w/estimate/", {"params": {"n": "x"}}), 400, "invalid_params")
     assert_problem(api("POST", "workflows/w/estimate/", {"parms": {}}), 400, "invalid")
     assert_problem(member(Role.ADMIN, "strangers")("POST", "workflows/w/estimate/"), 404, "not_found")
+
+
+def test_what_it_costs(api: Api, workflow: Workflow, settings: Any) -> None:
+    """Agents' seconds by the price of an agent-hour in the pool; steps whose pool has none are left out."""
+    settings.AFLOW_CURRENCY = "EUR"
+    pools.create_pool(api.team.pk, PoolSpec("priced", price=7.2))
+    pools.create_pool(api.team.pk, PoolSpec("free"))
+    for seconds in (10, 20):
+        usage = {"agents": [], "busy_ms": seconds * 1000}
+        steps: dict[str, dict[str, Any]] = {
+            "list": {"seconds": 3, "pool": "free"},
+            "count": {"seconds": seconds, "pool": "priced", "usage": usage, "total": 5},
+        }
+        completed(workflow, steps)
+    told = estimate(api)
+    first, count, _ask = told["steps"]
+    assert first["cost"] is None
+    assert count["cost"] == {"p50": 0.02, "p95": 0.04}
+    assert (told["cost"], told["currency"]) == ({"p50": 0.02, "p95": 0.04}, "EUR")
+    pools.update_pool(api.team.pk, "priced", {"price": 3.6})
+    assert estimate(api)["cost"] == {"p50": 0.01, "p95": 0.02}

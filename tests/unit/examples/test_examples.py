@@ -14,10 +14,12 @@ import yaml
 
 from agentainer_flow import compile_workflow
 from agentainer_flow.cli.loading import workflow_class_of
+from workflows.domain.steps import AnyStep
 from workflows.domain.validation import check_document
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 DOCUMENTS = sorted(EXAMPLES.glob("*.yaml"))
+IN_PYTHON = sorted(EXAMPLES.glob("sdk_*.py"))
 
 
 def read(name: str) -> dict[str, Any]:
@@ -54,12 +56,21 @@ def test_every_example_is_a_valid_document(path: Path) -> None:
     assert document.name == path.stem
 
 
-def test_the_sdk_example_compiles_to_a_valid_document() -> None:
-    document, faults = check_document(compile_workflow(workflow_class_of(EXAMPLES / "sdk_word_count.py")))
+@pytest.mark.parametrize("path", IN_PYTHON, ids=lambda path: path.stem)
+def test_every_example_in_python_compiles_to_a_valid_document(path: Path) -> None:
+    document, faults = check_document(compile_workflow(workflow_class_of(path)))
 
     assert faults == []
     assert document is not None
-    assert [step.type for step in document.steps] == ["task", "map", "reduce"]
+    # Beside the examples in YAML, whose names are their own.
+    assert document.name not in {example.stem for example in DOCUMENTS}
+
+
+def test_the_examples_in_python_show_every_type_of_step() -> None:
+    documents = [check_document(compile_workflow(workflow_class_of(path)))[0] for path in IN_PYTHON]
+    types = {step.type for document in documents if document for _, step in document.all_steps()}
+
+    assert types == {one.model_fields["type"].annotation.__args__[0] for one in AnyStep.__args__}
 
 
 @pytest.mark.parametrize("limit", [1, 180])

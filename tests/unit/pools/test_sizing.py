@@ -73,10 +73,29 @@ def test_reaping_lowers_the_target(target: int, reaped: int, minimum: int, left:
     assert target_after_reaping(target, reaped, minimum) == left
 
 
+def test_the_replacement_of_an_old_agent_is_ready_first() -> None:
+    old = replace(QUIET, idle=4, target_size=4, min_size=4, max_size=6, overdue=2)
+    first = plan(old)
+    assert (first.create, first.retire_overdue, first.retire_idle) == (1, 0, 0)
+    assert plan(replace(old, starting=1)).retire_overdue == 0
+    then = plan(replace(old, idle=5))
+    assert (then.create, then.retire_overdue, then.retire_idle) == (0, 1, 0)
+
+
+def test_a_full_pool_replaces_its_old_agents_one_after_the_other() -> None:
+    old = replace(QUIET, idle=4, target_size=4, min_size=4, max_size=4, overdue=4)
+    assert (plan(old).create, plan(old).retire_overdue) == (0, 1)
+    assert (
+        plan(replace(old, idle=30, max_size=30, min_size=30, target_size=30, overdue=30)).retire_overdue == 3
+    )
+
+
 numbers = st.integers(0, 30)
 
 
-@given(numbers, st.integers(1, 30), st.booleans(), numbers, numbers, numbers, numbers, numbers, numbers)
+@given(
+    numbers, st.integers(1, 30), st.booleans(), numbers, numbers, numbers, numbers, numbers, numbers, numbers
+)
 def test_limits_always_hold(
     minimum: int,
     maximum: int,
@@ -87,15 +106,18 @@ def test_limits_always_hold(
     active: int,
     leaving: int,
     waiting: int,
+    overdue: int,
 ) -> None:
+    overdue = min(overdue, idle + active)
     pool = PoolFigures(
-        min(minimum, maximum), maximum, warm_up, target, starting, idle, active, leaving, waiting
+        min(minimum, maximum), maximum, warm_up, target, starting, idle, active, leaving, waiting, overdue
     )
     sizes = plan(pool)
     assert sizes.create >= 0
     assert 0 <= sizes.retire_idle <= pool.idle
     assert sizes.create == 0 or pool.live + sizes.create <= pool.max_size
     assert not (sizes.create and sizes.retire_idle)
+    assert 0 <= sizes.retire_overdue <= overdue
     assert 0 <= sizes.target_size <= pool.max_size
     if pool.live < pool.max_size and pool.serving == 0 and waiting:
         assert sizes.create > 0

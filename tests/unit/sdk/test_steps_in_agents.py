@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentainer_flow import Context, mapreduce
+from agentainer_flow.errors import NotSupportedError
 from agentainer_flow.sdk.bundling import make_bundle
+from agentainer_flow.sdk.steps import MARK
 from tests.unit.agent.running import Answer, RunningAgent
+from tests.unit.sdk.every_step import EveryStep
 from tests.unit.sdk.sample_flow import Sample
 
 CONTEXT = {"run_id": "run-1", "step_id": "s", "item_index": None, "attempt": 1}
 BUNDLE = make_bundle(Sample)
+Call = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +89,53 @@ def test_a_method_that_is_no_step_is_called_with_the_context_and_the_input(agent
 def test_an_unknown_method_is_told(agent: RunningAgent) -> None:
     error = call(agent, "nothing", input=None).error
     assert "has no Sample.nothing" in error["message"]
+
+
+# --- mapreduce and filled parameters ----------------------------------------------------------------------
+
+EVERY = make_bundle(EveryStep)
+
+
+@pytest.fixture
+def every(agent: RunningAgent) -> Call:
+    agent.put(EVERY.content)
+
+    def call(target: str, given: Any, **more: Any) -> Any:
+        runs = {"handler": f"{EVERY.module}:{target}", "bundle": EVERY.sha256}
+        context = {**CONTEXT, "params": {"root": "/x"}, **more}
+        return agent.post("/invoke", {"runs": runs, "context": context, "input": given}).json
+
+    return call
+
+
+def test_mappers_and_reducers_may_be_functions_and_methods(every: Call) -> None:
+    assert every("measure", {"file": "abc"})["output"] == 5
+    assert every("add", {"results": [1, 2]})["output"] == 3
+    assert every("EveryStep.length", {"item": "abc"})["output"] == 3
+    assert every("EveryStep.total", {"results": [1, 2]})["output"] == {"total": 3, "root": "/x"}
+
+
+def test_a_method_under_mapreduce_lists_the_items(every: Call) -> None:
+    assert every("EveryStep.small", {"files": ["a"]})["output"] == {"items": ["a"]}
+    error = every("EveryStep.small", {"files": "a"})["error"]
+    assert (error["type"], error["message"]) == (
+        "TypeError",
+        'step small must return {"items": […]}, not dict.',
+    )
+
+
+def test_parameters_of_a_parallel_step_are_filled_beside_its_item(every: Call) -> None:
+    assert every("EveryStep.each", {"item": "a", "root": "/y/", "params": {}})["output"] == "/y/a"
+
+
+def test_a_step_in_a_loop_gets_item_and_index(every: Call) -> None:
+    assert every("EveryStep.improve", {"item": 3, "index": 1})["output"] == {"item": 3, "index": 1}
+
+
+def test_a_source_of_items_is_refused() -> None:
+    async def listing(self: Any, ctx: Any) -> dict[str, Any]:
+        return {"source": "s3://bucket", "batch_size": 10}
+
+    made: Any = mapreduce(mapper="m:1")(listing)
+    with pytest.raises(NotSupportedError, match='a "source" is not supported'):
+        asyncio.run(getattr(made, MARK).call(None, Context(), {}))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from pools.facade.contracts import AgentError, Lease, LeaseOutcome
-from workflows.domain.retry import delay_after_loss, delay_before, may_retry, own_attempts
+from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.steps import Retry
 from workflows.engine.context import RunContext
 from workflows.engine.invoking import Outcome, StepCall, send
@@ -36,7 +36,7 @@ class Attempts:
     async def until_done(self, value: Any) -> None:
         """Returns after `ended` was told the output, or the last error. Raises NoAgent."""
         while True:
-            await self.context.sleep_until(self.record.retry_at)
+            await self.context.sleep_until(self.record.retry_at, at_most=longest_wait(self.retry))
             await self.context.gate.wait()
             if await self._attempt(value):
                 return

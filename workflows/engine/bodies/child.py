@@ -9,9 +9,9 @@ from typing import Any
 from aflow_site.kernel.errors import FlowError
 from pools.facade.contracts import AgentError
 from workflows.domain.expressions import ExpressionError
-from workflows.domain.retry import delay_before, may_retry, own_attempts
+from workflows.domain.retry import delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.states import RunState, StepState
-from workflows.domain.steps import WorkflowStep
+from workflows.domain.steps import Retry, WorkflowStep
 from workflows.engine.bodies.base import Body
 from workflows.engine.stepstate import set_step_state
 from workflows.services import children
@@ -27,7 +27,7 @@ class ChildRun(Body):
     async def run(self) -> None:
         try:
             while True:
-                await self.context.sleep_until(self.record.retry_at)
+                await self.context.sleep_until(self.record.retry_at, at_most=longest_wait(self._retry))
                 await self.context.gate.wait()
                 if await self._attempt():
                     return
@@ -82,15 +82,18 @@ class ChildRun(Body):
         error = AgentError(f"run_{child.state}", _why(child))
         record.error = error.as_dict()
         own = own_attempts(record.attempts, record.losses, record.excused)
-        retry = self.context.run.document.retry_of(self.definition)
-        if not may_retry(retry, own, 0, error_type=error.type, agent_lost=False):
+        if not may_retry(self._retry, own, 0, error_type=error.type, agent_lost=False):
             self.fail(error)
             return True
-        wait = delay_before(retry, own + 1, self.context.random.random())
+        wait = delay_before(self._retry, own + 1, self.context.random.random())
         record.retry_at = self.now() + timedelta(seconds=wait)
         set_step_state(record, StepState.QUEUED)
         self.context.book.step_changed(record, "step.retrying")
         return False
+
+    @property
+    def _retry(self) -> Retry:
+        return self.context.run.document.retry_of(self.definition)
 
     async def close(self) -> None:
         """Its child ends with it."""

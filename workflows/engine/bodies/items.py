@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from aflow_site.kernel.waits import set_within
 from pools.facade.contracts import AgentError, Lease
-from workflows.domain.retry import delay_after_loss, delay_before, may_retry, own_attempts
+from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.states import StepState
 from workflows.domain.steps import Retry
 from workflows.engine.bodies.listing import Listing
@@ -81,16 +82,15 @@ class ItemQueue:
             self._changed.clear()
             wait = None
             if self._later:
-                wait = max(0.001, (self._later[0][0] - self._context.clock.now()).total_seconds())
-            try:
-                await asyncio.wait_for(self._changed.wait(), wait)
-            except TimeoutError:
-                continue
+                left = (self._later[0][0] - self._context.clock.now()).total_seconds()
+                wait = min(max(0.001, left), longest_wait(self._retry))
+            await set_within(self._changed, wait)
         return False
 
     def _wake_due(self) -> None:
         now = self._context.clock.now()
-        while self._later and self._later[0][0] <= now:
+        latest = now + timedelta(seconds=longest_wait(self._retry))
+        while self._later and not now < self._later[0][0] <= latest:
             self._again.append(heapq.heappop(self._later)[2])
 
     # --- sending ---------------------------------------------------------------------------------

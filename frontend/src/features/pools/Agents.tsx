@@ -12,13 +12,7 @@ export function Agents({ pool }: { pool: Pool }) {
   const agents = (usePools().data?.agents ?? []).filter((agent) => agent.pool === pool.name);
   const states = Object.entries(pool.states).filter(([, agents]) => agents > 0);
   if (agents.length === 0) {
-    return (
-      <p className={classes.none}>
-        {pool.min_size > 0 && pool.warm_up
-          ? "No agents yet; the first are on their way."
-          : "No agents now: they start when the first step asks for one."}
-      </p>
-    );
+    return <p className={classes.none}>{noneBecause(pool)}</p>;
   }
   return (
     <footer className={classes.agents}>
@@ -36,6 +30,13 @@ export function Agents({ pool }: { pool: Pool }) {
       </p>
     </footer>
   );
+}
+
+function noneBecause(pool: Pool): string {
+  if (pool.drained) return "No agents now: they start when the pool is resumed.";
+  return pool.min_size > 0 && pool.warm_up
+    ? "No agents yet; the first are on their way."
+    : "No agents now: they start when the first step asks for one.";
 }
 
 const Tile = memo(function Tile({ agent }: { agent: Agent }) {

@@ -1,85 +1,94 @@
-import { ActionIcon, Menu, Text } from "@mantine/core";
-import { modals } from "@mantine/modals";
-import { notifications } from "@mantine/notifications";
-import { IconDots, IconPencil, IconTrash } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { keys } from "@/api/keys";
+import { ActionIcon, Menu } from "@mantine/core";
+import {
+  IconDots,
+  IconDroplet,
+  IconFlame,
+  IconPencil,
+  IconPlayerPlay,
+  IconRecycle,
+  type TablerIcon,
+  IconTrash,
+} from "@tabler/icons-react";
+import { type ReactNode, useState } from "react";
 import { useRefusal } from "@/api/me";
-import { deletePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
-import { plural } from "@/format";
+import { DrainModal } from "./actions/DrainModal";
+import { useRecycling } from "./actions/recycling";
+import { useRemoval } from "./actions/removal";
+import { useResuming } from "./actions/resuming";
+import { WarmModal } from "./actions/WarmModal";
 import { PoolModal } from "./PoolModal";
+
+type Dialog = "warm" | "drain" | "edit";
 
 /** What one can do with a pool, besides its sizes. */
 export function PoolActions({ pool }: { pool: Pool }) {
-  const [editing, setEditing] = useState(false);
+  const [dialog, setDialog] = useState<Dialog | null>(null);
+  const close = () => setDialog(null);
+  const recycle = useRecycling(pool);
   const remove = useRemoval(pool);
+  const resume = useResuming(pool);
   const refusal = useRefusal("operator");
+  const asleep = pool.drained ? "The pool is drained; resume it first." : null;
   return (
     <>
-      <Menu position="bottom-end">
+      <Menu position="bottom-end" width={184}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" aria-label={`More for ${pool.name}`}>
             <IconDots size={16} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item
-            leftSection={<IconPencil size={16} aria-hidden />}
-            disabled={refusal !== null}
-            title={refusal ?? undefined}
-            onClick={() => setEditing(true)}
-          >
+          <Action icon={IconFlame} refusal={refusal ?? asleep} onClick={() => setDialog("warm")}>
+            Warm…
+          </Action>
+          {pool.drained ? (
+            <Action icon={IconPlayerPlay} refusal={refusal} onClick={() => resume.mutate()}>
+              Resume
+            </Action>
+          ) : (
+            <Action icon={IconDroplet} refusal={refusal} onClick={() => setDialog("drain")}>
+              Drain…
+            </Action>
+          )}
+          <Action icon={IconRecycle} refusal={refusal} onClick={recycle}>
+            Recycle…
+          </Action>
+          <Menu.Divider />
+          <Action icon={IconPencil} refusal={refusal} onClick={() => setDialog("edit")}>
             Edit…
-          </Menu.Item>
-          <Menu.Item
-            color="red"
-            leftSection={<IconTrash size={16} aria-hidden />}
-            disabled={refusal !== null}
-            title={refusal ?? undefined}
-            onClick={remove}
-          >
+          </Action>
+          <Action icon={IconTrash} refusal={refusal} onClick={remove} color="red">
             Delete…
-          </Menu.Item>
+          </Action>
         </Menu.Dropdown>
       </Menu>
-      {editing && <PoolModal pool={pool} onClose={() => setEditing(false)} />}
+      {dialog === "warm" && <WarmModal pool={pool} onClose={close} />}
+      {dialog === "drain" && <DrainModal pool={pool} onClose={close} />}
+      {dialog === "edit" && <PoolModal pool={pool} onClose={close} />}
     </>
   );
 }
 
-/** Deleting asks first, and says what is lost. */
-function useRemoval(pool: Pool): () => void {
-  const client = useQueryClient();
-  const removal = useMutation({
-    mutationFn: () => deletePool(pool.name),
-    onSuccess: () => {
-      notifications.show({ message: `${pool.name} was deleted.` });
-      void client.invalidateQueries({ queryKey: keys.pools() });
-    },
-    // Who still names the pool is worth reading: it stays until it is closed.
-    onError: (error) =>
-      notifications.show({
-        color: "red",
-        title: `${pool.name} was not deleted`,
-        message: error.message,
-        autoClose: false,
-      }),
-  });
-  const { idle, active } = pool.states;
-  return () =>
-    modals.openConfirmModal({
-      title: `Delete ${pool.name}?`,
-      children: (
-        <Text>
-          {plural(idle, "free agent")} {idle === 1 ? "ends" : "end"} at once; {plural(active, "active agent")}{" "}
-          {active === 1 ? "finishes its lease, then ends" : "finish their lease, then end"}. Steps that name
-          this pool fail from then on; while a workflow's newest version names it, it is not deleted.
-        </Text>
-      ),
-      labels: { confirm: "Delete pool", cancel: "Keep it" },
-      confirmProps: { color: "red" },
-      onConfirm: () => removal.mutate(),
-    });
+interface ActionProps {
+  icon: TablerIcon;
+  /** Why it cannot be done, in a sentence; null when it can. */
+  refusal: string | null;
+  onClick: () => void;
+  color?: string;
+  children: ReactNode;
+}
+
+function Action({ icon: Icon, refusal, onClick, color, children }: ActionProps) {
+  return (
+    <Menu.Item
+      color={color}
+      leftSection={<Icon size={16} aria-hidden />}
+      disabled={refusal !== null}
+      title={refusal ?? undefined}
+      onClick={onClick}
+    >
+      {children}
+    </Menu.Item>
+  );
 }

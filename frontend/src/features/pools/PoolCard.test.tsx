@@ -71,6 +71,34 @@ describe("a pool", () => {
     expect(await screen.findByText("No agents yet; the first are on their way.")).toBeInTheDocument();
   });
 
+  it("wears a badge while it is drained, and says how to resume it", async () => {
+    const drained = aPool("census", { drained: true, waiting: 3 });
+    const { container } = await show(drained, []);
+    const sent = stubAnswers({ "POST pools/census/resume/": { ...drained, drained: false } });
+    expect(screen.getByText("drained")).toHaveAttribute("data-hue", "amber");
+    expect(screen.getByRole("status")).toHaveTextContent(
+      "This pool is drained: nobody gets a lease until it is resumed. 3 steps wait for that.",
+    );
+    expect(await screen.findByText("No agents now: they start when the pool is resumed.")).toBeVisible();
+    expect(await faultsOf(container)).toEqual([]);
+    await userEvent.click(screen.getByRole("button", { name: "Resume" }));
+    await waitFor(() => expect(sent).toHaveProperty(["POST pools/census/resume/"]));
+  });
+
+  it("tells a viewer why it stays drained", async () => {
+    stubAnswers({ "GET me/": aPerson("viewer") });
+    await renderPage(<PoolCard pool={aPool("census", { drained: true })} chosen={false} />);
+    const resume = screen.getByRole("button", { name: "Resume" });
+    await waitFor(() => expect(resume).toBeDisabled());
+    expect(resume).toHaveAccessibleDescription(/needs the role operator/);
+  });
+
+  it("tells the limits of its agents, and with whom it is shared", async () => {
+    await show(aPool("census", { cpu: 2, shares: [{ team: "acme", weight: 1 }] }));
+    expect(figure("limits per agent")).toBe("2 cores, 512 MiB");
+    expect(figure("shared with")).toBe("acme");
+  });
+
   it("changes its sizes in place", async () => {
     await show(busy);
     const sent = stubAnswers({ "POST pools/census/resize/": busy });

@@ -4,10 +4,13 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import type { Pool } from "@/api/types";
 import { Figure } from "@/components/Figure";
-import { clock, count, duration, percent, seconds } from "@/format";
+import { StateBadge } from "@/components/StateBadge";
+import { bytes, clock, count, duration, percent, plural, seconds } from "@/format";
 import { useNow } from "@/format/useNow";
 import { knownSince, WINDOW_MS } from "@/realtime/pools/history";
 import { Agents } from "./Agents";
+import { DrainedNote } from "./DrainedNote";
+import { LeaseList } from "./LeaseList";
 import classes from "./Pools.module.css";
 import { PoolActions } from "./PoolActions";
 import { Sizes } from "./Sizes";
@@ -24,6 +27,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
       <header className={classes.head}>
         <div className={classes.names}>
           <Title order={2}>{pool.name}</Title>
+          {pool.drained && <StateBadge state="drained" />}
           <code className={classes.image} title="The image of its agents">
             {pool.image}
           </code>
@@ -44,6 +48,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
           {pool.problem}
         </p>
       )}
+      {pool.drained && <DrainedNote pool={pool} />}
       <MainFigures pool={pool} />
       <figure className={classes.spark}>
         <Sparkline name={pool.name} />
@@ -56,6 +61,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
       </figure>
       <SmallFigures pool={pool} />
       <Agents pool={pool} />
+      <LeaseList pool={pool} />
     </section>
   );
 }
@@ -120,6 +126,18 @@ function SmallFigures({ pool }: { pool: Pool }) {
         value={pool.warm_up ? "on" : "off"}
         says="Whether the minimum is kept warm before the first lease"
       />
+      <Figure
+        label="limits per agent"
+        value={`${plural(pool.cpu, "core")}, ${bytes(pool.memory)}`}
+        says="What the container of each agent may use"
+      />
+      {pool.shares.length > 0 && (
+        <Figure
+          label="shared with"
+          value={pool.shares.map(({ team }) => team).join(", ")}
+          says="Other teams that may lease agents of this pool"
+        />
+      )}
     </dl>
   );
 }

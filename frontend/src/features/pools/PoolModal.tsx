@@ -1,33 +1,19 @@
-import { Button, Group, Modal, NumberInput, Stack, Switch, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { IconRefreshAlert } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiProblem } from "@/api/client";
 import { keys } from "@/api/keys";
 import { createPool, updatePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
-
-import { inLabels } from "./labels";
-
-interface Values {
-  name: string;
-  image: string;
-  min_size: number;
-  max_size: number;
-  warm_up: boolean;
-  max_uses: number;
-  idle_timeout: number;
-}
-
-const FRESH: Values = {
-  name: "",
-  image: "",
-  min_size: 1,
-  max_size: 10,
-  warm_up: true,
-  max_uses: 100,
-  idle_timeout: 300,
-};
+import { LABELS } from "./labels";
+import notes from "./Pools.module.css";
+import { changesOf, type Draft, draftOf, FRESH, replacing, settingsOf } from "./settings/draft";
+import { check, type Faults, placed } from "./settings/faults";
+import { EnvironmentFields, SharingFields } from "./settings/rows";
+import { AssignmentFields, LifeFields, ResourceFields, SizeFields } from "./settings/sections";
+import classes from "./settings/Settings.module.css";
 
 interface Props {
   /** The pool to edit; a new one is made without it. */
@@ -37,105 +23,123 @@ interface Props {
 
 /** Makes a pool, or changes its settings. */
 export function PoolModal({ pool, onClose }: Props) {
-  const client = useQueryClient();
-  const form = useForm<Values>({ initialValues: pool ? { ...FRESH, ...valuesOf(pool) } : FRESH });
-  const save = useMutation({
-    mutationFn: ({ name, image, ...settings }: Values) => {
-      const body = image.trim() ? { ...settings, image: image.trim() } : settings;
-      return pool ? updatePool(pool.name, body) : createPool({ ...body, name: name.trim() });
-    },
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: keys.pools() });
-      onClose();
-    },
-    onError: (error) => {
-      if (error instanceof ApiProblem) {
-        const told = error.errors.map(({ path, message }) => [path, inLabels(message)]);
-        form.setErrors(Object.fromEntries(told));
-      }
-    },
-  });
-  const known = save.error instanceof ApiProblem && save.error.errors.some(({ path }) => path in FRESH);
   return (
-    <Modal opened onClose={onClose} title={pool ? `Edit ${pool.name}` : "New pool"}>
-      <form onSubmit={form.onSubmit((values) => save.mutate(values))} noValidate>
-        <Stack gap={16}>
-          {save.error && !known && (
+    <Modal
+      opened
+      onClose={onClose}
+      size={720}
+      title={pool ? `Edit ${pool.name}` : "New pool"}
+      closeOnClickOutside={false}
+    >
+      <Settings pool={pool} onClose={onClose} />
+    </Modal>
+  );
+}
+
+function Settings({ pool, onClose }: Props) {
+  const { form, save, told, before } = useSettings(pool, onClose);
+  const changes = changesOf(form.values, before);
+  const same = pool && Object.keys(changes).length === 0;
+  return (
+    <form
+      className={classes.form}
+      onSubmit={form.onSubmit((draft) => save.mutate(draft), told)}
+      aria-label={pool ? `Settings of ${pool.name}` : "Settings of the new pool"}
+      noValidate
+    >
+      <Stack gap={16}>
+        {!pool && (
+          <TextInput label="Name" placeholder="parsers" data-autofocus {...form.getInputProps("name")} />
+        )}
+        <TextInput
+          label="Image"
+          description={
+            pool ? undefined : "Empty for the built-in Python agent, which runs the code of steps."
+          }
+          placeholder="agentainer/python-agent"
+          spellCheck={false}
+          {...form.getInputProps("image")}
+        />
+        <SizeFields form={form} />
+        <LifeFields form={form} />
+        <AssignmentFields form={form} />
+        <ResourceFields form={form} />
+        <EnvironmentFields form={form} />
+        <SharingFields form={form} />
+        <div className={classes.foot}>
+          {pool && <Replaced names={replacing(changes)} />}
+          {hasMore(save.error, form.values) && (
             <ErrorNote
               error={save.error}
               title={pool ? "The pool was not changed" : "The pool was not made"}
             />
           )}
-          {!pool && (
-            <TextInput label="Name" placeholder="parsers" data-autofocus {...form.getInputProps("name")} />
-          )}
-          <TextInput
-            label="Image"
-            description={
-              pool
-                ? "A new image replaces the agents of the old one; running leases finish first."
-                : "Empty for the built-in Python agent, which runs the code of steps."
-            }
-            placeholder="agentainer/python-agent"
-            {...form.getInputProps("image")}
-          />
-          <Fields form={form} />
           <Group justify="flex-end" gap={8}>
             <Button variant="default" onClick={onClose}>
               Leave it
             </Button>
-            <Button type="submit" loading={save.isPending} disabled={!pool && !form.values.name.trim()}>
+            <Button
+              type="submit"
+              loading={save.isPending}
+              disabled={pool ? same : form.values.name.trim() === ""}
+            >
               {pool ? "Save" : "Create"}
             </Button>
           </Group>
-        </Stack>
-      </form>
-    </Modal>
+        </div>
+      </Stack>
+    </form>
   );
 }
 
-function Fields({ form }: { form: ReturnType<typeof useForm<Values>> }) {
-  const whole = { allowDecimal: false, allowNegative: false } as const;
+/** The form's state, and what becomes of it. `told` leads to the first field at fault. */
+function useSettings(pool: Pool | undefined, onClose: () => void) {
+  const client = useQueryClient();
+  const form = useForm<Draft>({
+    initialValues: pool ? draftOf(pool) : FRESH,
+    validate: (draft) => check(draft, !pool),
+  });
+  const before = form.getInitialValues();
+  const told = (faults: Record<string, unknown>) => {
+    const first = Object.keys(faults)[0];
+    if (first !== undefined) form.getInputNode(first as never)?.focus();
+  };
+  const save = useMutation({
+    mutationFn: (draft: Draft) => {
+      if (pool) return updatePool(pool.name, changesOf(draft, before));
+      const { image, ...settings } = settingsOf(draft);
+      return createPool({ name: draft.name.trim(), ...settings, ...(image ? { image } : {}) });
+    },
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: keys.pools() });
+      onClose();
+    },
+    onError: (error, draft) => {
+      const faults: Faults = error instanceof ApiProblem ? placed(error.errors, draft).at : {};
+      form.setErrors(faults);
+      told(faults);
+    },
+  });
+  return { form, save, told, before };
+}
+
+/** Whether the error tells more than the fields show. */
+function hasMore(error: Error | null, draft: Draft): boolean {
+  if (!(error instanceof ApiProblem)) return error !== null;
+  return error.errors.length === 0 || placed(error.errors, draft).left.length > 0;
+}
+
+/** Before saving: that the agents are replaced, and because of what. */
+function Replaced({ names }: { names: string[] }) {
+  if (names.length === 0) return null;
   return (
-    <>
-      <Group grow align="flex-start" gap={16}>
-        <NumberInput
-          {...whole}
-          label="Minimum size"
-          description="Agents kept warm"
-          {...form.getInputProps("min_size")}
-        />
-        <NumberInput
-          {...whole}
-          label="Maximum size"
-          description="Never more agents than this"
-          {...form.getInputProps("max_size")}
-        />
-      </Group>
-      <Group grow align="flex-start" gap={16}>
-        <NumberInput
-          {...whole}
-          label="Uses per agent"
-          description="Requests until it is replaced"
-          {...form.getInputProps("max_uses")}
-        />
-        <NumberInput
-          {...whole}
-          label="Idle time-out"
-          description="Above the minimum"
-          suffix=" s"
-          {...form.getInputProps("idle_timeout")}
-        />
-      </Group>
-      <Switch
-        label="Warm up"
-        description="Starts the minimum before the first lease asks for it"
-        {...form.getInputProps("warm_up", { type: "checkbox" })}
-      />
-    </>
+    <div className={notes.note} data-hue="amber" role="status">
+      <IconRefreshAlert size={18} className={notes.noteIcon} aria-hidden />
+      <span className={notes.noteText}>
+        <strong>Saving replaces every agent.</strong> This changes{" "}
+        {names.map((name) => LABELS[name] ?? name).join(", ")}. Free agents end at once, leased ones after
+        their lease.
+      </span>
+    </div>
   );
-}
-
-function valuesOf({ name, image, min_size, max_size, warm_up, max_uses, idle_timeout }: Pool): Values {
-  return { name, image, min_size, max_size, warm_up, max_uses, idle_timeout };
 }

@@ -187,6 +187,15 @@ describe("why something waits", () => {
     expect(asked[0]).toMatch(/why\/\?item=4$/);
   });
 
+  it("tells that the pool is drained", async () => {
+    const sentence = "Pool python is drained; somebody must resume it.";
+    const facts = { pool: "python", states: { idle: 0 }, waiting: 3, max_size: 4 };
+    stubApi({ [`GET ${at}steps/a/why/`]: { code: "pool_drained", sentence, facts } });
+    await renderPage(<WhyNote run={RUN.id} step="a" state="queued" />);
+    await userEvent.hover(await screen.findByText(sentence));
+    expect(await screen.findByText("max size")).toBeInTheDocument();
+  });
+
   it("is asked for what is not running", () => {
     const states = ["pending", "queued", "running", "waiting", "completed", "skipped"];
     expect(states.filter((state) => needsReason({ state, type: "task" }))).toEqual([

@@ -6,12 +6,14 @@ import { AboutPanel } from "./AboutPanel";
 import { ApiPanel } from "./ApiPanel";
 import { AuditPanel } from "./AuditPanel";
 import { PersonPanel } from "./PersonPanel";
+import { SecretsPanel } from "./SecretsPanel";
 import { TeamPanel } from "./TeamPanel";
 import { ThemePanel } from "./ThemePanel";
 
 const panels = [
   { value: "you", label: "You and your teams", Panel: PersonPanel },
   { value: "team", label: "Team", Panel: TeamPanel },
+  { value: "secrets", label: "Secrets", Panel: SecretsPanel },
   { value: "audit", label: "Audit", Panel: AuditPanel },
   { value: "appearance", label: "Appearance", Panel: ThemePanel },
   { value: "api", label: "API", Panel: ApiPanel },

@@ -5,6 +5,7 @@ import { stubApi } from "@/testing/api";
 import { faultsOf, renderPage } from "@/testing/render";
 import { aPerson } from "@/testing/shapes";
 import { AuditEntries } from "./AuditPanel";
+import { SecretsPanel } from "./SecretsPanel";
 import { TeamPanel } from "./TeamPanel";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -43,6 +44,36 @@ describe("the team's settings", () => {
     await renderPage(<TeamPanel />);
     expect(await screen.findByLabelText("Runs at a time, at most")).toBeDisabled();
     expect(screen.getAllByText(/needs the role admin in Default; yours is operator/)[0]).toBeVisible();
+  });
+});
+
+describe("secrets", () => {
+  const kept = { name: "API_KEY", author: "ada", changed_at: "2026-01-20T12:00:00Z" };
+  const listed = { results: [kept], next: null, previous: null };
+
+  it("are set by admins; their values are not shown", async () => {
+    const sent = stubApi({ "GET me/": aPerson(), "GET secrets/": listed, "PUT secrets/TOKEN/": kept });
+    const { container } = await renderPage(<SecretsPanel />);
+    expect(await screen.findByText("API_KEY")).toBeVisible();
+    expect(screen.getByRole("button", { name: "Set" })).toBeDisabled();
+    await userEvent.type(screen.getByLabelText("Name"), "TOKEN");
+    await userEvent.type(screen.getByLabelText("Value"), "s3cret");
+    expect(screen.getByLabelText("Value")).toHaveAttribute("type", "password");
+    expect(await faultsOf(container)).toEqual([]);
+    await userEvent.click(screen.getByRole("button", { name: "Set" }));
+    await waitFor(() => expect(sent["PUT secrets/TOKEN/"]).toEqual({ value: "s3cret" }));
+    await waitFor(() => expect(screen.getByLabelText("Value")).toHaveValue(""));
+  });
+
+  it("are named to editors, and hidden from viewers", async () => {
+    stubApi({ "GET me/": aPerson("editor"), "GET secrets/": listed });
+    const view = await renderPage(<SecretsPanel />);
+    expect(await screen.findByText("API_KEY")).toBeVisible();
+    expect(screen.getByRole("button", { name: "Delete API_KEY" })).toBeDisabled();
+    view.unmount();
+    stubApi({ "GET me/": aPerson("viewer") });
+    await renderPage(<SecretsPanel />);
+    expect(await screen.findByText(/needs the role editor/)).toBeVisible();
   });
 });
 

@@ -35,7 +35,8 @@ async function open(document: unknown) {
 }
 
 function sentRuns() {
-  return fetching.mock.calls.filter(([, init]) => init?.method === "POST").map(([, init]) => init);
+  const runs = fetching.mock.calls.filter(([url]) => String(url).endsWith("/runs/"));
+  return runs.map(([, init]) => init);
 }
 
 it("starts at a press what takes no params, and opens the run", async () => {

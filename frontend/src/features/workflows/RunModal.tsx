@@ -8,8 +8,9 @@ import { keys } from "@/api/keys";
 import type { Run } from "@/api/types";
 import { startRun, versionDetail, workflowDetail } from "@/api/workflows";
 import { ErrorNote } from "@/components/ErrorNote";
-import { SchemaForm } from "@/components/SchemaForm";
+import { SchemaForm, SubmitForm } from "@/components/SchemaForm";
 import { type ParamsSchema, paramsOf } from "./params";
+import { RunEstimate } from "./RunEstimate";
 
 interface RunTarget {
   workflow: string;
@@ -72,15 +73,16 @@ function RunTheWorkflow(target: RunTarget) {
           Version {target.version ?? found.data.version} takes no params: it starts as it is.
         </Text>
       )}
+      <RunEstimate workflow={target.workflow} version={target.version} />
       {start.error && <ErrorNote error={start.error} title="The run was not started" />}
       <Group justify="flex-end" gap={8}>
         <Button variant="default" onClick={() => modals.close(MODAL)}>
           Cancel
         </Button>
         {schema ? (
-          <Button type="submit" form="run-params" loading={start.isPending}>
+          <SubmitForm form="run-params" loading={start.isPending}>
             Start run
-          </Button>
+          </SubmitForm>
         ) : (
           <Button data-autofocus loading={start.isPending} onClick={() => start.mutate({})}>
             Start run

@@ -1,0 +1,144 @@
+"""What a client does with agents: deploy, act on them, ask them, look at them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from agentainer_flow.client.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswer:
+    """`waits`: the agent is down (or it was asked for so), and the request is delivered when it is back;
+    `body` then tells why. Else `body` is what the agent answered: JSON, the last line's where it streamed."""
+
+    request_id: str
+    waits: bool
+    body: Any
+
+
+class AgentMethods:
+    """A part of WorkflowClient. `agent` is the id of an agent, or the name of a deployed one."""
+
+    _transport: Transport
+
+    def list_agents(
+        self, pool: str | None = None, state: str | None = None, kind: str | None = None
+    ) -> list[dict[str, Any]]:
+        """`kind`: "pooled" or "deployed"."""
+        return list(self._transport.pages("agents/", {"pool": pool, "state": state, "kind": kind}))
+
+    def deploy_agents(
+        self,
+        document: str | Mapping[str, Any],
+        variables: Mapping[str, str] | None = None,
+        *,
+        replace: bool = False,
+    ) -> list[dict[str, Any]]:
+        """One agent as a mapping (`name`, `image`, `env`, …), or an AgentDeployment document, as a mapping or
+        as its YAML or JSON text. Raises Conflict when a name is taken, InvalidRequest with every fault."""
+        body = {"document": document, "variables": dict(variables or {})}
+        made: list[dict[str, Any]] = self._transport.request(
+            "POST", "agents/", json=body, params={"replace": "true" if replace else None}
+        )["results"]
+        return made
+
+    def get_agent(self, agent: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._transport.request("GET", f"agents/{_part(agent)}/")
+        return found
+
+    def change_agent(self, agent: str, **changes: Any) -> dict[str, Any]:
+        """Sets fields of its definition; the others stay."""
+        changed: dict[str, Any] = self._transport.request("PATCH", f"agents/{_part(agent)}/", json=changes)
+        return changed
+
+    def start_agent(self, agent: str) -> dict[str, Any]:
+        return self.act_on_agent(agent, "start")
+
+    def stop_agent(self, agent: str) -> dict[str, Any]:
+        return self.act_on_agent(agent, "stop")
+
+    def restart_agent(self, agent: str) -> dict[str, Any]:
+        return self.act_on_agent(agent, "restart")
+
+    def pause_agent(self, agent: str) -> dict[str, Any]:
+        return self.act_on_agent(agent, "pause")
+
+    def resume_agent(self, agent: str) -> dict[str, Any]:
+        return self.act_on_agent(agent, "resume")
+
+    def act_on_agent(self, agent: str, verb: str) -> dict[str, Any]:
+        """Says what is wanted: "desired" of the answer; its "state" follows."""
+        told: dict[str, Any] = self._transport.request("POST", f"agents/{_part(agent)}/{_part(verb)}/")
+        return told
+
+    def remove_agent(self, agent: str, *, volumes: bool = False) -> None:
+        """Its volumes stay, unless `volumes`."""
+        params = {"volumes": "true" if volumes else None}
+        self._transport.request("DELETE", f"agents/{_part(agent)}/", params=params)
+
+    def agent_logs(self, agent: str, tail: int = 100) -> list[str]:
+        found = self._transport.request("GET", f"agents/{_part(agent)}/logs/", params={"tail": tail})
+        lines: list[str] = found["lines"]
+        return lines
+
+    def follow_agent_logs(self, agent: str, tail: int = 100) -> Iterator[str]:
+        """Lines, until the agent ends."""
+        yield from self._transport.lines(f"agents/{_part(agent)}/logs/", {"tail": tail, "follow": "true"})
+
+    def agent_metrics(self, agent: str) -> dict[str, Any]:
+        """{"running", "cpu", "memory", "received", "sent", …}: CPUs and bytes."""
+        found: dict[str, Any] = self._transport.request("GET", f"agents/{_part(agent)}/metrics/")
+        return found
+
+    def invoke_agent(
+        self, agent: str, value: Any = None, *, code: str | None = None, later: bool = False
+    ) -> AgentAnswer:
+        """Asks with `value` as its input. `code` is Python with a `main`, for the built-in agent; `later`
+        does not wait for the answer.
+
+        Raises FlowAPIError when the agent answers with an error, or its answer does not come.
+        """
+        body = {"input": value, **({} if code is None else {"code": code})}
+        headers = {"Prefer": "respond-async"} if later else None
+        return _answer(
+            self._transport.raw("POST", f"agents/{_part(agent)}/invoke", json=body, headers=headers)
+        )
+
+    def agent_requests(self, agent: str, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """The newest first."""
+        return self._transport.pages(f"agents/{_part(agent)}/requests/", {"state": state})
+
+    def agent_request(self, agent: str, request: str) -> dict[str, Any]:
+        """With what was stored of it and of its answer."""
+        path = f"agents/{_part(agent)}/requests/{_part(request)}/"
+        found: dict[str, Any] = self._transport.request("GET", path)
+        return found
+
+    def replay_agent_request(self, agent: str, request: str) -> AgentAnswer:
+        """Sends it once more. Raises Conflict while it waits or is on its way."""
+        return _answer(
+            self._transport.raw("POST", f"agents/{_part(agent)}/requests/{_part(request)}/replay/")
+        )
+
+
+def _answer(response: Any) -> AgentAnswer:
+    text = response.text.strip()
+    if response.headers.get("Content-Type", "").startswith("application/x-ndjson"):
+        text = text.rpartition("\n")[2]
+    try:
+        body = json.loads(text) if text else None
+    except ValueError:
+        body = text
+    request_id = response.headers.get("X-Agentainer-Request-ID", "")
+    return AgentAnswer(request_id, response.status_code == 202 and "Location" in response.headers, body)
+
+
+def _part(name: str) -> str:
+    """One part of an address; a name with a slash in it must not lead elsewhere."""
+    return quote(name, safe="")

@@ -1,0 +1,62 @@
+"""Nodes over HTTP: parse, call one function, render.
+
+Nodes belong to the platform, not to a team: every member sees them, and whoever is admin of the team that the
+request is for may act on them. What was done is in that team's audit log.
+"""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from pools.api.serializers import NodeListSerializer, NodeSerializer
+from pools.domain.nodes import NodeAction
+from pools.facade import api as pools
+from pools.selectors.nodes import node_payload
+from teams.facade.contracts import TeamContext
+
+
+class NodeListView(APIView):
+    @extend_schema(operation_id="nodes_list", responses=NodeListSerializer)
+    def get(self, request: Request) -> Response:
+        """The engine's machines by name. One page: there are few."""
+        found = [node_payload(view) for view in pools.list_nodes()]
+        return Response({"results": found, "next": None, "previous": None})
+
+
+class NodeView(APIView):
+    @extend_schema(operation_id="nodes_get", responses=NodeSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(node_payload(pools.get_node(name)))
+
+
+class _Action(APIView):
+    required_roles = {"POST": "admin"}
+
+    def act(self, request: Request, name: str, action: NodeAction) -> Response:
+        team: TeamContext = request.team  # type: ignore[attr-defined]
+        return Response(node_payload(pools.act_on_node(team.id, name, action, author=team.username)))
+
+
+class CordonView(_Action):
+    @extend_schema(operation_id="nodes_cordon", request=None, responses=NodeSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """No new agents there; what runs goes on. Ends a drain that is under way."""
+        return self.act(request, name, NodeAction.CORDON)
+
+
+class UncordonView(_Action):
+    @extend_schema(operation_id="nodes_uncordon", request=None, responses=NodeSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Takes new agents again; ends a drain, too."""
+        return self.act(request, name, NodeAction.UNCORDON)
+
+
+class DrainView(_Action):
+    @extend_schema(operation_id="nodes_drain", request=None, responses=NodeSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """No new agents there, and those that are there leave: idle ones as their replacements become ready,
+        those at work after their lease. The engine drains the rest when the last one has left."""
+        return self.act(request, name, NodeAction.DRAIN)

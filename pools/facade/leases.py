@@ -1,0 +1,70 @@
+"""The door to leases for programs outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from pools.facade.api import lease_store
+from pools.facade.contracts import Invocation, InvocationResult, Lease, LeaseOutcome, LeaseView
+from pools.leases.scripts import prefix_of
+from pools.leases.store import HeldLease
+from pools.selectors import pools as selectors
+from pools.services import borrowing
+from pools.services import pools as services
+from pools.services.borrowing import Wish
+
+__all__ = ["Wish", "ask", "borrow", "give_back", "keep", "list_leases"]
+
+
+def _door() -> borrowing.Door:
+    return borrowing.Door(settings.REDIS_URL, prefix_of(settings.AFLOW_INSTANCE), settings.SECRET_KEY)
+
+
+def borrow(team_id: int, pool: str, wish: Wish) -> Lease:
+    """A lease on a healthy agent of a pool that the team may use.
+
+    Raises `PoolNotFound`, and `LeaseTimeout` when none came free in time or too many wait.
+    """
+    row = services.find(team_id, pool, selectors.usable_by(team_id))
+    return borrowing.borrow(_door(), lease_store(), row, team_id, wish)
+
+
+def keep(team_id: int, token: str) -> datetime:
+    """A heartbeat; until when the lease lasts now. Raises `NotFound`."""
+    return _time(borrowing.keep(lease_store(), team_id, token).expires_ms)
+
+
+def give_back(team_id: int, token: str, outcome: LeaseOutcome = LeaseOutcome.OK) -> None:
+    """Raises `NotFound` when it had ended before."""
+    borrowing.give_back(lease_store(), team_id, token, outcome)
+
+
+def ask(team_id: int, token: str, invocation: Invocation) -> InvocationResult:
+    """One request to the leased agent. Raises `NotFound`, `LeaseLost`, `AgentLost`, `AgentTimeout`."""
+    return borrowing.ask(_door(), lease_store(), team_id, token, invocation)
+
+
+def list_leases(team_id: int, pool: str | None = None) -> list[LeaseView]:
+    """The team's live leases in the pools that it may use; those to expire first come first."""
+    rows = selectors.usable_by(team_id)
+    found = []
+    for row in rows.filter(name=pool) if pool else rows:
+        held = (lease_store().lease(token) for token in lease_store().tokens(row.pk))
+        found += [_view(row.name, lease) for lease in held if lease is not None and lease.team_id == team_id]
+    return sorted(found, key=lambda view: view.expires_at)
+
+
+def _view(pool: str, held: HeldLease) -> LeaseView:
+    return LeaseView(
+        pool=pool,
+        agent_id=held.agent_id,
+        holder=held.holder,
+        fence=held.fence,
+        expires_at=_time(held.expires_ms),
+    )
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

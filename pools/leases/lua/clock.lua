@@ -1,0 +1,3 @@
+-- Milliseconds by the server's clock. Put before everything else.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

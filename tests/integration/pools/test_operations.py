@@ -1,0 +1,108 @@
+"""What operators do with a pool as a whole: warm it, drain it, resume it, recycle it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from pools.domain.agents import AgentState
+from pools.facade import api as pools
+from pools.facade.contracts import LeaseLost, LeaseOutcome, LeaseTimeout
+from pools.models import Pool
+from pools.runtime.memory import MemoryRuntime
+from tests.factories.pools import make_pool
+from tests.fakes.pools import Plant, invocation, rows_of, served, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SLEEPY = "import time\ndef main(x):\n    time.sleep(x)\n    return 'slept'\n"
+
+
+@pytest.fixture
+async def site() -> Plant:
+    plant = Plant(MemoryRuntime())
+    plant.instance = settings.AFLOW_INSTANCE
+    plant.prefix = f"aflow:{plant.instance}:pools"
+    return plant
+
+
+async def new_pool(**values: object) -> Pool:
+    pool: Pool = await database_sync_to_async(make_pool)(**values)
+    return pool
+
+
+async def reasons(pool: Pool) -> list[str]:
+    return [str(agent.end_reason) for agent in await rows_of(pool.pk, AgentState.GONE)]
+
+
+async def test_warm(site: Plant) -> None:
+    pool = await new_pool(min_size=1, max_size=4)
+    async with site.running():
+        await until(lambda: served(pool.pk, 1))
+        view = await database_sync_to_async(pools.warm_pool)(pool.team_id, pool.name, 9)
+        assert view.target_size == 4, "within the pool's limits"
+        await until(lambda: served(pool.pk, 4))
+
+
+async def test_drain_and_resume(site: Plant) -> None:
+    """Running leases finish, nobody gets a new one, no agent stays; afterwards whoever waited is served."""
+    pool = await new_pool(min_size=2)
+    async with site.running(), site.brokering() as broker:
+        await until(lambda: served(pool.pk, 2))
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        view = await database_sync_to_async(pools.drain_pool)(pool.team_id, pool.name)
+        assert view.drained
+        with pytest.raises(LeaseTimeout):
+            await broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=0.3)
+        waiting = asyncio.create_task(broker.acquire(pool.pk, holder="c", team_id=pool.team_id, timeout=30))
+        assert (await broker.invoke(lease, invocation({"x": 3}))).results[0].output == 9
+        assert len(await rows_of(pool.pk)) >= 1
+        assert await broker.release(lease, LeaseOutcome.OK)
+
+        async def empty() -> bool:
+            return await rows_of(pool.pk) == []
+
+        await until(empty)
+        assert set(await reasons(pool)) == {"scale_down"}
+        assert not waiting.done()
+        await database_sync_to_async(pools.resume_pool)(pool.team_id, pool.name)
+        await broker.release(await waiting, LeaseOutcome.OK)
+
+
+async def test_a_drain_has_its_deadline(site: Plant) -> None:
+    """What is left then is ended, and its holder told."""
+    from tests.fakes.pools import code
+
+    pool = await new_pool(min_size=1)
+    async with site.running(), site.brokering() as broker:
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        work = asyncio.create_task(broker.invoke(lease, invocation({"x": 8}, runs=code(SLEEPY), timeout=20)))
+        await asyncio.sleep(0.2)
+        await database_sync_to_async(pools.drain_pool)(pool.team_id, pool.name, 0.5)
+        with pytest.raises(LeaseLost):
+            await work
+        await until(lambda: rows_of(pool.pk, AgentState.GONE))
+
+
+async def test_recycle(site: Plant) -> None:
+    """Idle agents are replaced now, leased ones after their lease; the pool serves all the while."""
+    pool = await new_pool(min_size=2, max_size=3)
+    async with site.running(), site.brokering() as broker:
+        await until(lambda: served(pool.pk, 2))
+        before = {agent.pk for agent in await rows_of(pool.pk)}
+        lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
+        await database_sync_to_async(pools.recycle_pool)(pool.team_id, pool.name)
+        other = await broker.acquire(pool.pk, holder="b", team_id=pool.team_id, timeout=20)
+        assert other.agent_id not in before
+        assert (await broker.invoke(lease, invocation({"x": 2}))).results[0].output == 4
+        for held in (lease, other):
+            assert await broker.release(held, LeaseOutcome.OK)
+
+        async def replaced() -> bool:
+            return not before & {agent.pk for agent in await rows_of(pool.pk)}
+
+        await until(replaced)
+        assert await reasons(pool) == ["recycled"] * 2

@@ -1,0 +1,123 @@
+"""The Swarm runtime beyond the promises of all runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from pools.domain.nodes import ENGINE_LABEL
+from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
+from pools.runtime.contract import AgentHttp
+from pools.runtime.swarm import SwarmRuntime
+from tests.contract.pools.agents import new_spec, ready
+from tests.contract.pools.test_capabilities import CONNECT, LOOK, ask
+from tests.swarm.hosts import Host, Swarm
+
+pytestmark = pytest.mark.swarm
+
+
+@pytest.fixture
+async def runtime(swarm: Swarm) -> AsyncIterator[SwarmRuntime]:
+    made = SwarmRuntime(f"swarm-{uuid4().hex[:8]}")
+    await made.start()
+    yield made
+    for handle in await made.list_agents():
+        await made.remove(handle.agent_id)
+    await made.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[AgentHttp]:
+    async with AgentHttp() as session:
+        yield session
+
+
+async def test_agents_go_where_they_should(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    swarm.label(swarm.hosts[1], {"agentainer.zone": "north"})
+    swarm.label(swarm.hosts[2], {"agentainer.zone": "north", "agentainer.capacity": "spot"})
+    north = replace(new_spec(), zone="north", capacity_type="on_demand")
+    spot = replace(new_spec(), capacity_type="spot")
+    assert (await runtime.create(north)).node == swarm.hosts[1].name
+    assert (await runtime.create(spot)).node == swarm.hosts[2].name
+    with pytest.raises(RuntimeFault, match="No node can take the agent: no suitable node"):
+        await runtime.create(replace(new_spec(), zone="south"))
+
+
+async def test_agents_are_spread(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    handles = [await runtime.create(new_spec()) for _ in range(3)]
+    assert {handle.node for handle in handles} == {host.name for host in swarm.hosts}
+
+
+async def test_a_node_whose_engine_nobody_told_takes_none(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    """Nor does one whose engine does not answer."""
+    swarm.unlabel(swarm.hosts[1], ENGINE_LABEL)
+    swarm.label(swarm.hosts[2], {ENGINE_LABEL: f"tcp://{swarm.hosts[2].address}:1"})
+    handles = [await runtime.create(new_spec()) for _ in range(2)]
+    assert {handle.node for handle in handles} == {swarm.manager.name}
+    notes = {node.name: node.note for node in await runtime.nodes()}
+    assert "agentainer.engine" in notes[swarm.hosts[1].name]
+
+
+async def test_an_image_that_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    swarm.label(swarm.hosts[1], {"agentainer.zone": "only"})
+    spec = replace(new_spec(), zone="only")
+    await runtime.create(spec)
+    await runtime.remove(spec.agent_id)
+    image = await runtime.ensure_image(BUILT_IN_IMAGE)
+    with swarm.hosts[1].client() as client:
+        client.images.remove(image, force=True)
+    again = replace(new_spec(), zone="only")
+    assert (await runtime.create(again)).running
+
+
+async def test_nothing_is_left_after_the_last_agent(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    for _ in range(3):
+        await runtime.create(new_spec())
+    for handle in await runtime.list_agents():
+        await runtime.remove(handle.agent_id)
+    await runtime.tidy()
+
+    def left(host: Host) -> list[Any]:
+        with host.client() as client:
+            names = [row["Name"] for row in client.api.networks()]
+            return [name for name in names if name.startswith(runtime.network)] + client.api.containers(
+                all=True, filters={"label": f"agentainer.instance={runtime._instance}"}
+            )
+
+    assert [left(host) for host in swarm.hosts] == [[], [], []]
+    with swarm.manager.client() as client:
+        assert client.api.services(filters={"label": f"agentainer.instance={runtime._instance}"}) == []
+
+
+async def test_an_agent_on_hosts_set_up_as_advised(
+    runtime: SwarmRuntime, http: AgentHttp, swarm: Swarm
+) -> None:
+    """`--no-new-privileges`, `--userland-proxy=false`: neither other agents nor the outside answer."""
+    specs = [new_spec() for _ in range(4)]
+    handles = [await runtime.create(spec) for spec in specs]
+    for handle, spec in zip(handles, specs, strict=True):
+        await ready(http, handle, spec)
+    assert (await ask(http, handles[0], specs[0], LOOK, {}))["new"] == "1"
+
+    async def reached(host: str, port: int) -> Any:
+        return await ask(http, handles[0], specs[0], CONNECT, {"host": host, "port": port})
+
+    assert await reached("127.0.0.1", 8000) == "connected", "itself it reaches: the attempt is sound"
+    for handle in handles[1:]:
+        host, port = handle.address.split(":")
+        assert await reached(host, int(port)) != "connected", f"{handle.address} from {handles[0].node}"
+    for other in swarm.hosts:
+        if other.name != handles[0].node:
+            assert await reached(other.address, 2375) != "connected"
+
+
+async def test_an_engine_without_a_swarm(hosts: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", hosts.hosts[1].engine)  # a worker
+    runtime = SwarmRuntime("nobody")
+    with pytest.raises(RuntimeFault, match="manages no swarm"):
+        await runtime.start()
+    await runtime.close()
