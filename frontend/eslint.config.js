@@ -12,6 +12,7 @@ export default tseslint.config(
       "@typescript-eslint/no-non-null-assertion": "error",
       "@typescript-eslint/consistent-type-imports": "error",
       "no-undef": "off", // TypeScript knows the names better
+      "react-hooks/incompatible-library": "off", // it warns of the React Compiler, which is not used
     },
   },
 );

@@ -1,17 +1,12 @@
-"""What every test stands on: an embedded Redis, pieces that must be there, and a live platform on demand.
-
-A piece that is missing (Docker, a browser) skips the tests that need it and says so; when it is named in
-AFLOW_TEST_REQUIRE, they fail instead.
-"""
+"""What every test stands on: an embedded Redis, pieces that must be there (`tests.pieces`), and a live
+platform on demand."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -19,9 +14,9 @@ import pytest
 from django.conf import settings
 
 from aflow_site.supervision import redis_server
-from tests.chaos.apart import MARK
 from tests.live_platform import LivePlatform, new_database
-from tests.swarm.hosts import PROGRAMS, Swarm, running_swarm
+from tests.pieces import PIECES, browser_path, lack
+from tests.swarm.hosts import Swarm, running_swarm
 
 ROOT = Path(__file__).resolve().parent.parent
 # How long an example takes says more of the other processes on the machine than of the code.
@@ -71,59 +66,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # --- pieces that may be missing --------------------------------------------------------------------------
 
 
-@cache
-def _docker_problem() -> str | None:
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.from_env(timeout=5)
-        client.ping()
-        client.close()
-    except DockerException as exc:
-        return f"no Docker Engine answers ({exc})"
-    return None
-
-
-def _browser_path() -> str | None:
-    named = os.environ.get("AFLOW_TEST_BROWSER")
-    return named or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-
-
-def _browser_problem() -> str | None:
-    return None if _browser_path() else "no Chromium is installed (Debian: apt-get install chromium)"
-
-
-def _swarm_problem() -> str | None:
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    if missing or os.geteuid() != 0:
-        return f"Docker hosts of the tests' own need root, and {', '.join(missing or PROGRAMS)}"
-    if MARK not in os.environ:
-        return "they want a network of their own: python tests/chaos/apart.py python -m pytest -m swarm …"
-    return None
-
-
-PIECES: dict[str, Callable[[], str | None]] = {
-    "docker": _docker_problem,
-    "swarm": _swarm_problem,
-    "browser": _browser_problem,
-}
-REQUIRED_WITH = {"swarm": "docker"}
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    required = {name.strip() for name in os.environ.get("AFLOW_TEST_REQUIRE", "").split(",")}
     for name, problem_of in PIECES.items():
-        if item.get_closest_marker(name) is None:
-            continue
-        problem = problem_of()
-        if problem is None:
-            continue
-        if REQUIRED_WITH.get(name, name) in required:
-            pytest.fail(f"{name} is required here, and {problem}", pytrace=False)
-        pytest.skip(problem)
+        if item.get_closest_marker(name) is not None and (problem := problem_of()) is not None:
+            lack(name, problem)
 
 
 # --- fixtures ----------------------------------------------------------------------------------------------
@@ -132,7 +78,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the browser; for tests marked `browser`."""
-    path = _browser_path()
+    path = browser_path()
     assert path is not None
     return path
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -24,7 +25,7 @@ LOOK_AGAIN = 1.0  # seconds until an agent that has ended is looked for again
 MOST_LINES = 10_000
 
 
-class _Live(AsyncWebsocketConsumer):
+class _Live(AsyncWebsocketConsumer, ABC):
     """Runs `pump` until the client goes."""
 
     async def connect(self) -> None:
@@ -56,8 +57,10 @@ class _Live(AsyncWebsocketConsumer):
             log.exception("the live view of agent %s broke off", self.ref)
             await self.close(TRY_AGAIN)
 
+    @abstractmethod
     async def pump(self) -> None:
-        raise NotImplementedError
+        """Tells what there is to tell, until it is cancelled or has closed the socket. Raises `NotFound`, and
+        other `FlowError`s."""
 
     async def tell(self, message: dict[str, Any]) -> None:
         await self.send(text_data=orjson.dumps(message).decode())

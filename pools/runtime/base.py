@@ -34,6 +34,7 @@ class Capability(StrEnum):
     READ_ONLY_ROOT = "read_only_root"
     LIMITS = "limits"  # of memory, processors and processes
     CLOSED_NETWORK = "closed_network"  # neither other agents nor the outside are in reach
+    BUNDLES = "bundles"  # its built-in agents run functions out of uploaded bundles
     DEPLOYS = "deploys"  # agents outside of pools, too (`pools.runtime.deployed`)
     MEASURES = "measures"  # it tells how much memory an agent uses
 

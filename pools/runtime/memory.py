@@ -181,6 +181,8 @@ class MemoryRuntime:
         agent = self.agents.pop(agent_id, None)
         if agent is not None:
             self.graces[agent_id] = grace
+            if agent.calls and grace > 0:
+                await asyncio.wait(agent.calls, timeout=grace)
             await self._stop(agent)
 
     async def kill(self, agent_id: UUID) -> None:

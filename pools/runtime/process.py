@@ -72,7 +72,7 @@ class ProcessRuntime:
 
     name = "process"
     isolates = False
-    can = frozenset({Capability.OUTLIVES, Capability.DEPLOYS, Capability.MEASURES})
+    can = frozenset({Capability.OUTLIVES, Capability.BUNDLES, Capability.DEPLOYS, Capability.MEASURES})
 
     def __init__(self, directory: Path, instance: str) -> None:
         self._directory = directory

@@ -62,6 +62,7 @@ class SwarmRuntime(DockerRuntime):
     can = frozenset(
         {
             Capability.OUTLIVES,
+            Capability.BUNDLES,
             Capability.CORDONS,
             Capability.NO_CAPABILITIES,
             Capability.READ_ONLY_ROOT,

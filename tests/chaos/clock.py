@@ -5,16 +5,12 @@ libfaketime does this too; `time.sleep` of Python 3.11 fails under it when monot
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from pathlib import Path
 
+COMPILER = "gcc"
 SOURCE = Path(__file__).with_name("clock.c")
-
-
-def compiler() -> str | None:
-    return shutil.which("gcc")
 
 
 class Clock:
@@ -24,7 +20,7 @@ class Clock:
         self._file = directory / "offset"
         self._file.write_bytes(struct.pack("q", 0))
         library = directory / "clock.so"
-        command = [compiler() or "gcc", "-shared", "-fPIC", "-O2", "-o", str(library), str(SOURCE), "-ldl"]
+        command = [COMPILER, "-shared", "-fPIC", "-O2", "-o", str(library), str(SOURCE), "-ldl"]
         subprocess.run(command, check=True)
         self.environment = {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(self._file)}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,18 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
-import pytest
 from docker.errors import DockerException
-
-from tests.chaos import clock
-
-
-def need_an_engine() -> None:
-    """An engine and a clock, to do with as the suite likes."""
-    if shutil.which("dockerd") is None or os.geteuid() != 0 or clock.compiler() is None:
-        if "docker" in os.environ.get("AFLOW_TEST_REQUIRE", ""):
-            pytest.fail("chaos needs root, dockerd and gcc")
-        pytest.skip("needs root, dockerd and gcc")
 
 
 class DockerEngine:

@@ -11,19 +11,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.engine import need_an_engine
 from tests.chaos.faults import FAULTS
 from tests.chaos.plant import Plant, running_plant
 from tests.chaos.trial import Outcome, try_fault
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.chaos
 
 SEEDS = range(1, int(os.environ.get("AFLOW_CHAOS_SEEDS", "6")) + 1)
 
 
 @pytest.fixture(scope="module")
 def plant() -> Iterator[Plant]:
-    need_an_engine()
     with running_plant() as plant:
         yield plant
 

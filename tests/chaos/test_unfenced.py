@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.engine import need_an_engine
 from tests.chaos.plant import Plant, running_plant
 from tests.chaos.trial import try_fault
 from tests.live_platform import ROOT
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.chaos
 
 
 def test_without_the_fence_the_suite_fails() -> None:
-    need_an_engine()
     without = str(ROOT / "tests" / "chaos" / "unfenced")
     with running_plant(PYTHONPATH=without) as unfenced, pytest.raises(AssertionError):
         _freeze_three_times(unfenced)

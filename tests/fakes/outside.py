@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import docker
-import pytest
+
+from tests.pieces import lack
 
 CONNECT = (
     "import socket, sys\n"
@@ -29,7 +30,7 @@ def outside(engine: docker.DockerClient, image: str) -> Iterator[tuple[str, int]
         try:
             listener.bind((host, 0))
         except OSError as exc:
-            pytest.skip(f"the Docker Engine's bridge {host} is not on this machine ({exc})")
+            lack("docker", f"the Docker Engine's bridge {host} is not on this machine ({exc})")
         listener.listen(50)
         port: int = listener.getsockname()[1]
         threading.Thread(target=_accept, args=(listener,), daemon=True).start()

@@ -5,6 +5,7 @@ Shapes only: what a step means is checked in `workflows.domain.validation`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
@@ -135,9 +136,9 @@ class CallingStep(BaseStep):
     error_strategy: ErrorStrategy = "fail_fast"
 
     @property
+    @abstractmethod
     def runs(self) -> tuple[Run, ...]:
         """What its agents run: one behaviour, or two for a mapreduce with a reducer."""
-        raise NotImplementedError
 
 
 class TaskStep(CallingStep):

@@ -21,11 +21,11 @@ from pools.facade.contracts import (
     Lease,
     LeaseLost,
 )
-from pools.runtime.base import AgentHandle, Runtime
+from pools.runtime.base import AgentHandle, Capability, Runtime
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker import conversation
 from pools.services.broker.calls import Caller, Held
-from tests.contract.pools.agents import kill, new_spec, ready
+from tests.contract.pools.agents import able, kill, new_spec, ready
 from tests.fakes.listener import FakeListener
 from tests.fakes.pools import code, invocation, until
 
@@ -255,8 +255,6 @@ async def test_the_lease_is_lost_during_a_call(executor: Executor) -> None:
 async def test_an_agent_that_leaves_lets_its_body_ask_to_the_end(
     runtime: Runtime, executor: Executor
 ) -> None:
-    if runtime.name == "memory":
-        pytest.skip("its agents leave at once")
     source = "def main(ctx): return [ctx.state.get('wait'), ctx.state.increment('n')]"
     listener = FakeListener()
     running = executor.begin(source, listener=listener)
@@ -312,9 +310,8 @@ async def test_the_bodys_own_time_is_no_start_up(executor: Executor) -> None:
     assert talked.startup_seconds is not None
 
 
-async def test_a_bundle_that_is_refused_is_the_steps_error(runtime: Runtime, executor: Executor) -> None:
-    if runtime.name == "memory":
-        pytest.skip("its agents run no bundles")
+@pytest.mark.parametrize("runtime", able(Capability.BUNDLES), indirect=True)
+async def test_a_bundle_that_is_refused_is_the_steps_error(executor: Executor) -> None:
     content = b"no zip file"
     handler = Handler("module:function", hashlib.sha256(content).hexdigest(), lambda: content)
     for request in (invocation(1, runs=handler), replace(invocation(1, 2, runs=handler), batch=True)):

@@ -4,6 +4,7 @@ nothing else is left is parked, and taken up again when its time has come or som
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from workflows.engine.records import Message
 LONGEST = 10 * 366 * 86400.0  # seconds
 
 
-class _Waiting(Body):
+class _Waiting(Body, ABC):
     async def run(self) -> None:
         try:
             if self.record.state is StepState.QUEUED:
@@ -55,18 +56,21 @@ class _Waiting(Body):
         due = self.record.due_at
         return None if due is None else (due - self.now()).total_seconds()
 
+    @abstractmethod
     async def prepare(self) -> None:
         """Sets `due_at` and `input`. Raises ExpressionError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look_for(self) -> Message | None:
-        raise NotImplementedError
+        """What it waits for, taken out of the inbox; None while it is not there."""
 
+    @abstractmethod
     def came(self, message: Message) -> None:
-        raise NotImplementedError
+        """Ends the step by what came."""
 
+    @abstractmethod
     def time_is_up(self) -> None:
-        raise NotImplementedError
+        """Ends the step without it."""
 
 
 class WaitRun(_Waiting):

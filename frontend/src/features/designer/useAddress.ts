@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { useEffect, useEffectEvent, useRef } from "react";
 import { useStore } from "zustand";
 import { findStep } from "@/canvas/document";
 import { scopeOf } from "@/canvas/scope";
@@ -16,11 +16,12 @@ export function useAddress(store: DesignerStore): void {
   const open = useStore(store, (state) => state.scope.at(-1));
   const told = useRef<string | undefined>(undefined);
 
-  useEffect(() => {
-    if (step && store.getState().selected.length === 0) store.getState().reveal(step);
-    // Only when the page opens: from then on the selection leads, and the address follows.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [store]);
+  const revealLinked = useEffectEvent(() => {
+    const { selected, reveal } = store.getState();
+    if (step && selected.length === 0) reveal(step);
+  });
+  // Only when the page opens: from then on the selection leads, and the address follows.
+  useEffect(() => revealLinked(), [store]);
 
   // Back and forward, and links, lead into loops and out of them.
   useEffect(() => {

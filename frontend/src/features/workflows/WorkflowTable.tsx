@@ -49,7 +49,6 @@ interface Props {
 }
 
 export function WorkflowTable({ rows, loading, more }: Props) {
-  // eslint-disable-next-line react-hooks/incompatible-library -- nothing here is memoized
   const table = useReactTable({
     data: rows,
     columns,

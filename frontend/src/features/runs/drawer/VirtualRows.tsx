@@ -20,7 +20,6 @@ const NEAR_END = 20;
 /** A long list of which only the rows in view are in the page. */
 export function VirtualRows<Row>({ label, rows, rowHeight, keyOf, onEnd, follow, children }: Props<Row>) {
   const box = useRef<HTMLElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library -- it warns of a compiler that is not used here
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
