@@ -23,10 +23,16 @@ class PoolFigures:
     leaving: int
     waiting: int
     overdue: int = 0  # agents in service that are to be replaced for their age
+    apart: bool = False  # teams share the pool, and each wants agents that served nobody else
 
     @property
     def serving(self) -> int:
         return self.starting + self.idle + self.active
+
+    @property
+    def strangers(self) -> int:
+        """Idle agents that are of no use to those who wait: any other would have gone to one of them."""
+        return self.idle if self.apart and self.waiting else 0
 
     @property
     def live(self) -> int:
@@ -59,7 +65,7 @@ def plan(pool: PoolFigures) -> SizePlan:
     # Of those that are too old a tenth leaves at a time; where there is room, the replacement is ready first.
     leave = min(pool.overdue, max(1, pool.serving // 10))
     spare = min(leave, pool.max_size - wanted)
-    create = min(max(0, wanted + spare - pool.serving), room)
+    create = min(max(0, wanted + spare - (pool.serving - pool.strangers)), room)
     ready = pool.idle + pool.active
     retire_overdue = min(leave, max(0, ready - wanted)) if spare else leave
     # A pool without warm-up keeps what demand made until the idle time-out.

@@ -17,6 +17,7 @@ class LeaseRules:
 
     team_id: int
     max_uses: int
+    max_size: int = 0  # 0: it is full whatever it has
     closed: bool = False
     drained: bool = False
     ttl: float = TTL_SECONDS
@@ -34,6 +35,7 @@ class LeaseRules:
         values = {
             "team": str(self.team_id),
             "max_uses": str(self.max_uses),
+            "max_size": str(self.max_size),
             "ttl": str(int(self.ttl * 1000)),
             "closed": "1" if self.closed else "",
             "drained": "1" if self.drained else "",

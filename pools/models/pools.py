@@ -31,26 +31,29 @@ class Pool(models.Model):
     team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="pools")
     name = models.CharField(max_length=128)  # by the pattern of `domain.names`
     image = models.CharField(max_length=255)
-    min_size = models.PositiveIntegerField(default=0)
-    max_size = models.PositiveIntegerField(default=10)
-    warm_up = models.BooleanField(default=True)
-    max_uses = models.PositiveIntegerField(default=100)
-    idle_timeout = models.FloatField(default=300.0)
-    concurrency = models.PositiveIntegerField(default=1)  # leases at once on one agent, if it says it can
-    max_age = models.FloatField(default=14400.0)
-    memory_threshold = models.FloatField(default=0.9)  # of `memory`
-    error_threshold = models.PositiveIntegerField(default=5)
-    health_check_interval = models.FloatField(default=30.0)
-    graceful_shutdown = models.FloatField(default=10.0)
-    assignment = models.CharField(max_length=16, choices=_choices(Assignment), default="lifo")
-    scale_down_order = models.CharField(max_length=8, choices=_choices(ScaleDownOrder), default="lru")
-    cpu = models.FloatField(default=1.0)  # cores
-    memory = models.PositiveBigIntegerField(default=512 * 1024**2)  # bytes
-    pids = models.PositiveIntegerField(default=256)
+    min_size = models.PositiveIntegerField(default=DEFAULTS["min_size"])
+    max_size = models.PositiveIntegerField(default=DEFAULTS["max_size"])
+    warm_up = models.BooleanField(default=DEFAULTS["warm_up"])
+    max_uses = models.PositiveIntegerField(default=DEFAULTS["max_uses"])
+    idle_timeout = models.FloatField(default=DEFAULTS["idle_timeout"])
+    # Leases at once on one agent, if it says that it can.
+    concurrency = models.PositiveIntegerField(default=DEFAULTS["concurrency"])
+    max_age = models.FloatField(default=DEFAULTS["max_age"])
+    memory_threshold = models.FloatField(default=DEFAULTS["memory_threshold"])  # of `memory`
+    error_threshold = models.PositiveIntegerField(default=DEFAULTS["error_threshold"])
+    health_check_interval = models.FloatField(default=DEFAULTS["health_check_interval"])
+    graceful_shutdown = models.FloatField(default=DEFAULTS["graceful_shutdown"])
+    assignment = models.CharField(max_length=16, choices=_choices(Assignment), default=DEFAULTS["assignment"])
+    scale_down_order = models.CharField(
+        max_length=8, choices=_choices(ScaleDownOrder), default=DEFAULTS["scale_down_order"]
+    )
+    cpu = models.FloatField(default=DEFAULTS["cpu"])  # cores
+    memory = models.PositiveBigIntegerField(default=DEFAULTS["memory"])  # bytes
+    pids = models.PositiveIntegerField(default=DEFAULTS["pids"])
     env = models.JSONField(default=dict, blank=True)
     secrets = models.JSONField(default=list, blank=True)  # names; the values go into the environment
-    network = models.CharField(max_length=16, choices=_choices(Network), default="isolated")
-    isolation = models.CharField(max_length=16, choices=_choices(Isolation), default="tenant")
+    network = models.CharField(max_length=16, choices=_choices(Network), default=DEFAULTS["network"])
+    isolation = models.CharField(max_length=16, choices=_choices(Isolation), default=DEFAULTS["isolation"])
     # Of an agent-hour, in the installation's currency.
     price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     weight = models.FloatField(default=1.0)  # of the owner, among the teams that share the pool

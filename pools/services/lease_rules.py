@@ -12,6 +12,7 @@ def rules_of(pool: Pool) -> LeaseRules:
     return LeaseRules(
         team_id=pool.team_id,
         max_uses=pool.max_uses,
+        max_size=pool.max_size,
         closed=pool.deleted_at is not None,
         drained=pool.drained_at is not None,
         assignment=pool.assignment,

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from pools.domain.agents import LIVE, AgentState
 from pools.facade.contracts import Code, Handler, Invocation
+from pools.leases.scripts import prefix_of
 from pools.models import Agent
 from pools.runtime.base import Runtime
 from pools.services.broker.broker import Broker
@@ -39,10 +40,11 @@ def invocation(
 class Plant:
     """One installation: a key prefix of its own, so that tests do not meet in Redis."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, instance: str = "", secret: str = SECRET) -> None:
         self.runtime = runtime
-        self.instance = f"test-{uuid4().hex[:12]}"
-        self.prefix = f"aflow:{self.instance}:pools"
+        self.instance = instance or f"test-{uuid4().hex[:12]}"
+        self.prefix = prefix_of(self.instance)
+        self.secret = secret
 
     def controller(self, **options: Any) -> PoolController:
         return PoolController(
@@ -50,12 +52,12 @@ class Plant:
             redis_url=settings.REDIS_URL,
             prefix=self.prefix,
             instance=self.instance,
-            secret=SECRET,
+            secret=self.secret,
             **options,
         )
 
     def broker(self, **options: Any) -> Broker:
-        return Broker(settings.REDIS_URL, self.prefix, SECRET, **options)
+        return Broker(settings.REDIS_URL, self.prefix, self.secret, **options)
 
     @contextlib.asynccontextmanager
     async def running(self, **options: Any) -> AsyncIterator[PoolController]:
@@ -79,6 +81,11 @@ class Plant:
             yield broker
         finally:
             await broker.close()
+
+
+def site(runtime: Runtime) -> Plant:
+    """The installation of this site's own settings, as its pages and its API see it."""
+    return Plant(runtime, instance=settings.AFLOW_INSTANCE, secret=settings.SECRET_KEY)
 
 
 async def until(condition: Callable[[], Any], patience: float = 20.0) -> None:

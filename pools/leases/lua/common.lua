@@ -42,10 +42,10 @@ end
 
 local function read_rules(pool)
   local c = call('HMGET', pool_key(pool), 'max_uses', 'ttl', 'closed', 'assignment', 'errors', 'max_age', 'mixes',
-    'drained')
+    'drained', 'max_size')
   if not c[1] then return nil end
   return {max_uses = tonumber(c[1]), ttl = tonumber(c[2]), closed = c[3] == '1', assignment = c[4],
-          errors = tonumber(c[5]), max_age = tonumber(c[6]), mixes = c[7] == '1', drained = c[8] == '1'}
+          errors = tonumber(c[5]), max_age = tonumber(c[6]), mixes = c[7] == '1', drained = c[8] == '1', max_size = tonumber(c[9])}
 end
 
 -- A grant as one string: token|agent|address|boot|nonce|fence|expires|uses_left|wait_ms|idle_ms|now

@@ -1,5 +1,5 @@
 -- ARGV: prefix, pool, text, shares (team:weight,…), then fields and values of the rules: team, max_uses, ttl,
--- closed ('1' | ''), drained (nobody gets a lease), assignment, errors, max_age (ms, 0: none), mixes ('1' | '': tenants share agents). `text` stands
+-- closed ('1' | ''), drained (nobody gets a lease), assignment, errors, max_age (ms, 0: none), max_size, mixes ('1' | '': tenants share agents). `text` stands
 -- for all of them. Returns 1 when the pool was new.
 local pool = ARGV[2]
 local key, shares = pool_key(pool), pool_key(pool, 'shares')

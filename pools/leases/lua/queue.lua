@@ -22,6 +22,7 @@ end
 
 local function drop_waiter(pool, w)
   call('HDEL', pool_key(pool, 'waiters'), w.holder)
+  if call('HLEN', pool_key(pool, 'waiters')) == 0 then call('HDEL', pool_key(pool), 'made_room') end
   call('ZREM', queue_key(pool, w.team), w.holder)
   if call('ZCARD', queue_key(pool, w.team)) == 0 then call('ZREM', pool_key(pool, 'turns'), w.team) end
 end
@@ -135,9 +136,11 @@ local function serve_next(pool, rules, asking)
   return false
 end
 
--- Whatever is idle while somebody waits has served others: one for each waiter makes room for a fresh agent.
-local function make_room(pool)
+-- Whatever is idle while somebody waits has served others: where the pool is full, one for each waiter makes room for a
+-- fresh agent.
+local function make_room(pool, rules)
   if call('ZCARD', pool_key(pool, 'turns')) == 0 or call('ZCARD', pool_key(pool, 'idle')) == 0 then return end
+  if call('SCARD', pool_key(pool, 'agents')) < rules.max_size then return end
   local ended = tonumber(call('HGET', pool_key(pool), 'made_room') or '0')
   if ended >= call('HLEN', pool_key(pool, 'waiters')) then return end
   call('HSET', pool_key(pool), 'made_room', ended + 1)
@@ -155,7 +158,7 @@ local function dispatch(pool, asking)
     and serve_next(pool, rules, asking) do
     given = given + 1
   end
-  make_room(pool)
+  make_room(pool, rules)
   return given
 end
 

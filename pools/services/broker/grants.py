@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -87,8 +86,7 @@ class Grants:
             if answer is not None and answer.grant is not None:
                 return answer.grant
             outcome = answer.outcome if answer else "away"
-            patience = PATIENCE_OF.get(outcome, math.inf)
-            if loop.time() - started > min(patience, within) and patience < math.inf:
+            if outcome in PATIENCE_OF and loop.time() - started > min(PATIENCE_OF[outcome], within):
                 raise PoolNotFound("The pool is gone, or belongs to another team.")
             if outcome == "timeout" or left <= 0:
                 return await self._last_chance(pool, holder, token, within)

@@ -32,6 +32,7 @@ class Registry:
     def __init__(self) -> None:
         self.agents: dict[UUID, Agent] = {}
         self.pools: dict[UUID, Pool] = {}
+        self._templates: dict[UUID, str] = {}  # of each pool: a digest, not to be made for every agent
         self.version = 0
         self.ended: list[Agent] = []  # since the last sample
 
@@ -48,6 +49,7 @@ class Registry:
         }:
             self.version += 1
         self.pools = fresh
+        self._templates = {pk: pool.template for pk, pool in fresh.items()}
 
     def add(self, agents: Iterable[Agent]) -> None:
         for agent in agents:
@@ -57,10 +59,14 @@ class Registry:
     def of_pool(self, pool_id: UUID) -> list[Agent]:
         return [agent for agent in self.agents.values() if agent.pool_id == pool_id]
 
+    def is_outdated(self, agent: Agent) -> bool:
+        """Whether its pool makes other agents by now."""
+        return agent.pool_id is None or self._templates.get(agent.pool_id) != agent.template
+
     def is_unwanted(self, agent: Agent) -> bool:
         """Whether its pool makes other agents by now, or is gone."""
         pool = self.pools.get(agent.pool_id) if agent.pool_id else None
-        return pool is None or pool.deleted_at is not None or pool.template != agent.template
+        return pool is None or pool.deleted_at is not None or self.is_outdated(agent)
 
     async def move(
         self, agent: Agent, wanted: AgentState, reason: EndReason | None = None, **fields: Any

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
 from pools.domain.nodes import DrainFigures, may_leave
+from pools.domain.settings import Isolation
 from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
@@ -60,7 +61,7 @@ class Sizes:
             await self._empty(pool, agents, serving)
             return
         await self._creator.clear(pool)
-        await self._replace_outdated(pool, agents, serving)
+        await self._replace_outdated(agents, serving)
         await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)
         counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
@@ -114,6 +115,7 @@ class Sizes:
             active=states[PublicState.ACTIVE],
             leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY] + moving,
             waiting=figures.waiting,
+            apart=pool.isolation == Isolation.TENANT and bool(pool.shares.all()),
         )
 
     def _overdue(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> list[Agent]:
@@ -133,13 +135,10 @@ class Sizes:
             if seen is not None and seen.state == "condemned":
                 self._remover.begin(agent, EndReason(seen.drain or EndReason.ERRORS))
 
-    async def _replace_outdated(
-        self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]
-    ) -> None:
+    async def _replace_outdated(self, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
         """Agents of the image or settings that the pool had before: no lease may find them."""
-        await self._end(
-            [agent for agent in agents if agent.template != pool.template], serving, EndReason.RECYCLED
-        )
+        outdated = [agent for agent in agents if self._registry.is_outdated(agent)]
+        await self._end(outdated, serving, EndReason.RECYCLED)
 
     async def _end(
         self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], reason: EndReason
@@ -195,7 +194,7 @@ class Sizes:
             agent
             for agent in agents
             if AgentState(agent.state) in STARTING
-            and agent.template == pool.template
+            and not self._registry.is_outdated(agent)
             and agent.pk not in self._creator.tasks
         ]
         if open_intents:

@@ -35,7 +35,7 @@ from teams.facade import api as teams
 from teams.facade.contracts import TeamContext
 from teams.models import Membership, Team
 from tests.factories.pools import make_pool, make_team
-from tests.fakes.pools import Plant, invocation, served, until
+from tests.fakes.pools import invocation, served, site, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -270,15 +270,6 @@ def test_what_is_written_counts_though_redis_is_away(team: Team) -> None:
     away.client.close()
 
 
-class Site(Plant):
-    """The installation of this site's own settings, as its pages see it."""
-
-    def __init__(self) -> None:
-        super().__init__(MemoryRuntime())
-        self.instance = settings.AFLOW_INSTANCE
-        self.prefix = prefix_of(self.instance)
-
-
 async def socket(team: Team, query: str = "") -> WebsocketCommunicator:
     communicator = WebsocketCommunicator(URLRouter(websocket_urlpatterns), f"/ws/pools/{query}")
     communicator.scope["team"] = TeamContext(team.pk, team.slug, team.name, Role.VIEWER, 1, "u")
@@ -298,8 +289,8 @@ async def next_of(live: WebsocketCommunicator, kind: str) -> dict[str, Any]:
 async def test_the_live_view_and_the_metrics() -> None:
     team, other = await sync_to_async(make_team)(), await sync_to_async(make_team)()
     pool = await database_sync_to_async(make_pool)(team, name="live", min_size=1)
-    site = Site()
-    async with site.running(), site.brokering() as broker:
+    here = site(MemoryRuntime())
+    async with here.running(), here.brokering() as broker:
         await until(lambda: served(pool.pk, 1))
         live, elsewhere = await socket(team), await socket(other)
         snapshot = await next_of(live, "snapshot")
@@ -336,7 +327,7 @@ async def test_the_live_view_and_the_metrics() -> None:
 
         assert await elsewhere.receive_nothing()
         await elsewhere.disconnect()
-    await site.runtime.close()
+    await here.runtime.close()
 
 
 def _metrics() -> str:

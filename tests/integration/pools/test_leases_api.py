@@ -11,19 +11,15 @@ from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
-from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.db import connections
-from django.test import Client
 
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services import borrowing
 from teams.domain.roles import Role
-from teams.facade import api as teams
-from teams.models import Membership, Team
+from teams.models import Team
 from tests.factories.pools import make_pool, make_team
-from tests.fakes.pools import Plant, rows_of, served, until
+from tests.fakes.deployed import Person, alone
+from tests.fakes.pools import Plant, rows_of, served, site, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,46 +28,27 @@ SQUARE = "def main(x):\n    return x * x\n"
 
 
 class Caller:
-    """Speaks for a member of a team, from a thread."""
+    """A person, as many of whose requests may wait at once as there are threads."""
 
     def __init__(self, team: Team, role: Role) -> None:
-        user = get_user_model().objects.create(username=f"{role.value}-{team.slug}")
-        Membership.objects.create(team=team, user=user, role=role)
-        token = teams.issue_token(team_id=team.pk, user_id=user.pk, role=role, name="test")
-        self._client = Client(headers={"Authorization": f"Token {token}"})
+        self._person = Person(team, role)
 
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         def call() -> tuple[int, Any]:
-            text = json.dumps(body) if body is not None else ""
-            try:
-                answer = self._client.generic(
-                    method, f"/api/v1/{path}", text, content_type="application/json", headers=headers
-                )
-            finally:
-                connections.close_all()  # the thread's own
+            answer = self._person.ask(method, path, body, headers=headers)
             self.retry_after = answer.headers.get("Retry-After")
             return answer.status_code, json.loads(answer.content) if answer.content else None
 
-        return await asyncio.get_running_loop().run_in_executor(THREADS, call)
-
-
-class Site(Plant):
-    def __init__(self) -> None:
-        super().__init__(MemoryRuntime())
-        self.instance = settings.AFLOW_INSTANCE
-        self.prefix = f"aflow:{self.instance}:pools"
+        return await asyncio.get_running_loop().run_in_executor(THREADS, alone, call)
 
 
 @asynccontextmanager
-async def running(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
-    from tests.fakes import pools as fakes
-
-    monkeypatch.setattr(fakes, "SECRET", settings.SECRET_KEY)
-    site = Site()
-    async with site.running():
+async def running(pool: Pool) -> AsyncIterator[Plant]:
+    plant = site(MemoryRuntime())
+    async with plant.running():
         await until(lambda: served(pool.pk, pool.min_size))
-        yield site
-    await site.runtime.close()
+        yield plant
+    await plant.runtime.close()
 
 
 @database_sync_to_async
@@ -80,9 +57,9 @@ def new_pool(**values: Any) -> tuple[Pool, Caller]:
     return pool, Caller(pool.team, Role.OPERATOR)
 
 
-async def test_a_leases_life(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_leases_life() -> None:
     pool, operator = await new_pool(max_size=1)
-    async with running(pool, monkeypatch):
+    async with running(pool):
         status, lease = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 5})
         assert status == 201
         (agent,) = await rows_of(pool.pk)
@@ -111,10 +88,10 @@ async def test_a_leases_life(monkeypatch: pytest.MonkeyPatch) -> None:
         await until(counted)
 
 
-async def test_none_comes_free(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_none_comes_free() -> None:
     """503 with Retry-After; whoever waits gets the agent that is given back meanwhile."""
     pool, operator = await new_pool(max_size=1)
-    async with running(pool, monkeypatch):
+    async with running(pool):
         _, lease = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 5})
         status, problem = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 0.2})
         assert (status, problem["code"], operator.retry_after) == (503, "lease_timeout", "1")
@@ -127,9 +104,9 @@ async def test_none_comes_free(monkeypatch: pytest.MonkeyPatch) -> None:
         assert second["fence"] > lease["fence"]
 
 
-async def test_the_same_key_gets_the_same_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_same_key_gets_the_same_lease() -> None:
     pool, operator = await new_pool(max_size=3, min_size=2)
-    async with running(pool, monkeypatch):
+    async with running(pool):
         first, again, other = [
             (await operator("POST", f"pools/{pool.name}/leases/", {}, **{"Idempotency-Key": key}))[1]
             for key in ("a", "a", "b")
@@ -137,10 +114,10 @@ async def test_the_same_key_gets_the_same_lease(monkeypatch: pytest.MonkeyPatch)
         assert first["token"] == again["token"] != other["token"]
 
 
-async def test_a_lease_that_nobody_keeps_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lease_that_nobody_keeps_ends() -> None:
     """Its agent is replaced: whoever had it may still use it."""
     pool, operator = await new_pool(max_size=1)
-    async with running(pool, monkeypatch):
+    async with running(pool):
         _, lease = await operator("POST", f"pools/{pool.name}/leases/", {"ttl": 1})
         status, second = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 20})
         assert status == 201
@@ -148,24 +125,24 @@ async def test_a_lease_that_nobody_keeps_ends(monkeypatch: pytest.MonkeyPatch) -
         assert (await operator("DELETE", f"leases/{lease['token']}/"))[0] == 404
 
 
-async def test_a_poisoned_agent_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_poisoned_agent_is_replaced() -> None:
     pool, operator = await new_pool(max_size=1)
-    async with running(pool, monkeypatch):
+    async with running(pool):
         _, lease = await operator("POST", f"pools/{pool.name}/leases/", {})
         assert (await operator("DELETE", f"leases/{lease['token']}/", {"outcome": "poison"}))[0] == 204
         _, second = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 20})
         assert second["agent"] != lease["agent"]
 
 
-async def test_an_agent_that_dies_during_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_agent_that_dies_during_a_request() -> None:
     pool, operator = await new_pool(max_size=1)
-    async with running(pool, monkeypatch) as site:
+    async with running(pool) as plant:
         _, lease = await operator("POST", f"pools/{pool.name}/leases/", {})
         path = f"leases/{lease['token']}/"
         slow = {"input": {}, "code": "import time\ndef main():\n    time.sleep(3)\n"}
         asked = asyncio.create_task(operator("POST", f"{path}invoke/", slow))
         await asyncio.sleep(0.5)
-        await site.runtime.kill(next(iter(site.runtime.agents)))  # type: ignore[attr-defined]
+        await plant.runtime.kill(next(iter(plant.runtime.agents)))  # type: ignore[attr-defined]
         assert (await asked)[0] == 502
         assert (await operator("DELETE", path))[0] == 404
         sleepy = {"input": {}, "code": "import time\ndef main():\n    time.sleep(2)\n", "timeout": 0.2}
@@ -173,11 +150,11 @@ async def test_an_agent_that_dies_during_a_request(monkeypatch: pytest.MonkeyPat
         assert (await operator("POST", f"leases/{second['token']}/invoke/", sleepy))[0] == 504
 
 
-async def test_who_may(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_may() -> None:
     pool, operator = await new_pool(max_size=2)
     viewer = await database_sync_to_async(lambda: Caller(pool.team, Role.VIEWER))()
     stranger = await database_sync_to_async(lambda: Caller(make_team(), Role.ADMIN))()
-    async with running(pool, monkeypatch):
+    async with running(pool):
         _, lease = await operator("POST", f"pools/{pool.name}/leases/", {})
         path = f"leases/{lease['token']}/"
         for caller, status in ((viewer, 403), (stranger, 404)):
@@ -210,7 +187,7 @@ async def test_too_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those for whom there is no place are told so; the others get their agent, and nothing is left."""
     pool, operator = await new_pool(min_size=2, max_size=2)
     monkeypatch.setattr(borrowing, "MOST_WAITING", 10)
-    async with running(pool, monkeypatch) as site:
+    async with running(pool) as plant:
 
         async def work() -> int:
             status, lease = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 30})
@@ -221,6 +198,6 @@ async def test_too_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
         statuses = await asyncio.gather(*(work() for _ in range(60)))
         assert set(statuses) == {204, 503}
-        async with site.brokering() as broker:
+        async with plant.brokering() as broker:
             figures = (await broker.leases.figures([pool.pk]))[pool.pk]
             assert (figures.leases, figures.waiting) == (0, 0)

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 from channels.db import database_sync_to_async
-from django.conf import settings
 
 from pools.domain.agents import AgentState
 from pools.facade import api as pools
@@ -14,7 +13,7 @@ from pools.facade.contracts import LeaseLost, LeaseOutcome, LeaseTimeout
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
 from tests.factories.pools import make_pool
-from tests.fakes.pools import Plant, invocation, rows_of, served, until
+from tests.fakes.pools import Plant, code, invocation, rows_of, served, site, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,11 +21,8 @@ SLEEPY = "import time\ndef main(x):\n    time.sleep(x)\n    return 'slept'\n"
 
 
 @pytest.fixture
-async def site() -> Plant:
-    plant = Plant(MemoryRuntime())
-    plant.instance = settings.AFLOW_INSTANCE
-    plant.prefix = f"aflow:{plant.instance}:pools"
-    return plant
+def here() -> Plant:
+    return site(MemoryRuntime())
 
 
 async def new_pool(**values: object) -> Pool:
@@ -38,19 +34,19 @@ async def reasons(pool: Pool) -> list[str]:
     return [str(agent.end_reason) for agent in await rows_of(pool.pk, AgentState.GONE)]
 
 
-async def test_warm(site: Plant) -> None:
+async def test_warm(here: Plant) -> None:
     pool = await new_pool(min_size=1, max_size=4)
-    async with site.running():
+    async with here.running():
         await until(lambda: served(pool.pk, 1))
         view = await database_sync_to_async(pools.warm_pool)(pool.team_id, pool.name, 9)
         assert view.target_size == 4, "within the pool's limits"
         await until(lambda: served(pool.pk, 4))
 
 
-async def test_drain_and_resume(site: Plant) -> None:
+async def test_drain_and_resume(here: Plant) -> None:
     """Running leases finish, nobody gets a new one, no agent stays; afterwards whoever waited is served."""
     pool = await new_pool(min_size=2)
-    async with site.running(), site.brokering() as broker:
+    async with here.running(), here.brokering() as broker:
         await until(lambda: served(pool.pk, 2))
         lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
         view = await database_sync_to_async(pools.drain_pool)(pool.team_id, pool.name)
@@ -72,12 +68,10 @@ async def test_drain_and_resume(site: Plant) -> None:
         await broker.release(await waiting, LeaseOutcome.OK)
 
 
-async def test_a_drain_has_its_deadline(site: Plant) -> None:
+async def test_a_drain_has_its_deadline(here: Plant) -> None:
     """What is left then is ended, and its holder told."""
-    from tests.fakes.pools import code
-
     pool = await new_pool(min_size=1)
-    async with site.running(), site.brokering() as broker:
+    async with here.running(), here.brokering() as broker:
         lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)
         work = asyncio.create_task(broker.invoke(lease, invocation({"x": 8}, runs=code(SLEEPY), timeout=20)))
         await asyncio.sleep(0.2)
@@ -87,10 +81,10 @@ async def test_a_drain_has_its_deadline(site: Plant) -> None:
         await until(lambda: rows_of(pool.pk, AgentState.GONE))
 
 
-async def test_recycle(site: Plant) -> None:
+async def test_recycle(here: Plant) -> None:
     """Idle agents are replaced now, leased ones after their lease; the pool serves all the while."""
     pool = await new_pool(min_size=2, max_size=3)
-    async with site.running(), site.brokering() as broker:
+    async with here.running(), here.brokering() as broker:
         await until(lambda: served(pool.pk, 2))
         before = {agent.pk for agent in await rows_of(pool.pk)}
         lease = await broker.acquire(pool.pk, holder="a", team_id=pool.team_id, timeout=10)

@@ -394,6 +394,29 @@ async def test_secrets(plant: Plant) -> None:
         assert await told() == ""
 
 
+async def test_another_team_gets_its_own_agent_beside_idle_ones(plant: Plant) -> None:
+    """While there is room nothing is ended for it; once there is none, the longest idle one goes."""
+    pool = await new_pool(min_size=0, max_size=3, warm_up=False)
+    other = await database_sync_to_async(make_team)()
+    await database_sync_to_async(PoolShare.objects.create)(pool=pool, team=other)
+    async with plant.running(), plant.brokering() as broker:
+
+        async def hold(team_id: int, name: str) -> Lease:
+            return await broker.acquire(pool.pk, holder=name, team_id=team_id, timeout=10)
+
+        ours = [await hold(pool.team_id, f"o{number}") for number in range(2)]
+        for lease in ours:
+            await broker.release(lease, LeaseOutcome.OK)
+        theirs = [await hold(other.pk, "t0")]
+        assert await reasons(pool.pk) == []
+        for number in (1, 2):
+            theirs.append(await hold(other.pk, f"t{number}"))
+            assert await reasons(pool.pk) == ["recycled"] * number
+        assert len({lease.agent_id for lease in (*ours, *theirs)}) == 5
+        for lease in theirs:
+            await broker.release(lease, LeaseOutcome.OK)
+
+
 @pytest.mark.parametrize(
     "values", [{"env": {"A": "1"}}, {"cpu": 0.5}, {"memory": 2**26}, {"pids": 64}, {"network": "egress"}]
 )

@@ -73,6 +73,15 @@ def test_reaping_lowers_the_target(target: int, reaped: int, minimum: int, left:
     assert target_after_reaping(target, reaped, minimum) == left
 
 
+def test_idle_agents_of_another_team_are_no_help_to_those_who_wait() -> None:
+    """Where teams keep apart; else an agent that came free this moment would count as none."""
+    shared = replace(QUIET, idle=3, waiting=1, warm_up=False, target_size=0, max_size=5)
+    assert plan(shared).create == 0
+    assert plan(replace(shared, apart=True)).create == 1
+    assert plan(replace(shared, apart=True, waiting=9)).create == 2, "within the pool's limits"
+    assert plan(replace(shared, apart=True, waiting=0)).create == 0
+
+
 def test_the_replacement_of_an_old_agent_is_ready_first() -> None:
     old = replace(QUIET, idle=4, target_size=4, min_size=4, max_size=6, overdue=2)
     first = plan(old)
