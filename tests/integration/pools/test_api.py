@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +12,6 @@ from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -31,10 +28,10 @@ from pools.runtime.memory import MemoryRuntime
 from pools.services import agents as rows
 from pools.services import pools as services
 from teams.domain.roles import Role
-from teams.facade import api as teams
 from teams.facade.contracts import TeamContext
-from teams.models import Membership, Team
+from teams.models import Team
 from tests.factories.pools import make_pool, make_team
+from tests.fakes.deployed import Person
 from tests.fakes.pools import invocation, served, site, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,31 +42,12 @@ def team() -> Team:
     return make_team()
 
 
-class Caller:
-    """Speaks for one member of a team."""
-
-    def __init__(self, team: Team, role: Role) -> None:
-        user = get_user_model().objects.create(username=f"{role.value}-{team.slug}")
-        Membership.objects.create(team=team, user=user, role=role)
-        token = teams.issue_token(team_id=team.pk, user_id=user.pk, role=role, name="test")
-        self._client = Client(headers={"Authorization": f"Token {token}"})
-
-    def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        answer = self._client.generic(
-            method,
-            f"/api/v1/{path}",
-            json.dumps(body) if body is not None else "",
-            content_type="application/json",
-        )
-        return answer.status_code, json.loads(answer.content) if answer.content else None
-
-
 @pytest.fixture
-def operator(team: Team) -> Caller:
-    return Caller(team, Role.OPERATOR)
+def operator(team: Team) -> Person:
+    return Person(team, Role.OPERATOR)
 
 
-def test_a_pools_life(operator: Caller) -> None:
+def test_a_pools_life(operator: Person) -> None:
     status, made = operator("POST", "pools/", {"name": "mine", "min_size": 1, "max_size": 4})
     assert status == 201
     assert made["image"] == pools.BUILT_IN_IMAGE
@@ -95,7 +73,7 @@ def test_a_pools_life(operator: Caller) -> None:
     assert operator("POST", "pools/", {"name": "mine"})[0] == 201, "its name is free again"
 
 
-def test_presets_and_shares(operator: Caller, team: Team) -> None:
+def test_presets_and_shares(operator: Person, team: Team) -> None:
     other = make_team()
     body = {"name": "shared", "preset": "aggressive", "max_uses": 7, "shares": [{"team": other.slug}]}
     status, made = operator("POST", "pools/", body)
@@ -104,7 +82,7 @@ def test_presets_and_shares(operator: Caller, team: Team) -> None:
     assert made["shares"] == [{"team": other.slug, "weight": 1.0}]
     _, changed = operator("PATCH", "pools/shared/", {"preset": "performance"})
     assert (changed["preset"], changed["max_uses"], changed["error_threshold"]) == ("performance", 500, 10)
-    theirs = Caller(other, Role.OPERATOR)
+    theirs = Person(other, Role.OPERATOR)
     assert [pool["name"] for pool in theirs("GET", "pools/")[1]["results"]] == ["shared"]
     assert theirs("PATCH", "pools/shared/", {"max_uses": 1})[0] == 404, "it is not theirs to change"
     assert theirs("DELETE", "pools/shared/")[0] == 404
@@ -155,7 +133,7 @@ def test_presets_and_shares(operator: Caller, team: Team) -> None:
         ({}, "name"),
     ],
 )
-def test_bad_settings_are_named(operator: Caller, body: dict[str, Any], path: str) -> None:
+def test_bad_settings_are_named(operator: Person, body: dict[str, Any], path: str) -> None:
     status, problem = operator("POST", "pools/", body)
     assert status == 400
     assert path in {fault["path"] for fault in problem["errors"]}
@@ -165,7 +143,7 @@ def test_bad_settings_are_named(operator: Caller, body: dict[str, Any], path: st
 @pytest.mark.parametrize(
     "settings_", [{"max_uses": 10**20}, {"min_size": 10**20}, {"max_size": 10**20}, {"idle_timeout": 1e300}]
 )
-def test_limits_hold_for_every_way_in(team: Team, operator: Caller, settings_: dict[str, Any]) -> None:
+def test_limits_hold_for_every_way_in(team: Team, operator: Person, settings_: dict[str, Any]) -> None:
     """Over HTTP, and through the facade, as a workflow document comes."""
     (setting,) = settings_
     pools.create_pool(team.pk, PoolSpec("mine"))
@@ -180,12 +158,12 @@ def test_limits_hold_for_every_way_in(team: Team, operator: Caller, settings_: d
         assert setting in {fault.path for fault in refused.value.faults}
 
 
-def test_a_bad_name_is_told_what_is_allowed(operator: Caller) -> None:
+def test_a_bad_name_is_told_what_is_allowed(operator: Person) -> None:
     _, problem = operator("POST", "pools/", {"name": "GPU.v2"})
     assert "1 to 63 lower-case letters, digits, - and _" in problem["errors"][0]["message"]
 
 
-def test_a_pool_named_by_an_older_rule_goes_on(team: Team, operator: Caller) -> None:
+def test_a_pool_named_by_an_older_rule_goes_on(team: Team, operator: Person) -> None:
     make_pool(team, name="GPU.v2")
     assert operator("PATCH", "pools/GPU.v2/", {"max_uses": 5})[1]["max_uses"] == 5
     assert operator("DELETE", "pools/GPU.v2/")[0] == 204
@@ -196,14 +174,14 @@ def test_a_steps_own_pool_may_have_a_long_name(team: Team) -> None:
     assert pools.ensure_pool(team.pk, PoolSpec(name), workflow="f" * 63).name == name
 
 
-def test_a_taken_name(operator: Caller) -> None:
+def test_a_taken_name(operator: Person) -> None:
     operator("POST", "pools/", {"name": "mine"})
     assert operator("POST", "pools/", {"name": "mine"})[0] == 409
 
 
-def test_roles_and_teams(team: Team, operator: Caller) -> None:
+def test_roles_and_teams(team: Team, operator: Person) -> None:
     operator("POST", "pools/", {"name": "mine"})
-    viewer, stranger = Caller(team, Role.VIEWER), Caller(make_team(), Role.ADMIN)
+    viewer, stranger = Person(team, Role.VIEWER), Person(make_team(), Role.ADMIN)
     assert viewer("GET", "pools/mine/")[0] == 200
     for method, path in (("POST", "pools/"), ("PATCH", "pools/mine/"), ("DELETE", "pools/mine/")):
         assert viewer(method, path, {"name": "x"})[0] == 403
@@ -212,7 +190,7 @@ def test_roles_and_teams(team: Team, operator: Caller) -> None:
     assert stranger("GET", "pools/")[1]["results"] == []
 
 
-def test_agents(team: Team, operator: Caller) -> None:
+def test_agents(team: Team, operator: Person) -> None:
     pool, now = make_pool(team), datetime.now(UTC)
     common: dict[str, Any] = {"pool": pool, "team": team, "pool_name": pool.name, "started_at": now}
     Agent.objects.create(**common, nonce="1", state="warming")
@@ -226,7 +204,7 @@ def test_agents(team: Team, operator: Caller) -> None:
     assert (ended["id"], ended["end_reason"], ended["uses"]) == (str(gone.pk), "max_uses", 3)
     assert operator("GET", f"agents/{gone.pk}/")[1]["state"] == "terminated"
     assert operator("GET", "agents/?state=nonsense")[0] == 400
-    assert Caller(make_team(), Role.ADMIN)("GET", f"agents/{gone.pk}/")[0] == 404
+    assert Person(make_team(), Role.ADMIN)("GET", f"agents/{gone.pk}/")[0] == 404
 
 
 def test_ensure_pool_keeps_what_is_left_out(team: Team) -> None:
