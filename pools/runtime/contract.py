@@ -37,6 +37,12 @@ class Health:
     concurrency: int = 1  # requests that it says it can answer at once
     reason: str = ""  # timeout | unreachable | status | too_large, when not ok
 
+    def fault(self, boot: str) -> str | None:
+        """Why an agent of that boot (empty: any) must not be used, in a word; None when it may."""
+        if not self.ok:
+            return self.reason
+        return "boot" if boot and self.boot != boot else None
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -36,7 +36,7 @@ from pools.models import Pool
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.broker import HANDSHAKE, VALIDATE_AFTER_MS
 from pools.services.broker.calls import Caller, Held
-from pools.services.broker.grants import INBOX_WAIT, Grants
+from pools.services.broker.grants import INBOX_WAIT, Grants, lease_of
 
 MOST_WAITING = 1000  # in a pool's queue, beyond which outsiders are sent away at once
 AT_ONCE = 100  # requests that wait in this process
@@ -115,7 +115,7 @@ async def _healthy(
             grant = await grants.obtain(pool_id, holder, team_id, left, wish.priority)
             fault = await _fault(door, http, grant)
             if fault is None:
-                return _lease(pool_id, grant, clock() - started)
+                return lease_of(pool_id, grant, clock() - started)
             await leases.count_health_failure(pool_id, fault)
             await leases.release(grant.token, LeaseOutcome.POISON.value, 0, EndReason.UNHEALTHY.value)
             if left <= 0:
@@ -123,26 +123,11 @@ async def _healthy(
 
 
 async def _fault(door: Door, http: AgentHttp, grant: Grant) -> str | None:
+    """What is wrong with the agent, in a word. One that was at work a moment ago is trusted."""
     if grant.idle_ms <= VALIDATE_AFTER_MS:
         return None
     headers = bearer(agent_token(door.secret, grant.agent_id, grant.nonce))
-    health = await http.health(grant.address, headers, within=HANDSHAKE)
-    if not health.ok:
-        return health.reason
-    return "boot" if grant.boot and health.boot != grant.boot else None
-
-
-def _lease(pool_id: UUID, grant: Grant, waited: float) -> Lease:
-    return Lease(
-        token=grant.token,
-        pool_id=pool_id,
-        agent_id=grant.agent_id,
-        address=grant.address,
-        fence=grant.fence,
-        expires_at=datetime.fromtimestamp(grant.expires_ms / 1000, UTC),
-        uses_left=grant.uses_left,
-        wait_seconds=waited,
-    )
+    return (await http.health(grant.address, headers, within=HANDSHAKE)).fault(grant.boot)
 
 
 # --- with a token ---------------------------------------------------------------------------------------

@@ -12,9 +12,20 @@ from contextlib import contextmanager
 
 import docker
 
+from tests.fakes.pools import code
 from tests.pieces import lack
 
-CONNECT = (
+# A body that tries to connect, and tells `connected` or the error's type.
+CONNECT = code(
+    "import socket\n"
+    "def main(host, port):\n"
+    "    try:\n"
+    "        socket.create_connection((host, port), timeout=1).close()\n"
+    "    except OSError as exc:\n"
+    "        return type(exc).__name__\n"
+    "    return 'connected'\n",
+)
+SCRIPT = (
     "import socket, sys\n"
     "socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()\n"
     "print('connected')\n"
@@ -48,6 +59,6 @@ def _accept(listener: socket.socket) -> None:
 
 def _ordinary_container_connects(engine: docker.DockerClient, image: str, host: str, port: int) -> bool:
     python = engine.images.get(image).attrs["Config"]["Entrypoint"][0]
-    command = ["-c", CONNECT, host, str(port)]
+    command = ["-c", SCRIPT, host, str(port)]
     said = engine.containers.run(image, command, entrypoint=python, network="bridge", remove=True)
     return bytes(said).strip() == b"connected"

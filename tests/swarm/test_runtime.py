@@ -14,7 +14,8 @@ from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.runtime.swarm import SwarmRuntime
 from tests.contract.pools.agents import new_spec, ready
-from tests.contract.pools.test_capabilities import CONNECT, LOOK, ask
+from tests.contract.pools.test_capabilities import LOOK, ask
+from tests.fakes.outside import CONNECT
 from tests.swarm.hosts import Host, Swarm
 
 pytestmark = pytest.mark.swarm

@@ -27,6 +27,11 @@ export class ApiProblem extends Error {
   }
 }
 
+/** What the server says is wrong at that path of what was sent. */
+export function faultAt(error: unknown, path: string): string | undefined {
+  return error instanceof ApiProblem ? error.errors.find((one) => one.path === path)?.message : undefined;
+}
+
 export interface Options {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;

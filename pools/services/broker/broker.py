@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +28,7 @@ from pools.leases.store import AsyncLeases
 from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.calls import Caller, Held
-from pools.services.broker.grants import INBOX_WAIT, Grants
+from pools.services.broker.grants import INBOX_WAIT, Grants, lease_of
 from pools.services.broker.startup import StartupTimes
 from pools.services.loops import for_ever
 
@@ -110,10 +109,11 @@ class Broker:
             if grant.idle_ms <= VALIDATE_AFTER_MS:
                 return held.lease
             try:
-                fault = await self._check(held, grant)
+                health = await self._http.health(grant.address, held.headers, within=HANDSHAKE)
             except BaseException:
                 self._spawn(self.release(held.lease, LeaseOutcome.OK))
                 raise
+            fault = health.fault(grant.boot)
             if fault is None:
                 return held.lease
             await self._reject(held, fault)
@@ -181,29 +181,11 @@ class Broker:
         known = self._held.get(grant.token)
         if known is not None:
             return known
-        lease = Lease(
-            token=grant.token,
-            pool_id=pool_id,
-            agent_id=grant.agent_id,
-            address=grant.address,
-            fence=grant.fence,
-            expires_at=datetime.fromtimestamp(grant.expires_ms / 1000, UTC),
-            uses_left=grant.uses_left,
-            wait_seconds=asyncio.get_running_loop().time() - started,
-        )
+        lease = lease_of(pool_id, grant, asyncio.get_running_loop().time() - started)
         token = agent_token(self._secret, grant.agent_id, grant.nonce)
         held = Held(lease=lease, headers=bearer(token))
         self._held[grant.token] = held
         return held
-
-    async def _check(self, held: Held, grant: Grant) -> str | None:
-        """What is wrong with the agent, in a word, or None."""
-        health = await self._http.health(held.lease.address, held.headers, within=HANDSHAKE)
-        if not health.ok:
-            return health.reason
-        if grant.boot and health.boot != grant.boot:
-            return "boot"
-        return None
 
     async def _reject(self, held: Held, fault: str) -> None:
         held.spoiled = EndReason.UNHEALTHY

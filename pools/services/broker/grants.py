@@ -11,10 +11,11 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pools.facade.contracts import LeaseTimeout, PoolNotFound
+from pools.facade.contracts import Lease, LeaseTimeout, PoolNotFound
 from pools.leases.scripts import Answer, Grant
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import RedisReplyError, Wire
@@ -27,6 +28,20 @@ INBOX_WAIT = 5  # seconds that one reading of the inbox waits in Redis
 # Seconds. A pool or a share made this moment may not be told yet; a Redis that lost its memory must be
 # told of all pools, by a controller that may be dying just now.
 PATIENCE_OF = {"no_pool": 2.0, "unknown": 15.0}
+
+
+def lease_of(pool_id: UUID, grant: Grant, waited: float) -> Lease:
+    """The lease that a grant makes; `waited` in seconds."""
+    return Lease(
+        token=grant.token,
+        pool_id=pool_id,
+        agent_id=grant.agent_id,
+        address=grant.address,
+        fence=grant.fence,
+        expires_at=datetime.fromtimestamp(grant.expires_ms / 1000, UTC),
+        uses_left=grant.uses_left,
+        wait_seconds=waited,
+    )
 
 
 class Grants:

@@ -84,7 +84,7 @@ class Checks:
     async def _check_health(self, agent: Agent) -> None:
         headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
         health = await self._http.health(agent.address, headers, within=TIMEOUT)
-        fault = health.reason if not health.ok else "boot" if health.boot != agent.boot else None
+        fault = health.fault(agent.boot)
         if fault is None or agent.pool_id is None:
             return
         log.warning("agent %s failed its check (%s) and is replaced", agent.pk, fault)

@@ -180,10 +180,9 @@ class Reality:
             self.died(agent.pk, "it did not confirm its reset, and is replaced", EndReason.RECYCLED)
             return
         health = await self._http.health(agent.address, headers, within=HEALTH_TIMEOUT)
-        if not health.ok or (agent.boot and health.boot != agent.boot):
-            self.died(
-                agent.pk, f"its health check failed ({health.reason or 'another boot'})", EndReason.UNHEALTHY
-            )
+        fault = health.fault(agent.boot)
+        if fault is not None:
+            self.died(agent.pk, f"its health check failed ({fault})", EndReason.UNHEALTHY)
             return
         await self._creator.register(agent)
 

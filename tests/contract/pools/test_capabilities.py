@@ -13,6 +13,7 @@ from pools.runtime.base import AgentHandle, AgentSpec, Capability, NotSupported,
 from pools.runtime.contract import AgentHttp, bearer
 from pools.runtime.deployed import NotCapable, deployed_agents_of
 from tests.contract.pools.agents import able, new_spec, ready
+from tests.fakes.outside import CONNECT
 from tests.fakes.pools import code
 
 LOOK = code(
@@ -36,15 +37,6 @@ LOOK = code(
     "    return seen\n"
 )
 KEEP = code("kept = []\ndef main(megabytes):\n    kept.append(b'x' * (megabytes * 2**20))\n")
-CONNECT = code(
-    "import socket\n"
-    "def main(host, port):\n"
-    "    try:\n"
-    "        socket.create_connection((host, port), timeout=1).close()\n"
-    "    except OSError as exc:\n"
-    "        return type(exc).__name__\n"
-    "    return 'connected'\n"
-)
 
 
 def having(capability: Capability) -> pytest.MarkDecorator:

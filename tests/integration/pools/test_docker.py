@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -12,27 +13,19 @@ import pytest
 from channels.db import database_sync_to_async
 
 from pools.domain.agents import AgentState
-from pools.facade.contracts import AgentLost, LeaseLost, LeaseOutcome
+from pools.facade.contracts import AgentLost, Lease, LeaseLost, LeaseOutcome
 from pools.models import Pool
 from pools.runtime.docker import DockerRuntime
 from pools.runtime.images import built_in_tag
+from pools.services.broker.broker import Broker
 from pools.services.shutdown import remove_everything
 from tests.factories.pools import make_pool
-from tests.fakes.outside import outside
+from tests.fakes.outside import CONNECT, outside
 from tests.fakes.pools import Plant, code, invocation, rows_of, served, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.docker]
 
 SLEEPY = code("import time\ndef main(seconds):\n    time.sleep(seconds)\n    return 'awake'\n")
-CONNECT = code(
-    "import socket\n"
-    "def main(host, port):\n"
-    "    try:\n"
-    "        socket.create_connection((host, port), timeout=1).close()\n"
-    "    except OSError as exc:\n"
-    "        return type(exc).__name__\n"
-    "    return 'connected'\n",
-)
 ENVIRONMENT = code("import os\ndef main():\n    return os.environ['COLOUR']\n")
 LOOK = code(
     "import os\n"
@@ -107,6 +100,14 @@ async def test_a_controller_that_comes_back_adopts_its_containers(plant: Plant) 
         assert {agent.pk: agent.container for agent in await rows_of(pool.pk)} == before
 
 
+async def connect(broker: Broker, lease: Lease, host: str, port: int) -> object:
+    """What a body on the leased agent gets when it connects there."""
+    where = {"host": host, "port": port}
+    answer = await broker.invoke(lease, invocation(where, runs=CONNECT, timeout=20))
+    assert answer.results[0].error is None
+    return answer.results[0].output
+
+
 async def test_what_a_container_may_do(plant: Plant, engine: docker.DockerClient) -> None:
     """Neither another agent nor the outside is in reach; root is read-only, /tmp not; no rights are left."""
     pool = await new_pool(min_size=2)
@@ -115,12 +116,7 @@ async def test_what_a_container_may_do(plant: Plant, engine: docker.DockerClient
             await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
             for number in range(2)
         ]
-
-        async def attempt(host: str, port: int) -> object:
-            where = {"host": host, "port": port}
-            answer = await broker.invoke(leases[0], invocation(where, runs=CONNECT, timeout=20))
-            assert answer.results[0].error is None
-            return answer.results[0].output
+        attempt = partial(connect, broker, leases[0])
 
         assert await attempt("127.0.0.1", 8000) == "connected", "itself it reaches: the attempt is sound"
         host, port = leases[1].address.split(":")
@@ -159,15 +155,7 @@ async def test_egress(plant: Plant, engine: docker.DockerClient) -> None:
             await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
             for number in range(2)
         ]
-
-        async def attempt(host: str, port: int) -> object:
-            where = {"host": host, "port": port}
-            return (
-                (await broker.invoke(leases[0], invocation(where, runs=CONNECT, timeout=20)))
-                .results[0]
-                .output
-            )
-
+        attempt = partial(connect, broker, leases[0])
         with outside(engine, built_in_tag()) as (host, here):
             assert await attempt(host, here) == "connected"
         host, port = leases[1].address.split(":")

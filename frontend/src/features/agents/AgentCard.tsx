@@ -1,10 +1,10 @@
 import { Tabs, Title } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
 import { useState } from "react";
 import type { DeployedAgent } from "@/api/types";
 import { CopyId } from "@/components/CopyId";
 import { Figure } from "@/components/Figure";
 import { StateBadge } from "@/components/StateBadge";
+import { Trouble } from "@/components/Trouble";
 import { count } from "@/format";
 import { Ago } from "@/format/Ago";
 import { AgentActions } from "./AgentActions";
@@ -33,12 +33,7 @@ export function AgentCard({ agent }: { agent: DeployedAgent }) {
         </div>
         <AgentActions agent={agent} />
       </header>
-      {agent.problem && (
-        <p className={classes.problem} data-hue="red" role="alert">
-          <IconAlertTriangle size={16} aria-hidden />
-          {agent.problem}
-        </p>
-      )}
+      {agent.problem && <Trouble>{agent.problem}</Trouble>}
       <dl className={classes.figures}>
         <Figure label="answered" value={count(agent.uses)} says="Requests that it answered" />
         <Figure

@@ -1,10 +1,10 @@
 import { Text, Title } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import type { Pool } from "@/api/types";
 import { Figure } from "@/components/Figure";
 import { StateBadge } from "@/components/StateBadge";
+import { Trouble } from "@/components/Trouble";
 import { bytes, clock, count, duration, percent, plural, seconds } from "@/format";
 import { useNow } from "@/format/useNow";
 import { knownSince, WINDOW_MS } from "@/realtime/pools/history";
@@ -42,12 +42,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
         </div>
         <PoolActions pool={pool} />
       </header>
-      {pool.problem && (
-        <p className={classes.problem} data-hue="red" role="alert">
-          <IconAlertTriangle size={16} aria-hidden />
-          {pool.problem}
-        </p>
-      )}
+      {pool.problem && <Trouble>{pool.problem}</Trouble>}
       {pool.drained && <DrainedNote pool={pool} />}
       <MainFigures pool={pool} />
       <figure className={classes.spark}>

@@ -14,7 +14,7 @@ import { notifications } from "@mantine/notifications";
 import { IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { ApiProblem } from "@/api/client";
+import { faultAt } from "@/api/client";
 import { keys } from "@/api/keys";
 import { useRefusal } from "@/api/me";
 import { deleteSecret, secretList, setSecret } from "@/api/teams";
@@ -122,10 +122,7 @@ function SetSecret() {
       void client.invalidateQueries({ queryKey: keys.secrets() });
     },
   });
-  const fault = (path: string) =>
-    save.error instanceof ApiProblem
-      ? save.error.errors.find((one) => one.path === path)?.message
-      : undefined;
+  const fault = (path: string) => faultAt(save.error, path);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     save.mutate();

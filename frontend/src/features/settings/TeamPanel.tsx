@@ -2,7 +2,7 @@ import { Button, Group, NumberInput, Skeleton, Stack, Text, TextInput } from "@m
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { ApiProblem } from "@/api/client";
+import { faultAt } from "@/api/client";
 import { keys } from "@/api/keys";
 import { me, useRefusal } from "@/api/me";
 import { changeTeam, teamDetail } from "@/api/teams";
@@ -40,10 +40,7 @@ function TeamForm({ team }: { team: TeamDetail }) {
       notifications.show({ message: "The team's settings are saved." });
     },
   });
-  const fault = (path: string) =>
-    save.error instanceof ApiProblem
-      ? save.error.errors.find((one) => one.path === path)?.message
-      : undefined;
+  const fault = (path: string) => faultAt(save.error, path);
   const known = ["name", "max_concurrent_runs", "retention_days"].some(fault);
   const changed =
     name.trim() !== team.name ||

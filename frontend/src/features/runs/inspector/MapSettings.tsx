@@ -1,7 +1,7 @@
 import { Button, Group, NumberInput, Select, Stack, Title } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { ApiProblem } from "@/api/client";
+import { faultAt } from "@/api/client";
 import { keys } from "@/api/keys";
 import { useRunRefusal } from "@/api/me";
 import { changeStep } from "@/api/runs";
@@ -92,10 +92,7 @@ function SettingsForm({ run, step, now, onDone }: Props & { now: Settings; onDon
       onDone();
     },
   });
-  const fault = (path: string) =>
-    save.error instanceof ApiProblem
-      ? save.error.errors.find((one) => one.path === path)?.message
-      : undefined;
+  const fault = (path: string) => faultAt(save.error, path);
   const placed = ["max_parallel", "error_strategy", "min_success_rate"].some(fault);
   const submit = (event: FormEvent) => {
     event.preventDefault();
