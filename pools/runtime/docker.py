@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import ipaddress
 import logging
 import os
 import threading
@@ -27,8 +26,7 @@ from uuid import UUID
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.models.networks import Network
-from docker.types import IPAMConfig, IPAMPool, LogConfig, Ulimit
+from docker.types import LogConfig, Ulimit
 
 from pools.domain.nodes import Availability
 from pools.runtime.base import (
@@ -45,6 +43,7 @@ from pools.runtime.base import (
 )
 from pools.runtime.cgroups import memory_in_use
 from pools.runtime.docker_deployed import DockerDeployed
+from pools.runtime.docker_networks import Networks
 from pools.runtime.images import USER, ensure_built_in
 
 log = logging.getLogger(__name__)
@@ -52,6 +51,7 @@ T = TypeVar("T")
 
 PORT = 8000
 THREADS = 8
+LOOK_EVERY = 0.05  # seconds, at an agent that was told to leave
 
 
 def _look_for_socket() -> None:
@@ -73,13 +73,11 @@ class DockerRuntime:
     def __init__(self, instance: str) -> None:
         self._instance = instance
         short = hashlib.sha256(instance.encode()).hexdigest()[:10]
-        self.network = f"agentainer-{short}"
-        self.outside = f"{self.network}-out"  # for agents that reach the outside
-        self._bridges = {self.network: f"af-{short}", self.outside: f"ao-{short}"}
+        self.networks = Networks(instance, short)
+        self.network = self.networks.isolated
         self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix=self.name)
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
-        self._networking = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
         self.deployed: DockerDeployed | None = DockerDeployed(self)
@@ -141,7 +139,7 @@ class DockerRuntime:
         return await self._call(lambda: self._create(spec))
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
-        self._ensure_network(self._network_of(spec))
+        self.networks.ensure(self.client, self._network_of(spec))
         name = self._name(spec.agent_id)
         image = self._image(spec.image)
         try:
@@ -187,54 +185,38 @@ class DockerRuntime:
         return f"{self.network}-{agent_id}"
 
     def _network_of(self, spec: AgentSpec) -> str:
-        return self.outside if spec.egress else self.network
-
-    def _ensure_network(self, name: str) -> None:
-        with self._networking:  # agents are created side by side
-            try:
-                self.client.networks.get(name)
-            except NotFound:
-                if name == self.outside:
-                    self._create_network(name, None)
-                else:
-                    self._make_isolated()
-
-    def _make_isolated(self) -> None:
-        """An internal network keeps packets from being forwarded, but this machine's other addresses are not
-        forwarded to: they are refused by a default route to an address that nobody has."""
-        probe = self._create_network(self.network, None)
-        probe.reload()  # with the range that the engine chose
-        ranges = [ipaddress.ip_network(config["Subnet"]) for config in probe.attrs["IPAM"]["Config"]]
-        subnet = next(found for found in ranges if found.version == 4)
-        probe.remove()
-        nowhere = {"DefaultGatewayIPv4": str(subnet.broadcast_address - 1)}
-        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=nowhere)])
-        self._create_network(self.network, ipam)
-
-    def _create_network(self, name: str, ipam: IPAMConfig | None) -> Network:
-        """On neither of them agents reach each other."""
-        return self.client.networks.create(
-            name,
-            driver="bridge",
-            internal=name == self.network,
-            check_duplicate=True,
-            ipam=ipam,
-            labels={"agentainer.instance": self._instance},
-            options={
-                "com.docker.network.bridge.name": self._bridges[name],
-                "com.docker.network.bridge.enable_icc": "false",
-            },
-        )
+        return self.networks.outside if spec.egress else self.networks.isolated
 
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
-        await self._call(lambda: self._remove(self._name(agent_id), grace))
+        name = self._name(agent_id)
+        if grace > 0 and await self._call(lambda: self._told_to_leave(name)):
+            # No thread waits with it: others have work for them.
+            until = time.monotonic() + grace
+            while time.monotonic() < until:
+                if not await self._call(lambda: self._runs(name)):
+                    break
+                await asyncio.sleep(LOOK_EVERY)
+        await self._call(lambda: self._remove(name))
 
-    def _remove(self, name: str, grace: float) -> None:
-        deadline = time.monotonic() + grace + 20
+    def _told_to_leave(self, name: str) -> bool:
+        try:
+            self.client.api.kill(name, signal="SIGTERM")
+        except APIError as exc:
+            if exc.status_code not in (404, 409):  # gone, or not running
+                raise
+            return False
+        return True
+
+    def _runs(self, name: str) -> bool:
+        try:
+            return bool(self.client.api.inspect_container(name)["State"]["Running"])
+        except NotFound:
+            return False
+
+    def _remove(self, name: str) -> None:
+        deadline = time.monotonic() + 20
         while True:
             try:
-                if grace > 0:
-                    self.client.api.stop(name, timeout=int(grace))
                 self.client.api.remove_container(name, force=True, v=True)
                 return
             except NotFound:
@@ -246,14 +228,7 @@ class DockerRuntime:
                 time.sleep(0.05)
 
     async def tidy(self) -> None:
-        """Removes the networks; one that is still in use, or gone, is left as it is."""
-
-        def remove() -> None:
-            for name in self._bridges:
-                with contextlib.suppress(APIError):
-                    self.client.networks.get(name).remove()
-
-        await self._call(remove)
+        await self._call(lambda: self.networks.remove(self.client))
 
     async def list_agents(self) -> list[AgentHandle]:
         return await self._call(self._list)
@@ -279,7 +254,9 @@ class DockerRuntime:
     def _make_handle(
         self, labels: dict[str, str], ref: str, networks: dict[str, Any], running: bool, created_at: float
     ) -> AgentHandle:
-        ip = next((networks[name].get("IPAddress", "") for name in self._bridges if name in networks), "")
+        ip = next(
+            (networks[name].get("IPAddress", "") for name in self.networks.names if name in networks), ""
+        )
         return AgentHandle(
             agent_id=UUID(labels["agentainer.agent"]),
             ref=ref[:12],

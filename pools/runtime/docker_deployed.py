@@ -75,7 +75,7 @@ class DockerDeployed:
         return self._inspected(name)
 
     def _create(self, spec: DeploySpec, name: str) -> None:
-        self._engine._ensure_network(self._engine.network)
+        self._engine.networks.ensure(self._client, self._engine.network)
         image = self._engine._image(spec.image)
         for volume in spec.volumes:
             if volume.name is not None:
@@ -169,7 +169,7 @@ class DockerDeployed:
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         if grace > 0:
             await self.stop(agent_id, grace=grace)
-        await self._engine._call(lambda: self._engine._remove(self._name(agent_id), 0.0))
+        await self._engine._call(lambda: self._engine._remove(self._name(agent_id)))
 
     async def remove_volume(self, team_id: int, name: str) -> None:
         def remove() -> None:

@@ -80,6 +80,7 @@ class SwarmRuntime(DockerRuntime):
         }
         self._config = f"{self.network}-settings"
         self._hosts = Hosts(self._config, {"agentainer.instance": instance}, settings)
+        self._networking = threading.Lock()
         self._dead: set[UUID] = set()  # told by a node's engine; the manager hears of it a little later
         self._own = ("", "")
         self._api: tuple[int, ...] = ()

@@ -164,6 +164,33 @@ async def test_egress(plant: Plant, engine: docker.DockerClient) -> None:
             await broker.release(lease, LeaseOutcome.OK)
 
 
+async def test_agents_that_take_their_time_to_leave_keep_no_thread() -> None:
+    """Two agents at work, told to leave, and a runtime with two threads: it answers all the same."""
+
+    class Small(DockerRuntime):
+        threads = 2
+
+    instance = f"test-{uuid4().hex[:8]}"
+    plant = Plant(Small(instance))
+    pool = await new_pool(min_size=2)
+    async with plant.running(), plant.brokering() as broker:
+        leases = [
+            await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
+            for number in range(2)
+        ]
+        sleepy = invocation({"seconds": 20}, runs=SLEEPY, timeout=30)
+        work = [asyncio.create_task(broker.invoke(lease, sleepy)) for lease in leases]
+        await asyncio.sleep(0.5)
+        leaving = [asyncio.create_task(plant.runtime.remove(lease.agent_id, grace=4)) for lease in leases]
+        await asyncio.sleep(0.5)
+        assert len(await plant.runtime.list_agents()) == 2
+        assert not any(task.done() for task in leaving)
+        await asyncio.gather(*leaving)
+        ended = await asyncio.gather(*work, return_exceptions=True)
+        assert all(isinstance(result, AgentLost | LeaseLost) for result in ended)
+    await remove_everything(DockerRuntime(instance))
+
+
 async def test_nothing_stays_behind(plant: Plant, engine: docker.DockerClient) -> None:
     pool = await new_pool(min_size=2)
     instance = plant.runtime._instance  # type: ignore[attr-defined]
