@@ -45,6 +45,7 @@ from pools.services.controller.registry import in_database, now
 from pools.services.deployments import rows
 from pools.services.deployments.watching import Watch
 from pools.services.loops import for_ever
+from teams.facade import api as teams
 
 log = logging.getLogger(__name__)
 
@@ -322,8 +323,12 @@ class Keeper:
         return spec
 
     async def _env(self, agent: DeployedAgent) -> dict[str, str]:
+        """Raises `RuntimeFault` when a secret is not there, or cannot be opened."""
         wanted = {name: value["secret"] for name, value in agent.env.items() if isinstance(value, dict)}
-        known = await in_database(self._secrets, agent.team_id, set(wanted.values())) if wanted else {}
+        try:
+            known = await in_database(self._secrets, agent.team_id, set(wanted.values())) if wanted else {}
+        except teams.SecretLost as exc:
+            raise RuntimeFault(exc.detail) from exc
         missing = sorted(set(wanted.values()) - set(known))
         if missing:
             raise RuntimeFault(

@@ -13,6 +13,7 @@ from channels.db import database_sync_to_async
 from pools.models import DeployedAgent
 from pools.runtime.memory import MemoryRuntime
 from pools.services.deployments.keeper import Keeper
+from teams.facade import api as teams
 from tests.factories.pools import make_team
 from tests.fakes.deployed import always, is_, row_of
 from tests.fakes.pools import SECRET, until
@@ -158,6 +159,18 @@ async def test_secrets_are_looked_up_at_each_start(runtime: MemoryRuntime) -> No
         spec = runtime.deployed._known[made.pk]
         assert dict(spec.env) == {"PLAIN": "1", "KEY": "hunter2"}
         assert "hunter2" not in repr(spec)
+
+
+async def test_a_secret_that_cannot_be_opened_is_told(runtime: MemoryRuntime) -> None:
+    await make(env={"KEY": {"secret": "API_KEY"}})
+
+    def sealed(team_id: int, names: set[str]) -> Mapping[str, str]:
+        raise teams.SecretLost("The secret API_KEY was sealed under another SECRET_KEY; set it again.")
+
+    async with keeping(runtime, secrets=sealed):
+        await until(lambda: is_("a", "failed"))
+        assert "sealed under another SECRET_KEY" in ((await row_of("a")).problem or "")
+    assert runtime.deployed.starts == []
 
 
 async def test_an_engine_that_is_away_changes_nothing(runtime: MemoryRuntime) -> None:
