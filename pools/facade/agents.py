@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-import redis
 from django.conf import settings
 from django.db.models import QuerySet
 
@@ -22,6 +20,7 @@ from aflow_site.kernel.errors import InvalidInput, TooLarge
 from aflow_site.kernel.json import to_json
 from pools.domain.deployment_documents import read_document
 from pools.domain.tokens import agent_token
+from pools.facade import site
 from pools.facade.agent_contracts import (
     Accepted,
     Arrival,
@@ -33,10 +32,8 @@ from pools.facade.agent_contracts import (
     RequestDetail,
     RequestView,
 )
-from pools.leases.scripts import prefix_of
 from pools.models import AgentRequest, DeployedAgent
 from pools.runtime.base import Runtime, RuntimeFault
-from pools.runtime.choose import make_runtime
 from pools.runtime.deployed import Capability, DeployedAgents, NotCapable, Usage, deployed_agents_of
 from pools.selectors import deployments as selectors
 from pools.services import nudges
@@ -53,21 +50,8 @@ _SPELLINGS = {"health_check": "healthCheck", "auto_restart": "autoRestart"}
 MOST_OF_AN_ANSWER = 64 * 1024 * 1024  # bytes, of one that is read as a whole
 
 
-@cache
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30)
-
-
-def _prefix() -> str:
-    return prefix_of(settings.AFLOW_INSTANCE)
-
-
 def _tell() -> None:
-    nudges.tell(_client(settings.REDIS_URL), _prefix())
-
-
-def _runtime() -> Runtime:
-    return make_runtime(settings.AFLOW_RUNTIME, instance=settings.AFLOW_INSTANCE, data_dir=settings.DATA_DIR)
+    nudges.tell(site.redis_client(), site.key_prefix())
 
 
 # --- agents -----------------------------------------------------------------------------------------------
@@ -115,7 +99,7 @@ def change(team_id: int, ref: str, changes: Mapping[str, Any], *, author: str) -
 def act(team_id: int, ref: str, verb: str, *, author: str) -> DeployedView:
     """`verb`: start, stop, restart, pause or resume. Raises `NotFound`, `Conflict`, `NotPossibleHere`."""
     if verb == "pause":
-        runtime = _runtime()
+        runtime = site.runtime()
         if Capability.PAUSE not in _capabilities(runtime):
             raise NotPossibleHere(f"Agents of the {runtime.name} runtime cannot be paused; stop this one.")
     return _view(definitions.act(team_id, ref, verb, author=author, tell=_tell))
@@ -204,7 +188,7 @@ class _looking:  # it reads as a function
 
     async def __aenter__(self) -> tuple[DeployedAgent, DeployedAgents]:
         agent: DeployedAgent = await in_database(definitions.find, self._team_id, self._ref)
-        self._runtime = _runtime()
+        self._runtime = site.runtime()
         try:
             agents = deployed_agents_of(self._runtime)
         except NotCapable as exc:
@@ -354,7 +338,7 @@ def loops_beside(
         deliverer.wake()
 
     async def listen() -> None:
-        await nudges.listen(settings.REDIS_URL, _prefix(), heard)
+        await nudges.listen(settings.REDIS_URL, site.key_prefix(), heard)
 
     return {
         "deployed agents": keeper.run,

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from aflow_site.kernel.errors import FlowError, NotFound
 from aflow_site.kernel.waits import set_within
 from pools.domain.names import name_for_image
 from pools.domain.nodes import NodeAction
+from pools.facade import site
 from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
     AgentView,
@@ -31,12 +31,10 @@ from pools.facade.contracts import (
     PoolSpec,
     PoolView,
 )
-from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.metrics import PoolCollector
 from pools.models import Agent, Node
 from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
-from pools.runtime.choose import make_runtime
 from pools.selectors import pools as selectors
 from pools.selectors.nodes import node_views
 from pools.services import nodes as node_services
@@ -89,13 +87,8 @@ __all__ = [
 DEFAULT_POOL = "python"
 
 
-@cache
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30)
-
-
 def lease_store() -> Leases:
-    return Leases(_client(settings.REDIS_URL), prefix_of(settings.AFLOW_INSTANCE))
+    return Leases(site.redis_client(), site.key_prefix())
 
 
 # --- pools, for requests and services -------------------------------------------------------------------
@@ -227,7 +220,7 @@ def act_on_node(team_id: int, name: str, action: NodeAction, *, author: str) -> 
 
     Raises `NotFound`, `Conflict` where it cannot be done, `EngineTrouble`.
     """
-    node = node_services.act(name, action, _runtime(), team_id=team_id, author=author)
+    node = node_services.act(name, action, site.runtime(), team_id=team_id, author=author)
     with contextlib.suppress(redis.RedisError):  # the controller's timer will do
         lease_store().nudge(name)
     return node_views([node])[0]
@@ -272,7 +265,7 @@ def prepare_runtime(report: Callable[[str], None] | None = None) -> str:
 
 
 async def _prepare(report: Callable[[str], None]) -> str:
-    runtime = _runtime()
+    runtime = site.runtime()
     try:
         await runtime.start()
         report(f"the {runtime.name} runtime answers; looking for the agents' image")
@@ -290,7 +283,7 @@ class RuntimeUnusable(FlowError):
 
 
 async def _ask_runtime() -> str | None:
-    runtime = _runtime()
+    runtime = site.runtime()
     try:
         async with asyncio.timeout(3):
             await runtime.start()
@@ -316,16 +309,10 @@ class Broker(_Broker):
     """Leases, requests and heartbeats of one executor process, by this site's settings."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            settings.REDIS_URL, prefix_of(settings.AFLOW_INSTANCE), settings.SECRET_KEY, **options
-        )
+        super().__init__(settings.REDIS_URL, site.key_prefix(), settings.SECRET_KEY, **options)
 
 
 # --- the controller's process -----------------------------------------------------------------------------
-
-
-def _runtime() -> Runtime:
-    return make_runtime(settings.AFLOW_RUNTIME, instance=settings.AFLOW_INSTANCE, data_dir=settings.DATA_DIR)
 
 
 class PoolController(_PoolController):
@@ -333,9 +320,9 @@ class PoolController(_PoolController):
 
     def __init__(self, runtime: Runtime | None = None, **options: Any) -> None:
         super().__init__(
-            runtime or _runtime(),
+            runtime or site.runtime(),
             redis_url=settings.REDIS_URL,
-            prefix=prefix_of(settings.AFLOW_INSTANCE),
+            prefix=site.key_prefix(),
             instance=settings.AFLOW_INSTANCE,
             secret=settings.SECRET_KEY,
             control_url=settings.AFLOW_URL,
@@ -347,7 +334,7 @@ async def run_controller(stop: asyncio.Event) -> None:
     """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
     silence = Silence()
     while not stop.is_set():
-        runtime = _runtime()
+        runtime = site.runtime()
         controller = PoolController(runtime, silence=silence)
         controller.beside = loops_beside(runtime, controller.leads)
         try:
@@ -367,4 +354,4 @@ async def run_controller(stop: asyncio.Event) -> None:
 
 async def shutdown_all() -> int:
     """Removes every agent of this installation; returns how many. For the end of the platform."""
-    return await remove_everything(_runtime())
+    return await remove_everything(site.runtime())

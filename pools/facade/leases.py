@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
+from pools.facade import site
 from pools.facade.api import lease_store
 from pools.facade.contracts import Invocation, InvocationResult, Lease, LeaseOutcome, LeaseView
-from pools.leases.scripts import prefix_of
 from pools.leases.store import HeldLease
 from pools.selectors import pools as selectors
 from pools.services import borrowing
@@ -19,7 +19,7 @@ __all__ = ["Wish", "ask", "borrow", "give_back", "keep", "list_leases"]
 
 
 def _door() -> borrowing.Door:
-    return borrowing.Door(settings.REDIS_URL, prefix_of(settings.AFLOW_INSTANCE), settings.SECRET_KEY)
+    return borrowing.Door(settings.REDIS_URL, site.key_prefix(), settings.SECRET_KEY)
 
 
 def borrow(team_id: int, pool: str, wish: Wish) -> Lease:

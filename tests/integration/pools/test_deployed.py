@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from asgiref.sync import sync_to_async
 
-from pools.facade import agents
+from pools.facade import site
 from pools.runtime.base import Runtime
 from tests.factories.pools import make_team
 from tests.fakes.asgi import Exchange
@@ -32,7 +32,7 @@ async def runtime(request: pytest.FixtureRequest, settings: Any, tmp_path: Path)
     settings.AFLOW_RUNTIME = request.param
     settings.AFLOW_INSTANCE = f"test-{uuid4().hex[:8]}"
     settings.DATA_DIR = tmp_path
-    made = agents._runtime()
+    made = site.runtime()
     await made.start()
     yield made
     await end_everyone(made)

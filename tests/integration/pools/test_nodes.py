@@ -16,7 +16,7 @@ from django.conf import LazySettings
 
 from pools.domain.agents import AgentState
 from pools.domain.nodes import Availability
-from pools.facade import api as facade
+from pools.facade import site
 from pools.facade.contracts import LeaseLost, LeaseOutcome
 from pools.models import Agent, Node, Pool
 from pools.runtime.memory import MemoryRuntime
@@ -223,7 +223,7 @@ async def test_who_opens_a_node_by_the_engines_means_ends_its_drain(plant: Plant
 def engine(monkeypatch: pytest.MonkeyPatch) -> MemoryRuntime:
     """One engine for all requests, mirrored."""
     runtime = MemoryRuntime(nodes=("a", "b"))
-    monkeypatch.setattr(facade, "_runtime", lambda: runtime)
+    monkeypatch.setattr(site, "runtime", lambda: runtime)
     mirror(list(runtime.machines.values()), datetime.now(UTC))
     return runtime
 
@@ -275,7 +275,7 @@ def test_an_engine_that_does_not_answer(engine: MemoryRuntime) -> None:
 
 def test_a_single_machine_cannot_be_cordoned(settings: LazySettings) -> None:
     settings.AFLOW_RUNTIME = "process"
-    runtime = facade._runtime()
+    runtime = site.runtime()
     mirror(asyncio.run(runtime.nodes()), datetime.now(UTC))
     name = Node.objects.get().name
     body = assert_problem(member(Role.ADMIN)("POST", f"nodes/{name}/cordon/"), 409, "conflict")

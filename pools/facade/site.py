@@ -1,0 +1,31 @@
+"""What this site's settings make of the parts below: its Redis, the names of its keys, its runtime."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import redis
+from django.conf import settings
+
+from pools.leases.scripts import prefix_of
+from pools.runtime.base import Runtime
+from pools.runtime.choose import make_runtime
+
+
+def redis_client() -> redis.Redis:
+    """One per process, shared by its threads."""
+    return _client(settings.REDIS_URL)
+
+
+@cache
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30)
+
+
+def key_prefix() -> str:
+    return prefix_of(settings.AFLOW_INSTANCE)
+
+
+def runtime() -> Runtime:
+    """A new one at each call, which its caller closes. Raises `InvalidInput` for an unknown AFLOW_RUNTIME."""
+    return make_runtime(settings.AFLOW_RUNTIME, instance=settings.AFLOW_INSTANCE, data_dir=settings.DATA_DIR)
