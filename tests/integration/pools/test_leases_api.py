@@ -187,12 +187,15 @@ async def test_too_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those for whom there is no place are told so; the others get their agent, and nothing is left."""
     pool, operator = await new_pool(min_size=2, max_size=2)
     monkeypatch.setattr(borrowing, "MOST_WAITING", 10)
+    sent_away = asyncio.Event()  # nobody gives back before: a queue does form, however slow the machine
     async with running(pool) as plant:
 
         async def work() -> int:
             status, lease = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 30})
+            if status == 503:
+                sent_away.set()
             if status == 201:
-                await asyncio.sleep(0.05)
+                await asyncio.wait_for(sent_away.wait(), 60)
                 status = (await operator("DELETE", f"leases/{lease['token']}/"))[0]
             return status
 
