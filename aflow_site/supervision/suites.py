@@ -40,16 +40,16 @@ class Suite:
 
 
 SUITES = (
-    Suite("lint", "formatting, lint, types, import contracts", 5, frontend=True),
-    Suite("python", "unit, property, contract and realtime tests", 5),
-    Suite("integration", "real Redis, real database, real containers", 7, needs=("docker",), frontend=True),
+    Suite("lint", "formatting, lint, types, import contracts", 8, frontend=True),
+    Suite("python", "unit, property, contract and realtime tests", 9),
+    Suite("integration", "real Redis, real database, real containers", 12, needs=("docker",), frontend=True),
     Suite("chaos", "faults at random moments, on processes and containers", 14, needs=("docker",)),
     Suite(
-        "swarm", "three Docker hosts: killed, cut off and drained in the midst of a run", 5, needs=("docker",)
+        "swarm", "three Docker hosts: killed, cut off and drained in the midst of a run", 8, needs=("docker",)
     ),
-    Suite("postgres", "the integration tests again, on PostgreSQL", 5, needs=("postgres",)),
-    Suite("frontend", "unit tests of the browser's part", 3, frontend=True),
-    Suite("browser", "a person's way through the pages, in Chromium", 6, needs=("browser",), frontend=True),
+    Suite("postgres", "the integration tests again, on PostgreSQL", 10, needs=("postgres",)),
+    Suite("frontend", "unit tests of the browser's part", 6, frontend=True),
+    Suite("browser", "a person's way through the pages, in Chromium", 10, needs=("browser",), frontend=True),
 )
 
 

@@ -88,7 +88,7 @@ def site(runtime: Runtime) -> Plant:
     return Plant(runtime, instance=settings.AFLOW_INSTANCE, secret=settings.SECRET_KEY)
 
 
-async def until(condition: Callable[[], Any], patience: float = 20.0) -> None:
+async def until(condition: Callable[[], Any], patience: float = 90.0) -> None:
     """Waits for a condition (sync or async); fails the test when it never holds."""
     async with asyncio.timeout(patience):
         while True:

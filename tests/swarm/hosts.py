@@ -250,7 +250,7 @@ class Swarm:
             self._change(host, lambda spec, own={"agentainer.engine": host.engine}: spec.update(Labels=own))
             self.availability(host, "active")
 
-    def until_state(self, host: Host, state: str, seconds: float = 30) -> float:
+    def until_state(self, host: Host, state: str, seconds: float = 90) -> float:
         """Returns how long it took until the manager saw it."""
         began = time.monotonic()
         while self.node(host)["Status"]["State"] != state:

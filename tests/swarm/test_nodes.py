@@ -80,7 +80,7 @@ class SwarmPlant(Plant):
         """Why these agents ended; None for one that has not."""
         return {self.get(f"agents/{agent}/")["end_reason"] for agent in agents}
 
-    def until(self, what: str, condition: Any, seconds: float = 40) -> float:
+    def until(self, what: str, condition: Any, seconds: float = 90) -> float:
         began = time.monotonic()
         while not condition():
             assert time.monotonic() - began < seconds, f"{what}: {self.nodes()} {self.spread()}"

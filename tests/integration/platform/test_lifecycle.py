@@ -24,7 +24,7 @@ from tests.live_platform import ROOT, LivePlatform
 NAMES = {"redis", "web", "executor-0", "executor-1", "controller"}
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+def eventually(condition: Callable[[], Any], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not become so"

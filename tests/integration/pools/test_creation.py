@@ -180,7 +180,7 @@ async def test_an_engine_that_hangs_holds_up_nothing_else(
     controller = plant.controller()
     await controller.start()
     try:
-        await asyncio.wait_for(controller.tick(), 5)
+        await asyncio.wait_for(controller.tick(), 60)
         assert "within 0.2 s" in str(controller.creator.engine_away)
     finally:
         await controller.close()
@@ -378,7 +378,7 @@ async def test_agents_that_never_become_ready_keep_no_other_from_starting(plant:
     async with plant.running():
         await until(lambda: len(memory(plant).agents) == AT_ONCE * 2)
         well = await new_pool(name="b-well", min_size=2)
-        await until(lambda: served(well.pk, 2), 10)
+        await until(lambda: served(well.pk, 2))
         assert len(await rows_of(sick.pk, *STARTING)) == AT_ONCE * 2
 
 

@@ -365,7 +365,7 @@ async def test_isolation_and_shares(plant: Plant) -> None:
         for pool, same in ((apart, False), (mixed, True)):
             ours = await use(broker, pool, "ours")
             theirs = None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while theirs is None:  # until the controller has told of the share
                     with contextlib.suppress(PoolNotFound):
                         theirs = await broker.acquire(pool.pk, holder="t", team_id=other.pk, timeout=10)

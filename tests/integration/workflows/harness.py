@@ -123,7 +123,7 @@ async def drive(
     run_id = await sync_to_async(make_run)(*steps, **more)
     harness = Harness(body, **(broker or {}))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await harness.drive(run_id)
     finally:
         await harness.close()
@@ -163,7 +163,7 @@ class Play:
         """The run, once its driver has left it."""
         assert self.driving is not None
         assert self.harness is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.driving
         assert not self.harness.broker.held, "leases were not given back"
         await self.harness.close()
@@ -191,7 +191,7 @@ class Play:
 
     async def until(self, key: str, state: str) -> Step:
         """Waits until the step is in that state."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 step = (await self.steps()).get(key)
                 if step is not None and step.state == state:

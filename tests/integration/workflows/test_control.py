@@ -123,7 +123,7 @@ async def test_news_that_come_while_a_run_is_being_parked_are_not_slept_through(
         await real(wakes, event, **fields)
 
     driver.context.book.park = park  # type: ignore[method-assign]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await driver.drive()
     await harness.close()
     run = await one.row()

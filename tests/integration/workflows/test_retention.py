@@ -297,7 +297,7 @@ async def test_the_controller_s_timers(workflow: Workflow, monkeypatch: pytest.M
     for name in ("FIRE_EVERY", "LOOK_AT_ENDS_EVERY", "TIDY_EVERY", "TIDY_PAUSE"):
         monkeypatch.setattr(timers, name, 0.001)
     stop = asyncio.Event()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(timers.fire_forever(stop))
         group.create_task(timers.tidy_forever(stop))
         await enough.wait()

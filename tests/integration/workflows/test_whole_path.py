@@ -49,7 +49,7 @@ class Platform:
         return await until(lambda: Run.objects.filter(pk=run.pk, finished_at__isnull=False).first())
 
 
-async def until(look: Callable[[], Any], seconds: float = 20) -> Any:
+async def until(look: Callable[[], Any], seconds: float = 90) -> Any:
     """The first true value of `look`, which asks the database."""
     stop = time.monotonic() + seconds
     while time.monotonic() < stop:
