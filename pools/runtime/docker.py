@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ from pools.runtime.base import (
     ImageMissing,
     NotSupported,
     RuntimeFault,
+    check_place,
 )
 from pools.runtime.cgroups import memory_in_use
 from pools.runtime.docker_deployed import DockerDeployed
@@ -63,15 +64,17 @@ def _look_for_socket() -> None:
 
 
 class DockerRuntime:
-    """`instance` marks what is ours; two installations on one engine never touch each other's."""
+    """`instance` marks what is ours; two installations on one engine never touch each other's. `labels` are
+    added to the engine's own, as those of its one node."""
 
     name = "docker"
     isolates = True
     can = frozenset(Capability) - {Capability.CORDONS}
     threads = THREADS
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, instance: str, labels: Mapping[str, str] | None = None) -> None:
         self._instance = instance
+        self._labels = dict(labels or {})
         short = hashlib.sha256(instance.encode()).hexdigest()[:10]
         self.networks = Networks(instance, short)
         self.network = self.networks.isolated
@@ -139,6 +142,8 @@ class DockerRuntime:
         return await self._call(lambda: self._create(spec))
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
+        if not spec.place.anywhere:
+            check_place(spec.place, self._the_node())
         self.networks.ensure(self.client, self._network_of(spec))
         name = self._name(spec.agent_id)
         image = self._image(spec.image)
@@ -300,7 +305,7 @@ class DockerRuntime:
             availability=Availability.ACTIVE,
             cpus=float(info["NCPU"]),
             memory=int(info["MemTotal"]),
-            labels=labels,
+            labels={**labels, **self._labels},
         )
 
     async def set_availability(self, node: str, wanted: Availability) -> None:

@@ -39,7 +39,7 @@ class SwarmNode:
 
     @property
     def takes_agents(self) -> bool:
-        return self.seen.heard and self.seen.availability is Availability.ACTIVE
+        return self.seen.takes_agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ def task_template(
 
 def _constraints(spec: AgentSpec, without: Iterable[str]) -> list[str]:
     found = [f"node.id!={ref}" for ref in sorted(without)]
-    if spec.capacity_type == "spot":
+    if spec.place.capacity_type == "spot":
         found.append(f"node.labels.{CAPACITY_LABEL}==spot")
-    elif spec.capacity_type:
+    elif spec.place.capacity_type:
         found.append(f"node.labels.{CAPACITY_LABEL}!=spot")  # a node without the label is on demand
-    if spec.zone:
-        found.append(f"node.labels.{ZONE_LABEL}=={spec.zone}")
+    if spec.place.zone:
+        found.append(f"node.labels.{ZONE_LABEL}=={spec.place.zone}")
     return found
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from pools.domain.nodes import ENGINE_LABEL
+from pools.domain.placement import Place
 from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.runtime.swarm import SwarmRuntime
@@ -40,12 +41,12 @@ async def http() -> AsyncIterator[AgentHttp]:
 async def test_agents_go_where_they_should(runtime: SwarmRuntime, swarm: Swarm) -> None:
     swarm.label(swarm.hosts[1], {"agentainer.zone": "north"})
     swarm.label(swarm.hosts[2], {"agentainer.zone": "north", "agentainer.capacity": "spot"})
-    north = replace(new_spec(), zone="north", capacity_type="on_demand")
-    spot = replace(new_spec(), capacity_type="spot")
+    north = replace(new_spec(), place=Place("on_demand", "north"))
+    spot = replace(new_spec(), place=Place("spot"))
     assert (await runtime.create(north)).node == swarm.hosts[1].name
     assert (await runtime.create(spot)).node == swarm.hosts[2].name
     with pytest.raises(RuntimeFault, match="No node can take the agent: no suitable node"):
-        await runtime.create(replace(new_spec(), zone="south"))
+        await runtime.create(replace(new_spec(), place=Place(zone="south")))
 
 
 async def test_agents_are_spread(runtime: SwarmRuntime, swarm: Swarm) -> None:
@@ -65,13 +66,13 @@ async def test_a_node_whose_engine_nobody_told_takes_none(runtime: SwarmRuntime,
 
 async def test_an_image_that_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
     swarm.label(swarm.hosts[1], {"agentainer.zone": "only"})
-    spec = replace(new_spec(), zone="only")
+    spec = replace(new_spec(), place=Place(zone="only"))
     await runtime.create(spec)
     await runtime.remove(spec.agent_id)
     image = await runtime.ensure_image(BUILT_IN_IMAGE)
     with swarm.hosts[1].client() as client:
         client.images.remove(image, force=True)
-    again = replace(new_spec(), zone="only")
+    again = replace(new_spec(), place=Place(zone="only"))
     assert (await runtime.create(again)).running
 
 

@@ -83,6 +83,8 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     env: {},
     network: "isolated",
     isolation: "tenant",
+    capacity_type: "any",
+    zone: "",
     drained: false,
     price: null,
     secrets: [],

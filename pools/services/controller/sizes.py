@@ -60,7 +60,7 @@ class Sizes:
         if pool.drained_at is not None:
             await self._empty(pool, agents, serving)
             return
-        await self._creator.clear(pool)
+        await self._creator.review(pool)
         await self._replace_outdated(agents, serving)
         await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)

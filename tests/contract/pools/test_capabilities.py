@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from pools.domain.nodes import Availability
+from pools.domain.placement import Place
 from pools.runtime.base import AgentHandle, AgentSpec, Capability, NotSupported, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.runtime.deployed import NotCapable, deployed_agents_of
@@ -132,6 +134,15 @@ async def test_nodes_are_told(runtime: Runtime) -> None:
         assert node.availability is Availability.ACTIVE
         assert node.cpus > 0
         assert node.memory > 0
+
+
+async def test_no_agent_is_made_where_it_may_not_run(runtime: Runtime) -> None:
+    for place in (Place("spot"), Place(zone="nowhere")):
+        spec = replace(new_spec(), place=place)
+        with pytest.raises(RuntimeFault, match=r"offers it|No node can take the agent"):
+            await runtime.create(spec)
+        await runtime.remove(spec.agent_id)
+    assert (await runtime.create(replace(new_spec(), place=Place("on_demand")))).running
 
 
 async def test_nodes_that_cannot_be_cordoned_say_so(runtime: Runtime) -> None:

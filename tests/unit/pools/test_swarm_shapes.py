@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from pools.domain.placement import Place
 from pools.runtime.swarm_shapes import handle_of, moment, read_nodes, read_tasks, task_template
 from tests.contract.pools.agents import new_spec
 
@@ -120,7 +121,7 @@ def test_moments_have_nanoseconds() -> None:
     ],
 )
 def test_where_an_agent_may_run(kind: str, zone: str, wanted: list[str]) -> None:
-    spec = replace(new_spec(), capacity_type=kind, zone=zone)
+    spec = replace(new_spec(), place=Place(kind, zone))
     made = task_template(spec, "sha256:1", instance="i", network="n", without={"bad"}, api=(1, 41))
     assert made["Placement"]["Constraints"] == wanted
 

@@ -14,6 +14,7 @@ import { LeaseList } from "./LeaseList";
 import classes from "./Pools.module.css";
 import { PoolActions } from "./PoolActions";
 import { Sizes } from "./Sizes";
+import { CAPACITIES } from "./settings/words";
 import { Sparkline } from "./Sparkline";
 
 /** One pool: the figures that matter large, the rest below, its agents as tiles. */
@@ -126,6 +127,13 @@ function SmallFigures({ pool }: { pool: Pool }) {
         value={`${plural(pool.cpu, "core")}, ${bytes(pool.memory)}`}
         says="What the container of each agent may use"
       />
+      {(pool.capacity_type !== "any" || pool.zone !== "") && (
+        <Figure
+          label="runs on"
+          value={placeOf(pool)}
+          says="The nodes that its agents may run on, by capacity type and zone"
+        />
+      )}
       {pool.shares.length > 0 && (
         <Figure
           label="shared with"
@@ -135,4 +143,9 @@ function SmallFigures({ pool }: { pool: Pool }) {
       )}
     </dl>
   );
+}
+
+function placeOf({ capacity_type, zone }: Pool): string {
+  const kind = capacity_type === "any" ? "" : CAPACITIES.find(({ value }) => value === capacity_type)?.label;
+  return [kind, zone].filter(Boolean).join(", ");
 }
