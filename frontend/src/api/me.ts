@@ -35,6 +35,14 @@ export function useRefusal(needed: "editor" | "operator" | "admin"): string | nu
   return refusalFor(useQuery(me).data, needed);
 }
 
+/** Why the person may not act on what belongs to no team; null when they may, or nobody knows yet. */
+export function useStaffRefusal(): string | null {
+  const person = useQuery(me).data;
+  const refusal = refusalFor(person, "admin");
+  if (refusal || !person || person.staff) return refusal;
+  return "All teams share the nodes: only the platform's staff acts on them.";
+}
+
 /** Editors act on their own runs, operators on all of the team's. */
 export function useRunRefusal(run: Pick<Run, "created_by">): string | null {
   const person = useQuery(me).data;

@@ -1811,6 +1811,8 @@ export interface components {
             username: string;
             team: components["schemas"]["Team"];
             teams: components["schemas"]["Team"][];
+            /** @description Of the platform: may act on nodes, which no team owns */
+            staff: boolean;
         };
         /**
          * @description * `isolated` - isolated

@@ -4,7 +4,7 @@ const CREATED = "2026-01-20T12:00:00Z";
 
 export function aPerson(role = "admin", username = "ada"): Me {
   const team = { slug: "default", name: "Default", role };
-  return { username, team, teams: [team] };
+  return { username, team, teams: [team], staff: true };
 }
 
 export function aRun(fields: Partial<Run> = {}): Run {

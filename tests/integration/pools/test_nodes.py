@@ -228,8 +228,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> MemoryRuntime:
     return runtime
 
 
-def test_viewers_see_and_admins_act(engine: MemoryRuntime) -> None:
-    viewer, admin = member(Role.VIEWER), member(Role.ADMIN)
+def test_viewers_see_and_staff_act(engine: MemoryRuntime) -> None:
+    """Nodes carry the agents of all teams: no team's admin acts on them, nor does a token for less."""
+    viewer, admin = member(Role.VIEWER), member(Role.ADMIN, staff=True)
     listed = viewer("GET", "nodes/").json()["results"]
     assert [(row["name"], row["state"], row["agents"]) for row in listed] == [
         ("a", "ready", 0),
@@ -237,9 +238,13 @@ def test_viewers_see_and_admins_act(engine: MemoryRuntime) -> None:
     ]
     assert listed[0]["capacity"] == {"cpus": 2.0, "memory": 2**30}
     assert viewer("GET", "nodes/a/").json() == listed[0]
+    assert (viewer("GET", "me/").json()["staff"], admin("GET", "me/").json()["staff"]) == (False, True)
     for action in ("cordon", "uncordon", "drain"):
         for role in (Role.VIEWER, Role.OPERATOR):
-            assert_problem(member(role)("POST", f"nodes/a/{action}/"), 403, "not_allowed")
+            assert_problem(member(role, staff=True)("POST", f"nodes/a/{action}/"), 403, "not_allowed")
+        body = assert_problem(member(Role.ADMIN)("POST", f"nodes/a/{action}/"), 403, "not_allowed")
+        assert "platform's staff" in body["detail"]
+        assert engine.machines["a"].availability is Availability.ACTIVE
     for action, state, availability in (
         ("cordon", "cordoned", Availability.PAUSE),
         ("drain", "draining", Availability.PAUSE),
@@ -259,7 +264,7 @@ def test_viewers_see_and_admins_act(engine: MemoryRuntime) -> None:
 
 
 def test_a_node_that_is_not_there_and_one_that_is_lost(engine: MemoryRuntime) -> None:
-    admin = member(Role.ADMIN)
+    admin = member(Role.ADMIN, staff=True)
     assert_problem(admin("GET", "nodes/nobody/"), 404, "not_found")
     assert_problem(admin("POST", "nodes/nobody/drain/"), 404, "not_found")
     Node.objects.filter(name="a").update(state="lost")
@@ -268,7 +273,7 @@ def test_a_node_that_is_not_there_and_one_that_is_lost(engine: MemoryRuntime) ->
 
 def test_an_engine_that_does_not_answer(engine: MemoryRuntime) -> None:
     engine.away = True
-    body = assert_problem(member(Role.ADMIN)("POST", "nodes/a/cordon/"), 503, "runtime")
+    body = assert_problem(member(Role.ADMIN, staff=True)("POST", "nodes/a/cordon/"), 503, "runtime")
     assert "does not answer" in body["detail"]
     assert Node.objects.get(name="a").state == "ready"
 
@@ -278,7 +283,7 @@ def test_a_single_machine_cannot_be_cordoned(settings: LazySettings) -> None:
     runtime = site.runtime()
     mirror(asyncio.run(runtime.nodes()), datetime.now(UTC))
     name = Node.objects.get().name
-    body = assert_problem(member(Role.ADMIN)("POST", f"nodes/{name}/cordon/"), 409, "conflict")
+    body = assert_problem(member(Role.ADMIN, staff=True)("POST", f"nodes/{name}/cordon/"), 409, "conflict")
     assert "resize or delete its pools" in body["detail"]
     assert not AuditEntry.objects.exists()
 
