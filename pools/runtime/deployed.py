@@ -5,7 +5,8 @@ Promises of every runtime that has this port (the contract suite holds each to w
 - `start`, `stop`, `pause`, `unpause` and `remove` are idempotent: what is so already is left alone. `stop`
   and `remove` of the unknown do nothing. `start` takes up the container that is there, of any generation.
 - A named volume belongs to a team, is made when it is first used, can be written by the agent, and stays when
-  the agent goes.
+  the agent goes (where it declares them).
+- One on a node that is lost has ended; `start` places it elsewhere.
 - `events` tells of each change of a container's state once or more, within a second.
 - No call blocks the loop. Failures are `RuntimeFault`s with a sentence for people.
 
@@ -33,7 +34,8 @@ class Capability(StrEnum):
     USAGE = "usage"
     FOLLOW = "follow"  # the log as it is written
     LIMITS = "limits"  # holds CPU and memory to what was asked
-    VOLUMES = "volumes"
+    VOLUMES = "volumes"  # named ones, and others
+    EGRESS = "egress"  # the outside is in reach of those that ask for it
 
 
 class NotCapable(RuntimeFault):
@@ -65,6 +67,7 @@ class DeploySpec:
     cpu: float = 1.0
     memory: int = 512 * 1024**2  # bytes
     volumes: tuple[VolumeSpec, ...] = ()
+    egress: bool = False
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     control_url: str = ""
 
@@ -85,7 +88,8 @@ class DeploySpec:
 
 @dataclass(frozen=True, slots=True)
 class DeployedHandle:
-    """`address` is empty while nothing listens; `exit_code` and `out_of_memory` tell of one that ended."""
+    """`address` is empty while nothing listens; `exit_code` and `out_of_memory` tell of one that ended.
+    `lost`: it counts as ended because its node is out of reach; it may run there."""
 
     agent_id: UUID
     ref: str
@@ -95,6 +99,7 @@ class DeployedHandle:
     generation: int
     exit_code: int | None = None
     out_of_memory: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,6 @@ def deployed_agents_of(runtime: Runtime) -> DeployedAgents:
     found: DeployedAgents | None = getattr(runtime, "deployed", None)
     if found is None:
         raise NotCapable(
-            f"The runtime {runtime.name} does not run deployed agents; the runtimes docker and process do."
+            f"The runtime {runtime.name} does not run deployed agents; docker, swarm and process do."
         )
     return found

@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -43,6 +43,7 @@ from pools.runtime.base import (
     check_place,
 )
 from pools.runtime.cgroups import memory_in_use
+from pools.runtime.deployed import DeployedAgents
 from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.docker_networks import Networks
 from pools.runtime.images import USER, ensure_built_in
@@ -83,7 +84,7 @@ class DockerRuntime:
         self._connecting = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
-        self.deployed: DockerDeployed | None = DockerDeployed(self)
+        self.deployed: DeployedAgents = DockerDeployed(self)
 
     async def start(self) -> None:
         """Raises `EngineAway`; every later call tries to connect again."""
@@ -353,10 +354,15 @@ class EventWatcher:
         tell: Callable[[AgentDeath], None],
         stop: threading.Event,
         connect: Callable[[], docker.DockerClient] = _patient,
+        *,
+        kind: str = "agentainer.agent",
+        actions: Sequence[str] = ("die",),
     ) -> None:
+        """`kind` is the label with the ids of the agents that are watched."""
+        self._kind = kind
         self._filters = {
             "type": "container",
-            "event": ["die"],
+            "event": list(actions),
             "label": f"agentainer.instance={instance}",
         }
         self._tell = tell
@@ -384,9 +390,10 @@ class EventWatcher:
 
     def _read(self, event: dict[str, Any]) -> None:
         attributes = event.get("Actor", {}).get("Attributes", {})
-        agent = attributes.get("agentainer.agent")
+        agent = attributes.get(self._kind)
         if agent:
-            self._tell(AgentDeath(UUID(agent), self._out_of_memory(event.get("id", ""))))
+            died = event.get("Action") == "die"
+            self._tell(AgentDeath(UUID(agent), died and self._out_of_memory(event.get("id", ""))))
 
     def _out_of_memory(self, container: str) -> bool:
         assert self._client is not None

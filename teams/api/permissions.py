@@ -24,7 +24,8 @@ DEFAULT_ROLES = {
 class TeamRolePermission(BasePermission):
     """`required_roles` of a view maps HTTP methods to roles; `DEFAULT_ROLES` fills the gaps.
 
-    `staff_only` names methods that need one of the platform's staff besides: what they act on belongs to no team.
+    `staff_only` names methods that need one of the platform's staff besides: what they act on belongs to no
+    team.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:

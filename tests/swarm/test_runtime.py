@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,9 +14,13 @@ from pools.domain.nodes import ENGINE_LABEL
 from pools.domain.placement import Place
 from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
+from pools.runtime.deployed import NotCapable, VolumeSpec
 from pools.runtime.swarm import SwarmRuntime
 from tests.contract.pools.agents import new_spec, ready
 from tests.contract.pools.test_capabilities import LOOK, ask
+from tests.contract.pools.test_deployed_contract import WRITE, run
+from tests.contract.pools.test_deployed_contract import ready as ready_deployed
+from tests.contract.pools.test_deployed_contract import spec as new_deployed
 from tests.fakes.outside import CONNECT
 from tests.swarm.hosts import Host, Swarm
 
@@ -115,6 +120,33 @@ async def test_an_agent_on_hosts_set_up_as_advised(
     for other in swarm.hosts:
         if other.name != handles[0].node:
             assert await reached(other.address, 2375) != "connected"
+
+
+@pytest.fixture
+def everybodys(tmp_path: Path) -> Path:
+    """A directory that agents can write to, at the same path on each host."""
+    tmp_path.chmod(0o777)
+    return tmp_path
+
+
+async def test_what_volumes_a_deployed_agent_may_have(
+    runtime: SwarmRuntime, http: AgentHttp, everybodys: Path
+) -> None:
+    """None that lies on one node alone; memory, and directories that are at the same path on each."""
+    with pytest.raises(NotCapable, match="no named volumes"):
+        await runtime.deployed.start(new_deployed(volumes=(VolumeSpec("/data", name="kept"),)))
+    assert await runtime.deployed.list_deployed() == []
+    shared = VolumeSpec("/data", host=str(everybodys))
+    outputs = []
+    for place in ("/data", "/data", "/fast"):
+        made = new_deployed(volumes=(shared, VolumeSpec("/fast", tmpfs=1024**2)), env={"PLACE": place})
+        try:
+            handle = await runtime.deployed.start(made)
+            await ready_deployed(http, handle, made)
+            outputs.append((await run(http, handle, made, WRITE)).get("output"))
+        finally:
+            await runtime.deployed.remove(made.agent_id)
+    assert outputs == ["", "x", ""]
 
 
 async def test_an_engine_without_a_swarm(hosts: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,12 +114,17 @@ async def test_an_agent_does_not_reach_another(runtime: Runtime, http: AgentHttp
     assert await reached(handles[1].address) != "connected"
 
 
-async def test_one_that_does_not_deploy_says_so(runtime: Runtime) -> None:
-    if Capability.DEPLOYS in runtime.can:
-        assert await deployed_agents_of(runtime).list_deployed() == []
-    else:
-        with pytest.raises(NotCapable, match="does not run deployed agents"):
-            deployed_agents_of(runtime)
+@having(Capability.DEPLOYS)
+async def test_one_that_deploys_says_so(runtime: Runtime) -> None:
+    assert await deployed_agents_of(runtime).list_deployed() == []
+
+
+def test_one_that_does_not_deploy_says_so() -> None:
+    class Other:
+        name = "other"
+
+    with pytest.raises(NotCapable, match="does not run deployed agents"):
+        deployed_agents_of(Other())  # type: ignore[arg-type]
 
 
 async def test_nodes_are_told(runtime: Runtime) -> None:
