@@ -15,6 +15,7 @@ Does not: decide anything, restart what died, or keep records (labels are the re
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,9 @@ class Capability(StrEnum):
     LIMITS = "limits"  # holds CPU and memory to what was asked
     VOLUMES = "volumes"  # named ones, and others
     EGRESS = "egress"  # the outside is in reach of those that ask for it
+
+
+SPAN = 0.1  # seconds, of which the share of a CPU is told
 
 
 class NotCapable(RuntimeFault):
@@ -104,7 +108,8 @@ class DeployedHandle:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """At one moment. `cpu` is in CPUs (1.0: one of them is busy); None at the first of a series. Bytes."""
+    """At one moment. `cpu` is in CPUs (1.0: one of them is busy); None at the first of a series.
+    `cpu_seconds` is all that it used since its start. Bytes."""
 
     at: datetime
     cpu: float | None
@@ -113,6 +118,7 @@ class Usage:
     received: int | None  # by the network, since the start; None where it is not counted
     sent: int | None
     processes: int | None = None
+    cpu_seconds: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -123,6 +129,7 @@ class Usage:
             "received": self.received,
             "sent": self.sent,
             "processes": self.processes,
+            "cpu_seconds": None if self.cpu_seconds is None else round(self.cpu_seconds, 3),
         }
 
 
@@ -157,6 +164,10 @@ class DeployedAgents(Protocol):
     def usage(self, agent_id: UUID) -> AsyncIterator[Usage]:
         """About once a second, until the agent ends. Raises `NotCapable`."""
 
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        """Of the container of that `DeployedHandle.ref`, with its share of a CPU; None when it does not run.
+        Takes `SPAN` where this machine runs it, else a second. Raises `NotCapable`."""
+
     async def remove_volume(self, team_id: int, name: str) -> None:
         """One that is in use stays."""
 
@@ -169,3 +180,13 @@ def deployed_agents_of(runtime: Runtime) -> DeployedAgents:
             f"The runtime {runtime.name} does not run deployed agents; docker, swarm and process do."
         )
     return found
+
+
+async def second_of(series: AsyncIterator[Usage]) -> Usage | None:
+    """The first of a series that tells the share of a CPU, and no more of it; None when it ended before."""
+    async with contextlib.aclosing(series) as readings:  # type: ignore[type-var]
+        last = None
+        async for last in readings:
+            if last.cpu is not None:
+                break
+        return last

@@ -7,9 +7,11 @@ Does not: make a container's writable layer outlive it (its root is read-only).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import tarfile
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,16 @@ from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from pools.domain.deployments import Reality
-from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, Usage, VolumeSpec
+from pools.runtime.cgroups import use_of
+from pools.runtime.deployed import (
+    SPAN,
+    Capability,
+    DeployedHandle,
+    DeploySpec,
+    Usage,
+    VolumeSpec,
+    second_of,
+)
 from pools.runtime.docker_streams import streamed
 from pools.runtime.images import USER
 
@@ -264,6 +275,28 @@ class DockerDeployed:
                 return  # it has ended: the engine goes on with zeros
             yield usage_of(stats)
 
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        before, began = await asyncio.to_thread(use_of, ref), time.monotonic()
+        if before is None:  # it has ended, or its engine is on another machine
+            return await second_of(self.usage(agent_id))
+        await asyncio.sleep(SPAN)
+        after, span = await asyncio.to_thread(use_of, ref), time.monotonic() - began
+        if after is None:
+            return None
+        cpu = None
+        if after.cpu_seconds is not None and before.cpu_seconds is not None:
+            cpu = max(0.0, after.cpu_seconds - before.cpu_seconds) / span
+        return Usage(
+            at=datetime.now(UTC),
+            cpu=cpu,
+            memory=after.memory,
+            memory_limit=after.memory_limit,
+            received=after.received,
+            sent=after.sent,
+            processes=after.processes,
+            cpu_seconds=after.cpu_seconds,
+        )
+
 
 def _tmpfs(volume: VolumeSpec) -> str:
     return f"{'ro' if volume.read_only else 'rw'},size={volume.tmpfs},mode=1777,noexec,nosuid"
@@ -298,4 +331,5 @@ def usage_of(stats: dict[str, Any]) -> Usage:
         received=sum(one["rx_bytes"] for one in networks),
         sent=sum(one["tx_bytes"] for one in networks),
         processes=stats.get("pids_stats", {}).get("current"),
+        cpu_seconds=cpu["cpu_usage"]["total_usage"] / 1e9,
     )

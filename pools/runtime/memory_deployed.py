@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pools.domain.deployments import Reality
-from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, NotCapable, Usage
+from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, NotCapable, Usage, second_of
 
 if TYPE_CHECKING:
     from pools.runtime.memory import MemoryRuntime
@@ -93,6 +93,9 @@ class MemoryDeployed:
     async def usage(self, agent_id: UUID) -> AsyncIterator[Usage]:
         raise NotCapable("What agents in this process use is not measured.")
         yield
+
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        return await second_of(self.usage(agent_id))
 
     def _handle(self, agent_id: UUID) -> DeployedHandle:
         spec, agent = self._known[agent_id], self._agents.agents.get(agent_id)

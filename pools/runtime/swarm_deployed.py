@@ -27,6 +27,7 @@ from pools.runtime.deployed import (
     NotCapable,
     Usage,
     VolumeSpec,
+    second_of,
 )
 from pools.runtime.docker_deployed import CHANGES, LABEL, PIDS, REALITY, usage_of
 from pools.runtime.docker_streams import streamed
@@ -250,6 +251,9 @@ class SwarmDeployed:
                 if not stats.get("memory_stats"):
                     return  # it has ended: the engine goes on with zeros
                 yield usage_of(stats)
+
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        return await second_of(self.usage(agent_id))
 
     def _where(self, agent_id: UUID) -> tuple[str, Callable[[], docker.DockerClient]] | None:
         """Its container, and the way to its node's engine; None for one that is out of reach."""

@@ -26,6 +26,7 @@ spec:
       env: {LEVEL: "${LEVEL:-info}", KEY: {secret: API_KEY}}
       resources: {cpu: 500m, memory: 512M}
       volumes: ["data:/data"]
+      network: egress
       healthCheck: {path: /ready, interval: 30s}
       autoRestart: no
     - {name: cache, image: "cache:${TAG}"}
@@ -59,6 +60,7 @@ def test_a_yaml_document(operator: Person) -> None:
         "env": {"LEVEL": "info", "KEY": {"secret": "API_KEY"}},
         "resources": {"cpu": 0.5, "memory": 512_000_000},
         "volumes": [{"name": "data", "path": "/data", "readOnly": False}],
+        "network": "egress",
         "healthCheck": {
             "path": "/ready",
             "interval": 30.0,
