@@ -38,6 +38,7 @@ class ShareSerializer(serializers.Serializer[Any]):
 
 class PoolSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
+    team = serializers.SlugField(help_text="Whose it is: another's, if that shares it with this one")
     name = serializers.CharField()
     image = serializers.CharField()
     min_size = serializers.IntegerField()
@@ -59,7 +60,9 @@ class PoolSerializer(serializers.Serializer[Any]):
     cpu = serializers.FloatField(help_text="Cores")
     memory = serializers.IntegerField(help_text="Bytes")
     pids = serializers.IntegerField()
-    env = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    env = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), help_text="Not told of another team's pool"
+    )
     secrets = serializers.ListField(
         child=serializers.CharField(), help_text="Names of the team's secrets that agents get as variables"
     )

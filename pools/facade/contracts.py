@@ -64,6 +64,7 @@ class PoolView:
 
     id: UUID
     team_id: int
+    team: str  # its slug
     name: str
     image: str
     min_size: int

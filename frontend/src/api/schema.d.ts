@@ -2020,6 +2020,8 @@ export interface components {
         Pool: {
             /** Format: uuid */
             id: string;
+            /** @description Whose it is: another's, if that shares it with this one */
+            team: string;
             name: string;
             image: string;
             min_size: number;
@@ -2068,6 +2070,7 @@ export interface components {
             /** @description Bytes */
             memory: number;
             pids: number;
+            /** @description Not told of another team's pool */
             env: {
                 [key: string]: string;
             };
@@ -2486,6 +2489,11 @@ export interface components {
             received?: number | null;
             sent?: number | null;
             processes?: number | null;
+            /**
+             * Format: double
+             * @description Of all CPUs, since the start of its container
+             */
+            cpu_seconds?: number | null;
         };
         Validation: {
             valid: boolean;

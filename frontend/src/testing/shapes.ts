@@ -61,6 +61,7 @@ export function aStep(id: string, fields: Partial<Step> = {}): Step {
 export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
   return {
     id: `id-of-${name}`,
+    team: "default",
     name,
     image: "agentainer/python-agent",
     min_size: 1,

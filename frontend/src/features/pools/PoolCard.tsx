@@ -1,6 +1,8 @@
 import { Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
+import { me } from "@/api/me";
 import type { Pool } from "@/api/types";
 import { Figure } from "@/components/Figure";
 import { StateBadge } from "@/components/StateBadge";
@@ -20,6 +22,7 @@ import { Sparkline } from "./Sparkline";
 /** One pool: the figures that matter large, the rest below, its agents as tiles. */
 export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
   const card = useRef<HTMLElement>(null);
+  const own = useQuery(me).data?.team.slug;
   useEffect(() => {
     if (chosen) card.current?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
@@ -32,6 +35,11 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
           <code className={classes.image} title="The image of its agents">
             {pool.image}
           </code>
+          {own !== undefined && pool.team !== own && (
+            <Text size="sm" c="dimmed">
+              shared by {pool.team}
+            </Text>
+          )}
           {pool.workflow && (
             <Text size="sm" c="dimmed">
               made by{" "}
