@@ -62,13 +62,15 @@ BAD: dict[str, tuple[str, str]] = {
     "hangs": ("kept = []" + SERVER + "    kept.append(client)", r"did not answer GET /health"),
     "silent": ("import time; time.sleep(3600)", r"did not answer GET /health"),
     "forks": (
-        "import os, time\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        time.sleep(1)",
+        "import os, time\nwhile True:\n    try:\n        os.fork()\n"
+        "    except OSError:\n        time.sleep(1)",
         r"did not answer GET /health",
     ),
     "memory": ("kept = []\nwhile True:\n    kept.append(b'x' * 2**20)", r"ended"),
     "disk": (
         "import time\nwith open('/tmp/full', 'wb') as file:\n    while True:\n        try:\n"
-        "            file.write(b'x' * 2**20); file.flush()\n        except OSError:\n            time.sleep(1)",
+        "            file.write(b'x' * 2**20); file.flush()\n"
+        "        except OSError:\n            time.sleep(1)",
         r"did not answer GET /health",
     ),
     "talks": ("while True:\n    print('x' * 1000)", r"did not answer GET /health"),
