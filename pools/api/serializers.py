@@ -199,7 +199,7 @@ class NodeSerializer(serializers.Serializer[Any]):
     price = serializers.FloatField(allow_null=True, help_text="Per hour; null when no label tells it")
     capacity_type = serializers.ChoiceField(choices=NODE_CAPACITY_TYPES)
     zone = serializers.CharField(help_text="Empty when no label tells it")
-    agents = serializers.IntegerField(help_text="Live agents of all teams")
+    agents = serializers.IntegerField(help_text="Live agents of all teams, deployed ones too")
     note = serializers.CharField(help_text="What is wrong with it, in sentences; empty when nothing is")
     changed_at = serializers.DateTimeField(help_text="When its state last changed")
 

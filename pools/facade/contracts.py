@@ -119,7 +119,7 @@ class NodeView:
     price: Decimal | None
     capacity_type: str  # on_demand | spot
     zone: str
-    agents: int  # live ones of all teams
+    agents: int  # live ones of all teams, deployed ones too
     note: str  # what is wrong with it, in sentences; empty when nothing is
     changed_at: datetime  # when its state last changed
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from pools.domain.nodes import ENGINE_LABEL
+from pools.domain.deployments import Reality
+from pools.domain.nodes import ENGINE_LABEL, Availability
 from pools.domain.placement import Place
 from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
@@ -22,6 +23,7 @@ from tests.contract.pools.test_deployed_contract import WRITE, run
 from tests.contract.pools.test_deployed_contract import ready as ready_deployed
 from tests.contract.pools.test_deployed_contract import spec as new_deployed
 from tests.fakes.outside import CONNECT
+from tests.fakes.pools import until
 from tests.swarm.hosts import Host, Swarm
 
 pytestmark = pytest.mark.swarm
@@ -147,6 +149,27 @@ async def test_what_volumes_a_deployed_agent_may_have(
         finally:
             await runtime.deployed.remove(made.agent_id)
     assert outputs == ["", "x", ""]
+
+
+async def test_a_deployed_agent_leaves_a_node_that_is_drained(runtime: SwarmRuntime, http: AgentHttp) -> None:
+    """It has ended by then, in good order, and is placed elsewhere when it is started again."""
+    made = new_deployed()
+    first = await runtime.deployed.start(made)
+    await ready_deployed(http, first, made)
+    try:
+        ref = next(node.ref for node in await runtime.nodes() if node.name == first.node)
+        await runtime.set_availability(ref, Availability.DRAIN)
+
+        async def ended() -> bool:
+            (handle,) = await runtime.deployed.list_deployed()
+            return handle.reality is Reality.ENDED and not handle.out_of_memory
+
+        await until(ended, 60)
+        again = await runtime.deployed.start(made)
+        await ready_deployed(http, again, made)
+        assert again.node != first.node
+    finally:
+        await runtime.deployed.remove(made.agent_id)
 
 
 async def test_an_engine_without_a_swarm(hosts: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1889,7 +1889,7 @@ export interface components {
             capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
             /** @description Empty when no label tells it */
             zone: string;
-            /** @description Live agents of all teams */
+            /** @description Live agents of all teams, deployed ones too */
             agents: number;
             /** @description What is wrong with it, in sentences; empty when nothing is */
             note: string;

@@ -18,12 +18,12 @@ from pools.domain.agents import AgentState
 from pools.domain.nodes import Availability
 from pools.facade import site
 from pools.facade.contracts import LeaseLost, LeaseOutcome
-from pools.models import Agent, Node, Pool
+from pools.models import Agent, DeployedAgent, Node, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services.controller import nodes as controller_nodes
 from pools.services.nodes import mirror
 from teams.domain.roles import Role
-from teams.models import AuditEntry
+from teams.models import AuditEntry, Team
 from tests.factories.members import assert_problem, member
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, code, invocation, rows_of, served, until
@@ -236,6 +236,12 @@ def test_viewers_see_and_staff_act(engine: MemoryRuntime) -> None:
         ("a", "ready", 0),
         ("b", "ready", 0),
     ]
+    for name, state, wish in (("on", "running", "running"), ("ice", "paused", "paused")):
+        make_deployed(admin.team, name, state, wish)
+    make_deployed(admin.team, "off", "stopped", "stopped")
+    make_deployed(admin.team, "gone", "running", "removed")
+    assert viewer("GET", "nodes/a/").json()["agents"] == 2
+    DeployedAgent.objects.all().delete()
     assert listed[0]["capacity"] == {"cpus": 2.0, "memory": 2**30}
     assert viewer("GET", "nodes/a/").json() == listed[0]
     assert (viewer("GET", "me/").json()["staff"], admin("GET", "me/").json()["staff"]) == (False, True)
@@ -261,6 +267,12 @@ def test_viewers_see_and_staff_act(engine: MemoryRuntime) -> None:
     assert list(entries) == [
         (admin.name, f"node.{verb}", "node/a") for verb in ("cordoned", "drained", "cordoned", "uncordoned")
     ]
+
+
+def make_deployed(team: Team, name: str, state: str, desired: str) -> None:
+    DeployedAgent.objects.create(
+        team=team, name=name, image="i", nonce="n", node="a", state=state, desired=desired
+    )
 
 
 def test_a_node_that_is_not_there_and_one_that_is_lost(engine: MemoryRuntime) -> None:
