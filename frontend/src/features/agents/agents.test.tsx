@@ -157,7 +157,7 @@ describe("deploying", () => {
     await userEvent.click(await screen.findByRole("button", { name: "Deploy one" }));
     await userEvent.type(await screen.findByLabelText("Name"), "worker");
     await userEvent.type(screen.getByLabelText("Variables"), "A=1=2");
-    await userEvent.click(screen.getByRole("switch", { name: "Reaches the outside" }));
+    await userEvent.click(screen.getByRole("switch", { name: /Reaches the outside/ }));
     await userEvent.click(screen.getByRole("button", { name: "Deploy" }));
     await waitFor(() =>
       expect(sent["POST agents/"]).toEqual({
