@@ -81,13 +81,15 @@ class Creator:
         if self.engine_away is not None:
             await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
             return 0
-        if self._nodes.refusal(pool.place) is not None:
-            return 0  # as the pool says by now
         breaker = self.breaker(pool.recipe)
         allowed = breaker.allowed(wanted, time.monotonic())
         if allowed == 0 and breaker.why is not None:
             await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.CREATION, breaker.why))
         return allowed
+
+    def has_place(self, pool: Pool) -> bool:
+        """Whether some node is where the pool wants its agents; the pool says so where none is."""
+        return self._nodes.refusal(pool.place) is None
 
     async def review(self, pool: Pool) -> None:
         """Tells that no node is where the pool wants its agents, whether it wants one now or not; takes that

@@ -91,7 +91,7 @@ class Sizes:
         if reaped:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
-        if sizes.create and not reaped:
+        if sizes.create and not reaped and self._creator.has_place(pool):
             await self._create(pool, sizes.create, epoch)
 
     def _figures(
