@@ -108,6 +108,12 @@ CHANNEL_LAYERS = {
 
 # --- agents --------------------------------------------------------------------------------------------
 AFLOW_RUNTIME = env.str("AFLOW_RUNTIME", "docker")  # docker | swarm | process | memory; `up` resolves `auto`
+# Of the one node of a Docker Engine or of local processes; nodes of a swarm have labels. Empty: the engine's
+# own labels tell.
+AFLOW_NODE_CAPACITY = env.str("AFLOW_NODE_CAPACITY", "", validate=validate.OneOf(("", "on_demand", "spot")))
+AFLOW_NODE_ZONE = env.str(
+    "AFLOW_NODE_ZONE", "", validate=validate.Regexp(r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?\Z")
+)
 # Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2, validate=AT_LEAST_1)
@@ -177,6 +183,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
         "TriggerKindEnum": ["schedule", "webhook", "event"],
+        "CapacityTypeEnum": "pools.api.serializers.CAPACITY_TYPES",
+        "NodeCapacityTypeEnum": "pools.api.serializers.NODE_CAPACITY_TYPES",
         "AgentKindEnum": "pools.api.serializers.KINDS",
         "AgentStateEnum": "pools.api.serializers.STATES",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",

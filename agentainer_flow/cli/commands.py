@@ -221,7 +221,14 @@ def list_pools(client: WorkflowClient, _arguments: argparse.Namespace, output: O
 
 def get_pool(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     names = {label.lower(): key for label, key in _POOL_COLUMNS.items()}
-    more = {"warm up": "warm_up", "max uses": "max_uses", "idle s": "idle_timeout", "problem": "problem"}
+    more = {
+        "warm up": "warm_up",
+        "max uses": "max_uses",
+        "idle s": "idle_timeout",
+        "capacity": "capacity_type",
+        "zone": "zone",
+        "problem": "problem",
+    }
     output.fields(client.get_pool(arguments.name), {**names, **more})
     return 0
 

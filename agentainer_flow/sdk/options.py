@@ -45,6 +45,8 @@ class PoolConfig(TypedDict, total=False):
     max_uses: int
     max_agent_uses: int
     idle_timeout: Duration
+    capacity_type: Literal["any", "on_demand", "spot"]
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +253,19 @@ def pool(where: str, config: Mapping[str, Any] | None, size: object) -> dict[str
         result["max_uses"] = whole(inside, "max_uses", given["max_uses"], low=1, high=2**31)
     if "idle_timeout" in given:
         result["idle_timeout"] = duration(inside, "idle_timeout", given["idle_timeout"])
+    result |= _place(inside, given)
     _check_pool(inside, result)
     return result
+
+
+def _place(where: str, given: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    if "capacity_type" in given:
+        kind = choice(where, "capacity_type", given["capacity_type"], ["any", "on_demand", "spot"])
+        found["capacity_type"] = kind
+    if "zone" in given:
+        found["zone"] = text(where, "zone", given["zone"])
+    return found
 
 
 def _one_of(where: str, given: dict[str, Any], name: str, other: str) -> None:

@@ -57,6 +57,9 @@ class UsageSerializer(serializers.Serializer[Any]):
     )
     sent = serializers.IntegerField(required=False, allow_null=True)
     processes = serializers.IntegerField(required=False, allow_null=True)
+    cpu_seconds = serializers.FloatField(
+        required=False, allow_null=True, help_text="Of all CPUs, since the start of its container"
+    )
 
 
 class AgentRequestSerializer(serializers.Serializer[Any]):

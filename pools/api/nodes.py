@@ -1,7 +1,7 @@
 """Nodes over HTTP: parse, call one function, render.
 
-Nodes belong to the platform, not to a team: every member sees them, and whoever is admin of the team that the
-request is for may act on them. What was done is in that team's audit log.
+Nodes belong to the platform, not to a team, and carry the agents of all: every member sees them. The
+platform's staff alone act on them, as admins of the team in whose audit log it is written.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class NodeView(APIView):
 
 class _Action(APIView):
     required_roles = {"POST": "admin"}
+    staff_only = frozenset({"POST"})
 
     def act(self, request: Request, name: str, action: NodeAction) -> Response:
         team: TeamContext = request.team  # type: ignore[attr-defined]

@@ -11,10 +11,13 @@ from pools.domain.deployments import DeployedState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
 from pools.domain.names import NAME_RULE
 from pools.domain.nodes import CapacityType, NodeState
+from pools.domain.placement import LONGEST_ZONE
 from pools.domain.problems import ProblemKind
-from pools.domain.settings import PRESETS, Assignment, Isolation, Network, ScaleDownOrder
+from pools.domain.settings import PRESETS, Assignment, Capacity, Isolation, Network, ScaleDownOrder
 
 KINDS = ["pooled", "deployed"]
+CAPACITY_TYPES = [choice.value for choice in Capacity]
+NODE_CAPACITY_TYPES = [kind.value for kind in CapacityType]
 STATES = list(
     dict.fromkeys([*(state.value for state in PublicState), *(state.value for state in DeployedState)])
 )
@@ -35,6 +38,7 @@ class ShareSerializer(serializers.Serializer[Any]):
 
 class PoolSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
+    team = serializers.SlugField(help_text="Whose it is: another's, if that shares it with this one")
     name = serializers.CharField()
     image = serializers.CharField()
     min_size = serializers.IntegerField()
@@ -56,12 +60,18 @@ class PoolSerializer(serializers.Serializer[Any]):
     cpu = serializers.FloatField(help_text="Cores")
     memory = serializers.IntegerField(help_text="Bytes")
     pids = serializers.IntegerField()
-    env = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    env = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), help_text="Not told of another team's pool"
+    )
     secrets = serializers.ListField(
         child=serializers.CharField(), help_text="Names of the team's secrets that agents get as variables"
     )
     network = serializers.ChoiceField(choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(choices=[choice.value for choice in Isolation])
+    capacity_type = serializers.ChoiceField(
+        choices=CAPACITY_TYPES, help_text="The kind of node that agents run on"
+    )
+    zone = serializers.CharField(help_text="Of the nodes that agents run on; empty: any")
     price = serializers.FloatField(allow_null=True, help_text="Of an agent-hour; null: not known")
     drained = serializers.BooleanField(help_text="Nobody gets a lease until it is resumed")
     weight = serializers.FloatField(help_text="Of the owner's turns, where teams share the pool")
@@ -77,7 +87,8 @@ class PoolSerializer(serializers.Serializer[Any]):
     problem_kind = serializers.ChoiceField(
         choices=[kind.value for kind in ProblemKind],
         allow_null=True,
-        help_text="Whether the engine is away (wait), or agents of this image do not start",
+        help_text="Whether the engine is away (wait), no node is where the pool wants its agents, or they do "
+        "not start",
     )
     workflow = serializers.CharField(allow_null=True, help_text="Whose document made this pool")
 
@@ -115,6 +126,8 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     secrets = serializers.ListField(required=False, child=serializers.CharField())
     network = serializers.ChoiceField(required=False, choices=[choice.value for choice in Network])
     isolation = serializers.ChoiceField(required=False, choices=[choice.value for choice in Isolation])
+    capacity_type = serializers.ChoiceField(required=False, choices=CAPACITY_TYPES)
+    zone = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_ZONE)
     price = serializers.FloatField(required=False, allow_null=True, help_text="Of an agent-hour")
     weight = serializers.FloatField(required=False)
     shares = ShareSerializer(many=True, required=False)
@@ -184,9 +197,9 @@ class NodeSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=[state.value for state in NodeState])
     capacity = CapacitySerializer()
     price = serializers.FloatField(allow_null=True, help_text="Per hour; null when no label tells it")
-    capacity_type = serializers.ChoiceField(choices=[kind.value for kind in CapacityType])
+    capacity_type = serializers.ChoiceField(choices=NODE_CAPACITY_TYPES)
     zone = serializers.CharField(help_text="Empty when no label tells it")
-    agents = serializers.IntegerField(help_text="Live agents of all teams")
+    agents = serializers.IntegerField(help_text="Live agents of all teams, deployed ones too")
     note = serializers.CharField(help_text="What is wrong with it, in sentences; empty when nothing is")
     changed_at = serializers.DateTimeField(help_text="When its state last changed")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +19,7 @@ from pools.api.serializers import (
     WarmSerializer,
 )
 from pools.facade import api as pools
-from pools.facade.contracts import PoolSpec
+from pools.facade import contracts
 from pools.selectors.views import pool_payload
 
 OPERATORS = {"POST": "operator", "PATCH": "operator", "DELETE": "operator"}
@@ -28,13 +30,17 @@ def _team(request: Request) -> int:
     return team_id
 
 
+def _shown(request: Request, view: contracts.PoolView) -> dict[str, Any]:
+    return pool_payload(view, _team(request))
+
+
 class PoolListView(APIView):
     required_roles = OPERATORS
 
     @extend_schema(operation_id="pools_list", responses=PoolListSerializer)
     def get(self, request: Request) -> Response:
         """The team's pools by name, with their figures at this moment. One page: a team has few."""
-        found = [pool_payload(view) for view in pools.list_pools(_team(request))]
+        found = [_shown(request, view) for view in pools.list_pools(_team(request))]
         return Response({"results": found, "next": None, "previous": None})
 
     @extend_schema(operation_id="pools_create", request=NewPoolSerializer, responses={201: PoolSerializer})
@@ -42,8 +48,8 @@ class PoolListView(APIView):
         """Makes a pool; its agents start at once when `warm_up` is set. 409 when the name is taken."""
         body = NewPoolSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        view = pools.create_pool(_team(request), PoolSpec(**body.validated_data))
-        return Response(pool_payload(view), status=201)
+        view = pools.create_pool(_team(request), contracts.PoolSpec(**body.validated_data))
+        return Response(_shown(request, view), status=201)
 
 
 class PoolView(APIView):
@@ -51,14 +57,14 @@ class PoolView(APIView):
 
     @extend_schema(operation_id="pools_get", responses=PoolSerializer)
     def get(self, request: Request, name: str) -> Response:
-        return Response(pool_payload(pools.get_pool(_team(request), name)))
+        return Response(_shown(request, pools.get_pool(_team(request), name)))
 
     @extend_schema(operation_id="pools_update", request=PoolSettingsSerializer, responses=PoolSerializer)
     def patch(self, request: Request, name: str) -> Response:
         """Changes settings. A new image replaces the agents of the old one; running leases finish first."""
         body = PoolSettingsSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(pool_payload(pools.update_pool(_team(request), name, body.validated_data)))
+        return Response(_shown(request, pools.update_pool(_team(request), name, body.validated_data)))
 
     @extend_schema(
         operation_id="pools_delete", parameters=[OpenApiParameter("force", bool)], responses={204: None}
@@ -82,7 +88,7 @@ class ResizeView(APIView):
         body = ResizeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         view = pools.resize_pool(_team(request), name, **body.validated_data)
-        return Response(pool_payload(view))
+        return Response(_shown(request, view))
 
 
 class WarmView(APIView):
@@ -93,7 +99,7 @@ class WarmView(APIView):
         """Starts agents now, up to `size` within the pool's limits."""
         body = WarmSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(pool_payload(pools.warm_pool(_team(request), name, body.validated_data["size"])))
+        return Response(_shown(request, pools.warm_pool(_team(request), name, body.validated_data["size"])))
 
 
 class DrainView(APIView):
@@ -104,7 +110,9 @@ class DrainView(APIView):
         """Nobody gets a lease until the pool is resumed; running leases finish, and their agents end."""
         body = DrainSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(pool_payload(pools.drain_pool(_team(request), name, body.validated_data["within"])))
+        return Response(
+            _shown(request, pools.drain_pool(_team(request), name, body.validated_data["within"]))
+        )
 
 
 class ResumeView(APIView):
@@ -113,7 +121,7 @@ class ResumeView(APIView):
     @extend_schema(operation_id="pools_resume", request=None, responses=PoolSerializer)
     def post(self, request: Request, name: str) -> Response:
         """Takes a drain back: whoever waited is served."""
-        return Response(pool_payload(pools.resume_pool(_team(request), name)))
+        return Response(_shown(request, pools.resume_pool(_team(request), name)))
 
 
 class RecycleView(APIView):
@@ -122,4 +130,4 @@ class RecycleView(APIView):
     @extend_schema(operation_id="pools_recycle", request=None, responses=PoolSerializer)
     def post(self, request: Request, name: str) -> Response:
         """Replaces every agent: idle ones now, leased ones after their lease."""
-        return Response(pool_payload(pools.recycle_pool(_team(request), name)))
+        return Response(_shown(request, pools.recycle_pool(_team(request), name)))

@@ -1,4 +1,5 @@
-"""The live view of a team's pools: a snapshot, then every numbered change after it.
+"""The live view of a team's pools, and of those that others share with it: a snapshot, then every numbered
+change after it.
 
 Numbers (`seq`) begin anew with an epoch; a client that comes back with both misses nothing, or
 gets a snapshot when its place has been forgotten.
@@ -105,6 +106,6 @@ class PoolConsumer(AsyncWebsocketConsumer):
     @database_sync_to_async
     def _shapes(self) -> dict[str, Any]:
         return {
-            "pools": [pool_payload(view) for view in pools.list_pools(self._team_id)],
+            "pools": [pool_payload(view, self._team_id) for view in pools.list_pools(self._team_id)],
             "agents": [agent_payload(view) for view in pools.list_agents(self._team_id)],
         }

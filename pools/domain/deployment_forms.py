@@ -172,6 +172,9 @@ class AgentForm(Part):
     env: dict[EnvName, EnvValue] = Field(default_factory=dict, max_length=200)
     resources: Resources = Resources()
     volumes: tuple[AnyVolume, ...] = Field(default=(), max_length=20)
+    network: Literal["isolated", "egress"] = Field(
+        default="isolated", description="egress: it reaches the outside, too"
+    )
     health_check: Annotated[HealthCheck | None, BeforeValidator(_without)] = Field(
         default=HealthCheck(), validation_alias=AliasChoices("healthCheck", "health_check")
     )

@@ -10,6 +10,7 @@ LONGEST_SENTENCE = 500
 
 class ProblemKind(StrEnum):
     ENGINE_AWAY = "engine_away"  # nothing is known of the image: wait, agents come with the engine
+    PLACEMENT = "placement"  # no node is where the pool wants its agents
     CREATION = "creation"  # the last attempt to start an agent of this image failed; waiting may be in vain
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from aflow_site.kernel.errors import Fault
 from pools.domain.limits import faults_of as faults_of_sizes
+from pools.domain.placement import ZONE, ZONE_RULE
 
 DAY = 86400.0
 MIB = 1024**2
@@ -39,6 +40,14 @@ class ScaleDownOrder(StrEnum):
 class Network(StrEnum):
     ISOLATED = "isolated"
     EGRESS = "egress"  # the outside, too
+
+
+class Capacity(StrEnum):
+    """The kind of node that agents run on."""
+
+    ANY = "any"
+    ON_DEMAND = "on_demand"
+    SPOT = "spot"  # may be taken away at short notice
 
 
 class Isolation(StrEnum):
@@ -73,6 +82,8 @@ class Settings:
     secrets: tuple[str, ...] = ()
     network: str = Network.ISOLATED.value
     isolation: str = Isolation.TENANT.value
+    capacity_type: str = Capacity.ANY.value
+    zone: str = ""  # empty: any
 
 
 # As rows and JSON hold them.
@@ -108,7 +119,18 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 # Agents made by other values of these are replaced when the pool changes.
-TEMPLATE = ("image", "concurrency", "cpu", "memory", "pids", "env", "secrets", "network")
+TEMPLATE = (
+    "image",
+    "concurrency",
+    "cpu",
+    "memory",
+    "pids",
+    "env",
+    "secrets",
+    "network",
+    "capacity_type",
+    "zone",
+)
 
 RANGES: Mapping[str, tuple[float, float, str]] = {
     "concurrency": (1, 100, ""),
@@ -126,6 +148,7 @@ CHOICES: Mapping[str, type[StrEnum]] = {
     "scale_down_order": ScaleDownOrder,
     "network": Network,
     "isolation": Isolation,
+    "capacity_type": Capacity,
 }
 MOST_VARIABLES, LONGEST_VALUE = 100, 32_768
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -156,6 +179,8 @@ def faults_of(values: Mapping[str, Any]) -> list[Fault]:
         known = [choice.value for choice in choices]
         if values[name] not in known:
             faults.append(Fault(name, f"It must be one of {', '.join(known)}."))
+    if values["zone"] and not ZONE.fullmatch(values["zone"]):
+        faults.append(Fault("zone", ZONE_RULE))
     return [*faults, *_faults_of_env(values["env"]), *_faults_of_secrets(values["secrets"], values["env"])]
 
 

@@ -32,14 +32,17 @@ from pools.facade.agent_contracts import (
     RequestDetail,
     RequestView,
 )
+from pools.metrics.deployed import DeployedCollector
 from pools.models import AgentRequest, DeployedAgent
 from pools.runtime.base import Runtime, RuntimeFault
 from pools.runtime.deployed import Capability, DeployedAgents, NotCapable, Usage, deployed_agents_of
 from pools.selectors import deployments as selectors
+from pools.selectors.readings import Readings
 from pools.services import nudges
 from pools.services.controller.registry import in_database
 from pools.services.deployments import definitions
 from pools.services.deployments.keeper import Keeper
+from pools.services.deployments.metering import Meter
 from pools.services.requests import forwarding, store
 from pools.services.requests.delivery import Deliverer
 from pools.services.requests.sending import Broken, Target
@@ -169,15 +172,9 @@ async def usage(team_id: int, ref: str) -> AsyncIterator[Usage]:
 
 
 async def usage_now(team_id: int, ref: str) -> Usage | None:
-    """None when it does not run. Takes a second: the share of a CPU is of a span of time."""
-    last = None
-    series = usage(team_id, ref)
-    async for one in series:
-        last = one
-        if one.cpu is not None:
-            break
-    await series.aclose()  # type: ignore[attr-defined]
-    return last
+    """None when it does not run. Raises `NotFound`, `EngineSilent`, `NotPossibleHere`."""
+    async with _looking(team_id, ref) as (agent, agents):
+        return await agents.usage_now(agent.pk, agent.container)
 
 
 class _looking:  # it reads as a function
@@ -314,6 +311,11 @@ def get_request(team_id: int, ref: str, request_id: str) -> RequestDetail:
     return selectors.request_detail(store.find(definitions.find(team_id, ref), request_id))
 
 
+def metrics_collector() -> DeployedCollector:
+    """For a Prometheus registry; reads Redis and the database at each scrape."""
+    return DeployedCollector(Readings(site.redis_client(), site.key_prefix()))
+
+
 # --- the controller's process -----------------------------------------------------------------------------
 
 
@@ -340,8 +342,10 @@ def loops_beside(
     async def listen() -> None:
         await nudges.listen(settings.REDIS_URL, site.key_prefix(), heard)
 
+    meter = Meter(runtime, Readings(site.redis_client(), site.key_prefix()), leads)
     return {
         "deployed agents": keeper.run,
+        "what deployed agents use": meter.run,
         "requests to deployed agents": deliverer.run,
         "nudges of deployed agents": listen,
     }

@@ -32,7 +32,7 @@ from pools.facade.contracts import (
     PoolView,
 )
 from pools.leases.store import Leases
-from pools.metrics import PoolCollector
+from pools.metrics.pools import PoolCollector
 from pools.models import Agent, Node
 from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.selectors import pools as selectors

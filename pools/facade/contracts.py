@@ -51,6 +51,8 @@ class PoolSpec:
     secrets: Sequence[str] | None = None  # names; their values go into the environment
     network: str | None = None
     isolation: str | None = None
+    capacity_type: str | None = None  # any | on_demand | spot
+    zone: str | None = None  # empty: any
     price: float | None = None  # of an agent-hour
     weight: float | None = None  # of the owner's turns, where teams share the pool
     shares: Mapping[str, float] | None = None  # slugs of the teams that may lease too -> their weights
@@ -62,6 +64,7 @@ class PoolView:
 
     id: UUID
     team_id: int
+    team: str  # its slug
     name: str
     image: str
     min_size: int
@@ -77,7 +80,7 @@ class PoolView:
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made
-    problem_kind: str | None = None  # engine_away (wait) | creation (agents of this image do not start)
+    problem_kind: str | None = None  # engine_away (wait) | placement | creation (they do not start)
     workflow: str | None = None  # whose document made it; None for pools made by people
     settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
     preset: str | None = None  # whose values it has, if they are one's
@@ -116,7 +119,7 @@ class NodeView:
     price: Decimal | None
     capacity_type: str  # on_demand | spot
     zone: str
-    agents: int  # live ones of all teams
+    agents: int  # live ones of all teams, deployed ones too
     note: str  # what is wrong with it, in sentences; empty when nothing is
     changed_at: datetime  # when its state last changed
 

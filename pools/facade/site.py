@@ -7,6 +7,7 @@ from functools import cache
 import redis
 from django.conf import settings
 
+from pools.domain.nodes import CAPACITY_LABEL, ZONE_LABEL
 from pools.leases.scripts import prefix_of
 from pools.runtime.base import Runtime
 from pools.runtime.choose import make_runtime
@@ -28,4 +29,10 @@ def key_prefix() -> str:
 
 def runtime() -> Runtime:
     """A new one at each call, which its caller closes. Raises `InvalidInput` for an unknown AFLOW_RUNTIME."""
-    return make_runtime(settings.AFLOW_RUNTIME, instance=settings.AFLOW_INSTANCE, data_dir=settings.DATA_DIR)
+    declared = {CAPACITY_LABEL: settings.AFLOW_NODE_CAPACITY, ZONE_LABEL: settings.AFLOW_NODE_ZONE}
+    return make_runtime(
+        settings.AFLOW_RUNTIME,
+        instance=settings.AFLOW_INSTANCE,
+        data_dir=settings.DATA_DIR,
+        labels={name: value for name, value in declared.items() if value},
+    )

@@ -6,9 +6,12 @@ from django.db import models
 
 from aflow_site.kernel.ids import new_id
 from pools.domain.deployments import DeployedState, Desired, Health
+from pools.domain.settings import Network
 
 
-def _choices(kind: type[DeployedState] | type[Desired] | type[Health]) -> list[tuple[str, str]]:
+def _choices(
+    kind: type[DeployedState] | type[Desired] | type[Health] | type[Network],
+) -> list[tuple[str, str]]:
     return [(member.value, member.value) for member in kind]
 
 
@@ -30,6 +33,7 @@ class DeployedAgent(models.Model):
     cpu = models.FloatField(default=1.0)
     memory = models.BigIntegerField(default=512 * 1024**2)  # bytes
     volumes = models.JSONField(default=list)
+    network = models.CharField(max_length=16, choices=_choices(Network), default=Network.ISOLATED.value)
     health_check = models.JSONField(null=True)  # None: running is healthy enough
     auto_restart = models.BooleanField(default=True)
     desired = models.CharField(max_length=16, choices=_choices(Desired), default=Desired.RUNNING.value)

@@ -8,10 +8,12 @@ from typing import Any
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
+from pools.domain.placement import LONGEST_ZONE, Place, Recipe
 from pools.domain.problems import LONGEST_SENTENCE, ProblemKind
 from pools.domain.settings import (
     DEFAULTS,
     Assignment,
+    Capacity,
     Isolation,
     Network,
     ScaleDownOrder,
@@ -54,6 +56,10 @@ class Pool(models.Model):
     secrets = models.JSONField(default=list, blank=True)  # names; the values go into the environment
     network = models.CharField(max_length=16, choices=_choices(Network), default=DEFAULTS["network"])
     isolation = models.CharField(max_length=16, choices=_choices(Isolation), default=DEFAULTS["isolation"])
+    capacity_type = models.CharField(
+        max_length=16, choices=_choices(Capacity), default=DEFAULTS["capacity_type"]
+    )
+    zone = models.CharField(max_length=LONGEST_ZONE, blank=True, default=DEFAULTS["zone"])
     # Of an agent-hour, in the installation's currency.
     price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     weight = models.FloatField(default=1.0)  # of the owner, among the teams that share the pool
@@ -94,6 +100,14 @@ class Pool(models.Model):
     @property
     def settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in DEFAULTS}
+
+    @property
+    def place(self) -> Place:
+        return Place("" if self.capacity_type == Capacity.ANY else self.capacity_type, self.zone)
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(self.image, self.place)
 
     @property
     def template(self) -> str:

@@ -20,7 +20,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from pools.domain.nodes import Availability
+from pools.domain.nodes import Availability, facts_of
+from pools.domain.placement import ANYWHERE, Place, refusal
 
 # The image of agents that run `code` and `handler` steps; runtimes build or provide it themselves.
 BUILT_IN_IMAGE = "agentainer/python-agent"
@@ -67,8 +68,7 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
     """`env` is added to the contract's own variables; `token` is good for this agent only. `egress`: it
-    reaches the outside, too. `capacity_type` and `zone` say where it may run, empty: anywhere; engines of one
-    node do not look at them."""
+    reaches the outside, too. `place` is where it may run."""
 
     agent_id: UUID
     pool_id: UUID
@@ -81,8 +81,7 @@ class AgentSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
     egress: bool = False
-    capacity_type: str = ""
-    zone: str = ""
+    place: Place = ANYWHERE
 
     def contract_env(self) -> dict[str, str]:
         return {
@@ -135,6 +134,10 @@ class EngineNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
+    @property
+    def takes_agents(self) -> bool:
+        return self.heard and self.availability is Availability.ACTIVE
+
 
 class Runtime(Protocol):
     name: str
@@ -152,7 +155,8 @@ class Runtime(Protocol):
     async def ensure_image(self, image: str) -> str:
         """The exact reference to run. Raises `ImageMissing`."""
 
-    async def create(self, spec: AgentSpec) -> AgentHandle: ...
+    async def create(self, spec: AgentSpec) -> AgentHandle:
+        """Raises `RuntimeFault`, where no node is as the agent wants it, too."""
 
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
         """Gives the agent `grace` seconds to finish, then ends it."""
@@ -175,3 +179,10 @@ class Runtime(Protocol):
 
     async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
         """Bytes in use by the agent of that `AgentHandle.ref`; None when it cannot be told."""
+
+
+def check_place(place: Place, node: EngineNode) -> None:
+    """For engines of one node. Raises `RuntimeFault`."""
+    why = refusal(place, [(node.name, facts_of(node.labels))])
+    if why is not None:
+        raise RuntimeFault(why)

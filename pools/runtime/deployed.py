@@ -5,7 +5,8 @@ Promises of every runtime that has this port (the contract suite holds each to w
 - `start`, `stop`, `pause`, `unpause` and `remove` are idempotent: what is so already is left alone. `stop`
   and `remove` of the unknown do nothing. `start` takes up the container that is there, of any generation.
 - A named volume belongs to a team, is made when it is first used, can be written by the agent, and stays when
-  the agent goes.
+  the agent goes (where it declares them).
+- One on a node that is lost has ended; `start` places it elsewhere.
 - `events` tells of each change of a container's state once or more, within a second.
 - No call blocks the loop. Failures are `RuntimeFault`s with a sentence for people.
 
@@ -14,6 +15,7 @@ Does not: decide anything, restart what died, or keep records (labels are the re
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,7 +35,11 @@ class Capability(StrEnum):
     USAGE = "usage"
     FOLLOW = "follow"  # the log as it is written
     LIMITS = "limits"  # holds CPU and memory to what was asked
-    VOLUMES = "volumes"
+    VOLUMES = "volumes"  # named ones, and others
+    EGRESS = "egress"  # the outside is in reach of those that ask for it
+
+
+SPAN = 0.1  # seconds, of which the share of a CPU is told
 
 
 class NotCapable(RuntimeFault):
@@ -65,6 +71,7 @@ class DeploySpec:
     cpu: float = 1.0
     memory: int = 512 * 1024**2  # bytes
     volumes: tuple[VolumeSpec, ...] = ()
+    egress: bool = False
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     control_url: str = ""
 
@@ -85,7 +92,8 @@ class DeploySpec:
 
 @dataclass(frozen=True, slots=True)
 class DeployedHandle:
-    """`address` is empty while nothing listens; `exit_code` and `out_of_memory` tell of one that ended."""
+    """`address` is empty while nothing listens; `exit_code` and `out_of_memory` tell of one that ended.
+    `lost`: it counts as ended because its node is out of reach; it may run there."""
 
     agent_id: UUID
     ref: str
@@ -95,11 +103,13 @@ class DeployedHandle:
     generation: int
     exit_code: int | None = None
     out_of_memory: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """At one moment. `cpu` is in CPUs (1.0: one of them is busy); None at the first of a series. Bytes."""
+    """At one moment. `cpu` is in CPUs (1.0: one of them is busy); None at the first of a series.
+    `cpu_seconds` is all that it used since its start. Bytes."""
 
     at: datetime
     cpu: float | None
@@ -108,6 +118,7 @@ class Usage:
     received: int | None  # by the network, since the start; None where it is not counted
     sent: int | None
     processes: int | None = None
+    cpu_seconds: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -118,6 +129,7 @@ class Usage:
             "received": self.received,
             "sent": self.sent,
             "processes": self.processes,
+            "cpu_seconds": None if self.cpu_seconds is None else round(self.cpu_seconds, 3),
         }
 
 
@@ -152,6 +164,10 @@ class DeployedAgents(Protocol):
     def usage(self, agent_id: UUID) -> AsyncIterator[Usage]:
         """About once a second, until the agent ends. Raises `NotCapable`."""
 
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        """Of the container of that `DeployedHandle.ref`, with its share of a CPU; None when it does not run.
+        Takes `SPAN` where this machine runs it, else a second. Raises `NotCapable`."""
+
     async def remove_volume(self, team_id: int, name: str) -> None:
         """One that is in use stays."""
 
@@ -161,6 +177,16 @@ def deployed_agents_of(runtime: Runtime) -> DeployedAgents:
     found: DeployedAgents | None = getattr(runtime, "deployed", None)
     if found is None:
         raise NotCapable(
-            f"The runtime {runtime.name} does not run deployed agents; the runtimes docker and process do."
+            f"The runtime {runtime.name} does not run deployed agents; docker, swarm and process do."
         )
     return found
+
+
+async def second_of(series: AsyncIterator[Usage]) -> Usage | None:
+    """The first of a series that tells the share of a CPU, and no more of it; None when it ended before."""
+    async with contextlib.aclosing(series) as readings:  # type: ignore[type-var]
+        last = None
+        async for last in readings:
+            if last.cpu is not None:
+                break
+        return last

@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -40,8 +40,10 @@ from pools.runtime.base import (
     ImageMissing,
     NotSupported,
     RuntimeFault,
+    check_place,
 )
 from pools.runtime.cgroups import memory_in_use
+from pools.runtime.deployed import DeployedAgents
 from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.docker_networks import Networks
 from pools.runtime.images import USER, ensure_built_in
@@ -63,15 +65,17 @@ def _look_for_socket() -> None:
 
 
 class DockerRuntime:
-    """`instance` marks what is ours; two installations on one engine never touch each other's."""
+    """`instance` marks what is ours; two installations on one engine never touch each other's. `labels` are
+    added to the engine's own, as those of its one node."""
 
     name = "docker"
     isolates = True
     can = frozenset(Capability) - {Capability.CORDONS}
     threads = THREADS
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, instance: str, labels: Mapping[str, str] | None = None) -> None:
         self._instance = instance
+        self._labels = dict(labels or {})
         short = hashlib.sha256(instance.encode()).hexdigest()[:10]
         self.networks = Networks(instance, short)
         self.network = self.networks.isolated
@@ -80,7 +84,7 @@ class DockerRuntime:
         self._connecting = threading.Lock()
         self._watching = threading.Event()
         self._node = ""
-        self.deployed: DockerDeployed | None = DockerDeployed(self)
+        self.deployed: DeployedAgents = DockerDeployed(self)
 
     async def start(self) -> None:
         """Raises `EngineAway`; every later call tries to connect again."""
@@ -139,6 +143,8 @@ class DockerRuntime:
         return await self._call(lambda: self._create(spec))
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
+        if not spec.place.anywhere:
+            check_place(spec.place, self._the_node())
         self.networks.ensure(self.client, self._network_of(spec))
         name = self._name(spec.agent_id)
         image = self._image(spec.image)
@@ -300,7 +306,7 @@ class DockerRuntime:
             availability=Availability.ACTIVE,
             cpus=float(info["NCPU"]),
             memory=int(info["MemTotal"]),
-            labels=labels,
+            labels={**labels, **self._labels},
         )
 
     async def set_availability(self, node: str, wanted: Availability) -> None:
@@ -348,10 +354,15 @@ class EventWatcher:
         tell: Callable[[AgentDeath], None],
         stop: threading.Event,
         connect: Callable[[], docker.DockerClient] = _patient,
+        *,
+        kind: str = "agentainer.agent",
+        actions: Sequence[str] = ("die",),
     ) -> None:
+        """`kind` is the label with the ids of the agents that are watched."""
+        self._kind = kind
         self._filters = {
             "type": "container",
-            "event": ["die"],
+            "event": list(actions),
             "label": f"agentainer.instance={instance}",
         }
         self._tell = tell
@@ -379,9 +390,10 @@ class EventWatcher:
 
     def _read(self, event: dict[str, Any]) -> None:
         attributes = event.get("Actor", {}).get("Attributes", {})
-        agent = attributes.get("agentainer.agent")
+        agent = attributes.get(self._kind)
         if agent:
-            self._tell(AgentDeath(UUID(agent), self._out_of_memory(event.get("id", ""))))
+            died = event.get("Action") == "die"
+            self._tell(AgentDeath(UUID(agent), died and self._out_of_memory(event.get("id", ""))))
 
     def _out_of_memory(self, container: str) -> bool:
         assert self._client is not None

@@ -7,9 +7,11 @@ Does not: make a container's writable layer outlive it (its root is read-only).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import tarfile
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,16 @@ from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from pools.domain.deployments import Reality
-from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, Usage, VolumeSpec
+from pools.runtime.cgroups import use_of
+from pools.runtime.deployed import (
+    SPAN,
+    Capability,
+    DeployedHandle,
+    DeploySpec,
+    Usage,
+    VolumeSpec,
+    second_of,
+)
 from pools.runtime.docker_streams import streamed
 from pools.runtime.images import USER
 
@@ -29,7 +40,8 @@ if TYPE_CHECKING:
 
 LABEL = "agentainer.deployed"
 PIDS = 512
-_REALITY = {
+CHANGES = ("start", "die", "pause", "unpause")  # the engine's events
+REALITY = {
     "created": Reality.MADE,
     "running": Reality.RUNNING,
     "restarting": Reality.RUNNING,
@@ -75,7 +87,7 @@ class DockerDeployed:
         return self._inspected(name)
 
     def _create(self, spec: DeploySpec, name: str) -> None:
-        self._engine.networks.ensure(self._client, self._engine.network)
+        self._engine.networks.ensure(self._client, self._network_of(spec))
         image = self._engine._image(spec.image)
         for volume in spec.volumes:
             if volume.name is not None:
@@ -102,7 +114,7 @@ class DockerDeployed:
                 "agentainer.port": str(spec.port),
                 "agentainer.generation": str(spec.generation),
             },
-            "network": self._engine.network,
+            "network": self._network_of(spec),
             "read_only": True,
             "tmpfs": {"/tmp": "rw,size=64m,mode=1777,noexec,nosuid", **tmpfs},
             "mounts": mounts,
@@ -118,6 +130,9 @@ class DockerDeployed:
             "log_config": LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"}),
             "restart_policy": {"Name": "no"},
         }
+
+    def _network_of(self, spec: DeploySpec) -> str:
+        return self._engine.networks.outside if spec.egress else self._engine.networks.isolated
 
     def _mount(self, team_id: int, volume: VolumeSpec) -> Mount:
         if volume.name is not None:
@@ -193,7 +208,7 @@ class DockerDeployed:
         handles = []
         for row in self._client.api.containers(all=True, filters=filters):
             # Those that ended have more to tell than the list does.
-            ended = _REALITY.get(row["State"]) is Reality.ENDED
+            ended = REALITY.get(row["State"]) is Reality.ENDED
             if ended or row["Labels"][LABEL] in changed:
                 with contextlib.suppress(NotFound):
                     handles.append(self._inspected(row["Id"]))
@@ -210,8 +225,9 @@ class DockerDeployed:
     def _handle(
         self, labels: dict[str, str], ref: str, networks: dict[str, Any], state: dict[str, Any]
     ) -> DeployedHandle:
-        ip = networks.get(self._engine.network, {}).get("IPAddress", "")
-        reality = _REALITY.get(state["Status"], Reality.ENDED)
+        known = self._engine.networks.names
+        ip = next((networks[name].get("IPAddress", "") for name in known if name in networks), "")
+        reality = REALITY.get(state["Status"], Reality.ENDED)
         return DeployedHandle(
             agent_id=UUID(labels[LABEL]),
             ref=ref[:12],
@@ -226,7 +242,7 @@ class DockerDeployed:
     async def events(self) -> AsyncIterator[UUID]:
         filters = {
             "type": "container",
-            "event": ["start", "die", "pause", "unpause"],
+            "event": list(CHANGES),
             "label": [f"agentainer.instance={self._engine._instance}", LABEL],
         }
         async for event in streamed(lambda client: client.api.events(decode=True, filters=filters)):
@@ -257,7 +273,29 @@ class DockerDeployed:
         async for stats in streamed(lambda client: client.api.stats(name, decode=True, stream=True)):
             if not stats.get("memory_stats"):
                 return  # it has ended: the engine goes on with zeros
-            yield _usage(stats)
+            yield usage_of(stats)
+
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        before, began = await asyncio.to_thread(use_of, ref), time.monotonic()
+        if before is None:  # it has ended, or its engine is on another machine
+            return await second_of(self.usage(agent_id))
+        await asyncio.sleep(SPAN)
+        after, span = await asyncio.to_thread(use_of, ref), time.monotonic() - began
+        if after is None:
+            return None
+        cpu = None
+        if after.cpu_seconds is not None and before.cpu_seconds is not None:
+            cpu = max(0.0, after.cpu_seconds - before.cpu_seconds) / span
+        return Usage(
+            at=datetime.now(UTC),
+            cpu=cpu,
+            memory=after.memory,
+            memory_limit=after.memory_limit,
+            received=after.received,
+            sent=after.sent,
+            processes=after.processes,
+            cpu_seconds=after.cpu_seconds,
+        )
 
 
 def _tmpfs(volume: VolumeSpec) -> str:
@@ -276,7 +314,7 @@ def _directory(name: str) -> bytes:
     return archive.getvalue()
 
 
-def _usage(stats: dict[str, Any]) -> Usage:
+def usage_of(stats: dict[str, Any]) -> Usage:
     """By the arithmetic of `docker stats`: the page cache that can be dropped does not count as memory."""
     memory, cpu, before = stats["memory_stats"], stats["cpu_stats"], stats["precpu_stats"]
     parts = memory.get("stats", {})
@@ -293,4 +331,5 @@ def _usage(stats: dict[str, Any]) -> Usage:
         received=sum(one["rx_bytes"] for one in networks),
         sent=sum(one["tx_bytes"] for one in networks),
         processes=stats.get("pids_stats", {}).get("current"),
+        cpu_seconds=cpu["cpu_usage"]["total_usage"] / 1e9,
     )

@@ -21,9 +21,16 @@ AHEAD = 64  # items that are read before somebody wants them
 LOOK_EVERY = 0.5  # seconds; how late a reader notices that nobody listens any more
 
 
-async def streamed(open_stream: Callable[[docker.DockerClient], Iterable[T]]) -> AsyncIterator[T]:
+def _patient() -> docker.DockerClient:
+    return docker.from_env(timeout=None)  # type: ignore[arg-type]
+
+
+async def streamed(
+    open_stream: Callable[[docker.DockerClient], Iterable[T]],
+    connect: Callable[[], docker.DockerClient] = _patient,
+) -> AsyncIterator[T]:
     """What `open_stream` yields, in a connection of its own; it ends with it. Raises `RuntimeFault`."""
-    reader = _Reader(open_stream, asyncio.get_running_loop())
+    reader = _Reader(open_stream, connect, asyncio.get_running_loop())
     threading.Thread(target=reader.run, name="docker-stream", daemon=True).start()
     try:
         while True:
@@ -40,10 +47,14 @@ async def streamed(open_stream: Callable[[docker.DockerClient], Iterable[T]]) ->
 
 class _Reader(Generic[T]):
     def __init__(
-        self, open_stream: Callable[[docker.DockerClient], Iterable[T]], loop: asyncio.AbstractEventLoop
+        self,
+        open_stream: Callable[[docker.DockerClient], Iterable[T]],
+        connect: Callable[[], docker.DockerClient],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(AHEAD)
         self._open = open_stream
+        self._connect = connect
         self._loop = loop
         self._stopped = threading.Event()
         self._stream: Any = None
@@ -56,7 +67,7 @@ class _Reader(Generic[T]):
     def run(self) -> None:
         client: docker.DockerClient | None = None
         try:
-            client = docker.from_env(timeout=None)  # type: ignore[arg-type]
+            client = self._connect()
             self._stream = self._open(client)
             for item in self._stream:
                 if not self._put("item", item):

@@ -19,7 +19,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from pools.domain.nodes import Availability
+from pools.domain.nodes import Availability, facts_of
+from pools.domain.placement import ANYWHERE, refusal
 from pools.runtime.base import (
     BUILT_IN_IMAGE,
     AgentDeath,
@@ -72,10 +73,16 @@ class MemoryRuntime:
     can = frozenset({Capability.CORDONS, Capability.DEPLOYS})
 
     def __init__(
-        self, images: Mapping[str, Behaviour] | None = None, *, nodes: Sequence[str] = ("this process",)
+        self,
+        images: Mapping[str, Behaviour] | None = None,
+        *,
+        nodes: Sequence[str] = ("this process",),
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self.machines = {
-            name: EngineNode(f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 2**30)
+            name: EngineNode(
+                f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 2**30, dict(labels or {})
+            )
             for name in nodes
         }
         self.images: dict[str, Behaviour] = {"echo": lambda value: value, **(images or {})}
@@ -123,7 +130,7 @@ class MemoryRuntime:
         self.creations += 1
         if spec.image in self.broken:
             raise RuntimeFault(f"The image {spec.image} does not start.")
-        agent = MemoryAgent(spec, self._place(), healthy=spec.image not in self.sick)
+        agent = MemoryAgent(spec, self._place(spec), healthy=spec.image not in self.sick)
         agent.concurrency = self.concurrent.get(spec.image, 1)
         self.agents[spec.agent_id] = agent
         app = web.Application(client_max_size=64 * 1024 * 1024)
@@ -141,17 +148,18 @@ class MemoryRuntime:
         agent.address = f"127.0.0.1:{port}"
         return self._handle(agent)
 
-    def _place(self) -> str:
+    def _place(self, spec: AgentSpec | DeploySpec) -> str:
         """The open node with the fewest agents, as engines spread them."""
         load = Counter(agent.node for agent in self.agents.values())
-        is_open = [
-            node.name
-            for node in self.machines.values()
-            if node.heard and node.availability is Availability.ACTIVE
-        ]
+        is_open = {node.name: facts_of(node.labels) for node in self.machines.values() if node.takes_agents}
         if not is_open:
             raise RuntimeFault("No node takes an agent: all are cordoned or lost.")
-        return min(is_open, key=lambda name: load[name])
+        place = spec.place if isinstance(spec, AgentSpec) else ANYWHERE
+        why = refusal(place, list(is_open.items()))
+        if why is not None:
+            raise RuntimeFault(why)
+        fitting = [name for name, facts in is_open.items() if place.allows(facts)]
+        return min(fitting, key=lambda name: load[name])
 
     async def nodes(self) -> list[EngineNode]:
         await self.ping()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pools.domain.deployments import Reality
-from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, NotCapable, Usage
+from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, NotCapable, Usage, second_of
 
 if TYPE_CHECKING:
     from pools.runtime.memory import MemoryRuntime
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 class MemoryDeployed:
     """`settings` is the runtime that tests set up (images, an engine that is away); `agents` runs them."""
 
-    capabilities = frozenset({Capability.IMAGES, Capability.FOLLOW})
+    capabilities = frozenset({Capability.IMAGES, Capability.FOLLOW, Capability.EGRESS})
 
     def __init__(self, settings: MemoryRuntime, agents: MemoryRuntime) -> None:
         self._settings = settings
         self._agents = agents
         self._known: dict[UUID, DeploySpec] = {}
         self._codes: dict[UUID, int] = {}
+        self._lost: set[UUID] = set()
         self._changes: asyncio.Queue[UUID] = asyncio.Queue()
         self.starts: list[UUID] = []
 
@@ -39,8 +40,12 @@ class MemoryDeployed:
         await self._agents.ensure_image(spec.image)
         if spec.agent_id not in self._agents.agents:
             self.starts.append(spec.agent_id)
+            self._lost.discard(spec.agent_id)
         await self._agents.serve(self._known.setdefault(spec.agent_id, spec))
         return self._handle(spec.agent_id)
+
+    def spec_of(self, agent_id: UUID) -> DeploySpec:
+        return self._known[agent_id]
 
     async def stop(self, agent_id: UUID, *, grace: float) -> None:
         await self._end(agent_id, 0)
@@ -48,6 +53,11 @@ class MemoryDeployed:
     async def kill(self, agent_id: UUID, exit_code: int = 137) -> None:
         """A death as an engine would see it."""
         await self._end(agent_id, exit_code)
+
+    async def lose(self, agent_id: UUID) -> None:
+        """Its node is out of reach."""
+        self._lost.add(agent_id)
+        await self._end(agent_id, 0)
 
     async def _end(self, agent_id: UUID, code: int) -> None:
         if agent_id in self._agents.agents:
@@ -94,8 +104,11 @@ class MemoryDeployed:
         raise NotCapable("What agents in this process use is not measured.")
         yield
 
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        return await second_of(self.usage(agent_id))
+
     def _handle(self, agent_id: UUID) -> DeployedHandle:
-        spec, agent = self._known[agent_id], self._agents.agents.get(agent_id)
+        spec, agent, lost = self._known[agent_id], self._agents.agents.get(agent_id), agent_id in self._lost
         return DeployedHandle(
             agent_id=agent_id,
             ref=f"memory-{agent_id}",
@@ -103,5 +116,6 @@ class MemoryDeployed:
             node="this process",
             reality=Reality.RUNNING if agent else Reality.ENDED,
             generation=spec.generation,
-            exit_code=None if agent else self._codes.get(agent_id),
+            exit_code=None if agent or lost else self._codes.get(agent_id),
+            lost=lost,
         )

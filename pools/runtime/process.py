@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ from pools.runtime.base import (
     ImageMissing,
     NotSupported,
     RuntimeFault,
+    check_place,
 )
 from pools.runtime.deployed import DeploySpec
 from pools.runtime.process_deployed import ProcessDeployed
@@ -68,14 +69,16 @@ class Record:
 
 
 class ProcessRuntime:
-    """`directory` holds state, logs and scratch space of this installation's agents."""
+    """`directory` holds state, logs and scratch space of this installation's agents; `labels` are those of
+    this machine, its one node."""
 
     name = "process"
     isolates = False
     can = frozenset({Capability.OUTLIVES, Capability.BUNDLES, Capability.DEPLOYS, Capability.MEASURES})
 
-    def __init__(self, directory: Path, instance: str) -> None:
+    def __init__(self, directory: Path, instance: str, labels: Mapping[str, str] | None = None) -> None:
         self._directory = directory
+        self._labels = dict(labels or {})
         self._instance = instance
         self._lock = asyncio.Lock()
 
@@ -101,6 +104,8 @@ class ProcessRuntime:
         return image
 
     async def create(self, spec: AgentSpec | DeploySpec) -> AgentHandle:
+        if isinstance(spec, AgentSpec):
+            check_place(spec.place, self._the_node())
         # One at a time: a port is chosen, and must be taken before the next is.
         async with self._lock:
             known = self._read(self._path(spec.agent_id))
@@ -216,11 +221,12 @@ class ProcessRuntime:
         return None
 
     async def nodes(self) -> list[EngineNode]:
+        return [self._the_node()]
+
+    def _the_node(self) -> EngineNode:
         name = socket.gethostname()
-        memory = int(psutil.virtual_memory().total)
-        return [
-            EngineNode(name, name, "localhost", True, Availability.ACTIVE, float(os.cpu_count() or 1), memory)
-        ]
+        cpus, memory = float(os.cpu_count() or 1), int(psutil.virtual_memory().total)
+        return EngineNode(name, name, "localhost", True, Availability.ACTIVE, cpus, memory, self._labels)
 
     async def set_availability(self, node: str, wanted: Availability) -> None:
         raise NotSupported("Local processes have one node, this machine: resize or delete its pools instead.")

@@ -17,7 +17,15 @@ from uuid import UUID
 import psutil
 
 from pools.domain.deployments import Reality
-from pools.runtime.deployed import Capability, DeployedHandle, DeploySpec, NotCapable, Usage
+from pools.runtime.deployed import (
+    SPAN,
+    Capability,
+    DeployedHandle,
+    DeploySpec,
+    NotCapable,
+    Usage,
+    second_of,
+)
 
 if TYPE_CHECKING:
     from pools.runtime.process import ProcessRuntime, Record
@@ -28,7 +36,7 @@ LOOK_EVERY = 0.25  # seconds
 class ProcessDeployed:
     """`processes` is a runtime of its own for them, whose friend this is."""
 
-    capabilities = frozenset({Capability.PAUSE, Capability.USAGE, Capability.FOLLOW})
+    capabilities = frozenset({Capability.PAUSE, Capability.USAGE, Capability.FOLLOW, Capability.EGRESS})
 
     def __init__(self, processes: ProcessRuntime) -> None:
         self._processes = processes
@@ -105,7 +113,10 @@ class ProcessDeployed:
             else:
                 await asyncio.sleep(LOOK_EVERY)
 
-    async def usage(self, agent_id: UUID) -> AsyncIterator[Usage]:
+    def usage(self, agent_id: UUID) -> AsyncIterator[Usage]:
+        return self._measuring(agent_id, 1.0)
+
+    async def _measuring(self, agent_id: UUID, pause: float) -> AsyncIterator[Usage]:
         before: tuple[float, float] | None = None  # when, and CPU seconds until then
         while True:
             record = self._record(agent_id)
@@ -118,8 +129,11 @@ class ProcessDeployed:
             moment = time.monotonic()
             cpu = None if before is None else max(0.0, (seconds - before[1]) / (moment - before[0]))
             before = moment, seconds
-            yield Usage(datetime.now(UTC), cpu, memory, None, None, None, count)
-            await asyncio.sleep(1.0)
+            yield Usage(datetime.now(UTC), cpu, memory, None, None, None, count, seconds)
+            await asyncio.sleep(pause)
+
+    async def usage_now(self, agent_id: UUID, ref: str) -> Usage | None:
+        return await second_of(self._measuring(agent_id, SPAN))
 
     def _record(self, agent_id: UUID) -> Record | None:
         return self._processes.record(agent_id)

@@ -10,14 +10,12 @@ Does not: choose nodes, set up swarms, or pull images.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -26,28 +24,23 @@ from docker.errors import APIError, NotFound
 
 from pools.domain.nodes import Availability
 from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, Capability, EngineNode, RuntimeFault
-from pools.runtime.docker import DockerRuntime
-from pools.runtime.swarm_hosts import Hosts, make_network
+from pools.runtime.docker import DockerRuntime, EventWatcher
+from pools.runtime.swarm_deployed import SwarmDeployed
+from pools.runtime.swarm_hosts import Hosts
+from pools.runtime.swarm_plans import plan_of
+from pools.runtime.swarm_services import Services
 from pools.runtime.swarm_shapes import (
-    ENDED,
-    NEVER_RAN,
+    POOLED,
     SwarmNode,
     SwarmTask,
-    endpoint,
     handle_of,
-    labels_of,
+    in_reach,
+    newest,
     read_nodes,
     read_tasks,
-    task_template,
+    without_task,
 )
-from pools.runtime.swarm_watch import SwarmWatch
-
-log = logging.getLogger(__name__)
-
-START_SECONDS = 45.0
-PLACE_SECONDS = 5.0  # until a swarm that finds no node for an agent is believed
-REMOVE_SECONDS = 20.0
-TIDY_SECONDS = 6.0
+from pools.runtime.swarm_watch import MakeWatch, SwarmWatch, Tell, told
 
 
 class SwarmRuntime(DockerRuntime):
@@ -64,6 +57,7 @@ class SwarmRuntime(DockerRuntime):
             Capability.OUTLIVES,
             Capability.BUNDLES,
             Capability.CORDONS,
+            Capability.DEPLOYS,
             Capability.NO_CAPABILITIES,
             Capability.READ_ONLY_ROOT,
             Capability.LIMITS,
@@ -72,7 +66,6 @@ class SwarmRuntime(DockerRuntime):
 
     def __init__(self, instance: str) -> None:
         super().__init__(instance)
-        self.deployed = None  # not on many nodes yet
         settings = {
             "com.docker.network.bridge.enable_icc": "false",
             # Nobody outside knows the way back to an agent's own address.
@@ -80,10 +73,11 @@ class SwarmRuntime(DockerRuntime):
         }
         self._config = f"{self.network}-settings"
         self._hosts = Hosts(self._config, {"agentainer.instance": instance}, settings)
-        self._networking = threading.Lock()
+        self.services = Services(self, self._hosts, self._config)
+        self.deployed = SwarmDeployed(self, self._hosts)
         self._dead: set[UUID] = set()  # told by a node's engine; the manager hears of it a little later
         self._own = ("", "")
-        self._api: tuple[int, ...] = ()
+        self.api_version: tuple[int, ...] = ()
 
     def _connect(self) -> docker.DockerClient:
         """Raises `RuntimeFault` when the engine manages no swarm."""
@@ -95,7 +89,7 @@ class SwarmRuntime(DockerRuntime):
                     "The Docker Engine at DOCKER_HOST manages no swarm: name a manager there, make one with "
                     "`docker swarm init`, or use AFLOW_RUNTIME=docker."
                 )
-            self._api = tuple(int(part) for part in client.api.api_version.split("."))
+            self.api_version = tuple(int(part) for part in client.api.api_version.split("."))
             self._own = (swarm["NodeID"], os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
         return client
 
@@ -109,19 +103,28 @@ class SwarmRuntime(DockerRuntime):
 
     # --- what the manager says ---------------------------------------------------------------------
 
-    def _nodes(self) -> dict[str, SwarmNode]:
+    def known_nodes(self) -> dict[str, SwarmNode]:
         client = self.client
         return {node.seen.ref: node for node in read_nodes(client.api.nodes(), self._own)}
 
-    def _tasks(self, *labels: str, **filters: str) -> list[SwarmTask]:
+    def tasks(self, kind: str, *labels: str, **filters: str) -> list[SwarmTask]:
+        """Of agents of that kind."""
         wanted = {"label": [f"agentainer.instance={self._instance}", *labels], **filters}
-        return read_tasks(self.client.api.tasks(filters=wanted))
+        return read_tasks(self.client.api.tasks(filters=wanted), kind)
 
-    def _tasks_of(self, agent_id: UUID) -> list[SwarmTask]:
-        return self._tasks(f"agentainer.agent={agent_id}")
+    def services_of(self, kind: str) -> dict[UUID, dict[str, Any]]:
+        wanted = {"label": f"agentainer.instance={self._instance}"}
+        return {
+            UUID(labels[kind]): row
+            for row in self.client.api.services(filters=wanted)
+            if kind in (labels := row["Spec"].get("Labels") or {})
+        }
+
+    def image_id(self, image: str) -> str:
+        return self._image(image)
 
     async def nodes(self) -> list[EngineNode]:
-        return [node.seen for node in (await self._call(self._nodes)).values()]
+        return [node.seen for node in (await self._call(self.known_nodes)).values()]
 
     async def set_availability(self, node: str, wanted: Availability) -> None:
         await self._call(lambda: self._set_availability(node, wanted))
@@ -143,201 +146,67 @@ class SwarmRuntime(DockerRuntime):
                     raise
                 time.sleep(0.05)
 
-    # --- agents come ------------------------------------------------------------------------------------
+    # --- agents come and go ---------------------------------------------------------------------------
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
-        """Once more, after what a node refused the agent for was mended."""
         if spec.egress:
             raise RuntimeFault("A swarm's agents are isolated: set the pool's network to isolated.")
-        task = self._try_to_create(spec)
-        if task.state in NEVER_RAN:
-            log.warning("an agent was refused by its node: %s", task.trouble)
-            self._remove_agent(spec.agent_id, 0.0)
-            self._hosts.forget(task.node)  # its image may have been pruned
-            self._renew_network(task.trouble)
-            task = self._try_to_create(spec)
-        node = self._nodes().get(task.node)
-        if task.state in NEVER_RAN:
-            where = node.seen.name if node is not None else "which has left"
-            raise RuntimeFault(f"Node {where} refused an agent: {task.trouble}.")
-        return handle_of(task, node)
-
-    def _try_to_create(self, spec: AgentSpec) -> SwarmTask:
-        image = str(self.client.images.get(self._image(spec.image)).id)
-        nodes = self._nodes()
-        without = self._hosts.prepare(image, _name_of(self.client, image), nodes.values(), self.client)
-        open_nodes = {ref for ref, node in nodes.items() if node.takes_agents}
-        if not open_nodes:
-            raise RuntimeFault("No node can take the agent: all are cordoned, draining or lost.")
-        if without >= open_nodes:
-            raise RuntimeFault(_nowhere(nodes[ref] for ref in open_nodes))
-        template = task_template(
-            spec,
-            image,
-            instance=self._instance,
-            network=self._current_network(),
-            without=without,
-            api=self._api,
-        )
-        try:
-            self.client.api.create_service(
-                template,
-                name=self._name(spec.agent_id),
-                labels=labels_of(spec, self._instance),
-                mode={"Replicated": {"Replicas": 1}},
-                endpoint_spec=endpoint(),
-            )
-        except APIError as exc:
-            if exc.status_code != 409:
-                raise
-        return self._until_started(spec.agent_id)
-
-    def _until_started(self, agent_id: UUID) -> SwarmTask:
-        began = time.monotonic()
-        pause = 0.03
-        while True:
-            task = _newest(self._tasks_of(agent_id)).get(agent_id)
-            if task is not None and ((task.runs and task.port) or task.state in ENDED):
-                return task
-            waited = time.monotonic() - began
-            if task is not None and waited > 2 and task.node and not _in_reach(task, self._nodes()):
-                raise RuntimeFault("The node of an agent was lost while it started.")
-            if task is not None and task.state == "pending" and task.trouble and waited > PLACE_SECONDS:
-                raise RuntimeFault(f"No node can take the agent: {task.trouble}.")
-            if waited > START_SECONDS:
-                state = f"it is {task.state}" if task is not None else "the swarm made no task for it"
-                raise RuntimeFault(f"An agent did not start within {START_SECONDS:g} s: {state}.")
-            time.sleep(pause)
-            pause = min(0.2, pause * 1.2)
-
-    def _networks(self) -> dict[int, dict[str, Any]]:
-        """The agents' networks by their number. Each is every node's own bridge, with the settings that the
-        node keeps; the swarm keeps but the name."""
-        prefix = f"{self.network}-net-"  # for networks of a swarm the engine's own filter wants whole names
-        rows = [row for row in self.client.api.networks() if row["Name"].startswith(prefix)]
-        return {int(row["Name"].removeprefix(prefix)): row for row in rows}
-
-    def _current_network(self) -> str:
-        with self._networking:  # agents are created side by side
-            return f"{self.network}-net-{max(self._networks(), default=None) or self._add_network(1)}"
-
-    def _add_network(self, number: int) -> int:
-        body = {"Driver": "bridge", "Scope": "swarm", "ConfigFrom": {"Network": self._config}}
-        make_network(self.client, {"Name": f"{self.network}-net-{number}", **body})
-        return number
-
-    def _renew_network(self, trouble: str) -> None:
-        """An engine that died with agents refuses their network from then on ("network … exists", moby
-        #37087), and nothing but another network helps. Those before go when their last agent has gone."""
-        if "network" not in trouble or "exists" not in trouble:
-            return
-        with self._networking:
-            known = self._networks()
-            newest = max(known, default=0)
-            if newest and known[newest]["Id"] not in trouble:
-                return  # another agent's creation was faster
-            log.warning("a node does not take the agents' network any more; they get a new one")
-            self._add_network(newest + 1)
-        for number in known:
-            with contextlib.suppress(APIError):
-                self.client.api.remove_network(f"{self.network}-net-{number}")
-
-    # --- agents go ----------------------------------------------------------------------------------------
+        task = self.services.create(plan_of(spec, instance=self._instance, name=self._name(spec.agent_id)))
+        return handle_of(task, self.known_nodes().get(task.node))
 
     async def remove(self, agent_id: UUID, *, grace: float = 0.0) -> None:
-        await self._call(lambda: self._remove_agent(agent_id, grace))
+        def remove() -> None:
+            if grace > 0:
+                self.services.tell_to_leave(POOLED, agent_id, grace)
+            self.services.remove(self._name(agent_id), POOLED, agent_id)
 
-    def _remove_agent(self, agent_id: UUID, grace: float) -> None:
-        """What runs on a lost node cannot be ended now. Without its service the node ends it by itself when
-        the swarm has it back."""
-        if grace > 0:
-            self._stop(agent_id, grace)
-        with contextlib.suppress(NotFound):
-            self.client.api.remove_service(self._name(agent_id))
-        until = time.monotonic() + REMOVE_SECONDS
-        while True:
-            nodes = self._nodes()
-            left = [task for task in self._tasks_of(agent_id) if _in_reach(task, nodes)]
-            if not left:
-                return
-            for task in left:
-                # The node's engine would do it by itself, but would wait for the agent to end first.
-                if task.container and nodes[task.node].engine:
-                    self._hosts.end(nodes[task.node], task.container)
-            if time.monotonic() > until:
-                raise RuntimeFault(
-                    f"Node {nodes[left[0].node].seen.name} did not end the agent {agent_id} "
-                    f"within {REMOVE_SECONDS:g} s."
-                )
-            time.sleep(0.05)
-
-    def _stop(self, agent_id: UUID, grace: float) -> None:
-        nodes = self._nodes()
-        for task in self._tasks_of(agent_id):
-            if task.runs and task.container and _in_reach(task, nodes):
-                self._hosts.stop(nodes[task.node], task.container, grace)
+        await self._call(remove)
 
     async def tidy(self) -> None:
-        await self._call(self._tidy)
-
-    def _tidy(self) -> None:
-        """The engines let go of a network a little after its last agent. One that stays in use is left."""
-        until = time.monotonic() + TIDY_SECONDS
-        nodes = [node for node in self._nodes().values() if node.seen.heard and node.engine]
-        while time.monotonic() < until:
-            for number in self._networks():
-                with contextlib.suppress(APIError):
-                    self.client.api.remove_network(f"{self.network}-net-{number}")
-            if not self._networks():
-                nodes = [node for node in nodes if not self._hosts.remove_settings(node)]
-                if not nodes:
-                    return
-            time.sleep(0.1)
+        await self._call(self.services.tidy)
 
     # --- agents that are there ----------------------------------------------------------------------------
 
     def _list(self) -> list[AgentHandle]:
         """Services too: one whose task the swarm has forgotten would stay for ever."""
-        wanted = {"label": f"agentainer.instance={self._instance}"}
-        services = {
-            UUID(labels["agentainer.agent"]): row
-            for row in self.client.api.services(filters=wanted)
-            if "agentainer.agent" in (labels := row["Spec"].get("Labels") or {})
-        }
-        tasks, nodes = _newest(self._tasks()), self._nodes()
+        services = self.services_of(POOLED)
+        tasks, nodes = newest(self.tasks(POOLED)), self.known_nodes()
         found = []
         for agent_id, service in services.items():
             task = tasks.get(agent_id)
             if task is None:
-                task = read_tasks([_without_task(service)])[0]
+                task = read_tasks([without_task(service)])[0]
             handle = handle_of(task, nodes.get(task.node))
             found.append(replace(handle, running=False) if agent_id in self._dead else handle)
         self._dead &= set(services)
         return found
 
-    async def events(self) -> AsyncIterator[AgentDeath]:
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[AgentDeath] = asyncio.Queue()
-        stop = threading.Event()
+    def events(self) -> AsyncIterator[AgentDeath]:
+        return told(self.watch(POOLED, ("die",), self._dead.add))
 
-        def tell(death: AgentDeath) -> None:
-            self._dead.add(death.agent_id)
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(queue.put_nowait, death)
+    def watch(
+        self, kind: str, actions: Sequence[str], note: Callable[[UUID], object] = lambda _: None
+    ) -> MakeWatch:
+        """Of agents of that kind; `note` hears of each first, in the thread that heard of it."""
 
         def look() -> dict[str, SwarmNode]:
-            return self._in_words(self._nodes)
+            return self._in_words(self.known_nodes)
 
         def tasks_on(ref: str) -> list[SwarmTask]:
-            return self._in_words(lambda: self._tasks(node=ref))
+            return self._in_words(lambda: self.tasks(kind, node=ref))
 
-        watch = SwarmWatch(self._instance, self._hosts, look, tasks_on, tell, stop)
-        threading.Thread(target=watch.run, name="swarm-events", daemon=True).start()
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            stop.set()
+        def make(tell: Tell, stop: threading.Event) -> SwarmWatch:
+            def noted(death: AgentDeath) -> None:
+                note(death.agent_id)
+                tell(death)
+
+            def follow(node: SwarmNode, stop: threading.Event) -> EventWatcher:
+                connect = partial(self._hosts.connect, node, None)
+                return EventWatcher(self._instance, noted, stop, connect, kind=kind, actions=actions)
+
+            return SwarmWatch(follow, self._hosts.forget, look, tasks_on, noted, stop)
+
+        return make
 
     async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
         return None  # a node's engine would have to be asked; its own limit ends an agent that takes too much
@@ -346,41 +215,10 @@ class SwarmRuntime(DockerRuntime):
         return await self._call(lambda: self._logs(agent_id, tail))
 
     def _logs(self, agent_id: UUID, tail: int) -> str:
-        task = _newest(self._tasks_of(agent_id)).get(agent_id)
+        task = self.services.task_of(POOLED, agent_id)
         if task is None:
             return ""
         if not task.container:
             return task.trouble
-        nodes = self._nodes()
-        return self._hosts.logs(nodes[task.node], task.container, tail) if _in_reach(task, nodes) else ""
-
-
-def _newest(tasks: Iterable[SwarmTask]) -> dict[UUID, SwarmTask]:
-    """There is one for each agent, unless somebody updated its service by hand."""
-    return {
-        task.agent_id: task for task in sorted(tasks, key=lambda task: task.created_at) if not task.removed
-    }
-
-
-def _in_reach(task: SwarmTask, nodes: dict[str, SwarmNode]) -> bool:
-    return task.node in nodes and nodes[task.node].seen.heard
-
-
-def _without_task(service: dict[str, Any]) -> dict[str, Any]:
-    """As a row of a task that has not begun."""
-    template, created = service["Spec"]["TaskTemplate"], service["CreatedAt"]
-    return {"ID": service["ID"], "Spec": template, "Status": {"State": "new"}, "CreatedAt": created}
-
-
-def _name_of(client: docker.DockerClient, image: str) -> str:
-    """What to save it by, so that it keeps its name on the other nodes."""
-    names = client.api.inspect_image(image).get("RepoTags") or []
-    return str(names[0]) if names else image
-
-
-def _nowhere(nodes: Iterable[SwarmNode]) -> str:
-    names = ", ".join(sorted(node.seen.name for node in nodes))
-    return (
-        f"No open node could be given the agents' image and network ({names}): each needs the label "
-        "agentainer.engine with its engine's address, and that engine must answer."
-    )
+        nodes = self.known_nodes()
+        return self._hosts.logs(nodes[task.node], task.container, tail) if in_reach(task, nodes) else ""

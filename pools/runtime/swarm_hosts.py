@@ -201,6 +201,20 @@ class Hosts:
         with contextlib.suppress(NotFound, NodeTrouble):
             self.ask(node, leave)
 
+    def kill(self, node: SwarmNode, container: str) -> None:
+        """Returns when it has ended; it stays, to be looked at. Raises `NodeTrouble`."""
+
+        def kill(client: docker.DockerClient) -> None:
+            try:
+                client.api.kill(container)
+            except APIError as exc:
+                if exc.status_code != 409:  # it has ended already
+                    raise
+            client.api.wait(container, timeout=int(END_SECONDS))
+
+        with contextlib.suppress(NotFound):
+            self.ask(node, kill)
+
     def end(self, node: SwarmNode, container: str) -> bool:
         """Kills and removes; True when nothing of it is left."""
         try:

@@ -1,4 +1,4 @@
-"""What a swarm's manager is told of an agent, and what it tells: its JSON, read and written. Pure functions.
+"""What a swarm's manager tells of nodes and agents: its JSON, read. Pure functions.
 
 Shapes: https://docs.docker.com/engine/api/v1.41/ (Service, Task, Node).
 """
@@ -13,19 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pools.domain.nodes import CAPACITY_LABEL, ENGINE_LABEL, ZONE_LABEL, Availability
-from pools.runtime.base import AgentHandle, AgentSpec, EngineNode
-from pools.runtime.docker import PORT
-from pools.runtime.images import USER
+from pools.domain.nodes import ENGINE_LABEL, Availability
+from pools.runtime.base import AgentHandle, EngineNode
 
 SECOND = 10**9
-# Of an idle agent: what it may use is limited, what it surely needs is set aside.
-RESERVED_CPUS = 0.1
-RESERVED_MEMORY = 128 * 1024**2
-# When somebody else drains the node. What we remove ourselves was out of work before.
-STOP_GRACE = 30
-# Engines from 27.0 on (API 1.46) set it for each service; older ones for all of theirs alone (moby #41371).
-PRIVILEGES_SINCE = (1, 46)
+POOLED = "agentainer.agent"  # the label with the id of a pool's agent
 NEVER_RAN = frozenset({"rejected", "orphaned"})
 ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 
@@ -39,7 +31,7 @@ class SwarmNode:
 
     @property
     def takes_agents(self) -> bool:
-        return self.seen.heard and self.seen.availability is Availability.ACTIVE
+        return self.seen.takes_agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,83 +48,12 @@ class SwarmTask:
     port: int | None
     trouble: str
     created_at: float
+    generation: int = 0  # of a deployed agent
+    exit_code: int | None = None
 
     @property
     def runs(self) -> bool:
         return self.state == "running"
-
-
-def labels_of(spec: AgentSpec, instance: str) -> dict[str, str]:
-    return {
-        "agentainer.instance": instance,
-        "agentainer.pool": str(spec.pool_id),
-        "agentainer.agent": str(spec.agent_id),
-        "agentainer.boot": spec.nonce,
-        "agentainer.epoch": str(spec.epoch),
-    }
-
-
-def task_template(
-    spec: AgentSpec, image: str, *, instance: str, network: str, without: Iterable[str], api: tuple[int, ...]
-) -> dict[str, Any]:
-    """`without`: refs of nodes that lack the image or the network."""
-    env = {**spec.contract_env(), "AGENTAINER_PORT": str(PORT), "HOME": "/tmp"}
-    container: dict[str, Any] = {
-        "Image": image,  # by its id: a name would be looked up in a registry
-        "Hostname": "agent",
-        "Env": [f"{name}={value}" for name, value in env.items()],
-        "Labels": labels_of(spec, instance),
-        "User": USER,
-        "Init": True,
-        "ReadOnly": True,
-        "CapabilityDrop": ["ALL"],
-        "StopGracePeriod": STOP_GRACE * SECOND,
-        # noexec, nosuid and nodev are the engine's own options of such mounts.
-        "Mounts": [
-            {
-                "Type": "tmpfs",
-                "Target": "/tmp",
-                "TmpfsOptions": {"SizeBytes": 64 * 1024**2, "Mode": 0o1777},
-            }
-        ],
-        "Ulimits": [{"Name": "nofile", "Soft": 4096, "Hard": 4096}],
-    }
-    if api >= PRIVILEGES_SINCE:
-        container["Privileges"] = {"NoNewPrivileges": True}
-    return {
-        "ContainerSpec": container,
-        "Resources": {
-            "Limits": {
-                "NanoCPUs": int(spec.limits.cpu * SECOND),
-                "MemoryBytes": spec.limits.memory,
-                "Pids": spec.limits.pids,
-            },
-            "Reservations": {
-                "NanoCPUs": int(min(RESERVED_CPUS, spec.limits.cpu) * SECOND),
-                "MemoryBytes": min(RESERVED_MEMORY, spec.limits.memory),
-            },
-        },
-        "RestartPolicy": {"Condition": "none"},  # what died is ours to replace
-        "Placement": {"Constraints": _constraints(spec, without)},
-        "Networks": [{"Target": network}],
-        "LogDriver": {"Name": "json-file", "Options": {"max-size": "1m", "max-file": "2"}},
-    }
-
-
-def _constraints(spec: AgentSpec, without: Iterable[str]) -> list[str]:
-    found = [f"node.id!={ref}" for ref in sorted(without)]
-    if spec.capacity_type == "spot":
-        found.append(f"node.labels.{CAPACITY_LABEL}==spot")
-    elif spec.capacity_type:
-        found.append(f"node.labels.{CAPACITY_LABEL}!=spot")  # a node without the label is on demand
-    if spec.zone:
-        found.append(f"node.labels.{ZONE_LABEL}=={spec.zone}")
-    return found
-
-
-def endpoint() -> dict[str, Any]:
-    """A port of the node itself, which the engine chooses. No virtual address, no ingress mesh in between."""
-    return {"Mode": "dnsrr", "Ports": [{"TargetPort": PORT, "PublishMode": "host", "Protocol": "tcp"}]}
 
 
 def read_nodes(rows: Iterable[Mapping[str, Any]], own: tuple[str, str]) -> list[SwarmNode]:
@@ -175,24 +96,45 @@ def _node(row: Mapping[str, Any], name: str, own: tuple[str, str]) -> SwarmNode:
     return SwarmNode(seen, engine)
 
 
-def read_tasks(rows: Iterable[Mapping[str, Any]]) -> list[SwarmTask]:
-    return [task for row in rows if (task := _task(row)) is not None]
+def read_tasks(rows: Iterable[Mapping[str, Any]], kind: str = POOLED) -> list[SwarmTask]:
+    """Those of one kind of agents: `kind` is the label with their id."""
+    return [task for row in rows if (task := _task(row, kind)) is not None]
 
 
-def _task(row: Mapping[str, Any]) -> SwarmTask | None:
+def newest(tasks: Iterable[SwarmTask]) -> dict[UUID, SwarmTask]:
+    """There is one for each agent, unless somebody updated its service by hand, or it was lost and made
+    anew."""
+    return {
+        task.agent_id: task for task in sorted(tasks, key=lambda task: task.created_at) if not task.removed
+    }
+
+
+def without_task(service: Mapping[str, Any]) -> dict[str, Any]:
+    """A service as a row of a task that has not begun."""
+    template, created = service["Spec"]["TaskTemplate"], service["CreatedAt"]
+    return {"ID": service["ID"], "Spec": template, "Status": {"State": "new"}, "CreatedAt": created}
+
+
+def in_reach(task: SwarmTask, nodes: Mapping[str, SwarmNode]) -> bool:
+    return task.node in nodes and nodes[task.node].seen.heard
+
+
+def _task(row: Mapping[str, Any], kind: str) -> SwarmTask | None:
     labels = row["Spec"].get("ContainerSpec", {}).get("Labels") or {}
-    if "agentainer.agent" not in labels:
+    if kind not in labels:
         return None
     status = row["Status"]
     ports = status.get("PortStatus", {}).get("Ports") or []
     return SwarmTask(
         ref=row["ID"],
-        agent_id=UUID(labels["agentainer.agent"]),
+        agent_id=UUID(labels[kind]),
+        generation=int(labels.get("agentainer.generation", 0)),
         nonce=labels.get("agentainer.boot", ""),
         node=row.get("NodeID", ""),
         state=status["State"],
         removed=row.get("DesiredState") == "remove",
         container=status.get("ContainerStatus", {}).get("ContainerID", ""),
+        exit_code=status.get("ContainerStatus", {}).get("ExitCode"),
         port=next((int(port["PublishedPort"]) for port in ports if port.get("PublishedPort")), None),
         trouble=status.get("Err", ""),
         created_at=moment(row["CreatedAt"]),

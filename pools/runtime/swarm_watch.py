@@ -6,20 +6,21 @@ Follows each node's events in a thread, and looks at the nodes twice a second.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from pools.runtime.base import AgentDeath, EngineAway, RuntimeFault
 from pools.runtime.docker import EventWatcher
-from pools.runtime.swarm_hosts import Hosts
 from pools.runtime.swarm_shapes import SwarmNode, SwarmTask
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5
+Tell = Callable[[AgentDeath], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,20 @@ class _Followed:
 
 
 class SwarmWatch:
-    """`look` tells the nodes by ref, `tasks_on` what the manager believes to be on one."""
+    """`follow` makes a watcher of a node's engine; `forget` is told the ref of a lost node. `look` tells the
+    nodes by ref, `tasks_on` what the manager believes to be on one."""
 
     def __init__(
         self,
-        instance: str,
-        hosts: Hosts,
+        follow: Callable[[SwarmNode, threading.Event], EventWatcher],
+        forget: Callable[[str], None],
         look: Callable[[], Mapping[str, SwarmNode]],
         tasks_on: Callable[[str], list[SwarmTask]],
         tell: Callable[[AgentDeath], None],
         stop: threading.Event,
     ) -> None:
-        self._instance = instance
-        self._hosts = hosts
+        self._watcher = follow
+        self._forget = forget
         self._look = look
         self._tasks_on = tasks_on
         self._tell = tell
@@ -90,7 +92,7 @@ class SwarmWatch:
         if not node.engine:
             return
         stop = threading.Event()
-        watcher = EventWatcher(self._instance, self._tell, stop, partial(self._hosts.connect, node, None))
+        watcher = self._watcher(node, stop)
         self._followed[ref] = _Followed(watcher, stop, node.engine)
         name = f"events of {node.seen.name}"
         threading.Thread(target=watcher.run, name=name, daemon=True).start()
@@ -100,7 +102,28 @@ class SwarmWatch:
         self._lost.add(ref)
         if ref in self._followed:
             self._followed.pop(ref).end()  # a cut line says nothing, not even that it is cut
-        self._hosts.forget(ref)
+        self._forget(ref)
         log.warning("node %s is lost, with %d tasks of agents", node.seen.name, len(tasks))
         for task in tasks:
             self._tell(AgentDeath(task.agent_id, node_lost=True))
+
+
+MakeWatch = Callable[[Tell, threading.Event], SwarmWatch]
+
+
+async def told(make: MakeWatch) -> AsyncIterator[AgentDeath]:
+    """What a watch tells, on the loop; it ends with the iteration."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[AgentDeath] = asyncio.Queue()
+    stop = threading.Event()
+
+    def tell(death: AgentDeath) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(queue.put_nowait, death)
+
+    threading.Thread(target=make(tell, stop).run, name="swarm-events", daemon=True).start()
+    try:
+        while True:
+            yield await queue.get()
+    finally:
+        stop.set()

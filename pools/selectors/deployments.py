@@ -24,6 +24,7 @@ def definition_of(row: DeployedAgent) -> dict[str, Any]:
         "env": row.env,
         "resources": {"cpu": row.cpu, "memory": row.memory},
         "volumes": [_volume(volume) for volume in row.volumes],
+        "network": row.network,
         "healthCheck": _health_check(row.health_check),
         "autoRestart": row.auto_restart,
         "state": row.desired,

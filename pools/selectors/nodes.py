@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from pools.domain.agents import LIVE
+from pools.domain.deployments import DeployedState, Desired
 from pools.facade.contracts import NodeView
-from pools.models import Agent, Node
+from pools.models import Agent, DeployedAgent, Node
+
+THERE = (DeployedState.RUNNING, DeployedState.PAUSED)  # deployed agents that are on a node
 
 
 def node_views(rows: Iterable[Node]) -> list[NodeView]:
     live = Agent.objects.filter(state__in=[state.value for state in LIVE])
-    counts = Counter(live.values_list("node", flat=True))
+    deployed = DeployedAgent.objects.filter(state__in=[state.value for state in THERE])
+    deployed = deployed.exclude(desired=Desired.REMOVED.value)
+    counts = Counter([*live.values_list("node", flat=True), *deployed.values_list("node", flat=True)])
     return [
         NodeView(
             name=row.name,

@@ -68,13 +68,13 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
 
 
 def of_team(team_id: int) -> QuerySet[Pool]:
-    return Pool.objects.filter(team_id=team_id, deleted_at__isnull=True)
+    return Pool.objects.filter(team_id=team_id, deleted_at__isnull=True).select_related("team")
 
 
 def usable_by(team_id: int) -> QuerySet[Pool]:
     """The team's own pools, and those that others share with it; its own come first where names are equal."""
     mine = Q(team_id=team_id) | Q(shares__team_id=team_id)
-    rows = Pool.objects.filter(mine, deleted_at__isnull=True).distinct()
+    rows = Pool.objects.filter(mine, deleted_at__isnull=True).select_related("team").distinct()
     return rows.order_by("name", Case(When(team_id=team_id, then=0), default=1))
 
 
@@ -100,7 +100,7 @@ def agent_views(agents: Iterable[Agent], leases: Leases) -> list[AgentView]:
 
 def loads(pool_ids: Sequence[UUID] | None, leases: Leases) -> list[PoolLoad]:
     """The signals for sizing; all pools when `pool_ids` is None."""
-    rows = Pool.objects.filter(deleted_at__isnull=True)
+    rows = Pool.objects.filter(deleted_at__isnull=True).select_related("team")
     if pool_ids is not None:
         rows = rows.filter(pk__in=list(pool_ids))
     return [

@@ -66,6 +66,7 @@ def pool_view(
     return PoolView(
         id=pool.pk,
         team_id=pool.team_id,
+        team=pool.team.slug,
         name=pool.name,
         image=pool.image,
         min_size=pool.min_size,
@@ -92,18 +93,22 @@ def pool_view(
     )
 
 
-def pool_payload(view: PoolView) -> dict[str, Any]:
-    """The JSON shape of REST and of the live stream."""
+def pool_payload(view: PoolView, reader: int) -> dict[str, Any]:
+    """The JSON shape of REST and of the live stream, for a member of the team `reader`. Another team's pool
+    keeps its environment, secrets' names and other guests to itself."""
+    own = view.team_id == reader
     return {
         "id": str(view.id),
+        "team": view.team,
         "name": view.name,
         "image": view.image,
         **view.settings,
+        **({} if own else {"env": {}, "secrets": []}),
         "preset": view.preset,
         "price": view.price,
         "drained": view.drained,
         "weight": view.weight,
-        "shares": [{"team": team, "weight": weight} for team, weight in view.shares.items()],
+        "shares": [{"team": team, "weight": weight} for team, weight in view.shares.items() if own],
         "states": dict(view.states),
         "utilization": view.utilization,
         "waiting": view.waiting,

@@ -22,7 +22,11 @@ DEFAULT_ROLES = {
 
 
 class TeamRolePermission(BasePermission):
-    """`required_roles` of a view maps HTTP methods to roles; `DEFAULT_ROLES` fills the gaps."""
+    """`required_roles` of a view maps HTTP methods to roles; `DEFAULT_ROLES` fills the gaps.
+
+    `staff_only` names methods that need one of the platform's staff besides: what they act on belongs to no
+    team.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         team = getattr(request, "team", None)
@@ -33,5 +37,10 @@ class TeamRolePermission(BasePermission):
         if not team.role.includes(needed):
             raise NotAllowed(
                 f"This needs the role {needed.value} in {team.name}; yours is {team.role.value}."
+            )
+        if method in getattr(view, "staff_only", ()) and not team.staff:
+            raise NotAllowed(
+                "All teams share this: it is for the platform's staff alone. Ask one of them, or to be made "
+                "one in the console (/admin/)."
             )
         return True

@@ -18,6 +18,7 @@ class MeSerializer(serializers.Serializer):
     username = serializers.CharField()
     team = TeamSerializer()
     teams = TeamSerializer(many=True)
+    staff = serializers.BooleanField(help_text="Of the platform: may act on nodes, which no team owns")
 
 
 class TeamSettingsSerializer(Strict):

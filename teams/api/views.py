@@ -39,7 +39,7 @@ class MeView(APIView):
     def get(self, request: Request) -> Response:
         context = _context(request)
         mine = teams.teams_of(context.user_id)
-        body = {"username": context.username, "team": context, "teams": mine}
+        body = {"username": context.username, "team": context, "teams": mine, "staff": context.staff}
         return Response(MeSerializer(body).data)
 
 

@@ -19,7 +19,8 @@ class TeamSummary:
 
 @dataclass(frozen=True, slots=True)
 class TeamContext:
-    """On whose behalf a request acts: a user, in one team, with at most `role`'s rights."""
+    """On whose behalf a request acts: a user, in one team, with at most `role`'s rights. `staff`: one of the
+    platform's own people, who may act on what belongs to no team."""
 
     id: int
     slug: str
@@ -27,6 +28,7 @@ class TeamContext:
     role: Role
     user_id: int
     username: str
+    staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,13 @@ def by_token(token: str) -> TeamContext | None:
         role=role,
         user_id=row.user_id,
         username=row.user.get_username(),
+        staff=row.user.is_staff,
     )
 
 
 def by_session(user_id: int, username: str, team_slug: str | None) -> TeamContext | None:
     """The named team, or the user's first one; None when the user is no member of it."""
-    memberships = Membership.objects.select_related("team").filter(user_id=user_id).order_by("id")
+    memberships = Membership.objects.select_related("team", "user").filter(user_id=user_id).order_by("id")
     if team_slug:
         memberships = memberships.filter(team__slug=team_slug)
     row = memberships.first()
@@ -49,6 +50,7 @@ def by_session(user_id: int, username: str, team_slug: str | None) -> TeamContex
         role=Role(row.role),
         user_id=user_id,
         username=username,
+        staff=row.user.is_staff,
     )
 
 

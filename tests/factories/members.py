@@ -39,10 +39,11 @@ class Api:
         )
 
 
-def member(role: Role, team_slug: str = "team", *, name: str | None = None) -> Api:
-    """A new member of the team, which is made (with its Python pool) when it is not there."""
+def member(role: Role, team_slug: str = "team", *, name: str | None = None, staff: bool = False) -> Api:
+    """A new member of the team, which is made (with its Python pool) when it is not there. `staff`: of the
+    platform."""
     team, _ = Team.objects.get_or_create(slug=team_slug, defaults={"name": team_slug.title()})
-    user = get_user_model().objects.create_user(name or f"{role}-{uuid4().hex[:6]}")
+    user = get_user_model().objects.create_user(name or f"{role}-{uuid4().hex[:6]}", is_staff=staff)
     Membership.objects.create(team=team, user=user, role=role)
     pools.ensure_default_pool(team.pk)
     token = teams.issue_token(team_id=team.pk, user_id=user.pk, role=role, name="test")

@@ -155,11 +155,11 @@ class Host:
             for row in client.api.containers(filters={"label": f"agentainer.agent={agent}"}):
                 client.api.kill(row["Id"])
 
-    def agents(self, *, everything: bool = False) -> list[str]:
-        """The ids of agents whose containers run here, or are here."""
+    def agents(self, kind: str = "agentainer.agent", *, everything: bool = False) -> list[str]:
+        """The ids of agents whose containers run here, or are here. `kind`: the label that has them."""
         with self.client() as client:
-            found = client.api.containers(all=everything, filters={"label": "agentainer.agent"})
-        return [str(row["Labels"]["agentainer.agent"]) for row in found]
+            found = client.api.containers(all=everything, filters={"label": kind})
+        return [str(row["Labels"][kind]) for row in found]
 
 
 class Swarm:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from tests.chaos.plant import WORKFLOW, Plant
@@ -223,6 +224,59 @@ def test_a_cordoned_node_takes_no_agents(plant: SwarmPlant) -> None:
     plant.until("it is replaced", lambda: plant.full() and plant.spread()[host.name] == before - 1)
     assert set(host.agents()) == there - {ended}
     assert plant.nodes()[host.name] == "cordoned"
+
+
+def test_deployed_agents_of_a_lost_node_are_started_elsewhere(plant: SwarmPlant) -> None:
+    """Requests that came meanwhile are delivered there, in order; what was left on the node goes when it is
+    back."""
+    http = plant.platform.http
+    crew = {"name": "crew", "replicas": 5, "resources": {"memory": "128M", "cpu": 0.5}}
+    document = {"kind": "AgentDeployment", "spec": {"agents": [crew]}}
+    made = [agent["id"] for agent in http.post("agents/", json=document).json()["results"]]
+
+    def agents() -> list[dict[str, Any]]:
+        found = plant.get("agents/?kind=deployed")["results"]
+        return [agent for agent in found if agent["id"] in made]
+
+    def well() -> bool:
+        return all(agent["state"] == "running" and agent["health"] == "ok" for agent in agents())
+
+    def request(agent: str, number: int, **headers: str) -> httpx.Response:
+        body = {"input": {"number": number}, "code": WORK}
+        return http.post(f"agents/{agent}/invoke", json=body, headers=headers)
+
+    try:
+        plant.until("the crew is well", well, 90)
+        # Any but the manager's: without it nobody knows anything.
+        there = next(agent for agent in agents() if agent["node"] != plant.hosts.manager.name)
+        host, name = plant.hosts.host(there["node"]), there["id"]
+        assert request(name, 4).json()["output"] == 16
+        usage = plant.get(f"agents/{name}/metrics/")
+        assert usage["memory"] > 1_000_000
+        host.kill()
+        waiting = [request(name, number, Prefer="respond-async").json()["request_id"] for number in (5, 6)]
+        plant.until(
+            "it runs elsewhere", lambda: well() and host.name not in {a["node"] for a in agents()}, 90
+        )
+        now = plant.get(f"agents/{name}/")
+        assert (now["restarts"], now["exit_reason"]) == (1, "Its node was lost.")
+
+        def ends() -> list[Any]:
+            return [plant.get(f"agents/{name}/requests/{each}/") for each in waiting]
+
+        plant.until("what waited is delivered", lambda: {end["state"] for end in ends()} == {"completed"})
+        first, second = (end["finished_at"] for end in ends())
+        assert first < second
+        host.boot()
+        host.wait()
+        plant.until("it is back", lambda: plant.nodes()[host.name] == "ready")
+        plant.until(
+            "what was left there is gone", lambda: not host.agents("agentainer.deployed", everything=True)
+        )
+        assert well()
+    finally:
+        for agent in made:
+            http.delete(f"agents/{agent}/")
 
 
 def test_nodes_tell_price_capacity_and_zone(plant: SwarmPlant) -> None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from pools.domain.nodes import ENGINE_LABEL
+from pools.domain.deployments import Reality
+from pools.domain.nodes import ENGINE_LABEL, Availability
+from pools.domain.placement import Place
 from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
+from pools.runtime.deployed import NotCapable, VolumeSpec
 from pools.runtime.swarm import SwarmRuntime
 from tests.contract.pools.agents import new_spec, ready
 from tests.contract.pools.test_capabilities import LOOK, ask
+from tests.contract.pools.test_deployed_contract import WRITE, run
+from tests.contract.pools.test_deployed_contract import ready as ready_deployed
+from tests.contract.pools.test_deployed_contract import spec as new_deployed
 from tests.fakes.outside import CONNECT
+from tests.fakes.pools import until
 from tests.swarm.hosts import Host, Swarm
 
 pytestmark = pytest.mark.swarm
@@ -40,12 +48,12 @@ async def http() -> AsyncIterator[AgentHttp]:
 async def test_agents_go_where_they_should(runtime: SwarmRuntime, swarm: Swarm) -> None:
     swarm.label(swarm.hosts[1], {"agentainer.zone": "north"})
     swarm.label(swarm.hosts[2], {"agentainer.zone": "north", "agentainer.capacity": "spot"})
-    north = replace(new_spec(), zone="north", capacity_type="on_demand")
-    spot = replace(new_spec(), capacity_type="spot")
+    north = replace(new_spec(), place=Place("on_demand", "north"))
+    spot = replace(new_spec(), place=Place("spot"))
     assert (await runtime.create(north)).node == swarm.hosts[1].name
     assert (await runtime.create(spot)).node == swarm.hosts[2].name
     with pytest.raises(RuntimeFault, match="No node can take the agent: no suitable node"):
-        await runtime.create(replace(new_spec(), zone="south"))
+        await runtime.create(replace(new_spec(), place=Place(zone="south")))
 
 
 async def test_agents_are_spread(runtime: SwarmRuntime, swarm: Swarm) -> None:
@@ -65,13 +73,13 @@ async def test_a_node_whose_engine_nobody_told_takes_none(runtime: SwarmRuntime,
 
 async def test_an_image_that_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
     swarm.label(swarm.hosts[1], {"agentainer.zone": "only"})
-    spec = replace(new_spec(), zone="only")
+    spec = replace(new_spec(), place=Place(zone="only"))
     await runtime.create(spec)
     await runtime.remove(spec.agent_id)
     image = await runtime.ensure_image(BUILT_IN_IMAGE)
     with swarm.hosts[1].client() as client:
         client.images.remove(image, force=True)
-    again = replace(new_spec(), zone="only")
+    again = replace(new_spec(), place=Place(zone="only"))
     assert (await runtime.create(again)).running
 
 
@@ -114,6 +122,54 @@ async def test_an_agent_on_hosts_set_up_as_advised(
     for other in swarm.hosts:
         if other.name != handles[0].node:
             assert await reached(other.address, 2375) != "connected"
+
+
+@pytest.fixture
+def everybodys(tmp_path: Path) -> Path:
+    """A directory that agents can write to, at the same path on each host."""
+    tmp_path.chmod(0o777)
+    return tmp_path
+
+
+async def test_what_volumes_a_deployed_agent_may_have(
+    runtime: SwarmRuntime, http: AgentHttp, everybodys: Path
+) -> None:
+    """None that lies on one node alone; memory, and directories that are at the same path on each."""
+    with pytest.raises(NotCapable, match="no named volumes"):
+        await runtime.deployed.start(new_deployed(volumes=(VolumeSpec("/data", name="kept"),)))
+    assert await runtime.deployed.list_deployed() == []
+    shared = VolumeSpec("/data", host=str(everybodys))
+    outputs = []
+    for place in ("/data", "/data", "/fast"):
+        made = new_deployed(volumes=(shared, VolumeSpec("/fast", tmpfs=1024**2)), env={"PLACE": place})
+        try:
+            handle = await runtime.deployed.start(made)
+            await ready_deployed(http, handle, made)
+            outputs.append((await run(http, handle, made, WRITE)).get("output"))
+        finally:
+            await runtime.deployed.remove(made.agent_id)
+    assert outputs == ["", "x", ""]
+
+
+async def test_a_deployed_agent_leaves_a_node_that_is_drained(runtime: SwarmRuntime, http: AgentHttp) -> None:
+    """It has ended by then, in good order, and is placed elsewhere when it is started again."""
+    made = new_deployed()
+    first = await runtime.deployed.start(made)
+    await ready_deployed(http, first, made)
+    try:
+        ref = next(node.ref for node in await runtime.nodes() if node.name == first.node)
+        await runtime.set_availability(ref, Availability.DRAIN)
+
+        async def ended() -> bool:
+            (handle,) = await runtime.deployed.list_deployed()
+            return handle.reality is Reality.ENDED and not handle.out_of_memory
+
+        await until(ended, 60)
+        again = await runtime.deployed.start(made)
+        await ready_deployed(http, again, made)
+        assert again.node != first.node
+    finally:
+        await runtime.deployed.remove(made.agent_id)
 
 
 async def test_an_engine_without_a_swarm(hosts: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:

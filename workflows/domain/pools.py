@@ -21,6 +21,8 @@ class OwnPool:
     warm_up: bool
     max_uses: int | None
     idle_timeout: float | None
+    capacity_type: str | None
+    zone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +81,6 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
         warm_up=warm,
         max_uses=1 if standard else options.max_uses,
         idle_timeout=options.idle_timeout,
+        capacity_type=options.capacity_type,
+        zone=options.zone,
     )

@@ -108,6 +108,10 @@ class PoolOptions(Part):
         default=None, ge=1, le=1_000_000_000, description="Requests before an agent is replaced"
     )
     idle_timeout: Seconds | None = None
+    capacity_type: Literal["any", "on_demand", "spot"] | None = Field(
+        default=None, description="The kind of node that its agents run on"
+    )
+    zone: str | None = Field(default=None, max_length=63, description="Of these nodes; empty: any")
 
 
 class BaseStep(Part):

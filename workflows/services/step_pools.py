@@ -38,6 +38,8 @@ def _spec(own: OwnPool) -> PoolSpec:
         warm_up=own.warm_up,
         max_uses=own.max_uses,
         idle_timeout=own.idle_timeout,
+        capacity_type=own.capacity_type,
+        zone=own.zone,
     )
 
 

@@ -1,7 +1,7 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { ApiProblem, chooseTeam, chosenTeam, request } from "./client";
 import { keys } from "./keys";
-import type { Me, Run } from "./types";
+import type { Me, Pool, Run } from "./types";
 
 /** Who is signed in. A team that the person has left since is forgotten rather than an error. */
 export const me = queryOptions({
@@ -33,6 +33,21 @@ export function refusalFor(person: Me | undefined, needed: "editor" | "operator"
 
 export function useRefusal(needed: "editor" | "operator" | "admin"): string | null {
   return refusalFor(useQuery(me).data, needed);
+}
+
+/** Why the person may not change a pool; null when they may, or nobody knows yet. */
+export function usePoolRefusal(pool: Pick<Pool, "team">): string | null {
+  const person = useQuery(me).data;
+  if (person && pool.team !== person.team.slug) return `This pool is ${pool.team}'s, which shares it.`;
+  return refusalFor(person, "operator");
+}
+
+/** Why the person may not act on what belongs to no team; null when they may, or nobody knows yet. */
+export function useStaffRefusal(): string | null {
+  const person = useQuery(me).data;
+  const refusal = refusalFor(person, "admin");
+  if (refusal || !person || person.staff) return refusal;
+  return "All teams share the nodes: only the platform's staff acts on them.";
 }
 
 /** Editors act on their own runs, operators on all of the team's. */

@@ -1547,11 +1547,12 @@ export interface components {
             memory: number;
         };
         /**
-         * @description * `on_demand` - on_demand
+         * @description * `any` - any
+         *     * `on_demand` - on_demand
          *     * `spot` - spot
          * @enum {string}
          */
-        CapacityTypeEnum: "on_demand" | "spot";
+        CapacityTypeEnum: "any" | "on_demand" | "spot";
         Change: {
             path: string;
             kind: components["schemas"]["ChangeKindEnum"];
@@ -1810,6 +1811,8 @@ export interface components {
             username: string;
             team: components["schemas"]["Team"];
             teams: components["schemas"]["Team"][];
+            /** @description Of the platform: may act on nodes, which no team owns */
+            staff: boolean;
         };
         /**
          * @description * `isolated` - isolated
@@ -1849,6 +1852,8 @@ export interface components {
             secrets?: string[];
             network?: components["schemas"]["NetworkEnum"];
             isolation?: components["schemas"]["IsolationEnum"];
+            capacity_type?: components["schemas"]["CapacityTypeEnum"];
+            zone?: string;
             /**
              * Format: double
              * @description Of an agent-hour
@@ -1881,10 +1886,10 @@ export interface components {
              * @description Per hour; null when no label tells it
              */
             price: number | null;
-            capacity_type: components["schemas"]["CapacityTypeEnum"];
+            capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
             /** @description Empty when no label tells it */
             zone: string;
-            /** @description Live agents of all teams */
+            /** @description Live agents of all teams, deployed ones too */
             agents: number;
             /** @description What is wrong with it, in sentences; empty when nothing is */
             note: string;
@@ -1894,6 +1899,12 @@ export interface components {
              */
             changed_at: string;
         };
+        /**
+         * @description * `on_demand` - on_demand
+         *     * `spot` - spot
+         * @enum {string}
+         */
+        NodeCapacityTypeEnum: "on_demand" | "spot";
         NodeList: {
             results: components["schemas"]["Node"][];
             next: string | null;
@@ -1973,6 +1984,8 @@ export interface components {
             secrets?: string[];
             network?: components["schemas"]["NetworkEnum"];
             isolation?: components["schemas"]["IsolationEnum"];
+            capacity_type?: components["schemas"]["CapacityTypeEnum"];
+            zone?: string;
             /**
              * Format: double
              * @description Of an agent-hour
@@ -2007,6 +2020,8 @@ export interface components {
         Pool: {
             /** Format: uuid */
             id: string;
+            /** @description Whose it is: another's, if that shares it with this one */
+            team: string;
             name: string;
             image: string;
             min_size: number;
@@ -2055,6 +2070,7 @@ export interface components {
             /** @description Bytes */
             memory: number;
             pids: number;
+            /** @description Not told of another team's pool */
             env: {
                 [key: string]: string;
             };
@@ -2062,6 +2078,16 @@ export interface components {
             secrets: string[];
             network: components["schemas"]["NetworkEnum"];
             isolation: components["schemas"]["IsolationEnum"];
+            /**
+             * @description The kind of node that agents run on
+             *
+             *     * `any` - any
+             *     * `on_demand` - on_demand
+             *     * `spot` - spot
+             */
+            capacity_type: components["schemas"]["CapacityTypeEnum"];
+            /** @description Of the nodes that agents run on; empty: any */
+            zone: string;
             /**
              * Format: double
              * @description Of an agent-hour; null: not known
@@ -2094,9 +2120,10 @@ export interface components {
             /** @description Why agents cannot be made, in a sentence */
             problem: string | null;
             /**
-             * @description Whether the engine is away (wait), or agents of this image do not start
+             * @description Whether the engine is away (wait), no node is where the pool wants its agents, or they do not start
              *
              *     * `engine_away` - engine_away
+             *     * `placement` - placement
              *     * `creation` - creation
              */
             problem_kind: components["schemas"]["ProblemKindEnum"] | components["schemas"]["NullEnum"];
@@ -2121,10 +2148,11 @@ export interface components {
         };
         /**
          * @description * `engine_away` - engine_away
+         *     * `placement` - placement
          *     * `creation` - creation
          * @enum {string}
          */
-        ProblemKindEnum: "engine_away" | "creation";
+        ProblemKindEnum: "engine_away" | "placement" | "creation";
         Reason: {
             code: string;
             sentence: string;
@@ -2461,6 +2489,11 @@ export interface components {
             received?: number | null;
             sent?: number | null;
             processes?: number | null;
+            /**
+             * Format: double
+             * @description Of all CPUs, since the start of its container
+             */
+            cpu_seconds?: number | null;
         };
         Validation: {
             valid: boolean;

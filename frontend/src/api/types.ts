@@ -52,6 +52,7 @@ export interface AgentDefinition {
   env: Record<string, string | { secret: string }>;
   resources: { cpu: number; memory: number };
   volumes: Record<string, unknown>[];
+  network: "isolated" | "egress";
   healthCheck: { path: string; interval: number; timeout: number; retries: number } | null;
   autoRestart: boolean;
 }

@@ -33,6 +33,8 @@ export interface PoolOptions {
   warm_up?: boolean;
   max_uses?: number;
   idle_timeout?: Duration;
+  capacity_type?: "any" | "on_demand" | "spot";
+  zone?: string;
 }
 
 export type ErrorStrategy = "fail_fast" | "continue" | "continue_on_partial";

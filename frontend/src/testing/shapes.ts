@@ -4,7 +4,7 @@ const CREATED = "2026-01-20T12:00:00Z";
 
 export function aPerson(role = "admin", username = "ada"): Me {
   const team = { slug: "default", name: "Default", role };
-  return { username, team, teams: [team] };
+  return { username, team, teams: [team], staff: true };
 }
 
 export function aRun(fields: Partial<Run> = {}): Run {
@@ -61,6 +61,7 @@ export function aStep(id: string, fields: Partial<Step> = {}): Step {
 export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
   return {
     id: `id-of-${name}`,
+    team: "default",
     name,
     image: "agentainer/python-agent",
     min_size: 1,
@@ -83,6 +84,8 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     env: {},
     network: "isolated",
     isolation: "tenant",
+    capacity_type: "any",
+    zone: "",
     drained: false,
     price: null,
     secrets: [],

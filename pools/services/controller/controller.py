@@ -70,12 +70,14 @@ class PoolController:
         self._nudged = asyncio.Event()
         self._leadership = Leadership(self.leases, instance, silence)
         self.registry = Registry()
+        self.nodes = Nodes(runtime)
         self.remover = Remover(self.registry, runtime, self.leases, finished=self._nudged.set)
         self.creator = Creator(
             self.registry,
             runtime,
             self.leases,
             self._http,
+            self.nodes,
             secret=secret,
             control_url=control_url,
             finished=self._nudged.set,
@@ -92,7 +94,6 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
-        self.nodes = Nodes(runtime)
         self._sizes = Sizes(
             self.registry,
             self.nodes,

@@ -15,14 +15,16 @@ from django.db import Error as DatabaseTrouble
 
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
+from pools.domain.placement import Recipe
 from pools.domain.problems import LONGEST_SENTENCE, Problem, ProblemKind
-from pools.domain.settings import Network
+from pools.domain.settings import Capacity, Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
 from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
+from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database, now
 from teams.facade import api as teams
 
@@ -46,6 +48,7 @@ class Creator:
         runtime: Runtime,
         leases: AsyncLeases,
         http: AgentHttp,
+        nodes: Nodes,
         *,
         secret: str,
         control_url: str,
@@ -56,44 +59,55 @@ class Creator:
         self._runtime = runtime
         self._leases = leases
         self._http = http
+        self._nodes = nodes
         self._secret = secret
         self._control_url = control_url
         self._finished = finished
         self._ready_within = ready_within
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._startup = StartupTimes(leases, COLD)
-        self.breakers: dict[str, Breaker] = {}
+        self.breakers: dict[Recipe, Breaker] = {}
         self._concurrency: dict[UUID, int] = {}  # what agents say of themselves
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
         self.dead: dict[UUID, EndReason] = {}  # told by the engine's events while they were being made
         self.engine_away: str | None = None  # why, until the engine answers again; nothing is begun meanwhile
 
-    def breaker(self, image: str) -> Breaker:
-        return self.breakers.setdefault(image, Breaker())
+    def breaker(self, recipe: Recipe) -> Breaker:
+        return self.breakers.setdefault(recipe, Breaker())
 
     async def allowed(self, pool: Pool, wanted: int) -> int:
         """How many of `wanted` agents may be begun. A pool that gets none of them is told why, though it may
         have been another pool's agent that did not start."""
         if self.engine_away is not None:
-            await self._tell(pool.pk, pool.image, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
+            await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
             return 0
-        breaker = self.breaker(pool.image)
+        breaker = self.breaker(pool.recipe)
         allowed = breaker.allowed(wanted, time.monotonic())
         if allowed == 0 and breaker.why is not None:
-            await self._tell(pool.pk, pool.image, Problem(ProblemKind.CREATION, breaker.why))
+            await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.CREATION, breaker.why))
         return allowed
 
-    async def clear(self, pool: Pool) -> None:
-        """Takes back that the engine is away, once it is not. What is wrong with an image stays until an
-        agent of it has started: it is the last that is known."""
-        if self.engine_away is None and pool.problem_kind == ProblemKind.ENGINE_AWAY:
-            await self._tell(pool.pk, pool.image, None)
+    def has_place(self, pool: Pool) -> bool:
+        """Whether some node is where the pool wants its agents; the pool says so where none is."""
+        return self._nodes.refusal(pool.place) is None
+
+    async def review(self, pool: Pool) -> None:
+        """Tells that no node is where the pool wants its agents, whether it wants one now or not; takes that
+        back, and that the engine is away, once it is not so. What is wrong with an image stays until an agent
+        of it has started: it is the last that is known."""
+        if self.engine_away is not None:
+            return
+        nowhere = self._nodes.refusal(pool.place)
+        if nowhere is not None:
+            await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.PLACEMENT, nowhere))
+        elif pool.problem_kind in (ProblemKind.ENGINE_AWAY, ProblemKind.PLACEMENT):
+            await self._tell(pool.pk, pool.recipe, None)
 
     def begin(self, agent: Agent, pool: Pool) -> None:
         """Starts (or resumes) making this agent in the background."""
         if agent.pk in self.tasks:
             return
-        self.breaker(agent.image).started()
+        self.breaker(_recipe(agent, pool)).started()
         task = asyncio.create_task(self._make(agent, pool))
         self.tasks[agent.pk] = task
         task.add_done_callback(lambda _: self._done(agent.pk))
@@ -113,7 +127,8 @@ class Creator:
 
     async def _make(self, agent: Agent, pool: Pool) -> None:
         """Whatever happens, the breaker hears of it first: what comes after may fail, too."""
-        breaker = self.breaker(agent.image)
+        recipe = _recipe(agent, pool)
+        breaker = self.breaker(recipe)
         try:
             served = await self._bring_up(agent, pool)
         except Unwanted:
@@ -124,27 +139,27 @@ class Creator:
             breaker.undecided()
             self.engine_away = str(exc)
             log.warning("pool %s waits for the engine: %s", pool.name, exc)
-            await self._tell(pool.pk, agent.image, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
+            await self._tell(pool.pk, recipe, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
             if self.dead.get(agent.pk) is EndReason.NODE_LOST:
                 breaker.undecided()  # nothing is wrong with the image
                 await self._give_up(agent)
                 return
-            self._failed(agent, str(exc))
+            self._failed(recipe, pool, str(exc))
             await self._give_up(agent)
-            await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
+            await self._tell(pool.pk, recipe, Problem(ProblemKind.CREATION, str(exc)))
             return
         except DatabaseTrouble:
             breaker.failed(time.monotonic())  # says nothing of the image, but must not be tried at once
             raise
         except Exception as exc:
             sentence = f"An agent could not be made: {type(exc).__name__}: {exc}."
-            self._failed(agent, sentence)
-            await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, sentence))
+            self._failed(recipe, pool, sentence)
+            await self._tell(pool.pk, recipe, Problem(ProblemKind.CREATION, sentence))
             raise
         breaker.succeeded()
-        await self._mended(agent.image)
+        await self._mended(recipe)
         if served:
             await self.register(agent)
             await self._startup.flush()
@@ -177,6 +192,7 @@ class Creator:
                 env={**pool.env, **await self._secrets(pool)},
                 limits=Limits(cpu=pool.cpu, memory=pool.memory, pids=pool.pids),
                 egress=pool.network == Network.EGRESS,
+                place=pool.place,
             )
             started = time.monotonic()
             handle = await self._runtime.create(spec)
@@ -260,26 +276,37 @@ class Creator:
             return  # the reconcile tries again
         await self._registry.move(agent, AgentState.GONE, reason)
 
-    def _failed(self, agent: Agent, sentence: str) -> None:
-        pause = self.breaker(agent.image).failed(time.monotonic(), sentence)
-        log.warning("pool %s: %s Next attempt in %.0f s.", agent.pool_name, sentence, pause)
+    def _failed(self, recipe: Recipe, pool: Pool, sentence: str) -> None:
+        pause = self.breaker(recipe).failed(time.monotonic(), sentence)
+        log.warning("pool %s: %s Next attempt in %.0f s.", pool.name, sentence, pause)
 
-    async def _mended(self, image: str) -> None:
-        """An agent of this image has started: no pool of it has a problem any more."""
+    async def _mended(self, recipe: Recipe) -> None:
+        """An agent of this image has started there: no such pool has a problem any more."""
         for pool in list(self._registry.pools.values()):
-            if pool.image == image and pool.problem is not None:
-                await self._tell(pool.pk, image, None)
+            if pool.recipe == recipe and pool.problem is not None:
+                await self._tell(pool.pk, recipe, None)
 
-    async def _tell(self, pool_id: UUID, image: str, problem: Problem | None) -> None:
-        """Writes what is known of a pool's image, as long as the pool has that image."""
+    async def _tell(self, pool_id: UUID, recipe: Recipe, problem: Problem | None) -> None:
+        """Writes what is known of a pool's image and place, as long as the pool has these."""
         text, kind = (problem.sentence[:LONGEST_SENTENCE], problem.kind.value) if problem else (None, None)
         known = self._registry.pools.get(pool_id)
-        if known is None or (known.image, known.problem, known.problem_kind) == (image, text, kind):
+        if known is None or (known.recipe, known.problem, known.problem_kind) == (recipe, text, kind):
             return
-        rows = Pool.objects.filter(pk=pool_id, image=image)
+        wanted = recipe.place
+        rows = Pool.objects.filter(
+            pk=pool_id,
+            image=recipe.image,
+            capacity_type=wanted.capacity_type or Capacity.ANY.value,
+            zone=wanted.zone,
+        )
         if not await in_database(rows.update, problem=text, problem_kind=kind):
             return
         current = self._registry.pools.get(pool_id)
         if current is not None:
             current.problem, current.problem_kind = text, kind
         self._registry.version += 1
+
+
+def _recipe(agent: Agent, pool: Pool) -> Recipe:
+    """The image is the agent's own: its pool may have another by now."""
+    return Recipe(agent.image, pool.place)

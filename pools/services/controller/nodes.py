@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from pools.domain.nodes import Availability, NodeState
+from pools.domain.nodes import Availability, NodeFacts, NodeState, facts_of
+from pools.domain.placement import Place, refusal
 from pools.models import Node
 from pools.runtime.base import Capability, EngineAway, Runtime, RuntimeFault
 from pools.services import nodes as rows
@@ -21,10 +22,12 @@ DRAIN_PATIENCE = 60.0  # seconds that agents on a draining node wait for their r
 
 
 class Nodes:
-    """`draining` maps the names of nodes that drain to whether their agents have waited long enough."""
+    """`draining` maps the names of nodes that drain to whether their agents have waited long enough; `open`
+    tells those that take agents, by name, once the engine has been asked."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self.open: list[tuple[str, NodeFacts]] | None = None
         self.draining: dict[str, bool] = {}
 
     async def learn(self) -> None:
@@ -39,9 +42,14 @@ class Nodes:
             ) from None
         known: list[Node] = await in_database(rows.mirror, found, asked_at)
         self.draining = {row.name: _over(row) for row in known if row.state == NodeState.DRAINING.value}
+        self.open = [(node.name, facts_of(node.labels)) for node in found if node.takes_agents]
         open_still = {node.ref for node in found if node.availability is not Availability.DRAIN}
         if self.draining:
             await self._finish(open_still)
+
+    def refusal(self, place: Place) -> str | None:
+        """Why no agent can be placed there, in a sentence; None when one can, or nothing is known yet."""
+        return None if self.open is None else refusal(place, self.open)
 
     async def _finish(self, open_still: set[str]) -> None:
         """The last agent has left: whatever else runs there may go now, too."""

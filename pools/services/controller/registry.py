@@ -42,7 +42,7 @@ class Registry:
         await self.load_pools()
 
     async def load_pools(self) -> None:
-        found: list[Pool] = await in_database(lambda: list(Pool.objects.prefetch_related("shares")))
+        found: list[Pool] = await in_database(_pools)
         fresh = {pool.pk: pool for pool in found}
         if {pk: pool.updated_at for pk, pool in fresh.items()} != {
             pk: pool.updated_at for pk, pool in self.pools.items()
@@ -92,3 +92,8 @@ class Registry:
                 self.ended.append(agent)
         self.version += 1
         return True
+
+
+def _pools() -> list[Pool]:
+    """With whom they belong to, and are shared with."""
+    return list(Pool.objects.select_related("team").prefetch_related("shares__team"))

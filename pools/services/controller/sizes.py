@@ -60,7 +60,7 @@ class Sizes:
         if pool.drained_at is not None:
             await self._empty(pool, agents, serving)
             return
-        await self._creator.clear(pool)
+        await self._creator.review(pool)
         await self._replace_outdated(agents, serving)
         await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)
@@ -91,7 +91,7 @@ class Sizes:
         if reaped:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
-        if sizes.create and not reaped:
+        if sizes.create and not reaped and self._creator.has_place(pool):
             await self._create(pool, sizes.create, epoch)
 
     def _figures(

@@ -41,7 +41,7 @@ class Sampler:
         self._registry = registry
         self._leases = leases
         self._seen: tuple[int, tuple[tuple[UUID, int], ...]] = (-1, ())
-        self._pools: dict[UUID, tuple[int, dict[str, Any]]] = {}
+        self._pools: dict[tuple[UUID, int], dict[str, Any]] = {}  # by pool, and team that was told
         self._agents: dict[UUID, dict[str, Any]] = {}
         self._waits: dict[UUID, Sequence[int]] = {}
         self._waits_at = 0.0
@@ -91,29 +91,36 @@ class Sampler:
     def _pool_messages(
         self, figures: Mapping[UUID, QueueFigures], serving: Mapping[UUID, ServingAgent]
     ) -> list[Message]:
+        """Each pool to its team, and to those that it is shared with, as each may see it."""
         messages: list[Message] = []
-        visible = {pk: pool for pk, pool in self._registry.pools.items() if pool.deleted_at is None}
-        for pool_id, pool in visible.items():
+        seen: set[tuple[UUID, int]] = set()
+        for pool_id, pool in self._registry.pools.items():
+            if pool.deleted_at is not None:
+                continue
+            shares = list(pool.shares.all())
             view = pool_view(
                 pool,
                 self._registry.of_pool(pool_id),
                 serving,
                 figures.get(pool_id, QueueFigures()),
                 self._waits.get(pool_id, ()),
+                {share.team.slug: share.weight for share in shares},
             )
-            payload = pool_payload(view)
-            before = self._pools.get(pool_id)
-            if before is None or before[1] != payload:
-                told: Callable[[], object] = partial(
-                    self._pools.__setitem__, pool_id, (pool.team_id, payload)
-                )
-                messages.append(Message(pool.team_id, {"type": "pool.changed", "pool": payload}, told))
-        for pool_id in set(self._pools) - set(visible):
-            team_id, payload = self._pools[pool_id]
-            self._waits.pop(pool_id, None)
-            told = partial(self._pools.pop, pool_id)
-            messages.append(Message(team_id, {"type": "pool.removed", "name": payload["name"]}, told))
+            for team_id in (pool.team_id, *(share.team_id for share in shares)):
+                seen.add((pool_id, team_id))
+                messages += self._if_news((pool_id, team_id), pool_payload(view, team_id))
+        for key in set(self._pools) - seen:
+            payload = self._pools[key]
+            self._waits.pop(key[0], None)
+            gone = {"type": "pool.removed", "id": payload["id"], "name": payload["name"]}
+            messages.append(Message(key[1], gone, partial(self._pools.pop, key)))
         return messages
+
+    def _if_news(self, key: tuple[UUID, int], payload: dict[str, Any]) -> list[Message]:
+        if self._pools.get(key) == payload:
+            return []
+        told = partial(self._pools.__setitem__, key, payload)
+        return [Message(key[1], {"type": "pool.changed", "pool": payload}, told)]
 
     def _agent_messages(self, serving: Mapping[UUID, ServingAgent], ended: Sequence[Agent]) -> list[Message]:
         messages: list[Message] = []

@@ -53,6 +53,7 @@ def settings_of(form: AgentForm) -> dict[str, Any]:
         "cpu": form.resources.cpu,
         "memory": form.resources.memory,
         "volumes": [volume.model_dump(exclude_none=True) for volume in form.volumes],
+        "network": form.network,
         "health_check": form.health_check.model_dump() if form.health_check else None,
         "auto_restart": form.auto_restart,
     }
@@ -99,7 +100,7 @@ def _deploy_one(team_id: int, form: AgentForm, *, author: str, replace: bool) ->
 
 
 # What a container is made of: a change of these needs a new one.
-_OF_THE_CONTAINER = ("image", "port", "env", "cpu", "memory", "volumes")
+_OF_THE_CONTAINER = ("image", "port", "env", "cpu", "memory", "volumes", "network")
 
 
 def change(team_id: int, ref: str, form: AgentForm, *, author: str, tell: Tell) -> DeployedAgent:

@@ -29,6 +29,7 @@ from pools.domain.deployments import (
     Step,
     next_step,
 )
+from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.models import DeployedAgent
 from pools.runtime.base import EngineAway, Runtime, RuntimeFault
@@ -306,6 +307,7 @@ class Keeper:
             port=agent.port,
             cpu=agent.cpu,
             memory=agent.memory,
+            egress=agent.network == Network.EGRESS,
             volumes=tuple(self._volume(volume) for volume in agent.volumes),
             env=await self._env(agent),
             control_url=self._control_url,

@@ -94,6 +94,8 @@ def mourned(agent: DeployedAgent, handle: DeployedHandle | None, words: str, now
 def _reason(handle: DeployedHandle | None) -> str:
     if handle is None:
         return "Its container is gone."
+    if handle.lost:
+        return "Its node was lost."
     if handle.out_of_memory:
         return "It ran out of memory."
     match handle.exit_code:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -72,10 +74,19 @@ async def kill(runtime: Runtime, handle: AgentHandle) -> None:
             import signal
 
             os.kill(int(handle.ref.removeprefix("pid ")), signal.SIGKILL)
-        case name:
-            import docker
+        case _:
+            async with engine_of(runtime, handle.node) as client:
+                await asyncio.to_thread(client.api.kill, handle.ref)
 
-            engines = {node.name: node.labels.get(ENGINE_LABEL, "") for node in await runtime.nodes()}
-            client = docker.DockerClient(engines[handle.node]) if name == "swarm" else docker.from_env()
-            await asyncio.to_thread(client.api.kill, handle.ref)
-            client.close()
+
+@contextlib.asynccontextmanager
+async def engine_of(runtime: Runtime, node: str) -> AsyncIterator[Any]:
+    """A client of the Docker Engine that runs the node's containers."""
+    import docker
+
+    engines = {known.name: known.labels.get(ENGINE_LABEL, "") for known in await runtime.nodes()}
+    client = docker.DockerClient(engines[node]) if runtime.name == "swarm" else docker.from_env()
+    try:
+        yield client
+    finally:
+        client.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from pools.domain.nodes import Availability
+from pools.domain.placement import Place
 from pools.runtime.base import AgentHandle, AgentSpec, Capability, NotSupported, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.runtime.deployed import NotCapable, deployed_agents_of
@@ -112,12 +114,17 @@ async def test_an_agent_does_not_reach_another(runtime: Runtime, http: AgentHttp
     assert await reached(handles[1].address) != "connected"
 
 
-async def test_one_that_does_not_deploy_says_so(runtime: Runtime) -> None:
-    if Capability.DEPLOYS in runtime.can:
-        assert await deployed_agents_of(runtime).list_deployed() == []
-    else:
-        with pytest.raises(NotCapable, match="does not run deployed agents"):
-            deployed_agents_of(runtime)
+@having(Capability.DEPLOYS)
+async def test_one_that_deploys_says_so(runtime: Runtime) -> None:
+    assert await deployed_agents_of(runtime).list_deployed() == []
+
+
+def test_one_that_does_not_deploy_says_so() -> None:
+    class Other:
+        name = "other"
+
+    with pytest.raises(NotCapable, match="does not run deployed agents"):
+        deployed_agents_of(Other())  # type: ignore[arg-type]
 
 
 async def test_nodes_are_told(runtime: Runtime) -> None:
@@ -132,6 +139,15 @@ async def test_nodes_are_told(runtime: Runtime) -> None:
         assert node.availability is Availability.ACTIVE
         assert node.cpus > 0
         assert node.memory > 0
+
+
+async def test_no_agent_is_made_where_it_may_not_run(runtime: Runtime) -> None:
+    for place in (Place("spot"), Place(zone="nowhere")):
+        spec = replace(new_spec(), place=place)
+        with pytest.raises(RuntimeFault, match=r"offers it|No node can take the agent"):
+            await runtime.create(spec)
+        await runtime.remove(spec.agent_id)
+    assert (await runtime.create(replace(new_spec(), place=Place("on_demand")))).running
 
 
 async def test_nodes_that_cannot_be_cordoned_say_so(runtime: Runtime) -> None:

@@ -27,7 +27,8 @@ from pools.runtime.deployed import (
     VolumeSpec,
     deployed_agents_of,
 )
-from tests.contract.pools.agents import able, new_spec
+from tests.contract.pools.agents import able, engine_of, new_spec
+from tests.fakes.outside import CONNECT, outside
 from tests.fakes.pools import SECRET, until
 
 pytestmark = pytest.mark.parametrize("runtime", able(base.Capability.DEPLOYS), indirect=True)
@@ -58,8 +59,8 @@ async def ready(http: AgentHttp, handle: DeployedHandle, made: DeploySpec) -> No
     await until(well)
 
 
-async def run(http: AgentHttp, handle: DeployedHandle, made: DeploySpec, source: str) -> Any:
-    body = {"runs": {"code": hashlib.sha256(source.encode()).hexdigest()}, "source": source, "input": {}}
+async def run(http: AgentHttp, handle: DeployedHandle, made: DeploySpec, source: str, **given: Any) -> Any:
+    body = {"runs": {"code": hashlib.sha256(source.encode()).hexdigest()}, "source": source, "input": given}
     answer = await http.send(
         f"http://{handle.address}/invoke", orjson.dumps(body), bearer(made.token), limit=100_000
     )
@@ -248,7 +249,7 @@ async def test_volumes(deployed: DeployedAgents, http: AgentHttp) -> None:
         await deployed.remove_volume(1, "kept")
 
 
-async def test_limits_hold(deployed: DeployedAgents, http: AgentHttp) -> None:
+async def test_limits_hold(runtime: Runtime, deployed: DeployedAgents, http: AgentHttp) -> None:
     if not needs(deployed, Capability.LIMITS):
         return  # it says so by not declaring it
     made = spec(memory=100 * 1024**2, cpu=0.5)
@@ -257,13 +258,36 @@ async def test_limits_hold(deployed: DeployedAgents, http: AgentHttp) -> None:
     hungry = "def main():\n    return len(bytearray(400 * 1024**2))\n"
     answer = await run(http, handle, made, hungry)
     assert "error" in answer, "it got more memory than it was given"
-    import docker
-
-    client = docker.from_env()
-    details = await asyncio.to_thread(client.api.inspect_container, handle.ref)
-    client.close()
+    async with engine_of(runtime, handle.node) as client:
+        details = await asyncio.to_thread(client.api.inspect_container, handle.ref)
     assert details["HostConfig"]["Memory"] == 100 * 1024**2
     assert details["HostConfig"]["NanoCpus"] == 500_000_000
     assert details["HostConfig"]["ReadonlyRootfs"] is True
     assert details["HostConfig"]["CapDrop"] == ["ALL"]
     assert details["Config"]["User"] == "10001:10001"
+
+
+async def test_the_outside(runtime: Runtime, deployed: DeployedAgents, http: AgentHttp) -> None:
+    """In reach of those that ask for it alone, where networks are closed at all. Other agents are not."""
+    if not needs(deployed, Capability.EGRESS):
+        with pytest.raises(NotCapable, match="isolated"):
+            await deployed.start(spec(egress=True))
+        return
+    specs = [spec(egress=True), spec(egress=True), spec()]
+    handles = [await deployed.start(made) for made in specs]
+    for handle, made in zip(handles, specs, strict=True):
+        await ready(http, handle, made)
+    if base.Capability.CLOSED_NETWORK not in runtime.can:
+        return  # it says so
+    async with engine_of(runtime, handles[0].node) as client:
+        image = await runtime.ensure_image(BUILT_IN_IMAGE)
+        with outside(client, image) as (host, port):
+            reached = [
+                (await run(http, handle, made, CONNECT.source, host=host, port=port))["output"] == "connected"
+                for handle, made in zip(handles, specs, strict=True)
+            ]
+    assert reached == [True, True, False]
+    for other in handles[1:]:
+        ip, listens = other.address.split(":")
+        got = await run(http, handles[0], specs[0], CONNECT.source, host=ip, port=int(listens))
+        assert got["output"] != "connected"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -86,6 +87,10 @@ def test_presets_and_shares(operator: Person, team: Team) -> None:
     assert [pool["name"] for pool in theirs("GET", "pools/")[1]["results"]] == ["shared"]
     assert theirs("PATCH", "pools/shared/", {"max_uses": 1})[0] == 404, "it is not theirs to change"
     assert theirs("DELETE", "pools/shared/")[0] == 404
+    operator("PATCH", "pools/shared/", {"env": {"KEY": "ours"}})
+    seen = theirs("GET", "pools/shared/")[1]
+    assert (seen["team"], seen["env"], seen["secrets"], seen["shares"]) == (team.slug, {}, [], [])
+    assert operator("GET", "pools/shared/")[1]["env"] == {"KEY": "ours"}
     assert operator("PATCH", "pools/shared/", {"shares": []})[1]["shares"] == []
     assert theirs("GET", "pools/shared/")[0] == 404
 
@@ -306,6 +311,62 @@ async def test_the_live_view_and_the_metrics() -> None:
         assert await elsewhere.receive_nothing()
         await elsewhere.disconnect()
     await here.runtime.close()
+
+
+async def test_the_live_view_of_a_shared_pool() -> None:
+    """Told to those who may lease from it, from the moment that they may until they may no more; to nobody
+    else, and without what is the owner's alone. Of agents, each team hears of its own pools'."""
+    owner, guest, stranger = [await sync_to_async(make_team)() for _ in range(3)]
+    make = database_sync_to_async(make_pool)
+    pool = await make(owner, name="same", min_size=1, env={"KEY": "of-the-owner"})
+    own = await make(guest, name="same", min_size=0)
+    change = database_sync_to_async(pools.update_pool)
+    here = site(MemoryRuntime())
+    async with here.running(), here.brokering() as broker:
+        await until(lambda: served(pool.pk, 1))
+        sockets = {team.slug: await socket(team) for team in (owner, guest, stranger)}
+        for live in sockets.values():
+            await next_of(live, "snapshot")
+        await change(owner.pk, "same", {"shares": {guest.slug: 2.0}})
+        told = await of_pool(sockets[guest.slug], pool)
+        assert (told["team"], told["env"], told["shares"]) == (owner.slug, {}, [])
+        mine = await of_pool(sockets[owner.slug], pool, lambda shown: bool(shown["shares"]))
+        assert mine["env"] == {"KEY": "of-the-owner"}
+        assert mine["shares"] == [{"team": guest.slug, "weight": 2.0}]
+
+        lease = await broker.acquire(pool.pk, holder="g", team_id=guest.pk, timeout=10)
+        await of_pool(sockets[guest.slug], pool, lambda shown: shown["states"]["active"] == 1)
+        await broker.release(lease, LeaseOutcome.OK)
+        again = await socket(guest)
+        snapshot = await next_of(again, "snapshot")
+        shown = {entry["id"]: entry for entry in snapshot["pools"]}
+        assert set(shown) == {str(pool.pk), str(own.pk)}
+        assert (shown[str(pool.pk)]["env"], snapshot["agents"]) == ({}, [])
+        await again.disconnect()
+
+        await change(owner.pk, "same", {"shares": {}})
+        gone = await next_of(sockets[guest.slug], "pool.removed")
+        assert (gone["id"], gone["name"]) == (str(pool.pk), "same")
+        await change(owner.pk, "same", {"max_uses": 7})
+        await of_pool(sockets[owner.slug], pool, lambda shown: shown["max_uses"] == 7)
+        for slug in (guest.slug, stranger.slug):
+            while not await sockets[slug].receive_nothing(timeout=0.5):
+                message = await sockets[slug].receive_json_from()
+                assert str(pool.pk) not in str(message), message
+                assert "of-the-owner" not in str(message)
+        for live in sockets.values():
+            await live.disconnect()
+    await here.runtime.close()
+
+
+async def of_pool(
+    live: WebsocketCommunicator, pool: Pool, wanted: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> dict[str, Any]:
+    """The next such change of that pool."""
+    while True:
+        shown: dict[str, Any] = (await next_of(live, "pool.changed"))["pool"]
+        if shown["id"] == str(pool.pk) and wanted(shown):
+            return shown
 
 
 def _metrics() -> str:

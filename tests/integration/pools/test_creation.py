@@ -13,6 +13,7 @@ from channels.db import database_sync_to_async
 from django.db import OperationalError
 
 from pools.domain.agents import STARTING
+from pools.domain.placement import Recipe
 from pools.facade import api as pools
 from pools.models import Pool
 from pools.runtime.base import AgentHandle, AgentSpec, EngineAway, RuntimeFault
@@ -109,8 +110,8 @@ async def test_an_agent_that_was_outdated_while_it_started_serves_nobody(plant: 
     async with plant.running() as controller:
         await until(lambda: served(pool.pk, 1))
         (agent,) = controller.registry.of_pool(pool.pk)
-        await controller.leases.remove(agent.pk)
         await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(image="agentainer/python-agent")
+        await controller.leases.remove(agent.pk)
         await controller.creator.register(agent)
         assert not await controller.leases.knows(agent.pk)
 
@@ -127,7 +128,7 @@ async def test_an_engine_that_is_away_is_waited_for(plant: Plant) -> None:
         late = await new_pool(min_size=1)
         await until(lambda: has_problem(late, "engine_away"))
         await asyncio.sleep(2.5)
-        assert controller.creator.breaker(pool.image).failures == 0
+        assert controller.creator.breaker(pool.recipe).failures == 0
         memory(plant).away = False
         back = time.monotonic()
         await until(lambda: served(pool.pk, 2))
@@ -248,7 +249,7 @@ async def test_a_probe_that_dies_of_the_database_is_followed_by_another(
         await until(lambda: has_problem(pool, "creation"))
         memory(plant).broken.clear()
         await until(lambda: failed)
-        assert controller.creator.breaker("shaky").failures > 0
+        assert controller.creator.breaker(Recipe("shaky")).failures > 0
         await until(lambda: served(pool.pk, 1))
         await until(lambda: has_problem(pool, None))
 
@@ -327,7 +328,7 @@ async def test_a_full_disk_is_told_on_the_pool(
             full_disk(patched)
             await until(lambda: has_problem(pool, "creation"))
             assert "No space left on device" in str(await problem(pool))
-            assert controller.creator.breaker(pool.image).failures > 0
+            assert controller.creator.breaker(pool.recipe).failures > 0
         await until(lambda: served(pool.pk, 1))
         await until(lambda: has_problem(pool, None))
     for handle in await plant.runtime.list_agents():

@@ -26,6 +26,7 @@ spec:
       env: {LEVEL: "${LEVEL:-info}", KEY: {secret: API_KEY}}
       resources: {cpu: 500m, memory: 512M}
       volumes: ["data:/data"]
+      network: egress
       healthCheck: {path: /ready, interval: 30s}
       autoRestart: no
     - {name: cache, image: "cache:${TAG}"}
@@ -59,6 +60,7 @@ def test_a_yaml_document(operator: Person) -> None:
         "env": {"LEVEL": "info", "KEY": {"secret": "API_KEY"}},
         "resources": {"cpu": 0.5, "memory": 512_000_000},
         "volumes": [{"name": "data", "path": "/data", "readOnly": False}],
+        "network": "egress",
         "healthCheck": {
             "path": "/ready",
             "interval": 30.0,
@@ -149,9 +151,12 @@ def test_changes(operator: Person) -> None:
     status, shown = operator("PATCH", "agents/a/", {"resources": {"cpu": "250m"}})
     assert (shown["definition"]["resources"]["cpu"], shown["definition"]["port"]) == (0.25, 81)
     assert DeployedAgent.objects.get().generation == 2
+    assert operator("PATCH", "agents/a/", {"network": "egress"})[1]["definition"]["network"] == "egress"
+    assert DeployedAgent.objects.get().generation == 3
     for body, path in (
         ({"name": "b"}, "name"),
         ({"port": 0}, "port"),
+        ({"network": "open"}, "network"),
         ({"colour": "red"}, "colour"),
         ({"env": {"1": "2"}}, "env.1"),
     ):
@@ -174,7 +179,9 @@ def test_removed_is_gone_at_once(operator: Person) -> None:
 def test_backup_and_restore(operator: Person) -> None:
     env = {"PRICE": "$5 ${X}", "KEY": {"secret": "API_KEY"}}
     operator("POST", "agents/", {"name": "a", "env": env, "volumes": ["d:/d:ro"], "healthCheck": None})
-    operator("POST", "agents/", {"name": "b", "image": "x:1", "port": 99, "state": "stopped"})
+    operator(
+        "POST", "agents/", {"name": "b", "image": "x:1", "port": 99, "state": "stopped", "network": "egress"}
+    )
     status, saved = operator("GET", "agents/backup/")
     assert status == 200
     assert "nonce" not in str(saved)

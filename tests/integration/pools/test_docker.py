@@ -15,13 +15,17 @@ from channels.db import database_sync_to_async
 from pools.domain.agents import AgentState
 from pools.facade.contracts import AgentLost, Lease, LeaseLost, LeaseOutcome
 from pools.models import Pool
+from pools.runtime.cgroups import use_of
 from pools.runtime.docker import DockerRuntime
+from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.images import built_in_tag
 from pools.services.broker.broker import Broker
 from pools.services.shutdown import remove_everything
+from tests.contract.pools.agents import new_spec
 from tests.factories.pools import make_pool
 from tests.fakes.outside import CONNECT, outside
 from tests.fakes.pools import Plant, code, invocation, rows_of, served, until
+from tests.pieces import lack
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.docker]
 
@@ -189,6 +193,30 @@ async def test_agents_that_take_their_time_to_leave_keep_no_thread() -> None:
         ended = await asyncio.gather(*work, return_exceptions=True)
         assert all(isinstance(result, AgentLost | LeaseLost) for result in ended)
     await remove_everything(DockerRuntime(instance))
+
+
+async def test_what_agents_use_is_read_without_asking_the_engine(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the short ids that engines give; asked, the engine takes a second."""
+    runtime = plant.runtime
+    assert isinstance(runtime, DockerRuntime)
+    await runtime.start()
+    handle = await runtime.create(new_spec())
+    if use_of(handle.ref) is None:
+        lack("docker", "the engine's containers are not on this machine")
+    monkeypatch.setattr(DockerRuntime, "_memory_told", refuse)
+    monkeypatch.setattr(DockerDeployed, "usage", refuse)
+    assert (await runtime.memory_of(handle.agent_id, handle.ref) or 0) > 1_000_000
+    usage = await runtime.deployed.usage_now(handle.agent_id, handle.ref)
+    assert usage is not None
+    assert usage.memory > 1_000_000
+    assert usage.memory_limit == 512 * 1024**2
+    assert None not in (usage.cpu, usage.cpu_seconds, usage.processes, usage.received, usage.sent)
+
+
+def refuse(*_: Any) -> Any:
+    raise AssertionError("the engine was asked")
 
 
 async def test_nothing_stays_behind(plant: Plant, engine: docker.DockerClient) -> None:

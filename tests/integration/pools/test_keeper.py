@@ -133,6 +133,35 @@ async def test_without_a_health_check_running_is_well_enough(runtime: MemoryRunt
         await until(lambda: is_("a", "running", "ok"))
 
 
+async def test_one_whose_node_is_lost_is_started_elsewhere(runtime: MemoryRuntime) -> None:
+    """Unless it is not to be started again by itself."""
+    await make("kept")
+    await make("left", auto_restart=False)
+    async with keeping(runtime):
+        for name in ("kept", "left"):
+            await until(lambda name=name: is_(name, "running", "ok"))  # type: ignore[misc]
+            await runtime.deployed.lose((await row_of(name)).pk)
+
+        async def again() -> bool:
+            return await is_("kept", "running", "ok") and (await row_of("kept")).restarts == 1
+
+        await until(again)
+        await until(lambda: is_("left", "failed"))
+    kept, left = await row_of("kept"), await row_of("left")
+    assert (kept.exit_reason, kept.exit_code, kept.problem) == ("Its node was lost.", None, None)
+    assert str(left.problem).startswith("Its node was lost.")
+    assert runtime.deployed.starts.count(kept.pk) == 2
+
+
+async def test_the_network_that_it_asks_for(runtime: MemoryRuntime) -> None:
+    await make("in")
+    await make("out", network="egress")
+    async with keeping(runtime):
+        for name, egress in (("in", False), ("out", True)):
+            await until(lambda name=name: is_(name, "running", "ok"))  # type: ignore[misc]
+            assert runtime.deployed.spec_of((await row_of(name)).pk).egress is egress
+
+
 async def test_deployed_as_stopped(runtime: MemoryRuntime) -> None:
     await make(desired="stopped")
     async with keeping(runtime):

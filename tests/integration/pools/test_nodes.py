@@ -18,12 +18,12 @@ from pools.domain.agents import AgentState
 from pools.domain.nodes import Availability
 from pools.facade import site
 from pools.facade.contracts import LeaseLost, LeaseOutcome
-from pools.models import Agent, Node, Pool
+from pools.models import Agent, DeployedAgent, Node, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services.controller import nodes as controller_nodes
 from pools.services.nodes import mirror
 from teams.domain.roles import Role
-from teams.models import AuditEntry
+from teams.models import AuditEntry, Team
 from tests.factories.members import assert_problem, member
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, code, invocation, rows_of, served, until
@@ -228,18 +228,29 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> MemoryRuntime:
     return runtime
 
 
-def test_viewers_see_and_admins_act(engine: MemoryRuntime) -> None:
-    viewer, admin = member(Role.VIEWER), member(Role.ADMIN)
+def test_viewers_see_and_staff_act(engine: MemoryRuntime) -> None:
+    """Nodes carry the agents of all teams: no team's admin acts on them, nor does a token for less."""
+    viewer, admin = member(Role.VIEWER), member(Role.ADMIN, staff=True)
     listed = viewer("GET", "nodes/").json()["results"]
     assert [(row["name"], row["state"], row["agents"]) for row in listed] == [
         ("a", "ready", 0),
         ("b", "ready", 0),
     ]
+    for name, state, wish in (("on", "running", "running"), ("ice", "paused", "paused")):
+        make_deployed(admin.team, name, state, wish)
+    make_deployed(admin.team, "off", "stopped", "stopped")
+    make_deployed(admin.team, "gone", "running", "removed")
+    assert viewer("GET", "nodes/a/").json()["agents"] == 2
+    DeployedAgent.objects.all().delete()
     assert listed[0]["capacity"] == {"cpus": 2.0, "memory": 2**30}
     assert viewer("GET", "nodes/a/").json() == listed[0]
+    assert (viewer("GET", "me/").json()["staff"], admin("GET", "me/").json()["staff"]) == (False, True)
     for action in ("cordon", "uncordon", "drain"):
         for role in (Role.VIEWER, Role.OPERATOR):
-            assert_problem(member(role)("POST", f"nodes/a/{action}/"), 403, "not_allowed")
+            assert_problem(member(role, staff=True)("POST", f"nodes/a/{action}/"), 403, "not_allowed")
+        body = assert_problem(member(Role.ADMIN)("POST", f"nodes/a/{action}/"), 403, "not_allowed")
+        assert "platform's staff" in body["detail"]
+        assert engine.machines["a"].availability is Availability.ACTIVE
     for action, state, availability in (
         ("cordon", "cordoned", Availability.PAUSE),
         ("drain", "draining", Availability.PAUSE),
@@ -258,8 +269,14 @@ def test_viewers_see_and_admins_act(engine: MemoryRuntime) -> None:
     ]
 
 
+def make_deployed(team: Team, name: str, state: str, desired: str) -> None:
+    DeployedAgent.objects.create(
+        team=team, name=name, image="i", nonce="n", node="a", state=state, desired=desired
+    )
+
+
 def test_a_node_that_is_not_there_and_one_that_is_lost(engine: MemoryRuntime) -> None:
-    admin = member(Role.ADMIN)
+    admin = member(Role.ADMIN, staff=True)
     assert_problem(admin("GET", "nodes/nobody/"), 404, "not_found")
     assert_problem(admin("POST", "nodes/nobody/drain/"), 404, "not_found")
     Node.objects.filter(name="a").update(state="lost")
@@ -268,7 +285,7 @@ def test_a_node_that_is_not_there_and_one_that_is_lost(engine: MemoryRuntime) ->
 
 def test_an_engine_that_does_not_answer(engine: MemoryRuntime) -> None:
     engine.away = True
-    body = assert_problem(member(Role.ADMIN)("POST", "nodes/a/cordon/"), 503, "runtime")
+    body = assert_problem(member(Role.ADMIN, staff=True)("POST", "nodes/a/cordon/"), 503, "runtime")
     assert "does not answer" in body["detail"]
     assert Node.objects.get(name="a").state == "ready"
 
@@ -278,7 +295,7 @@ def test_a_single_machine_cannot_be_cordoned(settings: LazySettings) -> None:
     runtime = site.runtime()
     mirror(asyncio.run(runtime.nodes()), datetime.now(UTC))
     name = Node.objects.get().name
-    body = assert_problem(member(Role.ADMIN)("POST", f"nodes/{name}/cordon/"), 409, "conflict")
+    body = assert_problem(member(Role.ADMIN, staff=True)("POST", f"nodes/{name}/cordon/"), 409, "conflict")
     assert "resize or delete its pools" in body["detail"]
     assert not AuditEntry.objects.exists()
 

@@ -418,7 +418,15 @@ async def test_another_team_gets_its_own_agent_beside_idle_ones(plant: Plant) ->
 
 
 @pytest.mark.parametrize(
-    "values", [{"env": {"A": "1"}}, {"cpu": 0.5}, {"memory": 2**26}, {"pids": 64}, {"network": "egress"}]
+    "values",
+    [
+        {"env": {"A": "1"}},
+        {"cpu": 0.5},
+        {"memory": 2**26},
+        {"pids": 64},
+        {"network": "egress"},
+        {"capacity_type": "on_demand"},
+    ],
 )
 async def test_what_agents_are_made_of(plant: Plant, values: dict[str, Any]) -> None:
     """Agents made by other values are replaced. What a container does with them: `test_docker`."""
@@ -439,4 +447,4 @@ async def test_what_agents_are_made_of(plant: Plant, values: dict[str, Any]) -> 
 
 def _made_of(spec: object) -> tuple[Any, ...]:
     assert isinstance(spec, AgentSpec)
-    return dict(spec.env), spec.limits, spec.egress
+    return dict(spec.env), spec.limits, spec.egress, spec.place

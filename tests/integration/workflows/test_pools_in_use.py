@@ -59,3 +59,14 @@ def test_a_document_whose_pool_cannot_be_made_is_not_saved(api: Api) -> None:
     body = assert_problem(api("POST", "workflows/", document("w", pool={"size": 2})), 400, "invalid_document")
     assert "was not made by a workflow" in body["errors"][0]["message"]
     assert api("POST", "workflows/", document("w")).status_code == 201, "the name is still free"
+
+
+def test_a_document_says_where_its_pools_agents_run(api: Api) -> None:
+    place = {"capacity_type": "spot", "zone": "north"}
+    assert api("POST", "workflows/", document("w", pool={"size": 1, **place})).status_code == 201
+    assert {name: api("GET", "pools/w-a/").json()[name] for name in place} == place
+    for path, bad in (("capacity_type", "cheap"), ("zone", "a b"), ("zone", 3)):
+        body = assert_problem(
+            api("POST", "workflows/", document("v", pool={"size": 1, path: bad})), 400, "invalid_document"
+        )
+        assert f"steps[0].pool.{path}" in {fault["path"] for fault in body["errors"]}

@@ -37,6 +37,7 @@ def test_everything_that_can_be_said() -> None:
         "resources": {"cpu": "500m", "memory": "1Gi"},
         "volumes": ["data:/data", "models:/models:ro", {"tmpfs": "64Mi", "container": "/fast"}],
         "healthCheck": {"endpoint": "/ready", "interval": "30s", "timeout": 5, "retries": 2},
+        "network": "egress",
         "autoRestart": False,
         "state": "stopped",
     }
@@ -56,6 +57,7 @@ def test_everything_that_can_be_said() -> None:
     assert check is not None
     assert (check.path, check.interval, check.timeout, check.retries) == ("/ready", 30.0, 5.0, 2)
     assert (first.port, first.auto_restart, first.state) == (9000, False, "stopped")
+    assert (first.network, read_document({"name": "a"})[0].network) == ("egress", "isolated")
 
 
 def test_what_is_left_out() -> None:

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from pools.runtime.swarm_shapes import handle_of, moment, read_nodes, read_tasks, task_template
+from pools.domain.placement import Place
+from pools.runtime.swarm_plans import plan_of
+from pools.runtime.swarm_shapes import handle_of, moment, read_nodes, read_tasks
 from tests.contract.pools.agents import new_spec
 
 OWN = ("m1", "unix:///var/run/docker.sock")
@@ -120,14 +122,15 @@ def test_moments_have_nanoseconds() -> None:
     ],
 )
 def test_where_an_agent_may_run(kind: str, zone: str, wanted: list[str]) -> None:
-    spec = replace(new_spec(), capacity_type=kind, zone=zone)
-    made = task_template(spec, "sha256:1", instance="i", network="n", without={"bad"}, api=(1, 41))
+    spec = replace(new_spec(), place=Place(kind, zone))
+    plan = plan_of(spec, instance="i", name="a")
+    made = plan.template("sha256:1", network="n", without={"bad"}, api=(1, 41))
     assert made["Placement"]["Constraints"] == wanted
 
 
 def test_new_privileges_are_refused_where_the_engine_can() -> None:
     old, new = (
-        task_template(new_spec(), "sha256:1", instance="i", network="n", without=(), api=api)
+        plan_of(new_spec(), instance="i", name="a").template("sha256:1", network="n", without=(), api=api)
         for api in ((1, 41), (1, 46))
     )
     assert "Privileges" not in old["ContainerSpec"]

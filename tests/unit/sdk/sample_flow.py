@@ -31,7 +31,14 @@ class Sample:
         max_workers=2,
         error_strategy="continue_on_partial",
         min_success_rate=0.5,
-        pool_config={"size": 2, "warm_up": True, "max_agent_uses": 100, "idle_timeout": "5m"},
+        pool_config={
+            "size": 2,
+            "warm_up": True,
+            "max_agent_uses": 100,
+            "idle_timeout": "5m",
+            "capacity_type": "spot",
+            "zone": "north",
+        },
     )
     async def squares(self, ctx: Context, number: int) -> dict[str, Any]:
         await asyncio.sleep(0)

@@ -152,6 +152,8 @@ def test_a_typing_error_gets_a_hint() -> None:
         ({"pool_config": {"size": 2, "max_size": 3}}, "size, or min_size and max_size"),
         ({"pool_config": {"min_size": 4, "max_size": 3}}, "min_size is more than max_size"),
         ({"pool_config": {"mode": "warm"}}, "mode must be one of pooled, standard"),
+        ({"pool_config": {"capacity_type": "cheap"}}, "capacity_type must be one of any, on_demand, spot"),
+        ({"pool_config": {"zone": 3}}, "zone must be text"),
         ({"pool_config": {"max_uses": 2, "max_agent_uses": 2}}, "not both"),
         ({"pool_config": {"size": 2}, "pool_size": 3}, "not both"),
         ({"pool_config": {"mode": "standard", "warm_up": True}}, "uses an agent once"),

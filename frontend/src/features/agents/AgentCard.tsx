@@ -51,6 +51,9 @@ export function AgentCard({ agent }: { agent: DeployedAgent }) {
           hue={agent.restarts > 0 ? "amber" : undefined}
         />
         <Limits agent={agent} />
+        {agent.definition.network === "egress" && (
+          <Figure label="network" value="outside too" says="It may call other machines" />
+        )}
       </dl>
       <Tabs value={tab} onChange={(next) => setTab(next === tab ? null : next)} allowTabDeactivation>
         <Tabs.List aria-label={`More of ${agent.name}`}>

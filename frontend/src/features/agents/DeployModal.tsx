@@ -1,4 +1,4 @@
-import { Button, Group, Modal, SegmentedControl, Stack, Textarea, TextInput } from "@mantine/core";
+import { Button, Group, Modal, SegmentedControl, Stack, Switch, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { deployAgents } from "@/api/agents";
@@ -22,9 +22,10 @@ interface Draft {
   cpu: string;
   memory: string;
   env: string;
+  egress: boolean;
 }
 
-const FRESH: Draft = { name: "", image: "", cpu: "1", memory: "512Mi", env: "" };
+const FRESH: Draft = { name: "", image: "", cpu: "1", memory: "512Mi", env: "", egress: false };
 
 /** `NAME=value` lines as an object; lines without `=` are told. */
 export function readEnv(text: string): { env: Record<string, string>; wrong: string | null } {
@@ -57,7 +58,7 @@ export function DeployModal({ onClose }: { onClose: () => void }) {
       ? deploy.error.errors.find((fault) => fault.path === path)?.message
       : undefined;
   const shown = ["name", "image", "resources.cpu", "resources.memory"].some(faultAt);
-  const field = (name: keyof Draft, path: string = name) => ({
+  const field = (name: Exclude<keyof Draft, "egress">, path: string = name) => ({
     value: draft[name],
     onChange: (event: { currentTarget: { value: string } }) =>
       setDraft({ ...draft, [name]: event.currentTarget.value }),
@@ -108,6 +109,12 @@ export function DeployModal({ onClose }: { onClose: () => void }) {
                 {...field("env")}
                 error={env.wrong === null ? undefined : `There is no = in ${env.wrong}.`}
               />
+              <Switch
+                label="Reaches the outside"
+                description="Else its network is isolated: it calls nobody"
+                checked={draft.egress}
+                onChange={(event) => setDraft({ ...draft, egress: event.currentTarget.checked })}
+              />
             </>
           ) : (
             <Textarea
@@ -145,5 +152,6 @@ function bodyOf(draft: Draft, env: Record<string, string>) {
     ...(image ? { image } : {}),
     env,
     resources: { cpu: draft.cpu.trim(), memory: draft.memory.trim() },
+    ...(draft.egress ? { network: "egress" } : {}),
   };
 }

@@ -47,6 +47,7 @@ function anAgent(fields: Partial<DeployedAgent> = {}): DeployedAgent {
       env: {},
       resources: { cpu: 0.5, memory: 512_000_000 },
       volumes: [],
+      network: "isolated",
       healthCheck: null,
       autoRestart: true,
     },
@@ -156,12 +157,14 @@ describe("deploying", () => {
     await userEvent.click(await screen.findByRole("button", { name: "Deploy one" }));
     await userEvent.type(await screen.findByLabelText("Name"), "worker");
     await userEvent.type(screen.getByLabelText("Variables"), "A=1=2");
+    await userEvent.click(screen.getByRole("switch", { name: /Reaches the outside/ }));
     await userEvent.click(screen.getByRole("button", { name: "Deploy" }));
     await waitFor(() =>
       expect(sent["POST agents/"]).toEqual({
         name: "worker",
         env: { A: "1=2" },
         resources: { cpu: "1", memory: "512Mi" },
+        network: "egress",
       }),
     );
     expect(await screen.findByText('Write CPUs as "500m".')).toBeVisible();

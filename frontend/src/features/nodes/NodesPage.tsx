@@ -2,7 +2,7 @@ import { Table, VisuallyHidden } from "@mantine/core";
 import { IconCpu } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { keys } from "@/api/keys";
-import { useRefusal } from "@/api/me";
+import { useStaffRefusal } from "@/api/me";
 import { getNodes } from "@/api/nodes";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
@@ -17,7 +17,7 @@ const EVERY_MS = 2000;
 
 /** The machines that carry the agents of all teams. */
 export default function NodesPage() {
-  const refusal = useRefusal("admin");
+  const refusal = useStaffRefusal();
   const nodes = useQuery({
     queryKey: keys.nodes(),
     queryFn: ({ signal }) => getNodes(signal),

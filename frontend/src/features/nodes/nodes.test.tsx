@@ -70,6 +70,13 @@ describe("nodes", () => {
     expect(button).toHaveAccessibleDescription(/needs the role admin in Default; yours is operator/);
   });
 
+  it("tells an admin of a team that nodes are for the platform's staff", async () => {
+    await show([first], "admin", { "GET me/": { ...aPerson("admin"), staff: false } });
+    const button = await screen.findByRole("button", { name: "Drain alpha" });
+    await waitFor(() => expect(button).toBeDisabled());
+    expect(button).toHaveAccessibleDescription(/only the platform's staff acts on them/);
+  });
+
   it("says what the page is for while no node is known", async () => {
     await show([]);
     expect(await screen.findByText("No nodes known yet")).toBeInTheDocument();

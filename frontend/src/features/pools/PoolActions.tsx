@@ -10,7 +10,7 @@ import {
   IconTrash,
 } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
-import { useRefusal } from "@/api/me";
+import { usePoolRefusal } from "@/api/me";
 import type { Pool } from "@/api/types";
 import { DrainModal } from "./actions/DrainModal";
 import { useRecycling } from "./actions/recycling";
@@ -28,7 +28,7 @@ export function PoolActions({ pool }: { pool: Pool }) {
   const recycle = useRecycling(pool);
   const remove = useRemoval(pool);
   const resume = useResuming(pool);
-  const refusal = useRefusal("operator");
+  const refusal = usePoolRefusal(pool);
   const asleep = pool.drained ? "The pool is drained; resume it first." : null;
   return (
     <>

@@ -1,6 +1,8 @@
 import { Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
+import { me } from "@/api/me";
 import type { Pool } from "@/api/types";
 import { Figure } from "@/components/Figure";
 import { StateBadge } from "@/components/StateBadge";
@@ -14,11 +16,13 @@ import { LeaseList } from "./LeaseList";
 import classes from "./Pools.module.css";
 import { PoolActions } from "./PoolActions";
 import { Sizes } from "./Sizes";
+import { CAPACITIES } from "./settings/words";
 import { Sparkline } from "./Sparkline";
 
 /** One pool: the figures that matter large, the rest below, its agents as tiles. */
 export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
   const card = useRef<HTMLElement>(null);
+  const own = useQuery(me).data?.team.slug;
   useEffect(() => {
     if (chosen) card.current?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
@@ -31,6 +35,11 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
           <code className={classes.image} title="The image of its agents">
             {pool.image}
           </code>
+          {own !== undefined && pool.team !== own && (
+            <Text size="sm" c="dimmed">
+              shared by {pool.team}
+            </Text>
+          )}
           {pool.workflow && (
             <Text size="sm" c="dimmed">
               made by{" "}
@@ -126,6 +135,13 @@ function SmallFigures({ pool }: { pool: Pool }) {
         value={`${plural(pool.cpu, "core")}, ${bytes(pool.memory)}`}
         says="What the container of each agent may use"
       />
+      {(pool.capacity_type !== "any" || pool.zone !== "") && (
+        <Figure
+          label="runs on"
+          value={placeOf(pool)}
+          says="The nodes that its agents may run on, by capacity type and zone"
+        />
+      )}
       {pool.shares.length > 0 && (
         <Figure
           label="shared with"
@@ -135,4 +151,9 @@ function SmallFigures({ pool }: { pool: Pool }) {
       )}
     </dl>
   );
+}
+
+function placeOf({ capacity_type, zone }: Pool): string {
+  const kind = capacity_type === "any" ? "" : CAPACITIES.find(({ value }) => value === capacity_type)?.label;
+  return [kind, zone].filter(Boolean).join(", ");
 }

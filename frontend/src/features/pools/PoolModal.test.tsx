@@ -69,6 +69,16 @@ describe("the form of a pool", () => {
     await waitFor(() => expect(sent[PATCH]).toEqual({ env: { LANG: "en", MODE: "fast" }, shares: [] }));
   });
 
+  it("asks for nodes by capacity type and zone, and says that agents are replaced", async () => {
+    const { sent, person } = await show(shared, { [PATCH]: shared });
+    await person.click(screen.getByRole("combobox", { name: "Capacity type" }));
+    await person.click(await screen.findByRole("option", { name: "Spot" }));
+    await person.type(screen.getByLabelText("Zone"), "north");
+    expect(screen.getByText(/This changes the capacity type, the zone\./)).toBeVisible();
+    await save();
+    await waitFor(() => expect(sent[PATCH]).toEqual({ capacity_type: "spot", zone: "north" }));
+  });
+
   it("counts nothing as changed that was changed back", async () => {
     await show(shared);
     await retype("Uses per agent", "7");

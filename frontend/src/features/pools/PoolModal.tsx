@@ -12,7 +12,13 @@ import notes from "./Pools.module.css";
 import { changesOf, type Draft, draftOf, FRESH, replacing, settingsOf } from "./settings/draft";
 import { check, type Faults, placed } from "./settings/faults";
 import { EnvironmentFields, SharingFields } from "./settings/rows";
-import { AssignmentFields, LifeFields, ResourceFields, SizeFields } from "./settings/sections";
+import {
+  AssignmentFields,
+  LifeFields,
+  PlacementFields,
+  ResourceFields,
+  SizeFields,
+} from "./settings/sections";
 import classes from "./settings/Settings.module.css";
 
 interface Props {
@@ -64,6 +70,7 @@ function Settings({ pool, onClose }: Props) {
         <LifeFields form={form} />
         <AssignmentFields form={form} />
         <ResourceFields form={form} />
+        <PlacementFields form={form} />
         <EnvironmentFields form={form} />
         <SharingFields form={form} />
         <div className={classes.foot}>

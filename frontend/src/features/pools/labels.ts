@@ -20,6 +20,8 @@ export const LABELS: Record<string, string> = {
   pids: "processes",
   env: "the environment",
   network: "the network",
+  capacity_type: "the capacity type",
+  zone: "the zone",
 };
 
 /** A setting that is measured, as the server writes its limits: "between 0.05 and 1 of the memory limit". */

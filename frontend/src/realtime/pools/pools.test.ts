@@ -23,7 +23,7 @@ describe("the feed of pools", () => {
     const next = reducePools(live, [
       { type: "pool.changed", seq: 8, pool: aPool("census", { waiting: 3 }) },
       { type: "pool.changed", seq: 9, pool: aPool("drawn") },
-      { type: "pool.removed", seq: 10, name: "python" },
+      { type: "pool.removed", seq: 10, id: aPool("python").id, name: "python" },
     ]);
     expect(next.pools.map(({ name, waiting }) => [name, waiting])).toEqual([
       ["census", 3],
@@ -31,6 +31,22 @@ describe("the feed of pools", () => {
     ]);
     expect(next.agents.map(({ id }) => id)).toEqual(["a"]);
     expect(next.seq).toBe(10);
+  });
+
+  it("tells apart pools of two teams that have the same name", () => {
+    const shared = aPool("python", { id: "theirs", team: "acme" });
+    const next = reducePools(live, [
+      { type: "pool.changed", seq: 8, pool: shared },
+      { type: "pool.changed", seq: 9, pool: { ...shared, waiting: 4 } },
+    ]);
+    expect(next.pools.map(({ id, waiting }) => [id, waiting])).toEqual([
+      ["id-of-census", 0],
+      ["id-of-python", 0],
+      ["theirs", 4],
+    ]);
+    const without = reducePools(next, [{ type: "pool.removed", seq: 10, id: "theirs", name: "python" }]);
+    expect(without.pools.map(({ id }) => id)).toEqual(["id-of-census", "id-of-python"]);
+    expect(without.agents.map(({ id }) => id)).toEqual(["a", "b"]);
   });
 
   it("keeps agents in their place, adds new ones last and lets the terminated go", () => {

@@ -11,7 +11,7 @@ export interface PoolsLive {
 export type PoolsMessage =
   | { type: "snapshot"; seq: number; epoch: number; pools: Pool[]; agents: Agent[] }
   | { type: "pool.changed"; seq: number; pool: Pool }
-  | { type: "pool.removed"; seq: number; name: string }
+  | { type: "pool.removed"; seq: number; id: string; name: string }
   | { type: "agent.changed"; seq: number; agent: Agent };
 
 type Of<T extends PoolsMessage["type"]> = Extract<PoolsMessage, { type: T }>;
@@ -21,13 +21,16 @@ const handlers: { [T in PoolsMessage["type"]]: (live: PoolsLive, message: Of<T>)
   snapshot: (_live, { seq, epoch, pools, agents }) => ({ seq, epoch, pools: byName(pools), agents }),
   "pool.changed": (live, { pool }) => ({
     ...live,
-    pools: byName([...live.pools.filter((old) => old.name !== pool.name), pool]),
+    pools: byName([...live.pools.filter((old) => old.id !== pool.id), pool]),
   }),
-  "pool.removed": (live, { name }) => ({
-    ...live,
-    pools: live.pools.filter((pool) => pool.name !== name),
-    agents: live.agents.filter((agent) => agent.pool !== name),
-  }),
+  "pool.removed": (live, { id, name }) => {
+    const pools = live.pools.filter((pool) => pool.id !== id);
+    // Another team's pool of that name may stay: then its agents are not ours to forget.
+    const agents = pools.some((pool) => pool.name === name)
+      ? live.agents
+      : live.agents.filter((agent) => agent.pool !== name);
+    return { ...live, pools, agents };
+  },
   "agent.changed": (live, { agent }) => ({ ...live, agents: withAgent(live.agents, agent) }),
 };
 

@@ -98,8 +98,12 @@ it("edits every field of a pool of the step's own", async () => {
   await userEvent.type(pool.getByLabelText("Uses per agent"), "50");
   await userEvent.type(pool.getByLabelText("Idle time-out"), "2m");
   await userEvent.click(pool.getByRole("switch", { name: /Warm up/ }));
+  await userEvent.click(pool.getByRole("combobox", { name: "Capacity type" }));
+  await userEvent.click(await screen.findByRole("option", { name: "Spot" }));
+  await userEvent.type(pool.getByLabelText("Zone"), "north");
   const sizes = { min_size: 1, max_size: 4, max_uses: 50 };
-  expect(step(1)?.pool).toEqual({ mode: "pooled", ...sizes, idle_timeout: "2m", warm_up: true });
+  const place = { capacity_type: "spot", zone: "north" };
+  expect(step(1)?.pool).toEqual({ mode: "pooled", ...sizes, ...place, idle_timeout: "2m", warm_up: true });
   await userEvent.click(pool.getByText("Shared"));
   expect(step(1)).not.toHaveProperty("pool");
 });

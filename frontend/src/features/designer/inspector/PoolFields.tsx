@@ -12,6 +12,7 @@ import {
   Pair,
   Section,
   SwitchField,
+  TextField,
   useFault,
 } from "@/canvas/fields/simple";
 import type { StepFieldsProps } from "@/canvas/nodes/kinds";
@@ -119,6 +120,12 @@ const MODES: { value: "pooled" | "standard"; label: string }[] = [
   { value: "standard", label: "Standard: a new agent each time" },
 ];
 
+const CAPACITIES: { value: "any" | "on_demand" | "spot"; label: string }[] = [
+  { value: "any", label: "Any" },
+  { value: "on_demand", label: "On demand" },
+  { value: "spot", label: "Spot" },
+];
+
 function OwnPool({ name, path, pool, onChange }: OwnProps) {
   const warm = pool.mode !== "standard";
   return (
@@ -184,6 +191,23 @@ function OwnPool({ name, path, pool, onChange }: OwnProps) {
           value={pool.idle_timeout}
           onChange={(idle_timeout) => onChange({ idle_timeout })}
           about="Then it is let go"
+        />
+        <ChoiceField
+          path={`${path}.capacity_type`}
+          label="Capacity type"
+          options={CAPACITIES}
+          standard="any"
+          value={pool.capacity_type}
+          onChange={(capacity_type) => onChange({ capacity_type })}
+          about="Of the nodes it runs on"
+        />
+        <TextField
+          path={`${path}.zone`}
+          label="Zone"
+          placeholder="any"
+          value={pool.zone}
+          onChange={(zone) => onChange({ zone })}
+          about="Of these nodes"
         />
       </Pair>
       <SwitchField

@@ -32,6 +32,8 @@ export interface Draft extends Record<AmountName, Amount> {
   scale_down_order: Pool["scale_down_order"];
   network: Pool["network"];
   isolation: Pool["isolation"];
+  capacity_type: Pool["capacity_type"];
+  zone: string;
   env: { name: string; value: string }[];
   shares: { team: string; weight: Amount }[];
   /** "" where none is known. */
@@ -67,6 +69,8 @@ export const FRESH: Draft = {
   env: [],
   network: "isolated",
   isolation: "tenant",
+  capacity_type: "any",
+  zone: "",
   price: "",
   secrets: [],
   weight: 1,
@@ -96,6 +100,8 @@ export function settingsOf(draft: Draft): Settings {
     scale_down_order: draft.scale_down_order,
     network: draft.network,
     isolation: draft.isolation,
+    capacity_type: draft.capacity_type,
+    zone: draft.zone.trim(),
     secrets: draft.secrets,
     price: draft.price === "" ? null : Number(draft.price),
     env: Object.fromEntries(draft.env.map(({ name, value }) => [name.trim(), value])),
@@ -118,7 +124,18 @@ function mark(value: unknown): string {
 }
 
 /** What an agent is made of: a change replaces the agents that there are. */
-const MAKES = ["image", "concurrency", "cpu", "memory", "pids", "env", "secrets", "network"] as const;
+const MAKES = [
+  "image",
+  "concurrency",
+  "cpu",
+  "memory",
+  "pids",
+  "env",
+  "secrets",
+  "network",
+  "capacity_type",
+  "zone",
+] as const;
 
 /** Those of the changes that replace the agents. */
 export function replacing(changes: PoolSettings): string[] {

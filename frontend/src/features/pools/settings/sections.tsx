@@ -6,13 +6,14 @@ import {
   SimpleGrid,
   Stack,
   Switch,
+  TextInput,
 } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { PoolForm } from "./draft";
 import { CUSTOM, PRESETS, presetOf } from "./presets";
 import { UnitInput } from "./UnitInput";
 import { MEMORY, PERCENT, TIMES } from "./units";
-import { ASSIGNMENTS, LEAVING, PRESET_WORDS } from "./words";
+import { ASSIGNMENTS, CAPACITIES, LEAVING, PRESET_WORDS } from "./words";
 
 export interface SectionProps {
   form: PoolForm;
@@ -195,6 +196,29 @@ export function ResourceFields({ form }: SectionProps) {
           label="Price"
           description="Of an agent-hour; estimates of workflows count with it"
           {...form.getInputProps("price")}
+        />
+      </Fields>
+    </Fieldset>
+  );
+}
+
+export function PlacementFields({ form }: SectionProps) {
+  return (
+    <Fieldset legend="Nodes">
+      <Fields cols={2}>
+        <Select
+          {...helped}
+          label="Capacity type"
+          description={CAPACITIES.find(({ value }) => value === form.values.capacity_type)?.says}
+          data={CAPACITIES}
+          {...form.getInputProps("capacity_type")}
+        />
+        <TextInput
+          {...helped}
+          label="Zone"
+          description="Of the nodes that its agents run on; empty for any"
+          spellCheck={false}
+          {...form.getInputProps("zone")}
         />
       </Fields>
     </Fieldset>

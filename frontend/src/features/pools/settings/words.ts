@@ -32,6 +32,16 @@ export const NETWORKS: Choice<Pool["network"]>[] = [
   { value: "egress", label: "Outside too", says: "Agents may call other machines." },
 ];
 
+export const CAPACITIES: Choice<Pool["capacity_type"]>[] = [
+  { value: "any", label: "Any", says: "Agents run on any node." },
+  { value: "on_demand", label: "On demand", says: "Agents run on nodes that stay." },
+  {
+    value: "spot",
+    label: "Spot",
+    says: "Agents run on cheaper nodes, which may be taken away at short notice.",
+  },
+];
+
 export const ISOLATIONS: Choice<Pool["isolation"]>[] = [
   { value: "tenant", label: "One team per agent", says: "An agent serves the same team until it ends." },
   {

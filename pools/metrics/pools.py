@@ -11,7 +11,7 @@ Quantiles are of the last waits (a thousand for each pool), and of the agents th
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from pools.domain.quantiles import nearest_rank
 from pools.leases.store import Leases
+from pools.metrics.labels import Labels
 from pools.models import Agent, EndedAgents, Pool
 from pools.selectors.pools import views
 
@@ -29,22 +30,6 @@ QUANTILES = (0.5, 0.9, 0.99)
 STARTUP_WINDOW = 300.0  # seconds; the gauge is the median of these
 LIFETIMES = timedelta(hours=24)
 PREFIX = "agentainer_pool_"
-
-
-class Labels:
-    """The label `pool`, the same in every family: the pool's name alone (`python`), or `team/name` (by the
-    team's slug) where two teams have, or had, a pool of that name. One team alone sees plain names."""
-
-    def __init__(self, pools: Sequence[Pool], ended: Sequence[EndedAgents]) -> None:
-        known = {(pool.name, pool.team_id, pool.team.slug) for pool in pools}
-        known |= {(row.pool_name, row.team_id, row.team.slug) for row in ended}
-        holders = Counter(name for name, _, _ in known)
-        self._labels = {
-            (team_id, name): name if holders[name] == 1 else f"{slug}/{name}" for name, team_id, slug in known
-        }
-
-    def of(self, team_id: int, name: str) -> str:
-        return self._labels[team_id, name]
 
 
 class PoolCollector(Collector):
@@ -57,7 +42,12 @@ class PoolCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         pools = list(Pool.objects.filter(deleted_at__isnull=True).select_related("team"))
         ended = list(EndedAgents.objects.select_related("team").order_by("team_id", "pool_name", "reason"))
-        labels = Labels(pools, ended)
+        labels = Labels(
+            [
+                *((pool.name, pool.team_id, pool.team.slug) for pool in pools),
+                *((row.pool_name, row.team_id, row.team.slug) for row in ended),
+            ]
+        )
         yield from self._sizes(pools, labels)
         yield from self._waits(pools, labels)
         yield self._startup()

@@ -1,0 +1,159 @@
+"""What agents reach out of their containers, pooled and deployed, isolated and not: each line is tried."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import docker
+import orjson
+import psutil
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from pools.domain.tokens import agent_token
+from pools.models import DeployedAgent
+from pools.runtime.base import BUILT_IN_IMAGE
+from pools.runtime.contract import AgentHttp, bearer
+from pools.runtime.docker import DockerRuntime
+from pools.runtime.images import built_in_tag
+from tests.contract.pools.agents import new_spec
+from tests.contract.pools.test_deployed_contract import spec as new_deployed
+from tests.factories.pools import make_team
+from tests.fakes.outside import CONNECT, outside
+from tests.fakes.pools import code, until
+
+SOCKETS = code(
+    "import os\n"
+    "def main():\n"
+    "    found = []\n"
+    "    for directory, _, names in os.walk('/', onerror=lambda _: None):\n"
+    "        if directory.startswith(('/proc', '/sys')):\n"
+    "            continue\n"
+    "        found += [f'{directory}/{name}' for name in names if name.endswith('.sock')]\n"
+    "    return found\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    kind: str
+    egress: bool
+    address: str
+    token: str
+
+
+@contextlib.asynccontextmanager
+async def crew(runtime: DockerRuntime) -> AsyncIterator[list[Someone]]:
+    """One of each kind and network, all well."""
+    found = []
+    for egress in (False, True):
+        pooled = replace(new_spec(), egress=egress)
+        found.append(Someone("pooled", egress, (await runtime.create(pooled)).address, pooled.token))
+        deployed = new_deployed(egress=egress)
+        handle = await runtime.deployed.start(deployed)
+        found.append(Someone("deployed", egress, handle.address, deployed.token))
+    try:
+        yield found
+    finally:
+        for agent in await runtime.list_agents():
+            await runtime.remove(agent.agent_id)
+        for one in await runtime.deployed.list_deployed():
+            await runtime.deployed.remove(one.agent_id)
+
+
+@pytest.mark.docker
+async def test_every_line_that_must_not_be_crossed() -> None:
+    runtime = DockerRuntime(f"test-{uuid4().hex[:8]}")
+    await runtime.ensure_image(BUILT_IN_IMAGE)
+    engine = docker.from_env()
+    try:
+        with outside(engine, built_in_tag()) as beyond, control_plane() as port:
+            async with crew(runtime) as people, AgentHttp() as http:
+                await until(lambda: all_well(http, people), 60)
+                for one in people:
+                    await cross(http, one, people, beyond, port)
+    finally:
+        await runtime.tidy()
+        await runtime.close()
+        engine.close()
+
+
+async def cross(
+    http: AgentHttp, one: Someone, people: list[Someone], beyond: tuple[str, int], port: int
+) -> None:
+    async def reaches(host: str, port: int) -> bool:
+        return bool(await ask(http, one, CONNECT, {"host": host, "port": port}) == "connected")
+
+    assert await reaches("127.0.0.1", 8000), "itself it reaches: the attempt is sound"
+    for other in people:
+        if other is not one:
+            host, _, there = other.address.partition(":")
+            assert not await reaches(host, int(there)), f"{one} reaches {other}"
+    assert await reaches(*beyond) is one.egress, f"the outside, from {one}"
+    # The web process listens on the loopback address; an agent tries every address that this machine has.
+    for address in own_addresses():
+        assert not await reaches(address, port), f"{one} reaches the control plane at {address}"
+        for engine_port in (2375, 2376):
+            assert not await reaches(address, engine_port), f"{one} reaches an engine at {address}"
+    assert await ask(http, one, SOCKETS, {}) == [], "no socket of the engine, or of anybody"
+
+
+async def all_well(http: AgentHttp, people: list[Someone]) -> bool:
+    found = [await http.health(one.address, bearer(one.token), within=1) for one in people]
+    return all(health.ok for health in found)
+
+
+async def ask(http: AgentHttp, one: Someone, source: Any, value: Any) -> Any:
+    body = {"input": value, "runs": {"code": source.sha256}, "source": source.source}
+    if one.kind == "pooled":
+        body["context"] = {"lease": "l", "fence": 1}
+    answer = await http.send(
+        f"http://{one.address}/invoke", orjson.dumps(body), bearer(one.token), limit=50_000
+    )
+    return orjson.loads(answer.body)["output"]
+
+
+@contextlib.contextmanager
+def control_plane() -> Iterator[int]:
+    """Something that listens as the web process does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def own_addresses() -> list[str]:
+    found = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET
+    ]
+    return [address for address in found if not address.startswith("127.")][:8]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_agents_token_opens_nothing_of_the_api() -> None:
+    """It is what the platform shows to the agent, not the other way round."""
+    agent = DeployedAgent.objects.create(team=make_team(), name="a", image="i", nonce="n")
+    token = agent_token(settings.SECRET_KEY, agent.pk, agent.nonce)
+    for scheme in ("Token", "Bearer"):
+        client = Client(headers={"Authorization": f"{scheme} {token}"})
+        for path in (
+            "me/",
+            "pools/",
+            "agents/",
+            f"agents/{agent.pk}/",
+            "runs/",
+            "workflows/",
+            "secrets/",
+            "nodes/",
+        ):
+            answer = client.get(f"/api/v1/{path}")
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), path
+        assert client.get(f"/agent/{agent.pk}/").status_code == 401
+        assert client.post("/api/v1/pools/python/leases/").status_code == 401

@@ -1,0 +1,152 @@
+"""Where agents run: each of a pool's capacity type and zone, changed alone, changes it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from channels.db import database_sync_to_async
+from django.conf import LazySettings
+
+from aflow_site.kernel.errors import InvalidInput
+from pools.domain.agents import AgentState
+from pools.facade import api as pools
+from pools.facade import site
+from pools.models import Agent, Pool
+from pools.runtime.base import AgentSpec
+from pools.runtime.memory import MemoryRuntime
+from tests.fakes.pools import Plant, rows_of, served, until
+from tests.integration.pools.test_settings import change, memory, new_pool, reasons
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def placed(plant: Plant) -> dict[UUID, str]:
+    """Where each pool's agent is; of pools with one."""
+    found = {}
+    for agent in memory(plant).agents.values():
+        assert isinstance(agent.spec, AgentSpec)
+        found[agent.spec.pool_id] = agent.node
+    return found
+
+
+@pytest.fixture
+async def spread() -> AsyncIterator[Plant]:
+    """Three nodes: spot in the north, on demand in the north, on demand elsewhere."""
+    runtime = MemoryRuntime(nodes=("a", "b", "c"))
+    for name, labels in (
+        ("a", {"agentainer.capacity": "spot", "agentainer.zone": "north"}),
+        ("b", {"agentainer.zone": "north"}),
+        ("c", {}),
+    ):
+        runtime.machines[name] = replace(runtime.machines[name], labels=labels)
+    yield Plant(runtime)
+    await runtime.close()
+
+
+async def test_capacity_type(spread: Plant) -> None:
+    spot = await new_pool(capacity_type="spot", max_size=1)
+    steady = await new_pool(capacity_type="on_demand", zone="north", max_size=1)
+    async with spread.running() as controller:
+        await until(lambda: served(spot.pk, 1))
+        await until(lambda: served(steady.pk, 1))
+        assert placed(spread) == {spot.pk: "a", steady.pk: "b"}
+        await change(steady, capacity_type="spot")
+        controller.nudge()
+        await until(lambda: placed(spread).get(steady.pk) == "a")
+
+
+async def test_zone(spread: Plant) -> None:
+    pool = await new_pool(capacity_type="on_demand", zone="north", max_size=1)
+    async with spread.running() as controller:
+        await until(lambda: served(pool.pk, 1))
+        assert placed(spread) == {pool.pk: "b"}
+        await change(pool, zone="NORTH")
+        controller.nudge()
+        await until(lambda: reasons(pool.pk))
+        await until(lambda: served(pool.pk, 1))
+        assert placed(spread) == {pool.pk: "b"}, "engines look at no case"
+
+
+async def told_of(pool: Pool) -> tuple[str | None, str]:
+    row: Pool = await database_sync_to_async(Pool.objects.get)(pk=pool.pk)
+    return row.problem_kind, row.problem or ""
+
+
+async def test_a_place_that_no_node_offers_is_told(spread: Plant) -> None:
+    """Before anybody wants an agent there, and without one being tried; other pools of the image go on. It
+    is taken back as soon as there is such a node, or the pool asks for another."""
+    pool = await new_pool(capacity_type="spot", zone="south", min_size=0)
+    wanting = await new_pool(zone="south")
+    other = await new_pool()
+    async with spread.running() as controller:
+        for lonely in (pool, wanting):
+            await until(lambda lonely=lonely: told_of(lonely))  # type: ignore[misc]
+
+            async def told(lonely: Pool = lonely) -> bool:
+                return (await told_of(lonely))[0] == "placement"
+
+            await until(told)
+        assert "spot capacity in zone south" in (await told_of(pool))[1]
+        assert "a (spot, zone north)" in (await told_of(pool))[1]
+        await until(lambda: served(other.pk, 1))
+        assert await told_of(other) == (None, "")
+        assert await database_sync_to_async(Agent.objects.filter(pool_id=wanting.pk).count)() == 0
+        machines = memory(spread).machines
+        machines["c"] = replace(machines["c"], labels={"agentainer.zone": "south"})
+        controller.nudge()
+        await until(lambda: served(wanting.pk, 1))
+        assert await told_of(wanting) == (None, "")
+        await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, {"capacity_type": "any"})
+        assert await told_of(pool) == (None, "")
+
+
+async def test_what_was_begun_for_a_place_that_is_gone_is_given_up(spread: Plant) -> None:
+    """An intent of a controller that died: nobody waits for it for ever."""
+    pool = await new_pool(zone="south", min_size=0)
+    agent = await database_sync_to_async(Agent.objects.create)(
+        pool=pool,
+        team=pool.team,
+        pool_name=pool.name,
+        image=pool.image,
+        template=pool.template,
+        nonce="n",
+        started_at=datetime.now(UTC),
+    )
+    async with spread.running():
+        await until(lambda: rows_of(pool.pk, AgentState.GONE))
+
+        async def told() -> bool:
+            return (await told_of(pool))[0] == "placement"
+
+        await until(told)
+    assert [row.pk for row in await rows_of(pool.pk, AgentState.GONE)] == [agent.pk]
+
+
+async def test_one_machine_is_what_its_settings_say(settings: LazySettings) -> None:
+    """Each of the two alone decides whether the pool that asks for it gets agents."""
+    settings.AFLOW_RUNTIME = "memory"
+    spot, south = await new_pool(capacity_type="spot"), await new_pool(zone="south")
+    for capacity, zone, fits in (("", "", ()), ("spot", "", (spot,)), ("", "south", (south,))):
+        settings.AFLOW_NODE_CAPACITY, settings.AFLOW_NODE_ZONE = capacity, zone
+        plant = Plant(site.runtime())
+        async with plant.running():
+            for pool in (spot, south):
+                wanted = None if pool in fits else "placement"
+
+                async def so(pool: Pool = pool, wanted: str | None = wanted) -> bool:
+                    there = bool(await rows_of(pool.pk, AgentState.IDLE))
+                    return (await told_of(pool))[0] == wanted and there is (wanted is None)
+
+                await until(so)
+        await plant.runtime.close()
+        await database_sync_to_async(Agent.objects.all().delete)()
+
+
+def test_a_swarm_has_labels_of_its_own(settings: LazySettings) -> None:
+    settings.AFLOW_RUNTIME, settings.AFLOW_NODE_ZONE = "swarm", "south"
+    with pytest.raises(InvalidInput, match="AFLOW_NODE_ZONE"):
+        site.runtime()
