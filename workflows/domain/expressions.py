@@ -49,12 +49,20 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One compiled expression. `steps` are the ids of the steps that it looks at."""
+    """One compiled expression. `steps` are the ids of the steps that it looks at; `path`, when it is nothing
+    but a path, its root and what follows it."""
 
     source: str
     roots: frozenset[str]
     steps: frozenset[str]
     _evaluate: Callable[[Mapping[str, Any]], Any]
+    path: tuple[str | int, ...] | None = None
+
+    def reads(self, step: str, field: str) -> bool:
+        """Whether that field of a step may be looked at (`output`, `failed`, …); no path looks at another."""
+        if step not in self.steps:
+            return False
+        return self.path is None or len(self.path) < 3 or self.path[2] == field
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """The value in `scope` (root name -> JSON value); ExpressionError when there is none."""
@@ -118,7 +126,7 @@ def _compile_path(text: str) -> Expression:
                 raise ExpressionError(f"${{{text}}} has no value: there is no {part!r}") from exc
         return value
 
-    return Expression(text, frozenset({root}), steps, look_up)
+    return Expression(text, frozenset({root}), steps, look_up, (root, *parts))
 
 
 def _compile_cel(text: str) -> Expression:
@@ -243,6 +251,14 @@ def expressions_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for index, child in enumerate(value):
             yield from expressions_in(child, f"{path}[{index}]")
+
+
+def plain_path(template: Any) -> tuple[str | int, ...] | None:
+    """The path of a template that is nothing but one: ``("steps", "list", "output", "files")``."""
+    found = list(expressions_in(template)) if isinstance(template, str) else []
+    if len(found) != 1 or template.strip() != f"${{{found[0][1]}}}":
+        return None
+    return compile_expression(found[0][1]).path
 
 
 Resolver = Callable[[Mapping[str, Any]], Any]

@@ -255,7 +255,7 @@ class RunDriver:
         template = self.run.document.output
         if template is None:
             template = output_template(self.run.document.steps)
-        return await self.context.keep(await self._scope.resolve(template))
+        return await self._scope.kept(template)
 
     def _set_run_state(self, state: RunState, event: str, **fields: Any) -> None:
         check_run(self.run.state, state)

@@ -77,7 +77,7 @@ class ChildRun(Body):
     async def _ended(self, child: children.Child) -> bool:
         record = self.record
         if child.state is RunState.COMPLETED:
-            self.complete(await self.context.keep(await self.context.value(child.output)))
+            self.complete(await self.context.keep_too(child.output))
             return True
         error = AgentError(f"run_{child.state}", _why(child))
         record.error = error.as_dict()

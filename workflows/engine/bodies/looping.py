@@ -36,7 +36,7 @@ class LoopRun(Body):
         record = self.record
         try:
             if record.state is StepState.QUEUED:
-                record.input = await self.context.keep(await self.scope.resolve(self.definition.input))
+                record.input = await self.scope.kept(self.definition.input)
                 record.attempts = 1
                 self.begin(StepState.RUNNING, "step.started")
             while record.completed < self.definition.max_iterations:
@@ -63,7 +63,7 @@ class LoopRun(Body):
             sentence = f"Step {failed.key} failed in iteration {number + 1}: {reason}"
             self.fail(AgentError((failed.error or {}).get("type", "step_failed"), sentence))
             return True
-        output = await self.context.keep(await scope.resolve(output_template(self.definition.steps)))
+        output = await scope.kept(output_template(self.definition.steps))
         done = await holds(scope, self.definition.until)
         record.output = output
         record.completed = number + 1

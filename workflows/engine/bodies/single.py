@@ -28,7 +28,8 @@ class SingleStep(Body):
         try:
             source = await self._source()
             value = await self._input(source)
-            self.record.input = await self.context.keep(value)
+            stored = self.scope.reference(self.definition.input)
+            self.record.input = stored or await self.context.keep(value)
             await self._attempts(source).until_done(value)
         except ExpressionError as exc:
             self.fail(AgentError("bad_input", str(exc)))
