@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any
 
 from aflow_site.kernel.errors import Fault
-from workflows.domain.expressions import ExpressionError, compile_expression, expressions_in
+from workflows.domain.expressions import compile_expression, expressions_in
+from workflows.domain.work import ExpressionError
 
 STEP_FIELDS = ("attempts", "failed", "output", "state")
 MOST_COMPARED = 1000  # names, of those that may have been meant

@@ -16,7 +16,6 @@ from typing import Any
 from django.db import Error as DatabaseTrouble
 
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.graph import nodes_of
 from workflows.domain.planner import Planner, SkipReason
 from workflows.domain.states import STEP_ACTIVE, STEP_FINAL, RunState, StepState
@@ -31,6 +30,7 @@ from workflows.domain.steps import (
     WaitStep,
     WorkflowStep,
 )
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import StepBody
 from workflows.engine.bodies.child import ChildRun
 from workflows.engine.bodies.choosing import BranchRun, holds

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from workflows.domain.artifacts import is_ref, read_ref
+from workflows.domain.artifacts import is_longer, is_ref, may_be_large, read_ref
 from workflows.domain.expressions import (
     Expression,
+    Resolver,
     compile_expression,
     compile_template,
     expressions_in,
@@ -21,9 +22,12 @@ from workflows.domain.expressions import (
 )
 from workflows.domain.json_lists import NoList
 from workflows.domain.states import STEP_FINAL, StepState
+from workflows.domain.work import ExpressionError
 from workflows.engine.loading import each_map_output, failed_items, map_outputs
 from workflows.engine.records import StepRecord
 from workflows.selectors.artifacts import elements_of
+
+MOST_VALUES = 64 * 1024 * 1024  # as much as an agent's answer may hold bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,10 @@ class Scope:
 
     async def resolve(self, template: Any) -> Any:
         """The template's value. Raises ExpressionError."""
-        return compile_template(template)(await self.roots(template))
+        compute, roots = compile_template(template), await self.roots(template)
+        if plain_path(template) is not None or not may_be_large(roots):
+            return compute(roots)
+        return await self._values.read(_computed, compute, roots)
 
     async def roots(self, *templates: Any) -> dict[str, Any]:
         """The values that the expressions in `templates` name; maps' outputs come from the rows."""
@@ -149,3 +156,11 @@ class Scope:
         if ended_map and step.failed and any(expression.reads(key, "failed") for expression in used):
             failed = await self._values.read(failed_items, step.pk)
         return {"output": output, "state": str(step.state), "attempts": step.attempts, "failed": failed}
+
+
+def _computed(compute: Resolver, roots: dict[str, Any]) -> Any:
+    value = compute(roots)
+    # Many expressions may name one large value; the whole is as long as all of them together.
+    if is_longer(value, MOST_VALUES):
+        raise ExpressionError(f"this comes to more than {MOST_VALUES} values and characters; pass less on")
+    return value

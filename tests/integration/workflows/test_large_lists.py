@@ -245,3 +245,18 @@ async def test_failures_are_read_only_where_somebody_looks_at_them(monkeypatch: 
     )
     assert run.output == [[{"item": 1}, None, {"item": 3}], 1, 1]
     assert asked == ["map_outputs", "failed_items", "map_outputs", "failed_items"]
+
+
+async def test_many_expressions_over_one_large_value_come_to_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scope, "MOST_VALUES", 500_000)
+    run, _ = await drive(
+        listing_body,
+        task("list"),
+        task("once", needs=["list"], input={"item": "${steps.list.output}"}),
+        task("often", needs=["once"], input={f"k{n}": "${steps.list.output}" for n in range(10)}),
+    )
+    assert (await row(run, "once")).state == "completed"
+    assert run.error["step"] == "often"
+    assert "more than 500000 values and characters" in run.error["message"]

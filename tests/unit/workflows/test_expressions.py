@@ -1,11 +1,7 @@
 import pytest
 
-from workflows.domain.expressions import (
-    ExpressionError,
-    compile_expression,
-    compile_template,
-    expressions_in,
-)
+from workflows.domain.expressions import compile_expression, compile_template, expressions_in
+from workflows.domain.work import ExpressionError
 
 SCOPE = {
     "params": {"n": 3, "name": "Ada", "list": [1, 2, 3]},

@@ -8,10 +8,10 @@ from typing import Any
 
 from aflow_site.kernel.errors import FlowError
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.retry import delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.states import RunState, StepState
 from workflows.domain.steps import Retry, WorkflowStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import Body
 from workflows.engine.stepstate import set_step_state
 from workflows.services import children

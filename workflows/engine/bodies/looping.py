@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.graph import needs_of
 from workflows.domain.outputs import output_template
 from workflows.domain.states import RunState, StepState
 from workflows.domain.steps import LoopStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.choosing import holds
 from workflows.engine.context import RunContext

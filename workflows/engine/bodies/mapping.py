@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
-from workflows.domain.expressions import ExpressionError, compile_template
+from workflows.domain.expressions import compile_template
 from workflows.domain.json_lists import NoList
 from workflows.domain.states import StepState
 from workflows.domain.steps import ItemsStep, MapStep, Run
 from workflows.domain.tolerance import MapCounts, MapVerdict, Tolerance, judge_map
+from workflows.domain.work import ExpressionError
 from workflows.engine.agents import NoAgent
 from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.items import ItemQueue, ItemsCall

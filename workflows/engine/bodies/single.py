@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pools.facade.contracts import AgentError, Lease
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.states import StepState
 from workflows.domain.steps import ReduceStep, TaskStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.agents import NoAgent
 from workflows.engine.bodies.attempts import Attempts
 from workflows.engine.bodies.base import Body
