@@ -1,7 +1,7 @@
 """The loops of expressions (`map`, `filter`, `all`, `exists`, `exists_one`), cut out of an expression's text.
 
 The evaluator copies what it has found for each element that it finds: over 10,000 elements it takes seconds,
-and over 100,000 for ever. What is cut out here is gone over element by element instead, and its work counted.
+and over 100,000 minutes. What is cut out here is gone over element by element instead, and its work counted.
 """
 
 from __future__ import annotations

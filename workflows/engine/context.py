@@ -172,9 +172,8 @@ class RunContext:
             self.feeds[step.key] = Feed(step)
         return self.feeds[step.key]
 
-    def forget(self, prefix: str) -> None:
+    def forget(self, keys: Iterable[str]) -> None:
         """The steps of an iteration that has ended need not be held any longer."""
-        for key in [key for key in self.run.steps if key.startswith(prefix)]:
+        for key in keys:
             del self.run.steps[key]
-        for key in [key for key in self.feeds if key.startswith(prefix)]:
-            del self.feeds[key]
+            self.feeds.pop(key, None)

@@ -74,7 +74,7 @@ class LoopRun(Body):
         else:
             self.context.book.step_changed(record, "step.iterated")
         await self.context.book.settled()
-        self.context.forget(prefix)
+        self.context.forget(step.key for step in records.values())
         return done
 
     async def _records(self, prefix: str) -> dict[str, StepRecord]:
