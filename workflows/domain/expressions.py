@@ -25,7 +25,7 @@ sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
 
 import cel  # noqa: E402
 
-from workflows.domain.loops import KINDS, Unclear, compile_loop, cut_out  # noqa: E402
+from workflows.domain.loops import KINDS, Unclear, compile_loop, cut_out, nests  # noqa: E402
 from workflows.domain.work import Evaluate, ExpressionError, Work  # noqa: E402
 
 MAX_LENGTH = 4096
@@ -37,10 +37,9 @@ _PATH = re.compile(r"""^[A-Za-z_]\w*(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\
 _PART = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"\\]*)"\]|\['([^'\\]*)'\]""")
 _KINDS = "|".join(sorted(KINDS, reverse=True))
 _BOUND = re.compile(rf"\.\s*(?:{_KINDS})\s*\(\s*([A-Za-z_]\w*)\s*,")
-_TOKEN = re.compile(rf"(\.\s*(?:{_KINDS})\s*)?\(|\)")
-_LITERAL = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_LITERAL = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 _CHAIN = re.compile(
-    _LITERAL.pattern
+    _LITERAL
     + r"""|(?<![\w.])(?P<root>steps|params)"""
     + r"""(?P<links>(?:\.[A-Za-z_]\w*|\[\s*(?:\d+|[A-Za-z_]\w*|"[^"\\]*"|'[^'\\]*')\s*\])+)(?!\w)(?!\s*\()"""
 )
@@ -94,21 +93,6 @@ def compile_expression(source: str) -> Expression:
     return _compile_cel(text)
 
 
-def _nests_macros(text: str) -> bool:
-    """Whether a macro (map, filter, all, …) stands inside another one's parentheses."""
-    inside: list[bool] = []  # for each open parenthesis, whether it is a macro's
-    for token in _TOKEN.finditer(_LITERAL.sub('""', text)):
-        if token[0] == ")":
-            if inside:
-                inside.pop()
-        else:
-            is_macro = token[1] is not None
-            if is_macro and any(inside):
-                return True
-            inside.append(is_macro)
-    return False
-
-
 def _compile_path(text: str) -> Expression:
     match = re.match(r"[A-Za-z_]\w*", text)
     root = match[0] if match else text
@@ -131,12 +115,12 @@ def _compile_path(text: str) -> Expression:
 
 
 def _compile_cel(text: str) -> Expression:
-    if _nests_macros(text):
-        raise ExpressionError(
-            f"${{{text}}} loops inside a loop, which can take for ever; do this in a step's code"
-        )
     whole = _compiled(text)  # also what is cut out of it has to be right
     try:
+        if nests(text):
+            raise ExpressionError(
+                f"${{{text}}} loops inside a loop, which can take for ever; do this in a step's code"
+            )
         rest, loops = cut_out(text, _looks_around)
     except Unclear as exc:
         raise ExpressionError(f"${{{text}}} cannot be read: {exc}") from exc

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from workflows.domain.work import TURN, Evaluate, ExpressionError, Work
@@ -79,13 +80,25 @@ def cut_out(text: str, looks_around: Callable[[str, str], bool]) -> tuple[str, t
     return text.strip(), tuple(loops)
 
 
-def _find(text: str, passed: int) -> tuple[int, int, Loop] | None:
-    """Where the next loop begins and ends, after `passed` others."""
-    tokens = [
+def nests(text: str) -> bool:
+    """Whether a loop stands in the arguments of another one. Raises Unclear."""
+    tokens = _tokens(text)
+    calls = [place for place in range(1, len(tokens) - 1) if _is_call(tokens, place)]
+    closes = {opening: close for close, opening in _matches(tokens).items()}
+    return any(inner < closes.get(outer + 1, 0) for outer, inner in pairwise(calls))
+
+
+def _tokens(text: str) -> list[_Token]:
+    return [
         _Token(match.lastgroup, match[0], match.start(), match.end())
         for match in _TOKEN.finditer(text)
         if match.lastgroup  # no comment
     ]
+
+
+def _find(text: str, passed: int) -> tuple[int, int, Loop] | None:
+    """Where the next loop begins and ends, after `passed` others."""
+    tokens = _tokens(text)
     calls = [place for place in range(1, len(tokens) - 2) if _is_call(tokens, place)]
     if len(calls) <= passed:
         return None

@@ -83,6 +83,8 @@ def test_a_path_is_looked_up_and_gives_the_very_value() -> None:
     ("source", "refused"),
     [
         ("params.list.all(x, params.list.all(y, x > y))", True),
+        ("params.list.map(x, // )\n params.list.map(y, y))", True),
+        ("params.list.all(x, ')' != '' && params.list.exists(y, y > x))", True),
         ("params.list.filter(x, x > 1).map(y, y * 2)", False),
         ("params.list.map(x, (x + 1) * 2)", False),
         ("params.name.contains('.map(x, y.map(z, z))')", False),
