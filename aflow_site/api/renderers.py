@@ -7,6 +7,8 @@ from rest_framework.renderers import BaseRenderer
 
 from aflow_site.kernel.json import to_json
 
+LARGE = 256 * 1024  # bytes of an answer
+
 
 class JSONRenderer(BaseRenderer):
     media_type = "application/json"
@@ -21,4 +23,9 @@ class JSONRenderer(BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        return to_json(data)
+        content = to_json(data)
+        response = (renderer_context or {}).get("response")
+        if response is not None and len(content) > LARGE:
+            # A response and its request hold each other until the collector comes by, which may be minutes.
+            response.data = None
+        return content

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentainer_flow.client.transport import Transport
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
+_REFERENCE = {"$artifact", "size", "content_type", "url"}
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.5, 1.5  # seconds between two looks
 
 
@@ -63,10 +64,10 @@ class WorkflowExecution:
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
     def result(self, timeout: float | None = None) -> Any:
-        """The run's output (JSON). Raises RunFailed, RunCancelled, WaitTimeout."""
+        """The run's output (JSON), however large. Raises RunFailed, RunCancelled, WaitTimeout."""
         run = self.wait(timeout).run
         if run["state"] == "completed":
-            return run["output"]
+            return self._whole(run["output"])
         error = run.get("error") or {}
         message, step = str(error.get("message") or "no reason was given"), error.get("step")
         if run["state"] == "cancelled":
@@ -82,6 +83,12 @@ class WorkflowExecution:
         )
         failure.type = kind
         raise failure
+
+    def _whole(self, output: Any) -> Any:
+        """The platform tells of a large output by where it lies."""
+        if not isinstance(output, dict) or output.keys() != _REFERENCE:
+            return output
+        return self._transport.request("GET", f"artifacts/{quote(str(output['$artifact']), safe='')}/")
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """The run's events in order, as they happen, until its end: {"seq", "type", "at", "data"}."""

@@ -64,7 +64,13 @@ def _is_literal(value: Any) -> bool:
 
 def may_be_large(value: Any) -> bool:
     """Whether the value's JSON may be longer than LIMIT; looks at no more of it than is needed to tell."""
-    room, todo = LIMIT // 6, [value]  # the shortest that a character can become is one byte, the longest six
+    # The shortest that a character can become is one byte, the longest six.
+    return is_longer(value, LIMIT // 6)
+
+
+def is_longer(value: Any, most: int) -> bool:
+    """Whether the value has more than so many parts and characters, each counted as often as it is told."""
+    room, todo = most, [value]
     while todo:
         current = todo.pop()
         room -= 1

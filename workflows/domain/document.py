@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -65,13 +66,12 @@ class Document(Part):
 
     def step(self, key: str) -> AnyStep:
         """By the step's key in a run: its id, or `loop.3.id` for a step of a loop's fourth iteration."""
-        steps: tuple[AnyStep, ...] = self.steps
-        *outer, last = key.split(".")
-        for loop_id in outer[::2]:
-            loop = next(step for step in steps if step.id == loop_id)
-            assert isinstance(loop, LoopStep)
-            steps = loop.steps
-        return next(step for step in steps if step.id == last)
+        return self.by_id[key.rpartition(".")[2]]
+
+    @cached_property
+    def by_id(self) -> dict[str, AnyStep]:
+        """Every step, those inside loops too: no two have the same id."""
+        return {step.id: step for _path, step in self.all_steps()}
 
     def all_steps(self) -> Iterator[tuple[str, AnyStep]]:
         """Every step with its JSON path, those inside loops too."""

@@ -3,7 +3,8 @@
 A string that is one expression takes the expression's value, whatever its type; a string with text around
 expressions becomes text. A plain path such as ``${steps.list.output}`` is looked up directly: a list of
 100,000 elements must not be copied into the evaluator and back. Anything else runs in CEL, which cannot call
-out or import, and loops over the elements of a list at most (loops inside loops are refused).
+out or import, and loops over the elements of a list at most (loops inside loops are refused). What goes into
+the evaluator and comes out of it is counted, and so is each turn of a loop: work without end is refused.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
 
 import cel  # noqa: E402
 
+from workflows.domain.loops import KINDS, Unclear, compile_loop, cut_out, nests  # noqa: E402
+from workflows.domain.work import Evaluate, ExpressionError, Work  # noqa: E402
+
 MAX_LENGTH = 4096
 ROOTS = frozenset({"params", "steps", "item", "index", "run", "state"})
 
@@ -31,11 +35,11 @@ _WORDS = frozenset({"true", "false", "null"})  # values of the language that loo
 _TEMPLATE = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
 _PATH = re.compile(r"""^[A-Za-z_]\w*(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$""")
 _PART = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"\\]*)"\]|\['([^'\\]*)'\]""")
-_BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\s*\(\s*([A-Za-z_]\w*)\s*,")
-_TOKEN = re.compile(r"(\.(?:map|filter|all|exists|exists_one)\s*)?\(|\)")
-_LITERAL = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_KINDS = "|".join(sorted(KINDS, reverse=True))
+_BOUND = re.compile(rf"\.\s*(?:{_KINDS})\s*\(\s*([A-Za-z_]\w*)\s*,")
+_LITERAL = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 _CHAIN = re.compile(
-    _LITERAL.pattern
+    _LITERAL
     + r"""|(?<![\w.])(?P<root>steps|params)"""
     + r"""(?P<links>(?:\.[A-Za-z_]\w*|\[\s*(?:\d+|[A-Za-z_]\w*|"[^"\\]*"|'[^'\\]*')\s*\])+)(?!\w)(?!\s*\()"""
 )
@@ -43,23 +47,27 @@ _LINK = re.compile(r"""\.([A-Za-z_]\w*)|\[\s*(?:(\d+)|([A-Za-z_]\w*)|"([^"\\]*)"
 _STEP = re.compile(r"""\bsteps(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
 
-class ExpressionError(ValueError):
-    """The expression cannot be read, or gives no value here; the message is a sentence for its author."""
-
-
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One compiled expression. `steps` are the ids of the steps that it looks at."""
+    """One compiled expression. `steps` are the ids of the steps that it looks at; `path`, when it is nothing
+    but a path, its root and what follows it."""
 
     source: str
     roots: frozenset[str]
     steps: frozenset[str]
-    _evaluate: Callable[[Mapping[str, Any]], Any]
+    _evaluate: Evaluate
+    path: tuple[str | int, ...] | None = None
+
+    def reads(self, step: str, field: str) -> bool:
+        """Whether that field of a step may be looked at (`output`, `failed`, …); no path looks at another."""
+        if step not in self.steps:
+            return False
+        return self.path is None or len(self.path) < 3 or self.path[2] == field
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """The value in `scope` (root name -> JSON value); ExpressionError when there is none."""
         try:
-            return self._evaluate(scope)
+            return self._evaluate(scope, Work(self.source))
         except ExpressionError:
             raise
         except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as exc:
@@ -85,21 +93,6 @@ def compile_expression(source: str) -> Expression:
     return _compile_cel(text)
 
 
-def _nests_macros(text: str) -> bool:
-    """Whether a macro (map, filter, all, …) stands inside another one's parentheses."""
-    inside: list[bool] = []  # for each open parenthesis, whether it is a macro's
-    for token in _TOKEN.finditer(_LITERAL.sub('""', text)):
-        if token[0] == ")":
-            if inside:
-                inside.pop()
-        else:
-            is_macro = token[1] is not None
-            if is_macro and any(inside):
-                return True
-            inside.append(is_macro)
-    return False
-
-
 def _compile_path(text: str) -> Expression:
     match = re.match(r"[A-Za-z_]\w*", text)
     root = match[0] if match else text
@@ -109,7 +102,7 @@ def _compile_path(text: str) -> Expression:
     ]
     steps = frozenset({str(parts[0])}) if root == "steps" and parts else frozenset()
 
-    def look_up(scope: Mapping[str, Any]) -> Any:
+    def look_up(scope: Mapping[str, Any], _work: Work) -> Any:
         value: Any = scope
         for part in (root, *parts):
             try:
@@ -118,33 +111,90 @@ def _compile_path(text: str) -> Expression:
                 raise ExpressionError(f"${{{text}}} has no value: there is no {part!r}") from exc
         return value
 
-    return Expression(text, frozenset({root}), steps, look_up)
+    return Expression(text, frozenset({root}), steps, look_up, (root, *parts))
 
 
 def _compile_cel(text: str) -> Expression:
-    if _nests_macros(text):
-        raise ExpressionError(
-            f"${{{text}}} loops inside a loop, which can take for ever; do this in a step's code"
-        )
+    whole = _compiled(text)  # also what is cut out of it has to be right
     try:
-        program = cel.compile(text)
+        if nests(text):
+            raise ExpressionError(
+                f"${{{text}}} loops inside a loop, which can take for ever; do this in a step's code"
+            )
+        rest, loops = cut_out(text, _looks_around)
+    except Unclear as exc:
+        raise ExpressionError(f"${{{text}}} cannot be read: {exc}") from exc
+    steps = frozenset(dot or double or single for dot, double, single in _STEP.findall(text))
+    bound = frozenset(_BOUND.findall(text))
+    roots = frozenset(whole.variables()) - bound
+    if not loops:
+        return Expression(text, roots, steps, _compile_simple(text, whole))
+    found = [(loop, compile_loop(loop, _compile_part)) for loop in loops]
+    main = _compile_part(rest)
+
+    def run(scope: Mapping[str, Any], work: Work) -> Any:
+        values, failed = dict(scope), {}
+        for loop, evaluate in found:
+            try:
+                values[loop.name] = evaluate(values, work)
+            except (
+                ExpressionError,
+                RuntimeError,
+                TypeError,
+                ValueError,
+                LookupError,
+                ArithmeticError,
+            ) as exc:
+                failed[loop.name] = exc  # it may stand in a branch that is never evaluated
+        try:
+            return main(values, work)
+        except Exception:
+            if failed:
+                raise next(iter(failed.values())) from None
+            raise
+
+    return Expression(text, roots, steps, run)
+
+
+def _compiled(text: str) -> Any:
+    try:
+        return cel.compile(text)
     except (ValueError, RuntimeError) as exc:
         raise ExpressionError(f"${{{text}}} cannot be read: {_syntax(exc)}") from exc
+
+
+def _looks_around(variable: str, body: str) -> bool:
+    return bool(set(_compiled(body).variables()) - {variable})
+
+
+def _compile_part(text: str) -> Evaluate:
+    text = text.strip()
+    if _PATH.match(text) and text not in _WORDS:
+        return _compile_path(text)._evaluate
+    return _compile_simple(text, _compiled(text))
+
+
+def _compile_simple(text: str, program: Any) -> Evaluate:
+    """Of text that the evaluator takes as it is."""
     bound = frozenset(_BOUND.findall(text))
     roots = frozenset(program.variables()) - bound
     steps = frozenset(dot or double or single for dot, double, single in _STEP.findall(text))
     shortened = _shorten(text, bound)
 
-    def run(scope: Mapping[str, Any]) -> Any:
-        values = shortened.values(scope) if shortened is not None else None
-        if shortened is not None and values is not None:
-            return _as_json(shortened.program.execute(values), text)
-        needed = {name: scope[name] for name in roots if name in scope}
-        if "steps" in needed:
-            needed["steps"] = {name: scope["steps"][name] for name in steps if name in scope["steps"]}
-        return _as_json(program.execute(needed), text)
+    def run(scope: Mapping[str, Any], work: Work) -> Any:
+        values, chosen = None, program
+        if shortened is not None and (values := shortened.values(scope)) is not None:
+            chosen = shortened.program
+        if values is None:
+            values = {name: scope[name] for name in roots if name in scope}
+            if "steps" in values:
+                values["steps"] = {name: scope["steps"][name] for name in steps if name in scope["steps"]}
+        work.spend(values)
+        value = chosen.execute(values)
+        work.spend(value)
+        return _as_json(value, text)
 
-    return Expression(text, roots, steps, run)
+    return run
 
 
 _PLACE = re.compile(r"<input>:\d+:(\d+): Syntax error: .*?(?:input|at:) '([^']*)'")
@@ -243,6 +293,14 @@ def expressions_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for index, child in enumerate(value):
             yield from expressions_in(child, f"{path}[{index}]")
+
+
+def plain_path(template: Any) -> tuple[str | int, ...] | None:
+    """The path of a template that is nothing but one: ``("steps", "list", "output", "files")``."""
+    found = list(expressions_in(template)) if isinstance(template, str) else []
+    if len(found) != 1 or template.strip() != f"${{{found[0][1]}}}":
+        return None
+    return compile_expression(found[0][1]).path
 
 
 Resolver = Callable[[Mapping[str, Any]], Any]

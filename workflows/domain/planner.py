@@ -1,4 +1,4 @@
-"""What a graph of steps does next: a pure function of the graph and of how its steps stand.
+"""What a graph of steps does next, from the graph and from how its steps stand. No clock, no input or output.
 
 The rules, in the order in which they are asked of a step whose needs have ended:
 
@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from workflows.domain.graph import Node
 from workflows.domain.states import STEP_ACTIVE, STEP_FINAL, RunState, StepState
-from workflows.domain.steps import ErrorStrategy
 
 S = StepState
 SkipReason = Literal["branch", "needs_skipped", "failure", "cancelled", "not_needed"]
+# Final states in which a step has not had its end by itself.
+_ENDED_EARLY = (S.CANCELLED, S.COMPENSATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,163 +52,221 @@ class Plan:
 
 def plan(nodes: Sequence[Node], standing: Standing) -> Plan:
     """The next moves. Steps are named in the graph's order, whatever the order of the events was."""
-    return _Planner(nodes, standing).plan()
+    planner = Planner(nodes, go_on=standing.go_on)
+    order = {step: place for place, step in enumerate(standing.completed)}
+    for step, state in standing.states.items():
+        planner.note(step, state, chosen=standing.chosen.get(step, ()), order=order.get(step))
+    planner.cancelled = standing.cancelled
+    return planner.moves()
 
 
-class _Planner:
-    def __init__(self, nodes: Sequence[Node], standing: Standing) -> None:
-        self.nodes = nodes
-        self.standing = standing
-        self.states = standing.states
-        self.normal = [node for node in nodes if node.undoes is None]
-        self.undoing = {node.undoes: node for node in nodes if node.undoes is not None}
-        self.bad = {node.id for node in nodes if self.states[node.id] is S.FAILED and not node.tolerated}
-        self.failed = any(node.id in self.bad for node in self.normal)
-        # A cancellation that came when everything had ended already changes nothing.
-        untouched = all(self._has_ended(node) for node in self.normal)
-        self.cancelled = standing.cancelled and not untouched
-        self.stopping = self.cancelled or (self.failed and not standing.go_on)
+class Planner:
+    """A graph as it stands: told of each change by `note`, it answers `moves` from what has changed.
 
-    def _has_ended(self, node: Node) -> bool:
-        return self.states[node.id] in STEP_FINAL and self.states[node.id] not in (
-            S.CANCELLED,
-            S.COMPENSATED,
-        )
+    The answer is that of `plan` for the same states, in whatever order they were noted. A change costs the
+    steps that wait for it, and an answer the steps that are in it: a step of a chain of 10,000 costs what one
+    of ten does. Steps go by their places in the graph here, so that sets of them sort as the graph does.
+    """
 
-    def plan(self) -> Plan:
-        undone = tuple(
-            step
-            for step, node in self.undoing.items()
-            if step is not None and self.states[step] is S.COMPLETED and self.states[node.id] is S.COMPLETED
-        )
-        if undone:
-            return Plan(undone=undone)
+    def __init__(self, nodes: Sequence[Node], *, go_on: bool = False) -> None:
+        self.cancelled = False  # may be set at any time
+        self._go_on = go_on
+        self._nodes = nodes
+        self._place = {node.id: place for place, node in enumerate(nodes)}
+        self._states = [S.PENDING] * len(nodes)
+        self._chosen: dict[str, frozenset[str]] = {}
+        self._order: dict[int, Any] = {}
+        self._undone_by = {
+            self._place[node.undoes]: place for place, node in enumerate(nodes) if node.undoes is not None
+        }
+        self._undoes = {undo: step for step, undo in self._undone_by.items()}
+        normal = [place for place in range(len(nodes)) if place not in self._undoes]
+        # Who waits for a step to end, and who for it to begin.
+        self._after: list[list[int]] = [[] for _ in nodes]
+        self._beside: list[list[int]] = [[] for _ in nodes]
+        self._unmet = [0] * len(nodes)
+        for place in normal:
+            node = nodes[place]
+            waiting = self._beside if node.streams and not node.always_run else self._after
+            for need in node.needs:
+                waiting[self._place[need]].append(place)
+                self._unmet[place] += 1
+        # Of the steps that do not undo: where they stand.
+        self._ready = {
+            place for place in normal if not self._unmet[place]
+        }  # pending, and nothing to wait for
+        self._pending = {place for place in normal if not nodes[place].always_run}
+        self._active: set[int] = set()  # without those that always run
+        self._open = len(normal)
+        self._open_always = len(normal) - len(self._pending)
+        self._ended = 0  # by themselves
+        self._bad = 0
+        # And of those that do.
+        self._undo_pending = set(self._undoes)
+        self._undo_active = 0
+        self._undo_open = len(self._undoes)
+        self._undone: set[int] = set()  # undoing steps that completed, of steps still told as completed
+        self._to_undo: set[int] = set()  # undoing steps that are to come if the graph goes back
+        self._undo_order: list[int] | None = None  # the last to come first; None when it has to be sorted
+
+    # --- what has changed ------------------------------------------------------------------------
+
+    def note(self, step: str, state: StepState, *, chosen: Sequence[str] = (), order: Any = None) -> None:
+        """The step is in `state` now. `chosen`: what an ended branch chose; `order` sorts completed steps by
+        when they completed (None: it is not to be undone)."""
+        place = self._place[step]
+        old, self._states[place] = self._states[place], state
+        self._chosen[step] = frozenset(chosen)
+        self._order[place] = order
+        if old is not state:
+            self._tell(self._after[place], old in STEP_FINAL, state in STEP_FINAL)
+            self._tell(self._beside[place], _has_begun(old), _has_begun(state))
+            if place in self._undoes:
+                self._count_undoing(place, old, state)
+            else:
+                self._count(place, old, state)
+        undo = place if place in self._undoes else self._undone_by.get(place)
+        if undo is not None:
+            self._compare(self._undoes[undo], undo)
+
+    def _tell(self, waiting: list[int], before: bool, now: bool) -> None:
+        """Those who wait for the step have one need less (or one more again)."""
+        if before == now:
+            return
+        for place in waiting:
+            self._unmet[place] += 1 if before else -1
+            _put(self._ready, place, not self._unmet[place] and self._states[place] is S.PENDING)
+
+    def _count(self, place: int, old: StepState, state: StepState) -> None:
+        node = self._nodes[place]
+        opened = (state not in STEP_FINAL) - (old not in STEP_FINAL)
+        self._open += opened
+        self._ended += _has_ended(state) - _has_ended(old)
+        if not node.tolerated:
+            self._bad += (state is S.FAILED) - (old is S.FAILED)
+        _put(self._ready, place, state is S.PENDING and not self._unmet[place])
+        if node.always_run:
+            self._open_always += opened
+        else:
+            _put(self._pending, place, state is S.PENDING)
+            _put(self._active, place, state in STEP_ACTIVE)
+
+    def _count_undoing(self, place: int, old: StepState, state: StepState) -> None:
+        _put(self._undo_pending, place, state is S.PENDING)
+        self._undo_active += (state in STEP_ACTIVE) - (old in STEP_ACTIVE)
+        self._undo_open += (state not in STEP_FINAL) - (old not in STEP_FINAL)
+
+    def _compare(self, place: int, undo: int) -> None:
+        """How a step and the one that undoes it stand to each other."""
+        completed = self._states[place] is S.COMPLETED
+        _put(self._undone, undo, completed and self._states[undo] is S.COMPLETED)
+        is_to_undo = completed and self._states[undo] is S.PENDING and self._order[place] is not None
+        if is_to_undo:
+            self._undo_order = None
+        _put(self._to_undo, undo, is_to_undo)
+
+    # --- what is next ----------------------------------------------------------------------------
+
+    def moves(self) -> Plan:
+        """The same until something is noted. Steps are named in the graph's order."""
+        if self._undone:
+            return Plan(undone=tuple(self._id(self._undoes[undo]) for undo in sorted(self._undone)))
         start: list[str] = []
         skip: list[tuple[str, SkipReason]] = []
-        for node in self.normal:
-            if self.states[node.id] is S.PENDING:
-                move = self._move(node)
-                if move == "start":
-                    start.append(node.id)
-                elif move is not None:
-                    skip.append((node.id, move))
-        stop = self._stop()
+        for place in sorted(self._ready | self._pending if self._is_stopping else self._ready):
+            move = self._move(place)
+            if move == "start":
+                start.append(self._id(place))
+            elif move is not None:
+                skip.append((self._id(place), move))
+        stop = [self._id(place) for place in sorted(self._active)] if self._is_stopping else []
         if not (start or skip or stop):
             start, skip = self._undo()
         if start or skip or stop:
             return Plan(tuple(start), tuple(skip), tuple(stop))
         return Plan(outcome=self._outcome())
 
-    def _move(self, node: Node) -> Literal["start"] | SkipReason | None:
+    def _id(self, place: int) -> str:
+        return self._nodes[place].id
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._bad > 0
+
+    @property
+    def _is_cancelled(self) -> bool:
+        # A cancellation that came when everything had ended already changes nothing.
+        return self.cancelled and self._ended < len(self._nodes) - len(self._undoes)
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._is_cancelled or (self._has_failed and not self._go_on)
+
+    def _move(self, place: int) -> Literal["start"] | SkipReason | None:
+        node = self._nodes[place]
         if node.always_run:
-            return self._move_always(node)
-        if self.stopping:
-            return "failure" if self.failed else "cancelled"
-        if not all(self._has_come(node, need) for need in node.needs):
-            return None
-        if node.branches and not any(self._chose(branch, node.id) for branch in node.branches):
+            return None if self._is_stopping and self._is_unsettled else "start"
+        if self._is_stopping:
+            return "failure" if self._has_failed else "cancelled"
+        if node.branches and not any(node.id in self._chosen.get(name, ()) for name in node.branches):
             return "branch"
-        if any(self.states[need] is S.CANCELLED or need in self.bad for need in node.needs):
+        needs = [self._place[need] for need in node.needs]
+        if any(self._states[need] is S.CANCELLED or self._is_bad(need) for need in needs):
             return "failure"
-        if node.needs and all(self.states[need] is S.SKIPPED for need in node.needs):
+        if needs and all(self._states[need] is S.SKIPPED for need in needs):
             return "needs_skipped"
         return "start"
 
-    def _move_always(self, node: Node) -> Literal["start"] | None:
-        if not all(self.states[need] in STEP_FINAL for need in node.needs):
-            return None
-        unsettled = self.stopping and (self._others_active() or self._to_undo() or self._undoing_now())
-        return None if unsettled else "start"
-
-    def _has_come(self, node: Node, need: str) -> bool:
-        state = self.states[need]
-        return state in STEP_FINAL or (node.streams and state is S.RUNNING)
-
-    def _chose(self, branch: str, step: str) -> bool:
-        return step in self.standing.chosen.get(branch, ())
-
-    def _stop(self) -> list[str]:
-        if not self.stopping:
-            return []
-        return [n.id for n in self.normal if not n.always_run and self.states[n.id] in STEP_ACTIVE]
+    def _is_bad(self, place: int) -> bool:
+        return self._states[place] is S.FAILED and not self._nodes[place].tolerated
 
     # --- undoing ---------------------------------------------------------------------------------
 
-    def _others_active(self) -> bool:
-        return any(not node.always_run and self.states[node.id] not in STEP_FINAL for node in self.normal)
-
-    def _undoing_now(self) -> bool:
-        return any(self.states[node.id] in STEP_ACTIVE for node in self.undoing.values())
-
-    def _to_undo(self) -> list[str]:
-        """Completed steps that are still to be undone, the last completed first."""
-        return [
-            step
-            for step in reversed(self.standing.completed)
-            if step in self.undoing
-            and self.states[step] is S.COMPLETED
-            and self.states[self.undoing[step].id] is S.PENDING
-        ]
-
-    def _undo(self) -> tuple[list[str], list[tuple[str, SkipReason]]]:
-        if self._others_active() or self._undoing_now():
-            return [], []
-        going_back = self.cancelled or self.failed
-        if going_back and (steps := self._to_undo()):
-            return [self.undoing[steps[0]].id], []
-        if any(self.states[node.id] not in STEP_FINAL for node in self.normal):
-            return [], []
-        pending = [node.id for node in self.undoing.values() if self.states[node.id] is S.PENDING]
-        return [], [(step, "not_needed") for step in pending]
-
-    def _outcome(self) -> RunState | None:
-        if not all(self.states[node.id] in STEP_FINAL for node in self.nodes):
-            return None
-        if self.failed:
-            return RunState.FAILED
-        return RunState.CANCELLED if self.cancelled else RunState.COMPLETED
-
-
-@dataclass(frozen=True, slots=True)
-class MapCounts:
-    """How the items of a map stand; `total` is the length of the list."""
-
-    total: int
-    completed: int = 0
-    failed: int = 0
+    @property
+    def _is_unsettled(self) -> bool:
+        """Whether what cleans up has to wait for others to end, or to be undone."""
+        return self._others_open or self._undo_active > 0 or bool(self._to_undo)
 
     @property
-    def open(self) -> int:
-        return self.total - self.completed - self.failed
+    def _others_open(self) -> bool:
+        return self._open > self._open_always
+
+    def _undo(self) -> tuple[list[str], list[tuple[str, SkipReason]]]:
+        if self._others_open or self._undo_active or not self._undo_pending:
+            return [], []
+        if self._to_undo and (self._is_cancelled or self._has_failed):
+            return [self._id(self._next_to_undo())], []
+        if self._open:
+            return [], []
+        return [], [(self._id(undo), "not_needed") for undo in sorted(self._undo_pending)]
+
+    def _next_to_undo(self) -> int:
+        """The undoing of what completed last."""
+        if self._undo_order is None:
+            self._undo_order = sorted(self._to_undo, key=lambda undo: self._order[self._undoes[undo]])
+        while self._undo_order[-1] not in self._to_undo:
+            self._undo_order.pop()
+        return self._undo_order[-1]
+
+    def _outcome(self) -> RunState | None:
+        if self._open or self._undo_open:
+            return None
+        if self._has_failed:
+            return RunState.FAILED
+        return RunState.CANCELLED if self._is_cancelled else RunState.COMPLETED
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How many failed items a map puts up with. `min_success_rate` counts with `continue_on_partial`."""
-
-    error_strategy: ErrorStrategy
-    min_success_rate: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MapVerdict:
-    """`state` is None while the map goes on; `reason` is a sentence when it failed."""
-
-    state: StepState | None
-    reason: str | None = None
+def _put(places: set[int], place: int, there: bool) -> None:
+    if there:
+        places.add(place)
+    else:
+        places.discard(place)
 
 
-def judge_map(tolerance: Tolerance, counts: MapCounts) -> MapVerdict:
-    """Whether a map is done, and how. It fails as soon as its strategy can no longer be met."""
-    if tolerance.error_strategy == "fail_fast" and counts.failed:
-        return MapVerdict(S.FAILED, "An item failed, and the map's error strategy is fail_fast.")
-    if tolerance.error_strategy == "continue_on_partial" and counts.total:
-        best = (counts.total - counts.failed) / counts.total
-        needed = tolerance.min_success_rate if tolerance.min_success_rate is not None else 1.0
-        if best < needed:
-            sentence = (
-                f"{counts.failed} of {counts.total} items failed: {best:.1%} can still succeed, "
-                f"and min_success_rate is {needed:.1%}."
-            )
-            return MapVerdict(S.FAILED, sentence)
-    return MapVerdict(None if counts.open else S.COMPLETED)
+def _has_begun(state: StepState) -> bool:
+    """For a step that takes another's results while they come."""
+    return state is S.RUNNING or state in STEP_FINAL
+
+
+def _has_ended(state: StepState) -> bool:
+    return state in STEP_FINAL and state not in _ENDED_EARLY

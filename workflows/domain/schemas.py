@@ -20,6 +20,7 @@ from jsonschema import ValidationError, validators
 from aflow_site.kernel.errors import Fault
 
 Schema = dict[str, Any]
+MAX_VALUES = 20_000  # of any type; reading a schema takes some 50 µs for each
 
 
 class SchemaUnusable(ValueError):
@@ -78,6 +79,9 @@ _Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
 
 def faults_of_schema(schema: Schema, path: str) -> Iterator[Fault]:
     """What is wrong with a schema for objects that stands at `path` in a document."""
+    if _has_more_values(schema, MAX_VALUES):
+        yield Fault(path, f"This schema is too large: it holds more than {MAX_VALUES} values.")
+        return
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as exc:
@@ -126,6 +130,18 @@ def problems(schema: Schema, value: Any) -> Iterator[ValidationError]:
         yield from _Validator(schema, registry=referencing.Registry()).iter_errors(value)
     except (referencing.exceptions.Unresolvable, RecursionError) as exc:
         raise SchemaUnusable("A $ref of this schema points nowhere, or to itself.") from exc
+
+
+def _has_more_values(value: Any, most: int) -> bool:
+    todo = [value]
+    while todo and most >= 0:
+        current = todo.pop()
+        most -= 1
+        if isinstance(current, dict):
+            todo += current.values()
+        elif isinstance(current, list):
+            todo += current
+    return most < 0
 
 
 def _is_usable(pattern: str) -> bool:

@@ -17,6 +17,7 @@ from aflow_site.kernel.errors import Fault
 from workflows.domain.document import Document
 
 MAX_DEPTH = 64
+MAX_FAULTS = 200  # with more there is no point in mending, or in telling them
 _MENDING_ROUNDS = 4
 
 Parts = tuple[int | str, ...]
@@ -39,7 +40,8 @@ def read_shape(data: Any) -> Reading:
     try:
         return Reading(Document.model_validate(data), ())
     except ValidationError as exc:
-        return Reading(_mended(data, exc), tuple(_faults(exc, data)))
+        faults = tuple(_faults(exc, data)[:MAX_FAULTS])
+        return Reading(_mended(data, exc) if len(faults) < MAX_FAULTS else None, faults)
 
 
 def _depth(value: Any) -> int:
@@ -69,11 +71,10 @@ def _complaints(error: ValidationError, data: dict[str, Any]) -> list[tuple[Part
     """Where it is wrong, and how; of a union only what the member that the author meant has to say."""
     told = [(_author_path(detail, data), detail) for detail in error.errors(include_url=False)]
     meant = [(parts, detail) for parts, detail in told if not _other_member(detail)]
-
-    def alone(parts: Parts) -> bool:
-        return not any(other[: len(parts)] == parts for other, _detail in meant)
-
-    return meant + [(parts, detail) for parts, detail in told if _other_member(detail) and alone(parts)]
+    told_within = {parts[:length] for parts, _detail in meant for length in range(len(parts) + 1)}
+    return meant + [
+        (parts, detail) for parts, detail in told if _other_member(detail) and parts not in told_within
+    ]
 
 
 def _other_member(detail: Any) -> bool:

@@ -11,10 +11,11 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from aflow_site.kernel.errors import Fault
-from workflows.domain.expressions import ExpressionError, compile_template
+from workflows.domain.expressions import compile_template
 from workflows.domain.references import Surroundings, expression_faults
 from workflows.domain.schedules import CatchUp, cron_problem, known_zones
 from workflows.domain.steps import Name, Part
+from workflows.domain.work import ExpressionError
 
 MAX_CHAIN = 10  # runs that may start each other by their ends before the next one is refused
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from aflow_site.kernel.errors import Fault, InvalidInput
-from workflows.domain.document import Document
+from workflows.domain.document import MAX_STEPS, Document
 from workflows.domain.graph import Ancestors, find_cycle, needs_of
 from workflows.domain.references import (
     COMMON_ROOTS,
@@ -16,12 +19,12 @@ from workflows.domain.references import (
     expression_faults,
 )
 from workflows.domain.schemas import faults_of_schema
-from workflows.domain.shape import read_shape
+from workflows.domain.shape import MAX_FAULTS, read_shape
 from workflows.domain.step_checks import document_faults, step_faults
 from workflows.domain.steps import AnyStep, BranchStep, LoopStep, MapReduceStep, MapStep, ReduceStep
 
-MAX_FAULTS = 200
 MAX_LOOP_DEPTH = 3
+MOST_NAMED = 20  # steps of a cycle
 # Addresses of the API that stand where a workflow's name stands.
 RESERVED_NAMES = frozenset({"validate"})
 
@@ -46,9 +49,8 @@ def check_document(data: Any) -> tuple[Document | None, list[Fault]]:
     if reading.document is None:
         return None, list(reading.faults)
     wrong = [fault.path for fault in reading.faults]
-    meaning = [fault for fault in _meaning_faults(reading.document) if not _within(fault.path, wrong)]
-    faults = [*reading.faults, *meaning][:MAX_FAULTS]
-    return reading.document, faults
+    meaning = (fault for fault in _meaning_faults(reading.document) if not _within(fault.path, wrong))
+    return reading.document, [*reading.faults, *islice(meaning, MAX_FAULTS - len(reading.faults))]
 
 
 def _within(path: str, others: list[str]) -> bool:
@@ -64,6 +66,10 @@ def _meaning_faults(document: Document) -> Iterator[Fault]:
     if document.name in RESERVED_NAMES:
         yield Fault("name", f"{document.name} is an address of the API; choose another name.")
     yield from document_faults(document)
+    count = sum(1 for _step in document.all_steps())
+    if count > MAX_STEPS:
+        yield Fault("steps", f"There are {count} steps with those in loops; {MAX_STEPS} is the most.")
+        return
     yield from _duplicate_ids(document)
     nowhere = Surroundings(None, COMMON_ROOTS, frozenset(), lambda _step: False)
     yield from _graph_faults(document, document.steps, "steps", nowhere, depth=0)
@@ -79,32 +85,44 @@ def _graph_faults(
 ) -> Iterator[Fault]:
     """Of one graph: the document's own steps, or those of a loop. `outer`: what is known around it."""
     own = frozenset(step.id for step in steps)
+    naming = _Naming.of(steps)
     for index, step in enumerate(steps):
         yield from _needs_faults(f"{path}[{index}]", step, own)
-        yield from _naming_faults(f"{path}[{index}]", step, steps, in_loop=depth > 0)
+        yield from _naming_faults(f"{path}[{index}]", step, naming, in_loop=depth > 0)
     needs = {
         step: tuple(need for need in named if need in own and need != step)
         for step, named in needs_of(steps).items()
     }
     cycle = find_cycle(needs)
     if cycle:
-        loop = " → ".join([*cycle, cycle[0]])
+        loop = " → ".join([*_shortened(cycle), cycle[0]])
         at = next(i for i, step in enumerate(steps) if step.id == cycle[0])
         yield Fault(f"{path}[{at}].needs", f"The steps wait for each other: {loop}. Cut one.", cycle[0])
     # Inside a cycle, what comes before what has no answer: every step may be read then.
     before = None if cycle else Ancestors(needs)
     undone_by = {step.compensate: step.id for step in steps if step.compensate}
+    known = outer.known | own
     for index, step in enumerate(steps):
-        around = _around(step, own, outer, before, undone_by.get(step.id))
+        has_run = _has_run(step, own, outer, before, undone_by.get(step.id))
+        around = Surroundings(step.id, outer.roots, known, has_run)
         here = f"{path}[{index}]"
         yield from step_faults(document, here, step, around)
         if isinstance(step, LoopStep):
             yield from _loop_faults(document, here, step, around, depth=depth)
 
 
-def _around(
+def _shortened(cycle: list[str]) -> list[str]:
+    left_out = len(cycle) - MOST_NAMED
+    if left_out <= 1:
+        return cycle
+    return [*cycle[: MOST_NAMED - 1], f"({left_out} more)", cycle[-1]]
+
+
+def _has_run(
     step: AnyStep, own: frozenset[str], outer: Surroundings, before: Ancestors | None, undoes: str | None
-) -> Surroundings:
+) -> Callable[[str], bool]:
+    """Whether another step has ended when this one begins."""
+
     def has_run(name: str) -> bool:
         if name not in own:
             return outer.has_run(name)
@@ -112,7 +130,7 @@ def _around(
             return True
         return undoes is not None and (name == undoes or before.has(undoes, name))
 
-    return Surroundings(step.id, outer.roots, outer.known | own, has_run)
+    return has_run
 
 
 def _loop_faults(
@@ -150,27 +168,48 @@ def _needs_faults(path: str, step: AnyStep, known: frozenset[str]) -> Iterator[F
             yield Fault(here, f"{need} is named twice; once is enough.", step.id)
 
 
-def _naming_faults(path: str, step: AnyStep, steps: Sequence[AnyStep], *, in_loop: bool) -> Iterator[Fault]:
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    """The steps of one graph by their ids, those that others need, and how many each of them undoes."""
+
+    steps: dict[str, AnyStep]
+    ids: frozenset[str]
+    needed: frozenset[str]
+    undoing: Counter[str]
+
+    @classmethod
+    def of(cls, steps: Sequence[AnyStep]) -> _Naming:
+        return cls(
+            {step.id: step for step in steps},
+            frozenset(step.id for step in steps),
+            frozenset(need for step in steps for need in step.needs),
+            Counter(step.compensate for step in steps if step.compensate is not None),
+        )
+
+
+def _naming_faults(path: str, step: AnyStep, naming: _Naming, *, in_loop: bool) -> Iterator[Fault]:
     """Of steps that a step names other than by `needs`."""
-    known = {other.id: other for other in steps}
     if isinstance(step, BranchStep):
-        yield from _target_faults(path, step, frozenset(known))
+        yield from _target_faults(path, step, naming.ids)
     if isinstance(step, ReduceStep) and step.streaming:
+        known = naming.steps
         sources = [need for need in step.needs if isinstance(known.get(need), MapStep | MapReduceStep)]
         if len(sources) != 1:
             yield Fault(f"{path}.needs", "A streaming reduce needs exactly one map step.", step.id)
         elif isinstance(known[sources[0]], MapReduceStep):
             yield Fault(f"{path}.needs", f"{sources[0]} reduces its results already.", step.id)
-    if step.compensate is None:
-        return
-    here, undo = f"{path}.compensate", known.get(step.compensate)
+    if step.compensate is not None:
+        yield from _undoing_faults(f"{path}.compensate", step, step.compensate, naming, in_loop=in_loop)
+
+
+def _undoing_faults(
+    here: str, step: AnyStep, name: str, naming: _Naming, *, in_loop: bool
+) -> Iterator[Fault]:
     if in_loop:
         yield Fault(here, "Steps inside a loop cannot be undone; put this on the loop.", step.id)
+    undo = naming.steps.get(name)
     if undo is None:
-        known_ids = frozenset(known)
-        yield Fault(
-            here, f"There is no step {step.compensate}{did_you_mean(step.compensate, known_ids)}.", step.id
-        )
+        yield Fault(here, f"There is no step {name}{did_you_mean(name, naming.ids)}.", step.id)
         return
     if undo.id == step.id:
         yield Fault(here, "A step cannot undo itself.", step.id)
@@ -178,9 +217,9 @@ def _naming_faults(path: str, step: AnyStep, steps: Sequence[AnyStep], *, in_loo
         yield Fault(
             here, f"{undo.id} only undoes: it has no needs, no compensate and no always_run.", step.id
         )
-    if any(undo.id in other.needs for other in steps):
+    if undo.id in naming.needed:
         yield Fault(here, f"{undo.id} only undoes: no other step may need it.", step.id)
-    if sum(other.compensate == undo.id for other in steps) > 1:
+    if naming.undoing[undo.id] > 1:
         yield Fault(here, f"{undo.id} undoes two steps; give each its own.", step.id)
 
 

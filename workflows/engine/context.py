@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor as ThreadPool
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from django.db import close_old_connections
 
 from aflow_site.kernel.clock import Clock
 from aflow_site.kernel.json import to_json
-from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, unpacked
+from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, read_ref, unpacked
 from workflows.engine.agents import Agents
 from workflows.engine.book import Book
 from workflows.engine.feeds import Feed
@@ -110,20 +110,34 @@ class RunContext:
         content = to_json(value)
         if len(content) <= LIMIT:
             return packed(value)
+        ref = await self.patiently(artifacts.store, self.run.team_id, self.run.id, content)
+        return ref.as_json()
+
+    async def keep_list(self, elements: Iterable[Any]) -> Any:
+        """Like `keep`, of a list that is never held as a whole."""
+        return await self.patiently(artifacts.store_list, self.run.team_id, self.run.id, elements)
+
+    async def keep_too(self, stored: Any) -> Any:
+        """What a column of this run holds for the value of another run's column."""
+        ref = read_ref(stored)
+        if ref is not None:
+            await self.read(artifacts.use, self.run.team_id, self.run.id, ref)
+        return stored
+
+    async def value(self, stored: Any) -> Any:
+        """The value that a column holds. Waits for a store that is away."""
+        if not is_ref(stored):
+            return unpacked(stored)
+        return await self.patiently(value_of, self.run.team_id, stored)
+
+    async def patiently(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `read`, again and again while the store of artifacts is away."""
         while True:
             try:
-                ref = await self.read(artifacts.store, self.run.team_id, self.run.id, content)
+                return await self.read(function, *args, **kwargs)
             except StoreAway as exc:
                 log.warning("run %s waits: %s", self.run.id, exc)
                 await asyncio.sleep(STORE_PAUSE)
-            else:
-                return ref.as_json()
-
-    async def value(self, stored: Any) -> Any:
-        """The value that a column holds."""
-        if not is_ref(stored):
-            return unpacked(stored)
-        return await self.read(value_of, self.run.team_id, stored)
 
     async def settled(self) -> None:
         await self.book.settled()
@@ -158,9 +172,8 @@ class RunContext:
             self.feeds[step.key] = Feed(step)
         return self.feeds[step.key]
 
-    def forget(self, prefix: str) -> None:
+    def forget(self, keys: Iterable[str]) -> None:
         """The steps of an iteration that has ended need not be held any longer."""
-        for key in [key for key in self.run.steps if key.startswith(prefix)]:
+        for key in keys:
             del self.run.steps[key]
-        for key in [key for key in self.feeds if key.startswith(prefix)]:
-            del self.feeds[key]
+            self.feeds.pop(key, None)

@@ -11,10 +11,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.outputs import output_template
 from workflows.domain.states import STEP_ACTIVE, RunState, StepState, check_run
 from workflows.domain.steps import CallingStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.context import RunContext
 from workflows.engine.graphs import Graph, first_error
 from workflows.engine.loading import load_news
@@ -255,7 +255,7 @@ class RunDriver:
         template = self.run.document.output
         if template is None:
             template = output_template(self.run.document.steps)
-        return await self.context.keep(await self._scope.resolve(template))
+        return await self._scope.kept(template)
 
     def _set_run_state(self, state: RunState, event: str, **fields: Any) -> None:
         check_run(self.run.state, state)

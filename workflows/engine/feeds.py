@@ -6,6 +6,7 @@ Only their places are held here; the results themselves are read from the rows, 
 from __future__ import annotations
 
 import asyncio
+from array import array
 
 from workflows.engine.records import StepRecord
 
@@ -15,7 +16,7 @@ class Feed:
 
     def __init__(self, source: StepRecord) -> None:
         self.source = source
-        self.order: list[int] = []
+        self.order = array("q")
         self.loaded = False
         self._news = asyncio.Event()
 
@@ -23,7 +24,7 @@ class Feed:
         """What had completed before this driver took the map up."""
         if not self.loaded:
             known = set(self.order)
-            self.order[:0] = [index for index in indexes if index not in known]
+            self.order[:0] = array("q", (index for index in indexes if index not in known))
             self.loaded = True
             self.tell()
 

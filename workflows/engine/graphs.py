@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error as DatabaseTrouble
 
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.graph import nodes_of
-from workflows.domain.planner import SkipReason, Standing, plan
+from workflows.domain.planner import Planner, SkipReason
 from workflows.domain.states import STEP_ACTIVE, STEP_FINAL, RunState, StepState
 from workflows.domain.steps import (
     AnyStep,
@@ -30,6 +30,7 @@ from workflows.domain.steps import (
     WaitStep,
     WorkflowStep,
 )
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import StepBody
 from workflows.engine.bodies.child import ChildRun
 from workflows.engine.bodies.choosing import BranchRun, holds
@@ -59,12 +60,16 @@ class Graph:
         self.context = context
         self.cancelled = False
         self._steps = {step.id: step for step in steps}
-        self._nodes = nodes_of(steps)
-        self._streams = any(node.streams for node in self._nodes)
+        nodes = nodes_of(steps)
+        self._planner = Planner(nodes, go_on=context.run.document.failure_strategy == "continue")
+        self._streams = any(node.streams for node in nodes)
         self._records = records
+        self._turned = set(records)  # steps whose state the planner does not know yet
+        for key, record in records.items():
+            record.turned = partial(self._turned.add, key)
         self._scope = scope
-        self._go_on = context.run.document.failure_strategy == "continue"
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ended: list[tuple[str, asyncio.Task[None]]] = []  # since it looked last
         self._bodies: dict[str, StepBody] = {}
         self._changed = asyncio.Event()
 
@@ -101,7 +106,8 @@ class Graph:
         while True:
             self._changed.clear()
             await self._collect()
-            move = plan(self._nodes, self._standing())
+            self._tell_planner()
+            move = self._planner.moves()
             if move.outcome is not None:
                 return move.outcome
             for key in move.undone:
@@ -117,22 +123,18 @@ class Graph:
             if not (move.skip or move.stop or move.undone):
                 await self._changed.wait()
 
-    def _standing(self) -> Standing:
-        records = self._records
-        completed = [r for r in records.values() if r.state is StepState.COMPLETED]
-        completed.sort(key=lambda r: (r.finished_at or self.context.run.created_at, r.position))
-        ids = {record.key: key for key, record in records.items()}
-        return Standing(
-            states={key: record.state for key, record in records.items()},
-            chosen={
-                key: (record.output or {}).get("chosen", ())
-                for key, record in records.items()
-                if record.type == "branch" and record.state is StepState.COMPLETED
-            },
-            completed=[ids[record.key] for record in completed],
-            cancelled=self.cancelled,
-            go_on=self._go_on,
-        )
+    def _tell_planner(self) -> None:
+        """What has changed since it planned last: not every step is looked at for each that ends."""
+        for key in self._turned:
+            record = self._records[key]
+            self._planner.note(
+                key,
+                record.state,
+                chosen=_chosen(record),
+                order=(record.finished_at or self.context.run.created_at, record.position),
+            )
+        self._turned.clear()
+        self._planner.cancelled = self.cancelled
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ class Graph:
         if self._streams:
             body.on_begin = self.look
         task = asyncio.create_task(self._guarded(key, body), name=f"{self.context.run.id}/{key}")
-        task.add_done_callback(lambda _task: self._changed.set())
+        task.add_done_callback(lambda ended: self._has_ended(key, ended))
         self._tasks[key], self._bodies[key] = task, body
 
     def _body(self, key: str) -> StepBody:
@@ -202,9 +204,14 @@ class Graph:
         state = StepState.CANCELLED if reason == "cancelled" else StepState.SKIPPED
         end_step(self.context.book, record, state, self.context.clock.now())
 
+    def _has_ended(self, key: str, task: asyncio.Task[None]) -> None:
+        self._ended.append((key, task))
+        self._changed.set()
+
     async def _collect(self) -> None:
-        for key, task in list(self._tasks.items()):
-            if task.done():
+        ended, self._ended = self._ended, []
+        for key, task in ended:
+            if self._tasks.get(key) is task:  # not one that was stopped
                 del self._tasks[key]
                 await self._settle(key, task)
 
@@ -238,6 +245,13 @@ class Graph:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _chosen(record: StepRecord) -> Sequence[str]:
+    """What a branch that has ended chose."""
+    if record.type != "branch" or record.state is not StepState.COMPLETED:
+        return ()
+    return list((record.output or {}).get("chosen", ()))
 
 
 def first_error(records: Mapping[str, StepRecord], now: Any) -> dict[str, Any]:

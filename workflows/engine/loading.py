@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from workflows.domain.steps import AnyStep, LoopStep, MapReduceStep, MapStep
 from workflows.engine.records import ItemRecord, Message, News, RunRecord, StepRecord, Usage
 from workflows.models import Item, Run, RunMessage, Step
 from workflows.selectors.artifacts import value_of
+
+ROWS_AT_ONCE = 2000
 
 
 def load_run(run_id: UUID, fence: int) -> RunRecord:
@@ -141,11 +144,18 @@ def unfinished_items(step_pk: int) -> tuple[list[ItemRecord], int]:
 
 def map_outputs(team_id: int, step_pk: int, total: int) -> list[Any]:
     """A map's outputs in the order of its list; null for an item without one."""
-    outputs: list[Any] = [None] * total
+    return list(each_map_output(team_id, step_pk, total))
+
+
+def each_map_output(team_id: int, step_pk: int, total: int) -> Iterator[Any]:
+    """Like `map_outputs`, a page of rows at a time."""
     rows = Item.objects.filter(step_id=step_pk, state=StepState.COMPLETED).order_by("index")
-    for index, output in rows.values_list("index", "output").iterator(chunk_size=2000):
-        outputs[index] = value_of(team_id, output)
-    return outputs
+    place = 0
+    for index, output in rows.values_list("index", "output").iterator(chunk_size=ROWS_AT_ONCE):
+        yield from repeat(None, index - place)
+        yield value_of(team_id, output)
+        place = index + 1
+    yield from repeat(None, total - place)
 
 
 def failed_items(step_pk: int) -> list[dict[str, Any]]:

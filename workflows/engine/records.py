@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,11 +47,16 @@ class Usage:
         }
 
 
+def _nobody() -> None:
+    """Nobody plans by this step."""
+
+
 @dataclass(slots=True)
 class StepRecord:
     """`key` is the step's id, with the iterations around it in front when it stands in a loop.
 
-    `collects`: its output is the list of its items' outputs, which are rows.
+    `collects`: its output is the list of its items' outputs, which are rows. `turned` is called after each
+    change of its state: whoever plans by it must hear of it.
     """
 
     pk: int
@@ -80,6 +86,7 @@ class StepRecord:
     usage: Usage = field(default_factory=Usage)
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    turned: Callable[[], None] = field(default=_nobody, repr=False, compare=False)
 
 
 @dataclass(slots=True)

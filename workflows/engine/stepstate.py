@@ -16,6 +16,7 @@ from workflows.engine.records import ItemRecord, StepRecord
 def set_step_state(step: StepRecord, state: StepState) -> None:
     check_step(step.state, state)
     step.state = state
+    step.turned()
 
 
 def set_item_state(item: ItemRecord, state: StepState) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
@@ -17,6 +17,7 @@ from fsspec.core import url_to_fs
 
 from aflow_site.kernel.errors import FlowError, NotFound, Overloaded
 from workflows.domain.artifacts import read_ref, unpacked
+from workflows.domain.json_lists import elements
 from workflows.models import Artifact
 
 MOST_SHOWN = 8 * 1024 * 1024  # bytes of a value that the API tells as it is; of larger ones, their reference
@@ -72,6 +73,33 @@ def load(team_id: int, sha256: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ArtifactLost(f"The file of artifact {sha256[:12]}… does not hold what was stored.")
     return content
+
+
+def elements_of(team_id: int, sha256: str, path: Sequence[str | int]) -> Iterator[Any]:
+    """The elements of the list at `path` in an artifact of JSON, while its file is read. NoList; NotFound;
+    StoreAway; ArtifactLost, at the end, when the file does not hold what was stored."""
+    with open_file(find(team_id, sha256)) as opened:
+        file = _Hashed(opened)
+        yield from elements(file, path)
+    file.check(sha256)
+
+
+class _Hashed:
+    """A file that is read once, and says afterwards whether it was what it should be."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        with told_plainly():
+            content = self._file.read(size)
+        self._hash.update(content)
+        return content
+
+    def check(self, sha256: str) -> None:
+        if self._hash.hexdigest() != sha256:
+            raise ArtifactLost(f"The file of artifact {sha256[:12]}… does not hold what was stored.")
 
 
 def value_of(team_id: int, stored: Any) -> Any:

@@ -10,10 +10,12 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from aflow_site.kernel.errors import NotFound
+from aflow_site.kernel.json import to_json
+from workflows.domain.artifacts import read_ref
 from workflows.domain.shapes import duration_ms, iso, run_shape, step_shape
 from workflows.domain.states import STEP_ACTIVE, StepState
 from workflows.models import Event, Item, Run, RunValue, Step
-from workflows.selectors.artifacts import shown
+from workflows.selectors.artifacts import MOST_SHOWN, shown, value_of
 from workflows.selectors.statistics import lease_statistics
 
 
@@ -148,14 +150,20 @@ def _step(team_id: int, row: Step, needs: Sequence[str], running: int, with_valu
     }
 
 
-def map_output(team_id: int, row: Step) -> list[Any] | None:
-    """The outputs of a map's items in the order of its list; None until the map has ended well."""
+def map_output(team_id: int, row: Step) -> Any:
+    """The outputs of a map's items in the order of its list; None until it has ended well. Of a list that
+    is too large to show, how many items it has, and where they are told a page at a time."""
     if row.state != StepState.COMPLETED or row.progress is not None:
         return None
     outputs: list[Any] = [None] * row.total
+    room = MOST_SHOWN
     done = Item.objects.filter(step=row, state=StepState.COMPLETED)
-    for index, output in done.values_list("index", "output"):
-        outputs[index] = shown(team_id, output)
+    for index, output in done.values_list("index", "output").iterator(chunk_size=2000):
+        ref = read_ref(output)
+        room -= len(to_json(output)) if ref is None else ref.size
+        if room < 0:
+            return {"$items": row.total, "url": f"/api/v1/runs/{row.run_id}/steps/{row.key}/items/"}
+        outputs[index] = value_of(team_id, output)
     return outputs
 
 

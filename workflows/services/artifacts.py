@@ -9,9 +9,15 @@ one goes (`workflows.services.retention`).
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import posixpath
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from typing import IO, Any
 from uuid import UUID
 
 import fsspec
@@ -19,8 +25,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from aflow_site.kernel.errors import NotFound
 from aflow_site.kernel.ids import new_id
-from workflows.domain.artifacts import Ref, place_of
+from aflow_site.kernel.json import to_json
+from workflows.domain.artifacts import LIMIT, Ref, place_of
 from workflows.models import Artifact, ArtifactUse
 from workflows.selectors.artifacts import store_of, told_plainly
 
@@ -34,13 +42,53 @@ def store(team_id: int, run_id: UUID, content: bytes, content_type: str = "appli
     StoreAway when it cannot be written; then it is stored by trying again.
     """
     ref = Ref(hashlib.sha256(content).hexdigest(), len(content), content_type)
+    _store(team_id, run_id, ref, io.BytesIO(content))
+    return ref
+
+
+def store_list(team_id: int, run_id: UUID, elements: Iterable[Any]) -> Any:
+    """What a column holds for the list: a reference, or the list itself when it is small. It is never held as
+    a whole: it goes through a temporary file. Otherwise like `store`."""
+    with tempfile.TemporaryFile() as file:
+        sha256 = hashlib.sha256()
+        for part in _parts(elements):
+            sha256.update(part)
+            file.write(part)
+        size = file.tell()
+        file.seek(0)
+        if size <= LIMIT:
+            return json.loads(file.read())
+        ref = Ref(sha256.hexdigest(), size)
+        _store(team_id, run_id, ref, file)
+    return ref.as_json()
+
+
+def _parts(elements: Iterable[Any]) -> Iterator[bytes]:
+    before = b"["
+    for element in elements:
+        yield before + to_json(element)
+        before = b","
+    yield b"[]" if before == b"[" else b"]"
+
+
+def use(team_id: int, run_id: UUID, ref: Ref) -> None:
+    """The run refers to the artifact too, from now on: it is kept for as long as the run is. NotFound."""
+    with transaction.atomic():
+        artifact = Artifact.objects.select_for_update().filter(team_id=team_id, sha256=ref.sha256).first()
+        if artifact is None:
+            raise NotFound(f"There is no artifact {ref.sha256[:12]}….")
+        ArtifactUse.objects.bulk_create(
+            [ArtifactUse(artifact=artifact, run_id=run_id)], ignore_conflicts=True
+        )
+
+
+def _store(team_id: int, run_id: UUID, ref: Ref, file: IO[bytes]) -> None:
     file_system, root = store_of(settings.AFLOW_ARTIFACTS_URL)
     path = f"{root}/{place_of(team_id, ref.sha256)}"
     _write_rows(team_id, run_id, ref, file_system.unstrip_protocol(path))
     with told_plainly():
         if not _is_whole(file_system, path, ref.size):
-            _write_file(file_system, root, path, content)
-    return ref
+            _write_file(file_system, root, path, file)
 
 
 def _write_rows(team_id: int, run_id: UUID, ref: Ref, location: str) -> None:
@@ -72,12 +120,13 @@ def _is_whole(file_system: fsspec.AbstractFileSystem, path: str, size: int) -> b
         return False
 
 
-def _write_file(file_system: fsspec.AbstractFileSystem, root: str, path: str, content: bytes) -> None:
+def _write_file(file_system: fsspec.AbstractFileSystem, root: str, path: str, content: IO[bytes]) -> None:
     """Under another name first: nobody ever sees half a file."""
     unfinished = f"{root}/{_UNFINISHED}/{new_id().hex}"
     for file in (unfinished, path):
         file_system.makedirs(posixpath.dirname(file), exist_ok=True)
-    file_system.pipe_file(unfinished, content)
+    with file_system.open(unfinished, "wb") as target:
+        shutil.copyfileobj(content, target)
     file_system.mv(unfinished, path)
 
 

@@ -16,9 +16,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from aflow_site.kernel.errors import FlowError, InvalidInput
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.states import RUN_FINAL
 from workflows.domain.triggers import Overlap
+from workflows.domain.work import ExpressionError
 from workflows.models import Firing, Run, Trigger
 from workflows.services.runs import RunRequest, start_run
 

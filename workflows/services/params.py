@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import jsonschema
+from django.conf import settings
 
 from aflow_site.kernel.errors import Fault, InvalidInput
+from aflow_site.kernel.json import to_json
 from workflows.domain.document import Document
 from workflows.domain.schemas import SchemaUnusable, problems
 
@@ -35,6 +37,10 @@ def check_params(document: Document, params: Any) -> dict[str, Any]:
         faults = [_param_fault(error) for error in problems(closed, filled)]
     except SchemaUnusable as exc:
         raise InvalidParams(f"The params' schema cannot be used: {exc}. Mend it in the workflow.") from exc
+    if not faults and len(to_json(filled)) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        # A sub-workflow's may be computed, and so come to more than anybody could have sent.
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        faults = [Fault("params", f"They are larger than {most} bytes; let a step fetch what is large.")]
     if faults:
         raise InvalidParams(f"{faults[0].path}: {faults[0].message}", faults=faults)
     return filled

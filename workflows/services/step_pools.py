@@ -78,19 +78,24 @@ def make_pools(team_id: int, document: Document) -> None:
     Part of the transaction that saves the version.
     """
     make_trial_pools(team_id, document)
-    uses = [use for _path, step in document.all_steps() for use in pool_uses(document, step)]
+    uses = _uses(document)
     end_pools(team_id, document.name, keep={use.own.name for use in uses if use.own is not None})
     pools.note_uses(team_id, document.name, {_name(use) for use in uses})
 
 
 def make_trial_pools(team_id: int, document: Document) -> None:
     """The pools of a step that is tried before its workflow is saved; no pool of the workflow ends."""
-    for _path, step in document.all_steps():
-        for use in pool_uses(document, step):
-            if use.own is not None:
-                pools.ensure_pool(team_id, _spec(use.own), workflow=document.name)
-            elif use.named is None:
-                pools.ensure_shared_pool(team_id, use.image)
+    for use in _uses(document):
+        if use.own is not None:
+            pools.ensure_pool(team_id, _spec(use.own), workflow=document.name)
+        elif use.named is None:
+            pools.ensure_shared_pool(team_id, use.image)
+
+
+def _uses(document: Document) -> list[PoolUse]:
+    """Each once: thousands of steps may share a pool."""
+    uses = (use for _path, step in document.all_steps() for use in pool_uses(document, step))
+    return list(dict.fromkeys(uses))
 
 
 def end_pools(team_id: int, workflow: str, *, keep: set[str] | None = None) -> None:

@@ -486,6 +486,17 @@ def runs_wake(one: Play) -> None:
     run_ended(Run.objects.get(parent_step__run=one.run_id).pk)
 
 
+@pytest.mark.parametrize(("most", "state"), [(7, "running"), (6, "failed")])
+async def test_a_sub_workflow_gets_no_more_than_anybody_could_send(
+    most: int, state: str, settings: Any
+) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = most  # of {"n":7}
+    run = await (await sub()).on()
+    assert run.state == state
+    if state == "failed":
+        assert "They are larger than 6 bytes; let a step fetch what is large." in run.error["message"]
+
+
 async def test_a_sub_workflow_that_fails_fails_its_step() -> None:
     def body(_value: Any, _invocation: Any) -> Any:
         raise ValueError("inside")

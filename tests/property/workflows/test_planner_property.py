@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories.graphs import graphs
+from tests.factories.plain_planner import plain_plan
 from workflows.domain.document import Document
 from workflows.domain.graph import needs_of, nodes_of
-from workflows.domain.planner import Plan, Standing, plan
+from workflows.domain.planner import Plan, Planner, Standing, plan
 from workflows.domain.states import STEP_ACTIVE, STEP_FINAL, RunState, StepState, check_step
 
 S = StepState
@@ -20,6 +21,7 @@ class Simulation:
     def __init__(self, document: Document, *, go_on: bool) -> None:
         self.document = document
         self.nodes = nodes_of(document.steps)
+        self.planner = Planner(self.nodes, go_on=go_on)
         self.go_on = go_on
         self.states = {step.id: S.PENDING for step in document.steps}
         self.completed: list[str] = []
@@ -32,12 +34,18 @@ class Simulation:
         self.states[step] = state
         if state is S.COMPLETED:
             self.completed.append(step)
+        self.planner.note(step, state, chosen=self.chosen.get(step, ()), order=len(self.completed))
 
     def plan(self) -> Plan:
+        """By what has changed since the last plan; it is the one that looking at every step gives."""
+        self.planner.cancelled = self.cancelled
+        moves = self.planner.moves()
         standing = Standing(
             self.states, self.chosen, tuple(self.completed), cancelled=self.cancelled, go_on=self.go_on
         )
-        return plan(self.nodes, standing)
+        assert moves == plain_plan(self.nodes, standing)
+        assert moves == plan(self.nodes, standing)
+        return moves
 
     def follow(self, moves: Plan) -> None:
         for step in moves.undone:
@@ -112,3 +120,26 @@ def test_plans_do_not_depend_on_the_order_of_the_states(document: Document, data
     shuffled = dict(data.draw(st.permutations(list(states.items()))))
     nodes = nodes_of(document.steps)
     assert plan(nodes, Standing(states)) == plan(nodes, Standing(shuffled))
+
+
+@given(graphs(), st.booleans(), st.booleans(), st.data())
+def test_planning_by_changes_gives_the_plan_of_the_whole_in_any_order_of_events(
+    document: Document, cancelled: bool, go_on: bool, data: st.DataObject
+) -> None:
+    nodes = nodes_of(document.steps)
+    ids = [node.id for node in nodes]
+    planner = Planner(nodes, go_on=go_on)
+    planner.cancelled = cancelled
+    states = dict.fromkeys(ids, S.PENDING)
+    chosen: dict[str, list[str]] = {}
+    completed: dict[str, int] = {}
+    places = data.draw(st.permutations(range(len(ids))))
+    events = data.draw(st.lists(st.sampled_from(ids), max_size=40)) if ids else []
+    for step in events:
+        states[step] = data.draw(st.sampled_from(list(StepState)))
+        chosen[step] = data.draw(st.lists(st.sampled_from(ids), max_size=3))
+        completed[step] = places[ids.index(step)]
+        planner.note(step, states[step], chosen=chosen[step], order=completed[step])
+        order = sorted((step for step in ids if step in completed), key=completed.__getitem__)
+        standing = Standing(states, chosen, order, cancelled=cancelled, go_on=go_on)
+        assert planner.moves() == plain_plan(nodes, standing)

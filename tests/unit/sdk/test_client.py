@@ -86,6 +86,21 @@ def test_a_class_is_deployed_and_run(client: WorkflowClient) -> None:
     assert execution.result() == {"params": {"size": 2}}
 
 
+def test_a_large_output_is_fetched_from_where_it_lies(client: WorkflowClient, twin: PlatformTwin) -> None:
+    sha256 = "a" * 64
+    reference = {"$artifact": sha256, "size": 9_000_000, "content_type": "application/json"}
+
+    def large(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(200, json=["large"]) if sha256 in request.url.path else None
+
+    twin.trouble = large
+    execution = client.run(Sample)
+    execution.run["output"] = {**reference, "url": f"/api/v1/artifacts/{sha256}/"}
+    assert execution.result() == ["large"]
+    execution.run["output"] = reference  # a value of somebody's own
+    assert execution.result() == reference
+
+
 def test_a_class_runs_in_the_version_that_was_deployed(client: WorkflowClient, twin: PlatformTwin) -> None:
     client.deploy(Sample)
     twin.workflows["sample"]["document"] = {**twin.workflows["sample"]["document"], "description": "older"}

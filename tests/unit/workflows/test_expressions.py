@@ -1,11 +1,7 @@
 import pytest
 
-from workflows.domain.expressions import (
-    ExpressionError,
-    compile_expression,
-    compile_template,
-    expressions_in,
-)
+from workflows.domain.expressions import compile_expression, compile_template, expressions_in
+from workflows.domain.work import ExpressionError
 
 SCOPE = {
     "params": {"n": 3, "name": "Ada", "list": [1, 2, 3]},
@@ -87,6 +83,8 @@ def test_a_path_is_looked_up_and_gives_the_very_value() -> None:
     ("source", "refused"),
     [
         ("params.list.all(x, params.list.all(y, x > y))", True),
+        ("params.list.map(x, // )\n params.list.map(y, y))", True),
+        ("params.list.all(x, ')' != '' && params.list.exists(y, y > x))", True),
         ("params.list.filter(x, x > 1).map(y, y * 2)", False),
         ("params.list.map(x, (x + 1) * 2)", False),
         ("params.name.contains('.map(x, y.map(z, z))')", False),

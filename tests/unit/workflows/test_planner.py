@@ -5,10 +5,11 @@ import pytest
 
 from workflows.domain.document import Document
 from workflows.domain.graph import Ancestors, descendants, nodes_of
-from workflows.domain.planner import MapCounts, Plan, Standing, Tolerance, judge_map, plan
+from workflows.domain.planner import Plan, Planner, Standing, plan
 from workflows.domain.retry import delay_before, may_retry, own_attempts
 from workflows.domain.states import RunState, StepState
 from workflows.domain.steps import Retry
+from workflows.domain.tolerance import MapCounts, Tolerance, judge_map
 
 P, Q, R = StepState.PENDING, StepState.QUEUED, StepState.RUNNING
 DONE, FAILED, SKIPPED, CANCELLED, UNDONE = (
@@ -212,3 +213,25 @@ def test_only_the_errors_that_are_named_are_worth_another_attempt() -> None:
     assert may_retry(policy, 1, 0, error_type="KeyError", agent_lost=False)
     assert not may_retry(policy, 1, 0, error_type="ValueError", agent_lost=False)
     assert may_retry(policy, 1, 1, error_type="agent_lost", agent_lost=True)
+
+
+@pytest.mark.parametrize("go_on", [True, False])
+def test_what_a_change_costs_does_not_grow_with_the_graph(
+    monkeypatch: pytest.MonkeyPatch, go_on: bool
+) -> None:
+    looked_at: list[int] = []
+    move = Planner._move
+
+    def counted(planner: Planner, place: int) -> Any:
+        looked_at.append(place)
+        return move(planner, place)
+
+    monkeypatch.setattr(Planner, "_move", counted)
+    chain = graph(step("s0"), *(step(f"s{n}", f"s{n - 1}") for n in range(1, 200)))
+    planner = Planner(nodes_of(chain.steps), go_on=go_on)
+    for n in range(200):
+        assert planner.moves() == Plan(start=(f"s{n}",))
+        for state in (Q, R, DONE):
+            planner.note(f"s{n}", state)
+    assert planner.moves() == Plan(outcome=RunState.COMPLETED)
+    assert sorted(looked_at) == list(range(200))  # each once, when its turn came

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.triggers import Kind, ScheduleConfig, faults_of, params_from, read_config
 from workflows.domain.webhooks import is_recent, is_signed, sign
+from workflows.domain.work import ExpressionError
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from aflow_site.kernel.errors import FlowError
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.retry import delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.states import RunState, StepState
 from workflows.domain.steps import Retry, WorkflowStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import Body
 from workflows.engine.stepstate import set_step_state
 from workflows.services import children
@@ -77,7 +77,7 @@ class ChildRun(Body):
     async def _ended(self, child: children.Child) -> bool:
         record = self.record
         if child.state is RunState.COMPLETED:
-            self.complete(await self.context.keep(await self.context.value(child.output)))
+            self.complete(await self.context.keep_too(child.output))
             return True
         error = AgentError(f"run_{child.state}", _why(child))
         record.error = error.as_dict()

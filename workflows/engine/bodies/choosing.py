@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.steps import BranchStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import Body
 from workflows.engine.scope import Scope
 

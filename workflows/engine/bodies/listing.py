@@ -7,7 +7,8 @@ import logging
 import tempfile
 import weakref
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import IO, Any
 
 from aflow_site.kernel.json import to_json
@@ -19,20 +20,23 @@ PAGE_BYTES = 1024 * 1024  # about; one element may be larger
 
 
 class Listing:
-    """JSON values by their place. Lists of up to a page stay as they are.
+    """JSON values by their place. `elements` can be gone over again; a list of up to a page stays as it is.
 
     A map over 100,000 elements may run for hours; its elements are needed once each, in their order.
     """
 
-    def __init__(self, values: Sequence[Any] = ()) -> None:
-        self._length = len(values)
-        self._page: Sequence[Any] = values
+    def __init__(self, elements: Iterable[Any] = ()) -> None:
         self._first = 0  # the place of the page's first element
         self._starts: list[int] = [0]  # of each page, its first place
         self._offsets: list[int] = [0]  # and where it begins in the file
         self._file: IO[bytes] | None = None
-        if len(values) > PAGE:
-            self._lay_by(values)
+        self._page: Sequence[Any] = ()
+        rest = iter(elements)
+        values, is_all = _first_page(rest)
+        if is_all or not self._lay_by(chain(values, rest)):
+            self._page = values if is_all else list(elements)
+            self._starts.append(len(self._page))
+        self._length = self._starts[-1]
 
     def __len__(self) -> int:
         return self._length
@@ -48,7 +52,8 @@ class Listing:
             start += len(part)
         return found
 
-    def _lay_by(self, values: Sequence[Any]) -> None:
+    def _lay_by(self, values: Iterable[Any]) -> bool:
+        """False when there is no room for it."""
         starts, offsets = [0], [0]
         try:
             file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
@@ -57,11 +62,11 @@ class Listing:
                 offsets.append(offsets[-1] + file.write(b"[" + b",".join(page) + b"]"))
                 starts.append(starts[-1] + len(page))
             file.flush()
-        except OSError as exc:  # a full disk: the list itself is still at hand
-            log.warning("a list of %d elements stays in memory: %s", len(values), exc)
-            return
+        except OSError as exc:
+            log.warning("a list stays in memory, for it cannot be laid by: %s", exc)
+            return False
         self._file, self._starts, self._offsets = file, starts, offsets
-        self._page = ()
+        return True
 
     def _turn_to(self, place: int) -> None:
         if self._first <= place < self._first + len(self._page) or self._file is None:
@@ -72,7 +77,19 @@ class Listing:
         self._page, self._first = json.loads(content), self._starts[number]
 
 
-def _pages(values: Sequence[Any]) -> Iterator[list[bytes]]:
+def _first_page(elements: Iterator[Any]) -> tuple[list[Any], bool]:
+    """Elements that fill a page, or all of them and True."""
+    values: list[Any] = []
+    size = 0
+    for value in elements:
+        values.append(value)
+        size += len(to_json(value))
+        if len(values) > PAGE or size > PAGE_BYTES:
+            return values, False
+    return values, True
+
+
+def _pages(values: Iterable[Any]) -> Iterator[list[bytes]]:
     page: list[bytes] = []
     size = 0
     for value in values:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pools.facade.contracts import AgentError
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.graph import needs_of
 from workflows.domain.outputs import output_template
 from workflows.domain.states import RunState, StepState
 from workflows.domain.steps import LoopStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.choosing import holds
 from workflows.engine.context import RunContext
@@ -36,7 +36,7 @@ class LoopRun(Body):
         record = self.record
         try:
             if record.state is StepState.QUEUED:
-                record.input = await self.context.keep(await self.scope.resolve(self.definition.input))
+                record.input = await self.scope.kept(self.definition.input)
                 record.attempts = 1
                 self.begin(StepState.RUNNING, "step.started")
             while record.completed < self.definition.max_iterations:
@@ -63,7 +63,7 @@ class LoopRun(Body):
             sentence = f"Step {failed.key} failed in iteration {number + 1}: {reason}"
             self.fail(AgentError((failed.error or {}).get("type", "step_failed"), sentence))
             return True
-        output = await self.context.keep(await scope.resolve(output_template(self.definition.steps)))
+        output = await scope.kept(output_template(self.definition.steps))
         done = await holds(scope, self.definition.until)
         record.output = output
         record.completed = number + 1
@@ -74,7 +74,7 @@ class LoopRun(Body):
         else:
             self.context.book.step_changed(record, "step.iterated")
         await self.context.book.settled()
-        self.context.forget(prefix)
+        self.context.forget(step.key for step in records.values())
         return done
 
     async def _records(self, prefix: str) -> dict[str, StepRecord]:

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
-from workflows.domain.expressions import ExpressionError, compile_template
-from workflows.domain.planner import MapCounts, MapVerdict, Tolerance, judge_map
+from workflows.domain.expressions import compile_template
+from workflows.domain.json_lists import NoList
 from workflows.domain.states import StepState
 from workflows.domain.steps import ItemsStep, MapStep, Run
+from workflows.domain.tolerance import MapCounts, MapVerdict, Tolerance, judge_map
+from workflows.domain.work import ExpressionError
 from workflows.engine.agents import NoAgent
 from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.items import ItemQueue, ItemsCall
@@ -104,6 +106,12 @@ class MapRun(Body):
         return int(min(wanted, self.context.run.document.max_parallel or wanted))
 
     async def _list(self) -> Listing:
+        """Of a plain path to a large list, a page at a time; anything else has to be computed first."""
+        elements = self.scope.elements(self.definition.over)
+        if elements is not None:
+            await self.context.settled()
+            with contextlib.suppress(NoList):
+                return await self.context.patiently(Listing, elements)
         values = await self.scope.resolve(self.definition.over)
         if not isinstance(values, list):
             kind = "nothing" if values is None else type(values).__name__

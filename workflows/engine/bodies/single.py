@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pools.facade.contracts import AgentError, Lease
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.states import StepState
 from workflows.domain.steps import ReduceStep, TaskStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.agents import NoAgent
 from workflows.engine.bodies.attempts import Attempts
 from workflows.engine.bodies.base import Body
@@ -28,7 +28,8 @@ class SingleStep(Body):
         try:
             source = await self._source()
             value = await self._input(source)
-            self.record.input = await self.context.keep(value)
+            stored = self.scope.reference(self.definition.input)
+            self.record.input = stored or await self.context.keep(value)
             await self._attempts(source).until_done(value)
         except ExpressionError as exc:
             self.fail(AgentError("bad_input", str(exc)))

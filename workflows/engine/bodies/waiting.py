@@ -11,11 +11,11 @@ from typing import Any
 from pools.facade.contracts import AgentError
 from workflows.domain.artifacts import packed
 from workflows.domain.durations import seconds
-from workflows.domain.expressions import ExpressionError
 from workflows.domain.moments import parse_time
 from workflows.domain.shapes import iso
 from workflows.domain.states import StepState
 from workflows.domain.steps import ApprovalStep, WaitStep
+from workflows.domain.work import ExpressionError
 from workflows.engine.bodies.base import Body
 from workflows.engine.records import Message
 
