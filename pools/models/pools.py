@@ -31,6 +31,8 @@ class Pool(models.Model):
     team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="pools")
     name = models.CharField(max_length=128)  # by the pattern of `domain.names`
     image = models.CharField(max_length=255)
+    # The image need not speak the agent contract: the built-in agent serves in it, and runs commands.
+    commands = models.BooleanField(default=DEFAULTS["commands"])
     min_size = models.PositiveIntegerField(default=DEFAULTS["min_size"])
     max_size = models.PositiveIntegerField(default=DEFAULTS["max_size"])
     warm_up = models.BooleanField(default=DEFAULTS["warm_up"])

@@ -133,7 +133,7 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
     changes = {**(PRESETS[preset] if preset else {}), **changes}
     with transaction.atomic():
         pool = find(team_id, name, Pool.objects.select_for_update().filter(team_id=team_id))
-        before, template = pool.image, pool.template
+        before, template = (pool.image, pool.commands), pool.template
         for field, value in changes.items():
             setattr(pool, field, value)
         if "max_size" in changes and "min_size" not in changes:
@@ -143,7 +143,7 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
         _validate({"image": pool.image, **pool.settings})
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
-        if pool.image != before:
+        if (pool.image, pool.commands) != before:
             pool.problem = pool.problem_kind = None  # what was known of the other image
         pool.save()
         _set_shares(pool, shares)

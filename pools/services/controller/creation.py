@@ -62,14 +62,15 @@ class Creator:
         self._ready_within = ready_within
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._startup = StartupTimes(leases, COLD)
-        self.breakers: dict[str, Breaker] = {}
+        self.breakers: dict[tuple[str, bool], Breaker] = {}
         self._concurrency: dict[UUID, int] = {}  # what agents say of themselves
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
         self.dead: dict[UUID, EndReason] = {}  # told by the engine's events while they were being made
         self.engine_away: str | None = None  # why, until the engine answers again; nothing is begun meanwhile
 
-    def breaker(self, image: str) -> Breaker:
-        return self.breakers.setdefault(image, Breaker())
+    def breaker(self, image: str, *, commands: bool) -> Breaker:
+        """Of an image by itself, or with the agent for commands on it."""
+        return self.breakers.setdefault((image, commands), Breaker())
 
     async def allowed(self, pool: Pool, wanted: int) -> int:
         """How many of `wanted` agents may be begun. A pool that gets none of them is told why, though it may
@@ -77,7 +78,7 @@ class Creator:
         if self.engine_away is not None:
             await self._tell(pool.pk, pool.image, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
             return 0
-        breaker = self.breaker(pool.image)
+        breaker = self.breaker(pool.image, commands=pool.commands)
         allowed = breaker.allowed(wanted, time.monotonic())
         if allowed == 0 and breaker.why is not None:
             await self._tell(pool.pk, pool.image, Problem(ProblemKind.CREATION, breaker.why))
@@ -93,7 +94,7 @@ class Creator:
         """Starts (or resumes) making this agent in the background."""
         if agent.pk in self.tasks:
             return
-        self.breaker(agent.image).started()
+        self.breaker(agent.image, commands=pool.commands).started()
         task = asyncio.create_task(self._make(agent, pool))
         self.tasks[agent.pk] = task
         task.add_done_callback(lambda _: self._done(agent.pk))
@@ -113,7 +114,7 @@ class Creator:
 
     async def _make(self, agent: Agent, pool: Pool) -> None:
         """Whatever happens, the breaker hears of it first: what comes after may fail, too."""
-        breaker = self.breaker(agent.image)
+        breaker = self.breaker(agent.image, commands=pool.commands)
         try:
             served = await self._bring_up(agent, pool)
         except Unwanted:
@@ -131,7 +132,7 @@ class Creator:
                 breaker.undecided()  # nothing is wrong with the image
                 await self._give_up(agent)
                 return
-            self._failed(agent, str(exc))
+            self._failed(agent, breaker, str(exc))
             await self._give_up(agent)
             await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
             return
@@ -140,11 +141,11 @@ class Creator:
             raise
         except Exception as exc:
             sentence = f"An agent could not be made: {type(exc).__name__}: {exc}."
-            self._failed(agent, sentence)
+            self._failed(agent, breaker, sentence)
             await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, sentence))
             raise
         breaker.succeeded()
-        await self._mended(agent.image)
+        await self._mended(agent.image, commands=pool.commands)
         if served:
             await self.register(agent)
             await self._startup.flush()
@@ -169,7 +170,8 @@ class Creator:
                 agent_id=agent.pk,
                 pool_id=pool.pk,
                 pool_name=pool.name,
-                image=await self._runtime.ensure_image(agent.image),  # it may have to be built first
+                # It may have to be built first.
+                image=await self._runtime.ensure_image(agent.image, commands=pool.commands),
                 nonce=agent.nonce,
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
@@ -260,14 +262,14 @@ class Creator:
             return  # the reconcile tries again
         await self._registry.move(agent, AgentState.GONE, reason)
 
-    def _failed(self, agent: Agent, sentence: str) -> None:
-        pause = self.breaker(agent.image).failed(time.monotonic(), sentence)
+    def _failed(self, agent: Agent, breaker: Breaker, sentence: str) -> None:
+        pause = breaker.failed(time.monotonic(), sentence)
         log.warning("pool %s: %s Next attempt in %.0f s.", agent.pool_name, sentence, pause)
 
-    async def _mended(self, image: str) -> None:
+    async def _mended(self, image: str, *, commands: bool) -> None:
         """An agent of this image has started: no pool of it has a problem any more."""
         for pool in list(self._registry.pools.values()):
-            if pool.image == image and pool.problem is not None:
+            if (pool.image, pool.commands) == (image, commands) and pool.problem is not None:
                 await self._tell(pool.pk, image, None)
 
     async def _tell(self, pool_id: UUID, image: str, problem: Problem | None) -> None:

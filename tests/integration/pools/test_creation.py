@@ -127,7 +127,7 @@ async def test_an_engine_that_is_away_is_waited_for(plant: Plant) -> None:
         late = await new_pool(min_size=1)
         await until(lambda: has_problem(late, "engine_away"))
         await asyncio.sleep(2.5)
-        assert controller.creator.breaker(pool.image).failures == 0
+        assert controller.creator.breaker(pool.image, commands=False).failures == 0
         memory(plant).away = False
         back = time.monotonic()
         await until(lambda: served(pool.pk, 2))
@@ -248,7 +248,7 @@ async def test_a_probe_that_dies_of_the_database_is_followed_by_another(
         await until(lambda: has_problem(pool, "creation"))
         memory(plant).broken.clear()
         await until(lambda: failed)
-        assert controller.creator.breaker("shaky").failures > 0
+        assert controller.creator.breaker("shaky", commands=False).failures > 0
         await until(lambda: served(pool.pk, 1))
         await until(lambda: has_problem(pool, None))
 
@@ -327,7 +327,7 @@ async def test_a_full_disk_is_told_on_the_pool(
             full_disk(patched)
             await until(lambda: has_problem(pool, "creation"))
             assert "No space left on device" in str(await problem(pool))
-            assert controller.creator.breaker(pool.image).failures > 0
+            assert controller.creator.breaker(pool.image, commands=False).failures > 0
         await until(lambda: served(pool.pk, 1))
         await until(lambda: has_problem(pool, None))
     for handle in await plant.runtime.list_agents():
@@ -344,12 +344,12 @@ class Counting(MemoryRuntime):
         super().__init__()
         self.running = self.most = 0
 
-    async def ensure_image(self, image: str) -> str:
+    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0.05)
-            return await super().ensure_image(image)
+            return await super().ensure_image(image, commands=commands)
         finally:
             self.running -= 1
 
