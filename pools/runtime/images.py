@@ -35,7 +35,7 @@ from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 
 log = logging.getLogger(__name__)
 
-RECIPE = "2"  # raise it when the way the image is made changes
+RECIPE = "1"  # raise it when the way the image is made changes
 BASE_IMAGE = "agentainer/python-base"
 PULL_SECONDS = 20
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "agentainer_flow"
@@ -44,9 +44,10 @@ LEFT_OUT = {"__pycache__", "test", "tests", "site-packages", "dist-packages"}
 USER = "10001:10001"
 # What commands are written with, and other bases have; those that this machine has not are left out.
 TOOLS = (
-    "awk", "basename", "cat", "cut", "date", "dirname", "env", "expr", "find", "grep", "head", "ls", "md5sum",
-    "mkdir", "mv", "cp", "rm", "od", "paste", "printf", "sed", "seq", "sha256sum", "sleep", "sort", "split",
-    "tail", "tee", "test", "touch", "tr", "true", "false", "uniq", "wc", "xargs", "yes",
+    "awk", "basename", "cat", "comm", "cp", "cut", "date", "dirname", "echo", "env", "expr", "false", "find",
+    "grep", "gzip", "head", "id", "join", "ls", "md5sum", "mkdir", "mktemp", "mv", "od", "paste", "printf",
+    "pwd", "rm", "sed", "seq", "sha256sum", "sleep", "sort", "split", "tail", "tee", "test", "touch", "tr",
+    "true", "uname", "uniq", "wc", "xargs", "yes",
 )  # fmt: skip
 # The import at build time leaves the byte code of just those modules that every start needs.
 DOCKERFILE = """FROM {base}
@@ -70,7 +71,7 @@ def _package_files() -> list[Path]:
 
 def built_in_tag() -> str:
     """The image's full name; it changes with the agent's code, the recipe and the version of Python."""
-    digest = hashlib.sha256(f"{RECIPE} {_version()} {platform.machine()}".encode())
+    digest = hashlib.sha256(f"{RECIPE} {TOOLS} {_version()} {platform.machine()}".encode())
     for path in _package_files():
         digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{BUILT_IN_IMAGE}:{digest.hexdigest()[:16]}"
@@ -109,7 +110,7 @@ def build(
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         for name, content in {"Dockerfile": recipe.encode(), **files}.items():
-            _add_bytes(tar, name, content)
+            add_bytes(tar, name, content)
     context.seek(0)
     try:
         client.images.build(
@@ -157,7 +158,7 @@ def _base(client: docker.DockerClient) -> tuple[str, str]:
 
 
 def _base_hash() -> str:
-    return hashlib.sha256(f"{RECIPE} {sys.version} {platform.machine()}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{RECIPE} {TOOLS} {sys.version} {platform.machine()}".encode()).hexdigest()[:16]
 
 
 def _pulled(client: docker.DockerClient, image: str) -> bool:
@@ -220,25 +221,25 @@ def write_own_python(tar: tarfile.TarFile) -> None:
         "sys",
         "dev",
     ):
-        _add_folder(tar, folder)
-    _add_folder(tar, "tmp", mode=0o1777)
-    _add_bytes(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:10001:10001:agent:/tmp:/bin/sh\n")
-    _add_bytes(tar, "etc/group", b"root:x:0:\nagent:x:10001:\n")
-    _add_bytes(tar, "etc/nsswitch.conf", b"hosts: files dns\n")
-    _add_file(tar, interpreter, "usr/local/bin/python3", mode=0o755)
+        add_folder(tar, folder)
+    add_folder(tar, "tmp", mode=0o1777)
+    add_bytes(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:10001:10001:agent:/tmp:/bin/sh\n")
+    add_bytes(tar, "etc/group", b"root:x:0:\nagent:x:10001:\n")
+    add_bytes(tar, "etc/nsswitch.conf", b"hosts: files dns\n")
+    add_file(tar, interpreter, "usr/local/bin/python3", mode=0o755)
     programs = [interpreter]
     for name, path in _tools():
-        _add_file(tar, path, f"bin/{name}", mode=0o755)
+        add_file(tar, path, f"bin/{name}", mode=0o755)
         programs.append(path)
     for path in _library_files(library):
-        _add_file(tar, path, f"usr/local/lib/{library.name}/{path.relative_to(library)}")
+        add_file(tar, path, f"usr/local/lib/{library.name}/{path.relative_to(library)}")
         if path.suffix == ".so":
             programs.append(path)
-    for name, path in sorted(_shared_libraries(programs).items()):
-        _add_file(tar, path, name.lstrip("/"), mode=0o755)
+    for name, path in sorted(shared_libraries(programs).items()):
+        add_file(tar, path, name.lstrip("/"), mode=0o755)
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")
     if certificates.exists():
-        _add_file(tar, certificates.resolve(), "etc/ssl/certs/ca-certificates.crt")
+        add_file(tar, certificates.resolve(), "etc/ssl/certs/ca-certificates.crt")
 
 
 def _tools() -> Iterator[tuple[str, Path]]:
@@ -262,7 +263,7 @@ def _library_files(library: Path) -> Iterator[Path]:
                 yield path
 
 
-def _shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
+def shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
     """Where the loader of the image will look -> the file here, for all that `ldd` names."""
     prefix = Path(sys.base_prefix).resolve()
     found: dict[str, Path] = {}
@@ -279,19 +280,19 @@ def _shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _add_folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:
+def add_folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:
     info = tarfile.TarInfo(name)
     info.type, info.mode = tarfile.DIRTYPE, mode
     tar.addfile(info)
 
 
-def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(content), 0o644
     tar.addfile(info, io.BytesIO(content))
 
 
-def _add_file(tar: tarfile.TarFile, path: Path, name: str, mode: int = 0o644) -> None:
+def add_file(tar: tarfile.TarFile, path: Path, name: str, mode: int = 0o644) -> None:
     info = tarfile.TarInfo(name)
     stat = path.stat()
     info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), mode

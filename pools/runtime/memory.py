@@ -111,7 +111,7 @@ class MemoryRuntime:
     async def ensure_image(self, image: str, *, commands: bool = False) -> str:
         if image != BUILT_IN_IMAGE and image not in {*self.images, *self.broken, *self.sick}:
             raise ImageMissing(f"There is no image {image} in this process.")
-        return image
+        return f"{image} with an agent" if commands else image  # whatever it does by itself
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
         return await self.serve(spec)

@@ -63,6 +63,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     id: `id-of-${name}`,
     name,
     image: "agentainer/python-agent",
+    commands: false,
     min_size: 1,
     max_size: 5,
     warm_up: true,

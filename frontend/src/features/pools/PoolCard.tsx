@@ -30,6 +30,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
           {pool.drained && <StateBadge state="drained" />}
           <code className={classes.image} title="The image of its agents">
             {pool.image}
+            {pool.commands && " for commands"}
           </code>
           {pool.workflow && (
             <Text size="sm" c="dimmed">

@@ -27,6 +27,7 @@ type AmountName = (typeof AMOUNTS)[number];
 export interface Draft extends Record<AmountName, Amount> {
   name: string;
   image: string;
+  commands: boolean;
   warm_up: boolean;
   assignment: Pool["assignment"];
   scale_down_order: Pool["scale_down_order"];
@@ -48,6 +49,7 @@ type Settings = Required<Omit<PoolSettings, "preset">>;
 export const FRESH: Draft = {
   name: "",
   image: "",
+  commands: false,
   min_size: 1,
   max_size: 10,
   warm_up: true,
@@ -91,6 +93,7 @@ export function settingsOf(draft: Draft): Settings {
     ...(amounts as Record<AmountName, number>),
     memory: Math.round(Number(draft.memory)),
     image: draft.image.trim(),
+    commands: draft.commands,
     warm_up: draft.warm_up,
     assignment: draft.assignment,
     scale_down_order: draft.scale_down_order,
@@ -118,7 +121,17 @@ function mark(value: unknown): string {
 }
 
 /** What an agent is made of: a change replaces the agents that there are. */
-const MAKES = ["image", "concurrency", "cpu", "memory", "pids", "env", "secrets", "network"] as const;
+const MAKES = [
+  "image",
+  "commands",
+  "concurrency",
+  "cpu",
+  "memory",
+  "pids",
+  "env",
+  "secrets",
+  "network",
+] as const;
 
 /** Those of the changes that replace the agents. */
 export function replacing(changes: PoolSettings): string[] {
