@@ -217,7 +217,7 @@ async def test_an_output_of_a_hundred_megabytes_is_refused(
 async def test_an_image_of_that_name_that_changed_gets_an_agent_of_its_own(
     runtime: Runtime, images: None, http: AgentHttp
 ) -> None:
-    """The former one goes with its last agent."""
+    """The former one is removed: nothing runs on it."""
     engine = docker.from_env()
     former = await runtime.ensure_image(SHELL, commands=True)
     try:
