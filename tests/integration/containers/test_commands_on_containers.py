@@ -36,10 +36,7 @@ def images(engine: docker.DockerClient, platform: LivePlatform) -> Iterator[None
     for pool in get(platform, "pools/")["results"]:
         if pool["image"] == SHELL:
             platform.http.delete(f"pools/{pool['name']}/?force=true")
-    label = {"label": "agentainer.agent"}
-    until(
-        lambda: not [c for c in engine.containers.list(filters=label) if c.attrs["Config"]["Image"] == SHELL]
-    )
+    until(lambda: not engine.containers.list(filters={"label": f"agentainer.commands-of={SHELL}"}))
     remove_images(engine)
 
 
