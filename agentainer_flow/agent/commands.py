@@ -16,7 +16,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from agentainer_flow.agent.bodies import Call
@@ -102,7 +101,15 @@ class _Running:
         """Raises `CommandFailed` and `BadOutput`."""
         # Whatever holds the pipes open ends with the command, so reading ends, too.
         ending = threading.Thread(target=self._end_with_it, daemon=True)
-        ending.start()
+        try:
+            ending.start()
+        except RuntimeError as exc:
+            kill_group(self._process.pid)
+            with self._process:  # which closes its pipes
+                self._end_with_it()
+            adopt_orphans(False)
+            sentence = "The limit of processes leaves no room for a command."
+            raise CommandFailed("command_not_started", sentence) from exc
         try:
             self._talk(given)
         except BaseException:
@@ -187,8 +194,9 @@ def _written(pipe: IO[bytes], data: memoryview) -> int:
 
 
 def _not_started(name: str, directory: str, exc: OSError) -> NoReturn:
-    if isinstance(exc, FileNotFoundError | NotADirectoryError) and not Path(directory).is_dir():
-        sentence = f"The directory {directory}, in which the image has its commands start, is not there."
+    if exc.filename == directory:
+        why = f"cannot be entered: {exc.strerror}"
+        sentence = f"The directory {directory}, in which the image has its commands start, {why}."
     elif isinstance(exc, FileNotFoundError) and name == "/bin/sh":
         sentence = "This image has no /bin/sh: write the command as a list, of a program and its arguments."
     elif isinstance(exc, FileNotFoundError):

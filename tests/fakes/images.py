@@ -19,14 +19,18 @@ DIRECTORY = "/srv/work dir"
 
 
 def make_images(engine: docker.DockerClient) -> None:
-    for name, programs in PROGRAMS.items():
-        content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w") as tar:
-            _fill(tar, programs)
-        content.seek(0)
-        repository, _, tag = name.partition(":")
-        changes = [f"WORKDIR {DIRECTORY}", "ENV FLAVOUR=plain"] if name == SHELL else []
-        engine.api.import_image_from_data(content, repository=repository, tag=tag, changes=changes)
+    make_image(engine, BARE, PROGRAMS[BARE])
+    make_image(engine, SHELL, PROGRAMS[SHELL], f"WORKDIR {DIRECTORY}", "ENV FLAVOUR=plain")
+
+
+def make_image(engine: docker.DockerClient, name: str, programs: Iterable[str], *changes: str) -> None:
+    """`changes`: lines of a Dockerfile."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        _fill(tar, programs)
+    content.seek(0)
+    repository, _, tag = name.partition(":")
+    engine.api.import_image_from_data(content, repository=repository, tag=tag, changes=list(changes))
 
 
 def remove_images(engine: docker.DockerClient) -> None:

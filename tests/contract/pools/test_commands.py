@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,19 +14,32 @@ import pytest
 from pools.runtime.base import AgentHandle, AgentSpec, Capability, ImageMissing, Limits, Runtime
 from pools.runtime.contract import AgentHttp, bearer
 from tests.contract.pools.agents import able, new_spec, ready
-from tests.fakes.images import BARE, DIRECTORY, SHELL, make_images, remove_images
+from tests.fakes.images import BARE, DIRECTORY, SHELL, make_image, make_images, remove_images
 
 MIB = 1024**2
+HERE = "here"
 
 
 @pytest.fixture(scope="module")
-def images() -> Iterator[None]:
-    """On the engine that agents of `docker` run on, and that manages the swarm."""
-    engine = docker.from_env()
-    make_images(engine)
-    yield
-    remove_images(engine)
-    engine.close()
+def engines() -> Iterator[set[str]]:
+    """Those that have the images. A swarm's are thrown away; the one here is tidied."""
+    own, made = os.environ.get("DOCKER_HOST", HERE), set[str]()
+    yield made
+    if own in made:
+        engine = docker.from_env()
+        remove_images(engine)
+        engine.close()
+
+
+@pytest.fixture
+def images(runtime: Runtime, engines: set[str]) -> None:
+    """On the engine that agents of `docker` run on, or that manages the swarm."""
+    host = os.environ.get("DOCKER_HOST", HERE)
+    if host not in engines:
+        engine = docker.from_env()
+        make_images(engine)
+        engine.close()
+        engines.add(host)
 
 
 in_any_image = pytest.mark.parametrize("runtime", able(Capability.ANY_IMAGE), indirect=True)
@@ -221,7 +235,7 @@ async def test_an_image_of_that_name_that_changed_gets_an_agent_of_its_own(
     engine = docker.from_env()
     former = await runtime.ensure_image(SHELL, commands=True)
     try:
-        engine.images.get(BARE).tag(SHELL)
+        make_image(engine, SHELL, ["cat"], "ENV FLAVOUR=another")
         newer = await runtime.ensure_image(SHELL, commands=True)
         assert newer != former
         assert [image.tags for image in engine.images.list(former.partition(":")[0])].count([former]) == 0

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.agent.running import RunningAgent, until
+from agentainer_flow.agent.commands import CommandFailed, Commands
+from agentainer_flow.agent.scratch import Scratch
+from tests.unit.agent.running import RunningAgent, agent_in, until
 from tests.unit.agent.test_stopping import alive
 
 
@@ -21,8 +25,6 @@ def output(answer: Any) -> Any:
 
 def in_background(agent: RunningAgent, script: str, mark: Path, **more: Any) -> Any:
     """Sends it in a thread; returns when it has made the file `mark`."""
-    import threading
-
     answers: list[Any] = []
     thread = threading.Thread(target=lambda: answers.append(agent.shell(script, **more)), daemon=True)
     thread.start()
@@ -92,8 +94,6 @@ def test_stderr_is_the_log(agent: RunningAgent) -> None:
 
 
 def test_an_image_may_say_where_commands_start(tmp_path: Path) -> None:
-    from tests.unit.agent.running import agent_in
-
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "answer").write_text("42")
     with agent_in(tmp_path, AGENTAINER_DIRECTORY=str(tmp_path / "here")) as agent:
@@ -102,7 +102,8 @@ def test_an_image_may_say_where_commands_start(tmp_path: Path) -> None:
         (tmp_path / "here").rmdir()
         error = agent.command(["cat", "answer"]).error
     assert error["type"] == "command_not_started"
-    assert "The directory" in error["message"]
+    assert f"The directory {tmp_path}/here" in error["message"]
+    assert "cannot be entered" in error["message"]
 
 
 # --- how it fails -------------------------------------------------------------------------------------------
@@ -176,6 +177,17 @@ def test_what_is_no_command_is_refused(agent: RunningAgent, command: Any) -> Non
 def test_a_command_comes_alone(agent: RunningAgent) -> None:
     runs = {"command": ["ls"], "code": "0" * 64}
     assert agent.post("/invoke", {"runs": runs, "input": 1}).status == 400
+
+
+def test_one_that_no_thread_can_watch_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(threading.Thread, "start", full)
+    body = Commands(Scratch()).body(["sleep", "600"], lambda: 0)
+    with pytest.raises(CommandFailed, match="The limit of processes"):
+        body(None, {})
 
 
 # --- nothing is left ----------------------------------------------------------------------------------------
