@@ -271,4 +271,4 @@ def test_an_agent_that_leaves_finishes_its_command(agent: RunningAgent, tmp_path
     agent.process.send_signal(signal.SIGTERM)
     (tmp_path / "go").touch()
     assert output(wait()) == 9
-    assert agent.end() == 0
+    assert agent.process.wait(60) == 0
