@@ -36,7 +36,8 @@ def images(engine: docker.DockerClient, platform: LivePlatform) -> Iterator[None
     for pool in get(platform, "pools/")["results"]:
         if pool["image"] == SHELL:
             platform.http.delete(f"pools/{pool['name']}/?force=true")
-    until(lambda: not engine.containers.list(filters={"label": f"agentainer.commands-of={SHELL}"}))
+    label = f"agentainer.commands-of={SHELL}"
+    until(lambda: not engine.api.containers(all=True, filters={"label": label}))
     remove_images(engine)
 
 
