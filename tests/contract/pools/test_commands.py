@@ -196,11 +196,14 @@ async def test_one_that_is_killed_in_a_full_scratch_space_leaves_none(
 
 
 @in_any_image
-async def test_forks_without_end_end_with_their_time(runtime: Runtime, images: None, http: AgentHttp) -> None:
+@pytest.mark.parametrize(("then", "kind"), [("while :; do :; done", "timeout"), ("exit 3", "command_failed")])
+async def test_forks_without_end_end_with_their_command(
+    runtime: Runtime, images: None, http: AgentHttp, then: str, kind: str
+) -> None:
     """The agent serves on: the limit of processes is its container's, and none of them is left."""
     made = await agent(runtime, http, SHELL, pids=64)
-    bomb = "bomb() { bomb | bomb & }; bomb; sleep 600"
-    assert (await made.error("/bin/sh", "-c", bomb, timeout=4))["type"] == "timeout"
+    bomb = f"bomb() {{ bomb | bomb & }}; bomb; {then}"
+    assert (await made.error("/bin/sh", "-c", bomb, timeout=4))["type"] == kind
     assert await made.shell("for i in 1 2 3 4 5 6 7 8; do sleep 0.1 & done; wait; echo 1") == 1
 
 
