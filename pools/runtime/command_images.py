@@ -28,6 +28,7 @@ RECIPE = "1"  # raise it when the way the images are made changes
 PORTABLE_IMAGE = "agentainer/portable-agent"
 COMMAND_IMAGE = "agentainer/command-agent"
 OF = "agentainer.commands-of"  # label: the name of the image below
+STAGE = "agentainer.gathered"  # label of what an engine keeps of making the portable agent
 GATHER = Path(__file__).with_name("portable.py")
 ROOT = "/.agentainer"
 _making = threading.Lock()  # agents are created side by side; the first makes it, the others wait
@@ -36,6 +37,7 @@ PORTABLE = """FROM {built_in} AS gathered
 USER 0
 COPY portable.py /portable.py
 RUN ["{python}", "/portable.py", "/gathered"]
+LABEL {label}=yes
 FROM scratch
 COPY --from=gathered /gathered {root}
 """
@@ -73,8 +75,11 @@ def _ensure_portable(client: docker.DockerClient) -> str:
     digest = hashlib.sha256(f"{RECIPE} {built_in} {PORTABLE}".encode() + gather).hexdigest()
     tag = f"{PORTABLE_IMAGE}:{digest[:16]}"
     if not present(client, tag):
-        recipe = PORTABLE.format(built_in=built_in, python=entrypoint_of(client, built_in)[0], root=ROOT)
+        recipe = PORTABLE.format(
+            built_in=built_in, python=entrypoint_of(client, built_in)[0], root=ROOT, label=STAGE
+        )
         build(client, recipe, tag, {GATHER.name: gather}, what="The agent for other images")
+        client.images.prune(filters={"dangling": True, "label": STAGE})
     return tag
 
 

@@ -16,6 +16,7 @@ BARE = "af-test/bare:1"  # one program, no shell
 SHELL = "af-test/shell:1"  # and a working directory
 PROGRAMS = {BARE: ("cat",), SHELL: ("sh", "cat", "head", "sleep", "sort", "tail", "yes")}
 DIRECTORY = "/srv/work dir"
+OURS = "af-test.image"
 
 
 def make_images(engine: docker.DockerClient) -> None:
@@ -30,7 +31,8 @@ def make_image(engine: docker.DockerClient, name: str, programs: Iterable[str], 
         _fill(tar, programs)
     content.seek(0)
     repository, _, tag = name.partition(":")
-    engine.api.import_image_from_data(content, repository=repository, tag=tag, changes=list(changes))
+    lines = [f"LABEL {OURS}=yes", *changes]
+    engine.api.import_image_from_data(content, repository=repository, tag=tag, changes=lines)
 
 
 def remove_images(engine: docker.DockerClient) -> None:
@@ -39,6 +41,7 @@ def remove_images(engine: docker.DockerClient) -> None:
         for image in engine.images.list(filters={"label": f"agentainer.commands-of={name}"}):
             engine.images.remove(str(image.id), force=True)
         engine.images.remove(name, force=True)
+    engine.images.prune(filters={"dangling": True, "label": OURS})  # others that had one of the names
 
 
 def _fill(tar: tarfile.TarFile, names: Iterable[str]) -> None:

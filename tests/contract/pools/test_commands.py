@@ -244,6 +244,7 @@ async def test_an_image_of_that_name_that_changed_gets_an_agent_of_its_own(
         assert [image.tags for image in engine.images.list(former.partition(":")[0])].count([former]) == 0
         made = await agent(runtime, http, SHELL)
         assert "no /bin/sh" in (await made.error("/bin/sh", "-c", "ls"))["message"]
+        assert not engine.images.list(filters={"dangling": True, "label": "agentainer.gathered"})
     finally:
         make_images(engine)
         engine.close()
