@@ -74,23 +74,12 @@ class Commands:
 
 class _Running:
     def __init__(self, words: Sequence[str], environment: Mapping[str, str], directory: str) -> None:
-        self._name = words[0]
+        self._words = words
+        self._environment = environment
+        self._directory = directory
         self._before = children() if has_children() else []
-        adopt_orphans(True)
-        try:
-            self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                cwd=directory,
-                bufsize=0,
-                start_new_session=True,
-            )
-        except OSError as exc:
-            adopt_orphans(False)
-            _not_started(self._name, directory, exc)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begun = threading.Event()
         self._lock = threading.Lock()
         self._gone = False  # its number may be another's by now
         self._said = bytearray()
@@ -99,23 +88,23 @@ class _Running:
 
     def result(self, given: bytes) -> Any:
         """Raises `CommandFailed` and `BadOutput`."""
-        # Whatever holds the pipes open ends with the command, so reading ends, too.
+        # There before the command is, which may leave no room for another thread or process.
         ending = threading.Thread(target=self._end_with_it, daemon=True)
         try:
             ending.start()
         except RuntimeError as exc:
-            kill_group(self._process.pid)
-            with self._process:  # which closes its pipes
-                self._end_with_it()
-            adopt_orphans(False)
             sentence = "The limit of processes leaves no room for a command."
             raise CommandFailed("command_not_started", sentence) from exc
+        adopt_orphans(True)
         try:
-            self._talk(given)
+            self._process = self._started()
+            self._begun.set()
+            self._talk(self._process, given)
         except BaseException:
             self._kill()
             raise
         finally:
+            self._begun.set()
             ending.join()
             adopt_orphans(False)
         if self._too_much:
@@ -126,7 +115,26 @@ class _Running:
             raise CommandFailed("command_failed", _sentence(self._process.returncode, words), words)
         return _output(self._said)
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self._words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                cwd=self._directory,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            _not_started(self._words[0], self._directory, exc)
+
     def _end_with_it(self) -> None:
+        """Whatever holds its pipes open ends with the command, so that reading them ends, too."""
+        self._begun.wait()
+        if self._process is None:
+            return
         pid = self._process.pid
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
@@ -138,11 +146,10 @@ class _Running:
 
     def _kill(self) -> None:
         with self._lock:
-            if not self._gone:
+            if self._process is not None and not self._gone:
                 os.kill(self._process.pid, signal.SIGKILL)
 
-    def _talk(self, given: bytes) -> None:
-        process = self._process
+    def _talk(self, process: subprocess.Popen[bytes], given: bytes) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None

@@ -179,15 +179,16 @@ def test_a_command_comes_alone(agent: RunningAgent) -> None:
     assert agent.post("/invoke", {"runs": runs, "input": 1}).status == 400
 
 
-def test_one_that_no_thread_can_watch_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_one_that_no_thread_can_watch_is_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def full(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(threading.Thread, "start", full)
-    body = Commands(Scratch()).body(["sleep", "600"], lambda: 0)
+    body = Commands(Scratch()).body(["touch", str(tmp_path / "begun")], lambda: 0)
     with pytest.raises(CommandFailed, match="The limit of processes"):
         body(None, {})
+    assert not (tmp_path / "begun").exists()
 
 
 # --- nothing is left ----------------------------------------------------------------------------------------
