@@ -66,7 +66,7 @@ def read_reply(body: bytes) -> tuple[str, int]:
 
 
 class Call:
-    """`code`, `bundle`, `handler` are empty when the request does not name them."""
+    """`code`, `bundle`, `handler`, `command` are empty when the request does not name them."""
 
     def __init__(self, exchange: Exchange) -> None:
         request = read_json(exchange.request.body)
@@ -82,7 +82,7 @@ class Call:
         self.fence = _fence(context.get("fence"))
         self.seconds = _seconds(context)
         _check_stream(context.get("stream"))
-        self.code, self.bundle, self.handler = _runs(request.get("runs"))
+        self.code, self.bundle, self.handler, self.command = _runs(request.get("runs"))
         self.source = _source(request, self.code)
         inputs = request.get("inputs", [None])
         if not isinstance(inputs, list):
@@ -240,21 +240,41 @@ def _check_stream(value: object) -> None:
         raise BadCall('"context.stream" must be "results", or be left out.')
 
 
-def _runs(runs: object) -> tuple[str, str, str]:
+def _runs(runs: object) -> tuple[str, str, str, tuple[str, ...]]:
     if runs is None:
-        return "", "", ""
+        return "", "", "", ()
     if not isinstance(runs, dict):
         raise BadCall('"runs" must be an object.')
     code, bundle, handler = (_text(runs.get(name), f"runs.{name}") for name in ("code", "bundle", "handler"))
-    if code and not bundle and not handler:
+    command = _command(runs.get("command"))
+    if code and not (bundle or handler or command):
         if not SHA.match(code):
             raise BadCall('"runs.code" must be a sha256 in hexadecimal digits.')
-    elif not code and bundle and handler:
+    elif bundle and handler and not (code or command):
         if not SHA.match(bundle):
             raise BadCall('"runs.bundle" must be a sha256 in hexadecimal digits.')
-    else:
-        raise BadCall('"runs" must have either "code", or "handler" and "bundle".')
-    return code, bundle, handler
+    elif not command or code or bundle or handler:
+        raise BadCall('"runs" must have one of "code", "command", and "handler" with its "bundle".')
+    return code, bundle, handler, command
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not value or not value[0]:
+        raise BadCall('"runs.command" must be an array: a program and its arguments.')
+    for word in value:
+        if not isinstance(word, str) or "\0" in word or _is_broken(word):
+            raise BadCall('"runs.command" must have strings alone, without NUL characters.')
+    return tuple(value)
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _source(request: dict[str, Any], code: str) -> bytes | None:

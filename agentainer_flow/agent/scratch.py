@@ -1,5 +1,7 @@
 """The writable place of an agent: where bodies find themselves, their temporary files, and bundles.
 
+A command gets a place of its own, and leaves nothing: neither there nor beside it.
+
 Does not: protect the files from the bodies, which run as the same user.
 """
 
@@ -9,6 +11,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -19,6 +22,7 @@ class Scratch:
         self.root = Path(tempfile.mkdtemp(prefix="agentainer-"))
         self.bundles = self.root / "bundles"
         self.work = self.root / "work"
+        self.command = self.root / "command"
         # In a container of its own, all that can be written is this agent's; elsewhere others use it too.
         places = (tempfile.gettempdir(), "/dev/shm", "/var/tmp")
         self._swept = [Path(place) for place in places if _is_alone() and os.path.ismount(place)]
@@ -27,12 +31,32 @@ class Scratch:
     def wipe(self) -> None:
         """Leaves empty places. What cannot be removed belongs to somebody else."""
         remove(self.work)
+        remove(self.command)
         for place in self._swept:
             with contextlib.suppress(OSError):
                 for entry in place.iterdir():
                     if entry != self.root:
                         remove(entry)
         self.work.mkdir(exist_ok=True)
+
+    @contextlib.contextmanager
+    def for_command(self) -> Iterator[Path]:
+        """An empty place; afterwards it is gone, and so is what else appeared meanwhile."""
+        before = {place: {entry.name for entry in place.iterdir()} for place in self._swept}
+        self.command.mkdir()
+        try:
+            yield self.command
+        finally:
+            remove(self.command)
+            for place, names in before.items():
+                for entry in place.iterdir():
+                    if entry.name not in names:
+                        remove(entry)
+
+    def wipe_after_command(self) -> None:
+        """For a new worker: what a command left that was killed with the worker before."""
+        if self.command.exists():
+            self.wipe()
 
     def remove(self) -> None:
         remove(self.root)

@@ -125,7 +125,7 @@ class Agent:
             exchange.fail(503, kind, "The agent takes no request now.")
             return
         call = Call(exchange)
-        if self._own == bool(call.code or call.bundle):
+        if self._own == bool(call.code or call.bundle or call.command):
             raise BadCall(
                 'This agent runs its own handler; "runs" has no place here.' if self._own
                 else '"runs" must tell what to run.'

@@ -21,7 +21,7 @@ LOOK_FOR_SLOW = 10.0
 def run(settings: Settings, handle: Handle | None = None) -> int:
     """Until SIGTERM or SIGINT; the exit code. Raises `OSError` when the address cannot be had."""
     scratch = Scratch()
-    control, pid = spawner.start(lambda sock: worker.run(sock, handle, scratch.bundles, scratch.work))
+    control, pid = spawner.start(lambda sock: worker.run(sock, handle, scratch))
     try:
         return asyncio.run(_serve(settings, scratch, control, own=handle is not None))
     finally:

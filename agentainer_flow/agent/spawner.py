@@ -19,15 +19,14 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from agentainer_flow.agent.processes import adopt_orphans, die_with_parent, end_children, kill_group
+
 # To the spawner: SPAWN (the worker's socket, stdout and stderr attached) or KILL, and the worker's number.
 SPAWN, KILL = b"S", b"K"
 ORDER = struct.Struct(">cI")
 # From the spawner: the number of a worker that ended with all its processes, and its exit code or -signal.
 REPORT = struct.Struct(">Ii")
 NO_FORK = -1000  # instead of the exit code, when no process could be started
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 
 Work = Callable[[socket.socket], None]
 
@@ -66,7 +65,7 @@ class _Spawner:
         os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        adopt_orphans(True)
         gc.freeze()  # what workers share with us stays shared
         try:
             while self._step():
@@ -112,7 +111,7 @@ class _Spawner:
         status = 1
         try:
             os.setsid()
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            die_with_parent()
             if os.getppid() != spawner:
                 os._exit(status)  # it went before the line above could see it
             _be_the_first_to_go()
@@ -144,77 +143,27 @@ class _Spawner:
             worker = self._pids.get(ended.si_pid)
             if worker is not None:
                 # Before the worker is reaped, while the number of its group cannot belong to anybody else.
-                _kill_group(ended.si_pid)
+                kill_group(ended.si_pid)
             _, status = os.waitpid(ended.si_pid, 0)
             if worker is not None:
                 del self._pids[ended.si_pid]
-                self._kill_orphans()
+                end_children(self._pids)  # what was adopted
                 self._report(worker, os.waitstatus_to_exitcode(status))
 
     def _report(self, worker: int, code: int) -> None:
         self._control.sendall(REPORT.pack(worker, code))
 
-    def _kill_orphans(self) -> None:
-        """Ends whatever was adopted. Its children come to us in turn, so this goes on until none is left."""
-        for _ in range(1000):
-            orphans = [pid for pid in _children() if pid not in self._pids]
-            if not orphans:
-                return
-            for pid in orphans:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
-
     def _kill_all(self) -> None:
         signal.set_wakeup_fd(-1)
         for pid in self._pids:
-            _kill_group(pid)
+            kill_group(pid)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         self._pids.clear()
-        self._kill_orphans()
-
-
-def _kill_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(leader, signal.SIGKILL)  # it may not have made its group yet
+        end_children()
 
 
 def _be_the_first_to_go() -> None:
     """When memory runs out the worker shall die, not the agent that reports it."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("900")
-
-
-def _children() -> list[int]:
-    """Our children by /proc; none where there is no /proc (orphans are not adopted there either)."""
-    me = str(os.getpid())
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return []
-    found = []
-    for name in names:
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        if fields[1].decode() == me:
-            found.append(int(name))
-    return found
-
-
-def _prctl(option: int, value: int) -> None:
-    """Linux alone has it; elsewhere orphans of bodies are left to the system."""
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-    except (ImportError, OSError, AttributeError):
-        return

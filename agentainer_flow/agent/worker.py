@@ -24,31 +24,35 @@ from agentainer_flow.agent import channel
 from agentainer_flow.agent.bodies import Body, BodyMissing, Bundles, Call, Codes, with_stream
 from agentainer_flow.agent.capture import Captured
 from agentainer_flow.agent.channel import Channel
+from agentainer_flow.agent.commands import CommandFailed, Commands
 from agentainer_flow.agent.failures import describe, error
 from agentainer_flow.agent.frames import CODE, NEED, POSITION, RUN, START, BrokenFrame
 from agentainer_flow.agent.outputs import MAX_OUTPUT, BadOutput, encode, line
+from agentainer_flow.agent.scratch import Scratch
 
 Handle = Callable[[Any, dict[str, Any]], Any]
 AGENT_FILES = str(Path(__file__).parent) + os.sep
 
 
-def run(sock: socket.socket, handle: Handle | None, bundles: Path, work: Path) -> None:
-    """`work` is where bodies find themselves, and where their temporary files go."""
+def run(sock: socket.socket, handle: Handle | None, scratch: Scratch) -> None:
+    """Its `work` is where bodies find themselves, and where their temporary files go."""
     sys.dont_write_bytecode = True  # space is scarce where bundles lie
-    os.environ["TMPDIR"] = tempfile.tempdir = str(work)
-    worker = Worker(sock, handle, bundles, work)
+    scratch.wipe_after_command()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch.work)
+    worker = Worker(sock, handle, scratch)
     with contextlib.suppress(EOFError, OSError):
         worker.serve()
 
 
 class Worker:
-    def __init__(self, sock: socket.socket, handle: Handle | None, bundles: Path, work: Path) -> None:
+    def __init__(self, sock: socket.socket, handle: Handle | None, scratch: Scratch) -> None:
         self._channel = channel.current = Channel(sock)
         self._captured = Captured(self._channel)
         self._inbox = self._channel.inbox
         self._codes = Codes()
-        self._bundles = Bundles(bundles)
-        self._work = work
+        self._bundles = Bundles(scratch.bundles)
+        self._commands = Commands(scratch)
+        self._work = scratch.work
         self._own = None if handle is None else Body(cast(Call, handle), _files_of(handle))
         self._runner: asyncio.Runner | None = None
         self._room = MAX_OUTPUT
@@ -102,6 +106,8 @@ class Worker:
             return self._own
         runs = request["runs"]
         try:
+            if "command" in runs:
+                return Body(self._commands.body(runs["command"], lambda: self._channel.item), _not_ours)
             if "code" in runs:
                 return self._code(runs["code"], context.get("step_id"))
             return self._bundles.get(runs["bundle"], runs["handler"])
@@ -133,6 +139,8 @@ class Worker:
             self._room -= len(encoded)
         except BadOutput as exc:
             return line(error("bad_output", str(exc)))
+        except CommandFailed as exc:
+            return line(error(exc.kind, str(exc), exc.last_words))
         except BaseException as exc:  # SystemExit and KeyboardInterrupt end a body, not its worker
             return line(describe(exc, body.owns))
         return b'{"output":%b}' % encoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from agentainer_flow.errors import DefinitionError
@@ -34,6 +34,7 @@ _STEP = (
     "name",
     "depends_on",
     "image",
+    "command",
     "parallel",
     "max_workers",
     "batch_size",
@@ -170,6 +171,7 @@ def step(
     name: str | None = None,
     depends_on: StepLike | Iterable[StepLike] | None = None,
     image: str | None = None,
+    command: str | Sequence[str] | None = None,
     parallel: bool = False,
     max_workers: int | None = None,
     batch_size: int | None = None,
@@ -205,7 +207,9 @@ def step(function: Any = None, /, **given: Any) -> Any:
 
     `timeout`: of one attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide
     what failed items mean. `pool_config` or `pool_size` gives the step a pool of its own. `image`: a
-    container image that does the work in place of the body, which stays empty. Raises DefinitionError.
+    container image that does the work in place of the body, which stays empty. `command`: a program that
+    does, as a list of it and its arguments, or as a line for a shell; it gets the input as JSON on stdin, and
+    prints the output as JSON. It runs in the `image`, if that is given. Raises DefinitionError.
     """
     options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
 
@@ -234,6 +238,7 @@ def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
         batch_size=value("batch_size", lambda *at: options.whole(*at, low=1, high=10_000)),
         input=value("input", _input),
         image=value("image", options.text),
+        command=value("command", options.command),
         max_parallel=value("max_workers", lambda *at: options.whole(*at, low=1, high=10_000)),
         timeout=value("timeout", options.timeout),
         retry_policy=value("retry_policy", lambda where, _name, policy: options.retry(where, policy)),
@@ -290,16 +295,18 @@ def _check(made: Step, kind: Kind) -> None:
                 raise DefinitionError(f"{made.where}: {argument} goes with parallel=True.")
     if made.streaming and kind != "reduce":
         raise DefinitionError(f"{made.where}: streaming=True goes with reduce=True.")
-    if made.streaming and made.image is not None:
-        raise DefinitionError(f"{made.where}: results are streamed to methods; an image gets a list.")
+    if made.streaming and not made.has_body:
+        what = "an image" if made.command is None else "a command"
+        raise DefinitionError(f"{made.where}: results are streamed to methods; {what} gets a list.")
     options.check_partial(made.where, made.error_strategy, made.min_success_rate)
     _ = made.extra  # a signature that cannot be called is told here
-    bare = made.kind == "task" or made.image is not None  # then it may be any value, as a whole
+    bare = made.kind == "task" or not made.has_body  # then it may be any value, as a whole
     if made.input is not None and not isinstance(made.input, dict) and (made.extra or not bare):
         raise DefinitionError(f"{made.where}: input is a dict with values for its parameters.")
-    if made.image is not None and not _is_empty(made.function):
+    if not made.has_body and not _is_empty(made.function):
+        what = "image" if made.command is None else "command"
         raise DefinitionError(
-            f"{made.where}: its image does the work and the body would never run; leave the body empty (...)."
+            f"{made.where}: its {what} does the work, so the body would never run; leave it empty (...)."
         )
 
 

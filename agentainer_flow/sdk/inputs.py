@@ -34,12 +34,12 @@ class Inputs:
         self._required: Iterable[str] = (schema or {}).get("required") or ()
 
     def of_step(self, graph: Graph, step_id: str, step: Step) -> Any:
-        """The step's input. An image gets the bare values. Raises DefinitionError."""
-        if step.image is not None and step.input is not None and not step.extra:
+        """The step's input. Images and commands get the bare values. Raises DefinitionError."""
+        if not step.has_body and step.input is not None and not step.extra:
             return step.input
         if step.kind == "task":
             values = self._task(graph, step_id, step)
-            if step.image is not None and not step.extra:
+            if not step.has_body and not step.extra:
                 return values.get("input", "${params}")
         else:
             source = self.source(graph, step_id, step)
@@ -48,7 +48,7 @@ class Inputs:
             else:  # a stream of results is not there yet when the input is laid out
                 values = {} if step.streaming else {"results": output_of(source)}
             values.update(self._given(step))
-        if self._has_params and step.image is None:
+        if self._has_params and step.has_body:
             values[PARAMS] = "${params}"
         return values
 
@@ -81,7 +81,7 @@ class Inputs:
     def _given(self, step: Step) -> dict[str, Any]:
         """What `input={…}` says of single parameters."""
         for name in step.named if step.extra or step.kind != "task" else ():
-            if name not in step.extra and step.image is None:
+            if name not in step.extra and step.has_body:
                 near = get_close_matches(name, step.extra, 1)
                 hint = f"; did you mean {near[0]}?" if near else "."
                 raise DefinitionError(f"{step.where}: input fills {name}, which is no parameter of it{hint}")
@@ -101,7 +101,7 @@ class Inputs:
                 values[name] = f"${{{name}}}"
             elif name in self._params:
                 given = name in self._required or "default" in self._params[name]
-                if given or step.image is not None:
+                if given or not step.has_body:
                     values[name] = f"${{params.{name}}}"
                 elif parameter.default is parameter.empty:
                     raise DefinitionError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -121,6 +122,19 @@ def text(where: str, name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DefinitionError(f"{where}: {name} must be text, not {value!r}.")
     return value
+
+
+def command(where: str, name: str, value: object) -> str | list[str]:
+    """A line for a shell, or a program and its arguments."""
+    if isinstance(value, str):
+        return textwrap.dedent(text(where, name, value)).strip()
+    words = list(value) if isinstance(value, list | tuple) else []
+    if not words or not words[0] or not all(isinstance(word, str) for word in words):
+        raise DefinitionError(
+            f'{where}: {name} is a line for a shell, such as "sort | uniq", or a list of a program and its'
+            f' arguments, such as ["sort", "-u"]; not {value!r}.'
+        )
+    return words
 
 
 def flag(where: str, name: str, value: object) -> bool:

@@ -48,6 +48,7 @@ class Step(Part):
     function: Callable[..., Any]
     kind: Kind = "task"
     image: str | None = None
+    command: str | list[str] | None = None
     input: Any = None
     streaming: bool = False
     batch_size: int | None = None
@@ -68,6 +69,17 @@ class Step(Part):
     def where(self) -> str:
         """How messages name it."""
         return f"step {self.method}"
+
+    @property
+    def has_body(self) -> bool:
+        """Whether its method does the work, and not an image or a command."""
+        return self.image is None and self.command is None
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What does the work of one without a body, as documents say it."""
+        given = {"command": self.command, "image": self.image}
+        return {name: value for name, value in given.items() if value is not None}
 
     @cached_property
     def named(self) -> dict[str, Any]:

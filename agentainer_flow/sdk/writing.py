@@ -73,7 +73,7 @@ class Writer:
             self._check_stream(graph, step_id, step)
             fields["streaming"] = True
         attribute = step.method if step.then is not None else self._names.attributes[step_id]
-        fields["run"] = self._handler(attribute) if step.image is None else {"image": step.image}
+        fields["run"] = self._handler(attribute) if step.has_body else step.run
         optional = {
             "pool": None if step.pool is None else dict(step.pool),
             "timeout": step.timeout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,10 +14,11 @@ from rest_framework.views import APIView
 
 from pools.facade import api as pools
 from pools.facade import leases
-from pools.facade.contracts import Code, Invocation, LeaseOutcome
+from pools.facade.contracts import Code, Command, Invocation, LeaseOutcome
 
 LONGEST_WAIT, LONGEST_TTL, LONGEST_CALL = 60.0, 3600.0, 300.0  # seconds
 MOST_CODE = 1_000_000  # characters
+MOST_WORDS, LONGEST_WORD = 1000, 100_000  # of a command
 
 
 class LeaseWishSerializer(serializers.Serializer[Any]):
@@ -70,7 +72,19 @@ class CallSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(
         required=False, max_length=MOST_CODE, help_text="Python with a `main`, for the built-in agent"
     )
+    command = serializers.ListField(
+        required=False,
+        child=serializers.CharField(max_length=LONGEST_WORD, allow_blank=True, trim_whitespace=False),
+        min_length=1,
+        max_length=MOST_WORDS,
+        help_text="A program of the image and its arguments, for agents that run commands",
+    )
     timeout = serializers.FloatField(default=30.0, min_value=0.1, max_value=LONGEST_CALL)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("code") and "command" in attrs:
+            raise serializers.ValidationError({"command": "Give code or a command, not both."})
+        return attrs
 
 
 class CallErrorSerializer(serializers.Serializer[Any]):
@@ -82,6 +96,13 @@ class CallErrorSerializer(serializers.Serializer[Any]):
 class AnswerSerializer(serializers.Serializer[Any]):
     output = serializers.JSONField(allow_null=True)
     error = CallErrorSerializer(allow_null=True)
+
+
+def _runs(asked: Mapping[str, Any]) -> Code | Command | None:
+    source = asked.get("code")
+    if source:
+        return Code(hashlib.sha256(source.encode()).hexdigest(), source)
+    return Command(tuple(asked["command"])) if "command" in asked else None
 
 
 def _team(request: Request) -> int:
@@ -173,10 +194,8 @@ class InvokeView(APIView):
         body = CallSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         asked = body.validated_data
-        source = asked.get("code")
-        code = Code(hashlib.sha256(source.encode()).hexdigest(), source) if source else None
         invocation = Invocation(
-            inputs=(asked["input"],), batch=False, runs=code, context={}, timeout=asked["timeout"]
+            inputs=(asked["input"],), batch=False, runs=_runs(asked), context={}, timeout=asked["timeout"]
         )
         (result,) = leases.ask(_team(request), token, invocation).results
         error = result.error.as_dict() if result.error is not None else None

@@ -41,6 +41,7 @@ class PoolSerializer(serializers.Serializer[Any]):
     team = serializers.SlugField(help_text="Whose it is: another's, if that shares it with this one")
     name = serializers.CharField()
     image = serializers.CharField()
+    commands = serializers.BooleanField(help_text="The built-in agent serves in the image, and runs commands")
     min_size = serializers.IntegerField()
     max_size = serializers.IntegerField()
     warm_up = serializers.BooleanField()
@@ -103,6 +104,11 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     """What people may set; all optional. Limits that depend on each other are checked by the service."""
 
     image = serializers.CharField(required=False, max_length=LONGEST_IMAGE)
+    commands = serializers.BooleanField(
+        required=False,
+        help_text="The image need not speak the agent contract: the built-in agent serves in it, and runs "
+        "commands",
+    )
     min_size = serializers.IntegerField(required=False, min_value=0, max_value=MOST_AGENTS)
     max_size = serializers.IntegerField(required=False, min_value=1, max_value=MOST_AGENTS)
     warm_up = serializers.BooleanField(required=False)

@@ -20,16 +20,18 @@ def is_name(name: str, *, of_a_step: bool = False) -> bool:
     return (OWN_NAME if of_a_step else NAME).fullmatch(name) is not None
 
 
-def name_for_image(image: str) -> str:
-    """The name of the pool that a team shares for an image; two images never get the same one.
+def name_for_image(image: str, *, commands: bool = False) -> str:
+    """The name of the pool that a team shares for an image, or for commands in it; two images never get the
+    same one.
 
     An image's name that is a pool's name already is kept as it is. Where characters had to be replaced, or
     the end was cut, a hash of the image tells `acme/x:1` from `acme-x-1`.
     """
-    plain = f"image-{image}"
+    kind = "commands" if commands else "image"
+    plain = f"{kind}-{image}"
     if is_name(plain) and not _HASHED.fullmatch(plain[-_HASH - 1 :]):
         return plain
     digest = hashlib.sha256(image.encode()).hexdigest()[:_HASH]
     words = re.sub(r"[^a-z0-9]+", "-", image.lower()).strip("-")
-    room = LONGEST - len("image--") - _HASH
-    return "-".join(filter(None, ("image", words[:room].rstrip("-"), digest)))
+    room = LONGEST - len(f"{kind}--") - _HASH
+    return "-".join(filter(None, (kind, words[:room].rstrip("-"), digest)))

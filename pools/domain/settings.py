@@ -17,6 +17,8 @@ from aflow_site.kernel.errors import Fault
 from pools.domain.limits import faults_of as faults_of_sizes
 from pools.domain.placement import ZONE, ZONE_RULE
 
+# The image of agents that run `code`, `handler` and `command` steps; runtimes build or provide it themselves.
+BUILT_IN_IMAGE = "agentainer/python-agent"
 DAY = 86400.0
 MIB = 1024**2
 
@@ -59,11 +61,13 @@ class Isolation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings with their defaults. `error_threshold` counts leases in a row that end with an error (0:
+    """All settings with their defaults. `commands`: the built-in agent serves in the image, whatever that is,
+    and runs commands. `error_threshold` counts leases in a row that end with an error (0:
     any number). `graceful_shutdown` is what an agent that must leave gets to finish by itself."""
 
     min_size: int = 0
     max_size: int = 10
+    commands: bool = False
     warm_up: bool = True
     concurrency: int = 1
     idle_timeout: float = 300.0
@@ -121,6 +125,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 # Agents made by other values of these are replaced when the pool changes.
 TEMPLATE = (
     "image",
+    "commands",
     "concurrency",
     "cpu",
     "memory",
@@ -172,6 +177,9 @@ def template_of(values: Mapping[str, Any]) -> str:
 def faults_of(values: Mapping[str, Any]) -> list[Fault]:
     """Every fault of the settings and the image; all of them must be given."""
     faults = faults_of_sizes(values)
+    if values["commands"] and values["image"] == BUILT_IN_IMAGE:
+        sentence = "The built-in agent takes commands as it is; leave this off, or name another image."
+        faults.append(Fault("commands", sentence))
     for name, (low, high, unit) in RANGES.items():
         if not low <= values[name] <= high:
             faults.append(Fault(name, f"It must be between {low:g} and {high:g}{unit}."))

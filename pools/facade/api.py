@@ -25,6 +25,7 @@ from pools.domain.nodes import NodeAction
 from pools.facade import site
 from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
+    AgentKind,
     AgentView,
     NodeView,
     PoolLoad,
@@ -94,12 +95,12 @@ def lease_store() -> Leases:
 # --- pools, for requests and services -------------------------------------------------------------------
 
 
-def default_pool_name(image: str | None) -> str:
-    """The team's shared pool of an image: `python` for the built-in agent, else made of the image's name,
-    one for each image."""
-    if image is None or image == BUILT_IN_IMAGE:
+def default_pool_name(kind: AgentKind) -> str:
+    """The team's shared pool of such agents: `python` for the built-in one, else made of the image's name,
+    one for each image, and one for commands in it."""
+    if kind.image is None or kind.image == BUILT_IN_IMAGE:
         return DEFAULT_POOL
-    return name_for_image(image)
+    return name_for_image(kind.image, commands=kind.commands)
 
 
 def ensure_default_pool(team_id: int) -> PoolView:
@@ -110,16 +111,17 @@ def ensure_default_pool(team_id: int) -> PoolView:
     return ensure_pool(team_id, PoolSpec(name=DEFAULT_POOL, min_size=2, max_size=10, idle_timeout=300.0))
 
 
-def ensure_shared_pool(team_id: int, image: str | None) -> PoolView:
-    """The team's shared pool of an image; made at the first call, left alone afterwards."""
-    if image is None or image == BUILT_IN_IMAGE:
+def ensure_shared_pool(team_id: int, kind: AgentKind) -> PoolView:
+    """The team's shared pool of such agents; made at the first call, left alone afterwards."""
+    name = default_pool_name(kind)
+    if name == DEFAULT_POOL:
         return ensure_default_pool(team_id)
-    existing = selectors.of_team(team_id).filter(name=default_pool_name(image)).first()
+    existing = selectors.of_team(team_id).filter(name=name).first()
     if existing is not None:
         return _view(existing)
     # No warm-up: that somebody drew a step with this image does not mean that it will run.
     return ensure_pool(
-        team_id, PoolSpec(name=default_pool_name(image), image=image, min_size=0, warm_up=False)
+        team_id, PoolSpec(name, image=kind.image, commands=kind.commands, min_size=0, warm_up=False)
     )
 
 

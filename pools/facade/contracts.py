@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from aflow_site.kernel.errors import FlowError, Overloaded
+from pools.domain.settings import BUILT_IN_IMAGE
 
 
 class LeaseOutcome(StrEnum):
@@ -22,6 +23,21 @@ class LeaseOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentKind:
+    """What serves in an agent: the built-in Python agent (`image` None), an image that speaks the agent
+    contract by itself, or with `commands` the built-in agent laid on any other image, whose programs it runs.
+    """
+
+    image: str | None = None
+    commands: bool = False
+
+    def __str__(self) -> str:
+        if self.image is None:
+            return "the built-in Python agent"
+        return f"{self.image} for commands" if self.commands else self.image
+
+
+@dataclass(frozen=True, slots=True)
 class PoolSpec:
     """What a workflow document or a person asks of a pool; `None` keeps the pool's (or the default) value.
 
@@ -30,6 +46,7 @@ class PoolSpec:
 
     name: str
     image: str | None = None
+    commands: bool | None = None  # the image need not speak the agent contract: it gets an agent for commands
     min_size: int | None = None
     max_size: int | None = None
     warm_up: bool | None = None
@@ -88,6 +105,15 @@ class PoolView:
     drained: bool = False  # nobody gets a lease until it is resumed
     weight: float = 1.0  # of the owner's turns, where teams share the pool
     shares: Mapping[str, float] = field(default_factory=dict)  # other teams' slugs -> their weights
+
+    @property
+    def kind(self) -> AgentKind:
+        """What serves in its agents."""
+        return AgentKind(self.image, self.settings["commands"])
+
+    def serves(self, kind: AgentKind) -> bool:
+        """Whether its agents are of that kind."""
+        return self.kind == (kind if kind.image else AgentKind(BUILT_IN_IMAGE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +201,14 @@ class Handler:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A program of the agent's image and its arguments: each input goes to its stdin as JSON, what it prints
+    on stdout is the output, as JSON, and stderr is the log."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AgentError:
     """What the body raised, or why its answer cannot be used."""
 
@@ -227,7 +261,7 @@ class Invocation:
 
     inputs: tuple[Any, ...]
     batch: bool
-    runs: Code | Handler | None
+    runs: Code | Handler | Command | None
     # run_id, step_id, item_index(es), attempt, params; "stream": "results" has bodies fetch these by calls
     context: Mapping[str, Any]
     timeout: float

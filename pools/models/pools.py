@@ -33,6 +33,8 @@ class Pool(models.Model):
     team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, related_name="pools")
     name = models.CharField(max_length=128)  # by the pattern of `domain.names`
     image = models.CharField(max_length=255)
+    # The image need not speak the agent contract: the built-in agent serves in it, and runs commands.
+    commands = models.BooleanField(default=DEFAULTS["commands"])
     min_size = models.PositiveIntegerField(default=DEFAULTS["min_size"])
     max_size = models.PositiveIntegerField(default=DEFAULTS["max_size"])
     warm_up = models.BooleanField(default=DEFAULTS["warm_up"])
@@ -107,7 +109,7 @@ class Pool(models.Model):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(self.image, self.place)
+        return Recipe(self.image, self.place, self.commands)
 
     @property
     def template(self) -> str:

@@ -20,11 +20,11 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from pools.domain import settings
 from pools.domain.nodes import Availability, facts_of
 from pools.domain.placement import ANYWHERE, Place, refusal
 
-# The image of agents that run `code` and `handler` steps; runtimes build or provide it themselves.
-BUILT_IN_IMAGE = "agentainer/python-agent"
+BUILT_IN_IMAGE = settings.BUILT_IN_IMAGE
 
 
 class Capability(StrEnum):
@@ -38,6 +38,7 @@ class Capability(StrEnum):
     BUNDLES = "bundles"  # its built-in agents run functions out of uploaded bundles
     DEPLOYS = "deploys"  # agents outside of pools, too (`pools.runtime.deployed`)
     MEASURES = "measures"  # it tells how much memory an agent uses
+    ANY_IMAGE = "any_image"  # commands run in images that know nothing of agents
 
 
 class RuntimeFault(Exception):
@@ -152,8 +153,9 @@ class Runtime(Protocol):
     async def ping(self) -> None:
         """Raises `EngineAway`."""
 
-    async def ensure_image(self, image: str) -> str:
-        """The exact reference to run. Raises `ImageMissing`."""
+    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+        """The exact reference to run. With `commands` it is one like the image in which the built-in agent
+        serves, and takes commands. Raises `ImageMissing`."""
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
         """Raises `RuntimeFault`, where no node is as the agent wants it, too."""

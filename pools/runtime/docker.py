@@ -43,6 +43,7 @@ from pools.runtime.base import (
     check_place,
 )
 from pools.runtime.cgroups import memory_in_use
+from pools.runtime.command_images import ensure_with_agent
 from pools.runtime.deployed import DeployedAgents
 from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.docker_networks import Networks
@@ -126,14 +127,15 @@ class DockerRuntime:
     async def ping(self) -> None:
         await self._call(lambda: self.client.ping())
 
-    async def ensure_image(self, image: str) -> str:
-        return await self._call(lambda: self._image(image))
+    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+        return await self._call(lambda: self._image(image, commands=commands))
 
-    def _image(self, image: str) -> str:
+    def _image(self, image: str, *, commands: bool = False) -> str:
         if image == BUILT_IN_IMAGE:
             return ensure_built_in(self.client)
         try:
-            return str(self.client.images.get(image).id)
+            found = self.client.images.get(image)
+            return ensure_with_agent(self.client, image, found) if commands else str(found.id)
         except ImageNotFound as exc:
             raise ImageMissing(
                 f"The image {image} is not on this machine; build it, or fetch it with: docker pull {image}"

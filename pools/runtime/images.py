@@ -3,7 +3,7 @@
 Its base is the first of these that can be had:
 1. an official slim Python image, when it is here already or a registry answers within a short time;
 2. Debian packages, when mmdebstrap is installed;
-3. this machine's own Python: interpreter, standard library, shared libraries, /bin/sh.
+3. this machine's own Python: interpreter, standard library, shared libraries, /bin/sh and small tools.
 The standard library's sources are always inside; tests, caches and installed packages are not.
 
 Does not: fetch or build images of users.
@@ -25,7 +25,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import docker
@@ -42,6 +42,13 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "agentainer_flow"
 _building = threading.Lock()  # agents are created side by side; the first builds, the others wait
 LEFT_OUT = {"__pycache__", "test", "tests", "site-packages", "dist-packages"}
 USER = "10001:10001"
+# What commands are written with, and other bases have; those that this machine has not are left out.
+TOOLS = (
+    "awk", "basename", "cat", "comm", "cp", "cut", "date", "dirname", "echo", "env", "expr", "false", "find",
+    "grep", "gzip", "head", "id", "join", "ls", "md5sum", "mkdir", "mktemp", "mv", "od", "paste", "printf",
+    "pwd", "rm", "sed", "seq", "sha256sum", "sleep", "sort", "split", "tail", "tee", "test", "touch", "tr",
+    "true", "uname", "uniq", "wc", "xargs", "yes",
+)  # fmt: skip
 # The import at build time leaves the byte code of just those modules that every start needs.
 DOCKERFILE = """FROM {base}
 COPY agentainer_flow /opt/agentainer/agentainer_flow
@@ -64,7 +71,7 @@ def _package_files() -> list[Path]:
 
 def built_in_tag() -> str:
     """The image's full name; it changes with the agent's code, the recipe and the version of Python."""
-    digest = hashlib.sha256(f"{RECIPE} {_version()} {platform.machine()}".encode())
+    digest = hashlib.sha256(f"{RECIPE} {TOOLS} {_version()} {platform.machine()}".encode())
     for path in _package_files():
         digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{BUILT_IN_IMAGE}:{digest.hexdigest()[:16]}"
@@ -78,31 +85,50 @@ def ensure_built_in(client: docker.DockerClient) -> str:
 
 def _ensure(client: docker.DockerClient) -> str:
     tag = built_in_tag()
-    if _present(client, tag):
+    if present(client, tag):
         return tag
     started = time.monotonic()
     base, python = _base(client)
     log.info("building the agents' image %s on %s", tag, base)
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        recipe = DOCKERFILE.format(base=base, python=python, user=USER).encode()
-        _add_bytes(tar, "Dockerfile", recipe)
-        for path in _package_files():
-            _add_file(tar, path, f"agentainer_flow/{path.relative_to(PACKAGE)}", mode=0o644)
-    context.seek(0)
-    try:
-        client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True)
-    except BuildError as exc:
-        words = [str(step["stream"]).strip() for step in exc.build_log if "stream" in step]
-        last = next((text for text in reversed(words) if text), str(exc))
-        raise RuntimeFault(f"The agents' image could not be built: {last[-200:]}") from exc
-    except APIError as exc:
-        raise RuntimeFault(f"The agents' image could not be built: {exc}.") from exc
+    files = {f"agentainer_flow/{path.relative_to(PACKAGE)}": path.read_bytes() for path in _package_files()}
+    recipe = DOCKERFILE.format(base=base, python=python, user=USER)
+    build(client, recipe, tag, files, what="The agents' image")
     log.info("the agents' image was built in %.1f s", time.monotonic() - started)
     return tag
 
 
-def _present(client: docker.DockerClient, name: str) -> bool:
+def build(
+    client: docker.DockerClient,
+    recipe: str,
+    tag: str,
+    files: Mapping[str, bytes],
+    *,
+    what: str,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """`recipe` is a Dockerfile beside `files`. Raises `RuntimeFault`, which calls the image `what`."""
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, content in {"Dockerfile": recipe.encode(), **files}.items():
+            add_bytes(tar, name, content)
+    context.seek(0)
+    try:
+        client.images.build(
+            fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, labels=dict(labels or {})
+        )
+    except BuildError as exc:
+        words = [str(step["stream"]).strip() for step in exc.build_log if "stream" in step]
+        last = next((text for text in reversed(words) if text), str(exc))
+        raise RuntimeFault(f"{what} could not be built: {last[-200:]}") from exc
+    except APIError as exc:
+        raise RuntimeFault(f"{what} could not be built: {exc}.") from exc
+
+
+def entrypoint_of(client: docker.DockerClient, image: str) -> list[str]:
+    return list(client.images.get(image).attrs["Config"]["Entrypoint"])
+
+
+def present(client: docker.DockerClient, name: str) -> bool:
     try:
         client.images.get(name)
     except ImageNotFound:
@@ -113,15 +139,15 @@ def _present(client: docker.DockerClient, name: str) -> bool:
 def _base(client: docker.DockerClient) -> tuple[str, str]:
     """The base image's name and the interpreter's path in it."""
     official = f"python:{_version()}-slim"
-    if _present(client, official) or _pulled(client, official):
+    if present(client, official) or _pulled(client, official):
         return official, "/usr/local/bin/python3"
     own = f"{BASE_IMAGE}:{_base_hash()}"
     python = "/usr/local/bin/python3"
-    if _present(client, own):
+    if present(client, own):
         return own, python
     if shutil.which("mmdebstrap") and (codename := _debian_codename()):
         debian = f"{BASE_IMAGE}:debian-{codename}"
-        if _present(client, debian) or _from_packages(client, debian, codename):
+        if present(client, debian) or _from_packages(client, debian, codename):
             return debian, "/usr/bin/python3"
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
@@ -132,7 +158,7 @@ def _base(client: docker.DockerClient) -> tuple[str, str]:
 
 
 def _base_hash() -> str:
-    return hashlib.sha256(f"{RECIPE} {sys.version} {platform.machine()}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{RECIPE} {TOOLS} {sys.version} {platform.machine()}".encode()).hexdigest()[:16]
 
 
 def _pulled(client: docker.DockerClient, image: str) -> bool:
@@ -145,7 +171,7 @@ def _pulled(client: docker.DockerClient, image: str) -> bool:
             # Once layers arrive it is a matter of the line's speed: it may take its time then.
             if "error" in step or ("progress" not in step and time.monotonic() > deadline):
                 return False
-        return _present(client, image)
+        return present(client, image)
     except (DockerException, OSError):
         return False
     finally:
@@ -195,24 +221,33 @@ def write_own_python(tar: tarfile.TarFile) -> None:
         "sys",
         "dev",
     ):
-        _add_folder(tar, folder)
-    _add_folder(tar, "tmp", mode=0o1777)
-    _add_bytes(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:10001:10001:agent:/tmp:/bin/sh\n")
-    _add_bytes(tar, "etc/group", b"root:x:0:\nagent:x:10001:\n")
-    _add_bytes(tar, "etc/nsswitch.conf", b"hosts: files dns\n")
-    _add_file(tar, interpreter, "usr/local/bin/python3", mode=0o755)
-    shell = Path("/bin/sh").resolve()
-    _add_file(tar, shell, "bin/sh", mode=0o755)
-    programs = [interpreter, shell]
+        add_folder(tar, folder)
+    add_folder(tar, "tmp", mode=0o1777)
+    add_bytes(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:10001:10001:agent:/tmp:/bin/sh\n")
+    add_bytes(tar, "etc/group", b"root:x:0:\nagent:x:10001:\n")
+    add_bytes(tar, "etc/nsswitch.conf", b"hosts: files dns\n")
+    add_file(tar, interpreter, "usr/local/bin/python3", mode=0o755)
+    programs = [interpreter]
+    for name, path in _tools():
+        add_file(tar, path, f"bin/{name}", mode=0o755)
+        programs.append(path)
     for path in _library_files(library):
-        _add_file(tar, path, f"usr/local/lib/{library.name}/{path.relative_to(library)}")
+        add_file(tar, path, f"usr/local/lib/{library.name}/{path.relative_to(library)}")
         if path.suffix == ".so":
             programs.append(path)
-    for name, path in sorted(_shared_libraries(programs).items()):
-        _add_file(tar, path, name.lstrip("/"), mode=0o755)
+    for name, path in sorted(shared_libraries(programs).items()):
+        add_file(tar, path, name.lstrip("/"), mode=0o755)
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")
     if certificates.exists():
-        _add_file(tar, certificates.resolve(), "etc/ssl/certs/ca-certificates.crt")
+        add_file(tar, certificates.resolve(), "etc/ssl/certs/ca-certificates.crt")
+
+
+def _tools() -> Iterator[tuple[str, Path]]:
+    yield "sh", Path("/bin/sh").resolve()
+    for name in TOOLS:
+        found = shutil.which(name, path="/usr/bin:/bin")
+        if found is not None:
+            yield name, Path(found).resolve()
 
 
 def _library_files(library: Path) -> Iterator[Path]:
@@ -228,7 +263,7 @@ def _library_files(library: Path) -> Iterator[Path]:
                 yield path
 
 
-def _shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
+def shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
     """Where the loader of the image will look -> the file here, for all that `ldd` names."""
     prefix = Path(sys.base_prefix).resolve()
     found: dict[str, Path] = {}
@@ -245,19 +280,19 @@ def _shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _add_folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:
+def add_folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:
     info = tarfile.TarInfo(name)
     info.type, info.mode = tarfile.DIRTYPE, mode
     tar.addfile(info)
 
 
-def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(content), 0o644
     tar.addfile(info, io.BytesIO(content))
 
 
-def _add_file(tar: tarfile.TarFile, path: Path, name: str, mode: int = 0o644) -> None:
+def add_file(tar: tarfile.TarFile, path: Path, name: str, mode: int = 0o644) -> None:
     info = tarfile.TarInfo(name)
     stat = path.stat()
     info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), mode

@@ -33,7 +33,7 @@ from pools.runtime.base import (
     RuntimeFault,
 )
 from pools.runtime.deployed import DeploySpec
-from pools.runtime.memory_bodies import Talk, load, numbers, outcome
+from pools.runtime.memory_bodies import Talk, command, load, numbers, outcome
 from pools.runtime.memory_deployed import MemoryDeployed
 
 Behaviour = Callable[[Any], Any]  # the input of a request -> its output
@@ -115,10 +115,10 @@ class MemoryRuntime:
         if self.away:
             raise EngineAway("The engine of this process does not answer.")
 
-    async def ensure_image(self, image: str) -> str:
+    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
         if image != BUILT_IN_IMAGE and image not in {*self.images, *self.broken, *self.sick}:
             raise ImageMissing(f"There is no image {image} in this process.")
-        return image
+        return f"{image} with an agent" if commands else image  # whatever it does by itself
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
         return await self.serve(spec)
@@ -307,6 +307,8 @@ class _Server:
                     {"error": {"type": "bad_request", "message": "nothing to run"}}, status=400
                 )
             return await self._answered(request, body, lambda value, _talk: behaviour(value))
+        if "command" in runs:
+            return await self._answered(request, body, command(runs["command"]))
         if "source" in body:
             self._agent.code[runs["code"]] = body["source"]
         if runs.get("code") not in self._agent.code:

@@ -10,8 +10,11 @@ import asyncio
 import inspect
 import itertools
 import json
+import os
+import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -35,6 +38,14 @@ class CallFailed(Exception):
     """The executor's error, or the end of the request."""
 
 
+class BodyFailed(Exception):
+    """With the type of the error that the answer has."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class Talk:
     """Of one request. `item` is the one at work."""
 
@@ -46,13 +57,14 @@ class Talk:
         self._emit = emit
         self._open: dict[int, Future[Any]] = {}
         self._ended = False
+        self.process: subprocess.Popen[bytes] | None = None  # of a command
 
     def say(self, kind: str, value: Any) -> None:
         if not self._ended:
             self._emit({kind: value, "item": self.item})
 
-    def log(self, text: str) -> None:
-        self.say("log", {"at": time.time(), "stream": "log", "text": text, "item": self.item})
+    def log(self, text: str, stream: str = "log") -> None:
+        self.say("log", {"at": time.time(), "stream": stream, "text": text, "item": self.item})
 
     def call(self, op: str, args: Mapping[str, Any]) -> Any:
         """The result; where an event loop runs, something to await."""
@@ -75,8 +87,10 @@ class Talk:
         return True
 
     def end(self) -> None:
-        """Threads that wait for a reply go on, in an error."""
+        """Threads that wait for a reply go on, in an error; a command is killed."""
         self._ended = True
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
         while self._open:
             self.take({"id": next(iter(self._open)), "error": {"message": "The request has ended."}})
 
@@ -160,6 +174,41 @@ def load(source: str) -> Behaviour:
     return behave
 
 
+def command(words: Sequence[str]) -> Behaviour:
+    """The twin of a command: a program of this machine."""
+
+    def behave(value: Any, talk: Talk) -> Any:
+        pipe = subprocess.PIPE
+        try:
+            talk.process = subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment(talk), start_new_session=True
+            )
+        except OSError as exc:
+            raise BodyFailed("command_not_started", f"{words[0]} could not be started: {exc}.") from exc
+        said, told = talk.process.communicate(json.dumps(value).encode() + b"\n")
+        for line in told.decode().splitlines():
+            talk.log(line, "stderr")
+        if talk.process.returncode:
+            how = f"The command ended with exit code {talk.process.returncode}."
+            raise BodyFailed("command_failed", how)
+        try:
+            return json.loads(said) if said.strip() else None
+        except ValueError as exc:
+            raise BodyFailed("bad_output", f"The command printed no JSON: {said[:200]!r}.") from exc
+
+    return behave
+
+
+def _environment(talk: Talk) -> dict[str, str]:
+    indexes = talk.context.get("item_indexes") or [talk.context.get("item_index")]
+    told = {name: talk.context.get(name) for name in ("workflow_id", "run_id", "step_id", "attempt")}
+    told["item_index"] = indexes[talk.item]
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        **{f"AGENTAINER_{name.upper()}": str(value) for name, value in told.items() if value is not None},
+    }
+
+
 def outcome(behave: Behaviour, value: Any, talk: Talk) -> dict[str, Any]:
     """Runs the body in this thread; what an item's answer has."""
     try:
@@ -168,7 +217,8 @@ def outcome(behave: Behaviour, value: Any, talk: Talk) -> dict[str, Any]:
             output = asyncio.run(_awaited(output))
         json.dumps(output)
     except Exception as exc:
-        return {"error": {"type": type(exc).__name__, "message": str(exc), "traceback": None}}
+        kind = exc.kind if isinstance(exc, BodyFailed) else type(exc).__name__
+        return {"error": {"type": kind, "message": str(exc), "traceback": None}}
     return {"output": output}
 
 

@@ -96,7 +96,7 @@ class ProcessRuntime:
     async def ping(self) -> None:
         return None
 
-    async def ensure_image(self, image: str) -> str:
+    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
         if image != BUILT_IN_IMAGE:
             raise ImageMissing(
                 f"The image {image} needs Docker; the process runtime runs the built-in Python agent alone."

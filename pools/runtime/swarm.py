@@ -61,6 +61,7 @@ class SwarmRuntime(DockerRuntime):
             Capability.NO_CAPABILITIES,
             Capability.READ_ONLY_ROOT,
             Capability.LIMITS,
+            Capability.ANY_IMAGE,
         }
     )
 

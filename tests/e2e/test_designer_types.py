@@ -103,6 +103,23 @@ def test_a_branch_with_two_targets_drawn_by_mouse_runs(
     assert states == {"branch": "completed", "task": "completed", "task_2": "skipped"}
 
 
+def test_a_command_is_written_and_runs(page: Page, platform: LivePlatform, picture: Picture) -> None:
+    open_new(page, platform, "drawn-command")
+    add(page, "Task")
+    page.get_by_text("Command", exact=True).click()
+    page.get_by_role("textbox", name="Command of task").fill("echo counting >&2; wc -c")
+    expect(node(page, "task")).to_contain_text("$ echo counting >&2; wc -c")
+    picture("designer-command")
+    save(page)
+    (step,) = document_of(platform, "drawn-command")["steps"]
+    assert step["run"] == {"command": "echo counting >&2; wc -c"}
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page).to_have_url(re.compile("/runs/"), timeout=15_000)
+    run = page.url.split("/runs/")[1].split("?")[0]
+    expect(page.get_by_role("status").filter(has_text="completed").first).to_be_visible(timeout=60_000)
+    assert platform.http.get(f"runs/{run}/").json()["output"] == len("null\n")
+
+
 def test_an_approval_is_drawn_and_waits_for_somebody(page: Page, platform: LivePlatform) -> None:
     open_new(page, platform, "drawn-approval")
     add(page, "Approval")

@@ -22,6 +22,7 @@ NAMES = [
     "book-trip",
     "fan-out",
     "grade-and-route",
+    "imports",
     "running-total",
     "square-root",
     "word-count",

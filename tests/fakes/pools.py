@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from pools.domain.agents import LIVE, AgentState
-from pools.facade.contracts import Code, Handler, Invocation
+from pools.facade.contracts import Code, Command, Handler, Invocation
 from pools.leases.scripts import prefix_of
 from pools.models import Agent
 from pools.runtime.base import Runtime
@@ -31,7 +31,7 @@ SQUARE = code("def main(x):\n    return x * x\n")
 
 
 def invocation(
-    *inputs: Any, batch: bool = False, runs: Code | Handler | None = SQUARE, **options: Any
+    *inputs: Any, batch: bool = False, runs: Code | Handler | Command | None = SQUARE, **options: Any
 ) -> Invocation:
     values: dict[str, Any] = {"context": {"run_id": "r"}, "timeout": 5.0, **options}
     return Invocation(inputs=inputs, batch=batch, runs=runs, **values)

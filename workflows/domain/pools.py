@@ -16,6 +16,7 @@ class OwnPool:
 
     name: str
     image: str | None
+    commands: bool
     min_size: int
     max_size: int
     warm_up: bool
@@ -30,6 +31,7 @@ class PoolUse:
     """The pool of one of a step's behaviours: its own, a named one, or else the image's shared one."""
 
     image: str | None
+    commands: bool
     named: str | None = None
     own: OwnPool | None = None
 
@@ -44,9 +46,10 @@ def pool_uses(document: Document, step: AnyStep) -> tuple[PoolUse, ...]:
 def pool_use(document: Document, step: CallingStep, run: Run) -> PoolUse:
     """A reducer with another image than its mapper's does not fit on the step's pool, and gets the shared
     one."""
-    if run.image != step.runs[0].image:
-        return PoolUse(run.image)
-    return PoolUse(run.image, named_pool(document, step), own_pool(document, step))
+    first = step.runs[0]
+    if (run.image, run.needs_agent) != (first.image, first.needs_agent):
+        return PoolUse(run.image, run.needs_agent)
+    return PoolUse(run.image, run.needs_agent, named_pool(document, step), own_pool(document, step))
 
 
 def named_pool(document: Document, step: CallingStep) -> str | None:
@@ -76,6 +79,7 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
     return OwnPool(
         name=f"{document.name}-{step.id}".lower(),
         image=step.runs[0].image,
+        commands=step.runs[0].needs_agent,
         min_size=low,
         max_size=high,
         warm_up=warm,

@@ -80,8 +80,8 @@ def _complaints(error: ValidationError, data: dict[str, Any]) -> list[tuple[Part
 def _other_member(detail: Any) -> bool:
     """Whether this may be the complaint of a union member that the author plainly did not mean."""
     given, kind = detail["input"], detail["type"]
-    return (kind == "string_type" and isinstance(given, dict)) or (
-        kind == "model_type" and isinstance(given, str)
+    return (kind == "string_type" and isinstance(given, dict | list)) or (
+        kind in ("model_type", "tuple_type") and isinstance(given, str)
     )
 
 

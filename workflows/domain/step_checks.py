@@ -113,10 +113,9 @@ def _items_faults(path: str, step: MapStep | MapReduceStep) -> Iterator[Fault]:
 def _reduce_faults(path: str, step: ReduceStep) -> Iterator[Fault]:
     if not step.needs and step.input is None:
         yield Fault(f"{path}.needs", "A reduce step takes the results of another step; name it.", step.id)
-    if step.streaming and step.run.image is not None:
-        yield Fault(
-            f"{path}.streaming", "Results are streamed to code and handlers; an image gets a list.", step.id
-        )
+    if step.streaming and (step.run.image is not None or step.run.command is not None):
+        sentence = "Results are streamed to code and handlers; images and commands get a list."
+        yield Fault(f"{path}.streaming", sentence, step.id)
     if step.streaming and step.input is not None and not isinstance(step.input, dict):
         yield Fault(f"{path}.input", "With streaming, input is an object; results are added to it.", step.id)
 

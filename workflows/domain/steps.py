@@ -30,6 +30,10 @@ Image = Annotated[
     ),
 ]
 
+# A little less than the longest argument that Linux passes to a program.
+Word = Annotated[str, Field(max_length=100_000)]
+Line = Annotated[str, Field(min_length=1, max_length=100_000)]
+
 Name = Annotated[
     str,
     Field(
@@ -68,7 +72,8 @@ class Retry(Part):
 
 
 class Run(Part):
-    """What the agent does. Exactly one of `code`, `handler` and `image`."""
+    """What the agent does. Exactly one of `code`, `handler`, `image` and `command`; a command may say in
+    which image it runs."""
 
     code: str | None = Field(default=None, max_length=1_000_000, description="Python source with a `main`")
     handler: str | None = Field(
@@ -79,17 +84,39 @@ class Run(Part):
     )
     image: Image | None = None
     path: str | None = Field(default=None, pattern=r"^/", description="Where the image listens; /invoke")
+    command: Line | tuple[Word, ...] | None = Field(
+        default=None,
+        description="A program and its arguments, or a line for /bin/sh: it gets the input as JSON on stdin, "
+        "and prints the output as JSON. It runs in `image`; left out, in that of the built-in agent",
+    )
 
     @model_validator(mode="after")
     def _one_behaviour(self) -> Run:
-        given = [name for name in ("code", "handler", "image") if getattr(self, name) is not None]
+        ways = ("code", "handler", "image") if self.command is None else ("code", "handler", "command")
+        given = [name for name in ways if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of code, handler and image")
+            raise ValueError("give exactly one of code, handler, image and command")
         if (self.handler is None) != (self.bundle is None):
             raise ValueError("handler and bundle belong together: upload the bundle, then name both")
-        if self.path is not None and self.image is None:
-            raise ValueError("path goes with image")
+        if self.path is not None and (self.image is None or self.command is not None):
+            raise ValueError("path goes with an image that answers by itself")
+        if self.command is not None and not any(self.words[:1]):
+            raise ValueError("command names no program; write [program, argument, …], or a line for /bin/sh")
+        if any("\0" in word for word in self.words):
+            raise ValueError("command has a NUL character, at which arguments end; take it out")
         return self
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The program of `command` and its arguments; empty without one."""
+        if isinstance(self.command, str):
+            return ("/bin/sh", "-c", self.command)
+        return self.command or ()
+
+    @property
+    def needs_agent(self) -> bool:
+        """Whether the built-in agent must be laid on the image, which need not speak the agent contract."""
+        return self.command is not None and self.image is not None
 
 
 class PoolOptions(Part):

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from pools.facade import api as pools
-from pools.facade.contracts import AgentError, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
+from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
 from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.records import RunRecord, StepRecord
 
@@ -38,28 +37,27 @@ class Agents:
         self._run = run
         self.broker = broker
         self._pools = pools_seen
-        self._ids: dict[tuple[str, str | None], UUID] = {}
+        self._ids: dict[tuple[str, AgentKind], UUID] = {}
 
-    async def pool_id(self, name: str, image: str | None) -> UUID:
-        """Raises NoAgent when the pool is gone, or runs another image by now."""
-        known = self._ids.get((name, image))
+    async def pool_id(self, name: str, kind: AgentKind) -> UUID:
+        """Raises NoAgent when the pool is gone, or has other agents by now."""
+        known = self._ids.get((name, kind))
         if known is not None:
             return known
         try:
-            pool = await self._pools.look_or_make(self._run.team_id, name, image)
+            pool = await self._pools.look_or_make(self._run.team_id, name, kind)
         except PoolNotFound as exc:
             sentence = f"There is no pool {name} any more; save the workflow again to make it."
             raise NoAgent(AgentError("no_pool", sentence)) from exc
-        wanted = image or pools.BUILT_IN_IMAGE
-        if pool.image != wanted:
-            sentence = f"Pool {name} runs {pool.image} by now; this version of the step needs {wanted}."
+        if not pool.serves(kind):
+            sentence = f"Pool {name} runs {pool.kind} by now; this version of the step needs {kind}."
             raise NoAgent(AgentError("wrong_image", sentence))
-        self._ids[name, image] = pool.id
+        self._ids[name, kind] = pool.id
         return pool.id
 
-    async def lease(self, pool: str, image: str | None, holder: str, step: StepRecord) -> Lease:
+    async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord) -> Lease:
         """A lease, waited for as long as the pool lives; NoAgent when it does not."""
-        pool_id = await self.pool_id(pool, image)
+        pool_id = await self.pool_id(pool, kind)
         waiting = asyncio.ensure_future(
             self.broker.acquire(
                 pool_id,
@@ -85,11 +83,11 @@ class Agents:
         step.usage.leased(lease.wait_seconds)
         return lease
 
-    async def take_back_former(self, used: Iterable[tuple[str, str | None]]) -> None:
+    async def take_back_former(self, used: Iterable[tuple[str, AgentKind]]) -> None:
         """Ends what former drivers of this run hold in its pools: they are gone, or will be refused."""
-        for name, image in used:
+        for name, kind in used:
             with contextlib.suppress(NoAgent):
-                pool_id = await self.pool_id(name, image)
+                pool_id = await self.pool_id(name, kind)
                 await self.broker.take_back(pool_id, f"{self._run.id}/", keep=f"/{self._run.fence}")
 
     async def _while_pool_lives(self, waiting: asyncio.Future[Lease], pool: str) -> Lease:

@@ -21,7 +21,7 @@ from workflows.engine.loading import load_news
 from workflows.engine.records import News, StepRecord
 from workflows.engine.scope import Scope
 from workflows.services.journal import ClaimLost, Woken
-from workflows.services.step_pools import pool_name
+from workflows.services.step_pools import kind_of, pool_name
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class RunDriver:
         for record in self._active():
             step = document.step(record.key)
             if isinstance(step, CallingStep) and record.attempts:
-                used |= {(pool_name(document, step, run), run.image) for run in step.runs}
+                used |= {(pool_name(document, step, run), kind_of(run)) for run in step.runs}
         await self.context.agents.take_back_former(used)
 
     async def _drive(self) -> None:

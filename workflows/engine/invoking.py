@@ -17,6 +17,7 @@ from pools.facade.contracts import (
     AgentLost,
     AgentTimeout,
     Code,
+    Command,
     Handler,
     Invocation,
     InvocationResult,
@@ -67,14 +68,14 @@ def all_failed(
     return Outcome(results, agent_lost=agent_lost, began=began, lease=lease)
 
 
-def _behaviour(run: Run, load_bundle: Callable[[str], bytes]) -> Code | Handler | None:
+def _behaviour(run: Run, load_bundle: Callable[[str], bytes]) -> Code | Handler | Command | None:
     """What the pools' side is told to run; None for an image that brings its own behaviour."""
     if run.code is not None:
         return Code(sha256=hashlib.sha256(run.code.encode()).hexdigest(), source=run.code)
     if run.handler is not None:
         bundle = run.bundle or ""
         return Handler(target=run.handler, bundle_sha256=bundle, load_bundle=lambda: load_bundle(bundle))
-    return None
+    return Command(run.words) if run.command is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class StepCall:
     run_id: UUID
     workflow_id: str
     step_id: str
-    runs: Code | Handler | None
+    runs: Code | Handler | Command | None
     path: str
     timeout: float
     batch: bool

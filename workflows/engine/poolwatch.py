@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from pools.facade import api as pools
-from pools.facade.contracts import PoolNotFound, PoolView
+from pools.facade.contracts import AgentKind, PoolNotFound, PoolView
 
 FRESH = 4.0  # seconds
 
@@ -28,15 +28,15 @@ class PoolWatch:
             self._forget(clock)
         return await asyncio.shield(known[1])
 
-    async def look_or_make(self, team_id: int, name: str, image: str | None) -> PoolView:
+    async def look_or_make(self, team_id: int, name: str, kind: AgentKind) -> PoolView:
         """The same; a shared pool that somebody deleted is made again. Raises PoolNotFound."""
         try:
             return await self.look(team_id, name)
         except PoolNotFound:
-            if name != pools.default_pool_name(image):
+            if name != pools.default_pool_name(kind):
                 raise
         self._looks.pop((team_id, name), None)
-        return await self._read(pools.ensure_shared_pool, team_id, image)
+        return await self._read(pools.ensure_shared_pool, team_id, kind)
 
     def _forget(self, clock: float) -> None:
         for key in [key for key, (at, _) in self._looks.items() if clock - at > 60]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from aflow_site.kernel.errors import Fault, FlowError
 from pools.facade import api as pools
-from pools.facade.contracts import PoolSpec
+from pools.facade.contracts import AgentKind, PoolSpec
 from workflows.domain.document import Document
 from workflows.domain.pools import OwnPool, PoolUse, pool_use, pool_uses
 from workflows.domain.steps import AnyStep, CallingStep, Run
@@ -26,13 +26,24 @@ def first_pool_name(document: Document, step: AnyStep) -> str:
 def _name(use: PoolUse) -> str:
     if use.own is not None:
         return use.own.name
-    return use.named or pools.default_pool_name(use.image)
+    return use.named or pools.default_pool_name(_kind(use))
+
+
+def kind_of(run: Run) -> AgentKind:
+    """The agents that the behaviour needs."""
+    return _kind(PoolUse(run.image, run.needs_agent))
+
+
+def _kind(use: PoolUse | OwnPool) -> AgentKind:
+    """The built-in agent takes commands as it is, named or not."""
+    return AgentKind(use.image, use.commands and use.image != pools.BUILT_IN_IMAGE)
 
 
 def _spec(own: OwnPool) -> PoolSpec:
     return PoolSpec(
         name=own.name,
         image=own.image,
+        commands=_kind(own).commands,
         min_size=own.min_size,
         max_size=own.max_size,
         warm_up=own.warm_up,
@@ -56,9 +67,8 @@ def pool_faults(team_id: int, document: Document) -> Iterator[Fault]:
                 if pool is None:
                     there = ", ".join(sorted(known)) or "none yet"
                     yield Fault(here, f"There is no pool {use.named}; there is {there}.", step.id)
-                elif pool.image != (use.image or pools.BUILT_IN_IMAGE):
-                    wanted = use.image or "the built-in Python agent"
-                    sentence = f"Pool {use.named} runs {pool.image}; this step needs {wanted}."
+                elif not pool.serves(_kind(use)):
+                    sentence = f"Pool {use.named} runs {pool.kind}; this step needs {_kind(use)}."
                     yield Fault(here, sentence, step.id)
 
 
@@ -89,7 +99,7 @@ def make_trial_pools(team_id: int, document: Document) -> None:
         if use.own is not None:
             pools.ensure_pool(team_id, _spec(use.own), workflow=document.name)
         elif use.named is None:
-            pools.ensure_shared_pool(team_id, use.image)
+            pools.ensure_shared_pool(team_id, _kind(use))
 
 
 def _uses(document: Document) -> list[PoolUse]:

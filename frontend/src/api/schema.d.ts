@@ -1534,6 +1534,8 @@ export interface components {
             input?: unknown | null;
             /** @description Python with a `main`, for the built-in agent */
             code?: string;
+            /** @description A program of the image and its arguments, for agents that run commands */
+            command?: string[];
             /**
              * Format: double
              * @default 30
@@ -1823,6 +1825,8 @@ export interface components {
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         NewPoolRequest: {
             image?: string;
+            /** @description The image need not speak the agent contract: the built-in agent serves in it, and runs commands */
+            commands?: boolean;
             min_size?: number;
             max_size?: number;
             warm_up?: boolean;
@@ -1955,6 +1959,8 @@ export interface components {
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         PatchedPoolSettingsRequest: {
             image?: string;
+            /** @description The image need not speak the agent contract: the built-in agent serves in it, and runs commands */
+            commands?: boolean;
             min_size?: number;
             max_size?: number;
             warm_up?: boolean;
@@ -2024,6 +2030,8 @@ export interface components {
             team: string;
             name: string;
             image: string;
+            /** @description The built-in agent serves in the image, and runs commands */
+            commands: boolean;
             min_size: number;
             max_size: number;
             warm_up: boolean;

@@ -16,13 +16,18 @@ export interface Retry {
   retry_on?: string[];
 }
 
-/** What the agent does: exactly one of `code`, `handler` (with `bundle`) and `image` (with `path`). */
+/**
+ * What the agent does: exactly one of `code`, `handler` (with `bundle`), `image` (with `path`) and `command`
+ * (which may name the `image` that it runs in).
+ */
 export interface RunSpec {
   code?: string;
   handler?: string;
   bundle?: string;
   image?: string;
   path?: string;
+  /** A line for a shell, or a program and its arguments. */
+  command?: string | string[];
 }
 
 export interface PoolOptions {

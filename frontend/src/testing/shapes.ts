@@ -64,6 +64,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     team: "default",
     name,
     image: "agentainer/python-agent",
+    commands: false,
     min_size: 1,
     max_size: 5,
     warm_up: true,

@@ -123,7 +123,7 @@ class Caller:
         with_source = isinstance(runs, Code) and runs_hash(runs) not in known
         answer = await self._post(held, invocation, conversation, with_source=with_source)
         missing = refusal(answer.status, answer.body)
-        if missing in ("code_missing", "bundle_missing") and runs is not None:
+        if missing in ("code_missing", "bundle_missing") and isinstance(runs, Code | Handler):
             if isinstance(runs, Handler):
                 refused = await self._upload(held, runs)
                 if refused is not None:
@@ -136,7 +136,7 @@ class Caller:
         if missing == "stale_fence":
             held.lost = True
             raise LeaseLost("The agent serves a newer lease already; this one is void.")
-        if runs is not None and missing is None:
+        if isinstance(runs, Code | Handler) and missing is None:
             known.add(runs_hash(runs))
         elapsed = clock() - started
         if answer.in_lines:

@@ -18,6 +18,7 @@ import orjson
 from pools.facade.contracts import (
     AgentError,
     Code,
+    Command,
     Handler,
     Invocation,
     InvocationResult,
@@ -34,6 +35,7 @@ class BadAnswer(Exception):
 
 
 def runs_hash(runs: Code | Handler) -> str:
+    """By which an agent knows what was sent to it before."""
     return runs.sha256 if isinstance(runs, Code) else f"{runs.bundle_sha256}"
 
 
@@ -59,6 +61,8 @@ def encode(invocation: Invocation, *, lease: str, fence: int, with_source: bool)
             body["source"] = runs.source
     elif isinstance(runs, Handler):
         body["runs"] = {"handler": runs.target, "bundle": runs.bundle_sha256}
+    elif isinstance(runs, Command):
+        body["runs"] = {"command": runs.words}
     return _dumps(body)
 
 

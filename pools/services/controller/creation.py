@@ -184,7 +184,8 @@ class Creator:
                 agent_id=agent.pk,
                 pool_id=pool.pk,
                 pool_name=pool.name,
-                image=await self._runtime.ensure_image(agent.image),  # it may have to be built first
+                # It may have to be built first.
+                image=await self._runtime.ensure_image(agent.image, commands=pool.commands),
                 nonce=agent.nonce,
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
@@ -296,6 +297,7 @@ class Creator:
         rows = Pool.objects.filter(
             pk=pool_id,
             image=recipe.image,
+            commands=recipe.commands,
             capacity_type=wanted.capacity_type or Capacity.ANY.value,
             zone=wanted.zone,
         )
@@ -309,4 +311,4 @@ class Creator:
 
 def _recipe(agent: Agent, pool: Pool) -> Recipe:
     """The image is the agent's own: its pool may have another by now."""
-    return Recipe(agent.image, pool.place)
+    return Recipe(agent.image, pool.place, pool.commands)

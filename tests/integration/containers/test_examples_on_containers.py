@@ -75,6 +75,16 @@ def test_mapreduce_as_one_step(platform: LivePlatform) -> None:
     assert run["output"]["failed"] == 0
 
 
+def test_commands(platform: LivePlatform) -> None:
+    run = ended(platform, start(platform, "imports", most=3), 90)
+    assert run["state"] == "completed", run["error"]
+    first, *others = run["output"]
+    assert len(others) == 2
+    assert first["times"] > 50
+    lines = get(platform, f"runs/{run['id']}/logs/?item=0")["results"]
+    assert any(line["stream"] == "stderr" and line["text"].startswith("item 0: /") for line in lines)
+
+
 def test_a_streaming_reduce_tells_its_progress(platform: LivePlatform) -> None:
     run_id = start(platform, "running-total", items=60)
     seen = until(lambda: (get(platform, f"runs/{run_id}/steps/total/")["progress"] or {}).get("seen"))

@@ -40,6 +40,14 @@ def test_a_parallel_step_and_its_results(client: WorkflowClient) -> None:
     assert output == {"words": 23, "most_frequent": [{"word": "the", "count": 4}]}
 
 
+def test_commands_do_the_work_of_methods(client: WorkflowClient) -> None:
+    words = ["brown", "dog", "fox"]
+    assert start(client, "sorted_words", text="fox! dog, brown fox").result(SECONDS) == {
+        "words": words,
+        "bytes_read": sum(len(f'"{word}"\n') for word in words),
+    }
+
+
 def test_a_saga_goes_forward_and_back(client: WorkflowClient) -> None:
     good = start(client, "book_trip")
     assert good.result(SECONDS) == {"receipt": "Your trip is booked.", "paid": 420}

@@ -21,7 +21,7 @@ from aflow_site.kernel.errors import InvalidInput
 from pools.consumers.routing import websocket_urlpatterns
 from pools.domain.agents import AgentState, EndReason
 from pools.facade import api as pools
-from pools.facade.contracts import LeaseOutcome, PoolSpec
+from pools.facade.contracts import AgentKind, LeaseOutcome, PoolSpec
 from pools.leases.scripts import prefix_of
 from pools.leases.store import Leases
 from pools.models import Agent, Pool
@@ -225,15 +225,18 @@ def test_the_default_pool_is_made_once_and_left_alone(team: Team) -> None:
     made = pools.ensure_default_pool(team.pk)
     assert (made.name, made.min_size, made.max_size, made.idle_timeout) == ("python", 2, 10, 300.0)
     pools.resize_pool(team.pk, "python", 1, 3)
-    assert pools.ensure_shared_pool(team.pk, None).max_size == 3
-    other = pools.ensure_shared_pool(team.pk, "registry/some image:1")
+    assert pools.ensure_shared_pool(team.pk, AgentKind()).max_size == 3
+    other = pools.ensure_shared_pool(team.pk, AgentKind("registry/some image:1"))
     assert other.name.startswith("image-registry-some-image-1-")
     assert not other.warm_up
 
 
 def test_images_that_look_alike_have_pools_of_their_own(team: Team) -> None:
     for _ in range(2):
-        shared = [pools.ensure_shared_pool(team.pk, image) for image in ("acme/x:1", "acme-x-1", "acme-x:1")]
+        shared = [
+            pools.ensure_shared_pool(team.pk, AgentKind(image))
+            for image in ("acme/x:1", "acme-x-1", "acme-x:1")
+        ]
         assert [pool.image for pool in shared] == ["acme/x:1", "acme-x-1", "acme-x:1"]
         assert len({pool.id for pool in shared}) == 3
 

@@ -254,6 +254,16 @@ async def test_a_probe_that_dies_of_the_database_is_followed_by_another(
         await until(lambda: has_problem(pool, None))
 
 
+async def test_an_image_that_does_not_start_by_itself_may_run_commands(plant: Plant) -> None:
+    memory(plant).broken.add("tools")
+    itself, tools = await new_pool(image="tools"), await new_pool(image="tools", commands=True)
+    async with plant.running():
+        await until(lambda: has_problem(itself, "creation"))
+        await until(lambda: served(tools.pk, 1))
+        assert await has_problem(itself, "creation")
+        assert await has_problem(tools, None)
+
+
 async def test_a_database_that_refuses_writes_is_not_asked_at_once_again(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,12 +355,12 @@ class Counting(MemoryRuntime):
         super().__init__()
         self.running = self.most = 0
 
-    async def ensure_image(self, image: str) -> str:
+    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0.05)
-            return await super().ensure_image(image)
+            return await super().ensure_image(image, commands=commands)
         finally:
             self.running -= 1
 

@@ -74,6 +74,10 @@ async def test_a_leases_life() -> None:
         assert (status, answer) == (200, {"output": 49, "error": None})
         _, failed = await operator("POST", f"{path}invoke/", {"input": {"x": "a"}, "code": SQUARE})
         assert failed["error"]["type"] == "TypeError"
+        _, counted = await operator("POST", f"{path}invoke/", {"input": "abc", "command": ["wc", "-c"]})
+        assert counted == {"output": len('"abc"\n'), "error": None}
+        both = {"input": 1, "command": ["wc"], "code": SQUARE}
+        assert (await operator("POST", f"{path}invoke/", both))[0] == 400
         status, kept = await operator("POST", f"{path}heartbeat/")
         assert status == 200
         assert kept["expires_at"] > lease["expires_at"]
@@ -82,10 +86,10 @@ async def test_a_leases_life() -> None:
         assert (await operator("POST", f"{path}heartbeat/"))[0] == 404
         assert (await operator("POST", f"{path}invoke/", {"input": 1}))[0] == 404
 
-        async def counted() -> bool:
-            return (await rows_of(pool.pk))[0].uses == 2
+        async def uses_counted() -> bool:
+            return (await rows_of(pool.pk))[0].uses == 3
 
-        await until(counted)
+        await until(uses_counted)
 
 
 async def test_none_comes_free() -> None:

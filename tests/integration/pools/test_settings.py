@@ -11,7 +11,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from pools.domain.agents import AgentState
-from pools.facade.contracts import Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
+from pools.facade.contracts import Command, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
 from pools.models import Agent, Pool, PoolShare
 from pools.runtime.base import AgentSpec
 from pools.runtime.memory import MemoryRuntime
@@ -415,6 +415,22 @@ async def test_another_team_gets_its_own_agent_beside_idle_ones(plant: Plant) ->
         assert len({lease.agent_id for lease in (*ours, *theirs)}) == 5
         for lease in theirs:
             await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_commands(plant: Plant) -> None:
+    """With them the built-in agent serves in the image; without, the image answers by itself."""
+    itself, tools = await new_pool(image="echo"), await new_pool(image="echo", commands=True)
+    async with plant.running(), plant.brokering() as broker:
+
+        async def ask(pool: Pool, runs: Command | None) -> Any:
+            lease = await broker.acquire(pool.pk, holder=pool.name, team_id=pool.team_id, timeout=10)
+            (result,) = (await broker.invoke(lease, invocation([2, 1], runs=runs))).results
+            await broker.release(lease, LeaseOutcome.OK)
+            return result.output if result.error is None else result.error.message
+
+        assert await ask(itself, None) == [2, 1]
+        assert "nothing to run" in await ask(tools, None)
+        assert await ask(tools, Command(("wc", "-c"))) == len("[2, 1]\n")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from django.db import connections
 
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.ids import new_id
+from pools.facade.contracts import AgentKind
 from teams.models import Team
 from tests.fakes.broker import Body, FakeBroker
 from workflows.engine.agents import Agents
@@ -101,7 +102,7 @@ class Harness:
         agents.pool_id = self._any_pool  # type: ignore[method-assign]
         return agents
 
-    async def _any_pool(self, name: str, image: str | None) -> UUID:
+    async def _any_pool(self, name: str, kind: AgentKind) -> UUID:
         return uuid5(NAMESPACE_URL, name)
 
     async def drive(self, run_id: UUID) -> None:

@@ -51,6 +51,41 @@ def test_a_workflow_s_own_pools_go_with_their_step_and_with_the_workflow(api: Ap
     assert api("DELETE", "pools/python/").status_code == 204, "nobody uses it any more"
 
 
+def test_commands_need_a_pool_for_commands_of_their_image(api: Api) -> None:
+    api("POST", "pools/", {"name": "itself", "image": "tool:1"})
+    api("POST", "pools/", {"name": "tools", "image": "tool:1", "commands": True})
+    command, image = {"command": ["ls"], "image": "tool:1"}, {"image": "tool:1"}
+    for run, pool, sentence in (
+        (command, "itself", "Pool itself runs tool:1; this step needs tool:1 for commands."),
+        (image, "tools", "Pool tools runs tool:1 for commands; this step needs tool:1."),
+        ({"command": ["ls"]}, "tools", "this step needs the built-in Python agent."),
+    ):
+        body = assert_problem(
+            api("POST", "workflows/", document("w", run=run, pool=pool)), 400, "invalid_document"
+        )
+        (error,) = body["errors"]
+        assert error["path"] == "steps[0].pool"
+        assert sentence in error["message"]
+    assert api("POST", "workflows/", document("w", run=command, pool="tools")).status_code == 201
+
+
+def test_a_step_that_becomes_a_command_changes_its_own_pool(api: Api) -> None:
+    own = {"size": 2}
+    api("POST", "workflows/", document("w", run={"image": "tool:1"}, pool=own))
+    assert api("GET", "pools/w-a/").json()["commands"] is False
+    command = {"command": ["ls"], "image": "tool:1"}
+    assert api("PUT", "workflows/w/", document("w", run=command, pool=own), If_Match="*").status_code == 200
+    assert api("GET", "pools/w-a/").json()["commands"] is True
+    built_in = document("w", run={"command": ["ls"]}, pool=own)
+    assert api("PUT", "workflows/w/", built_in, If_Match="*").status_code == 200
+    assert api("GET", "pools/w-a/").json()["commands"] is False
+
+
+def test_the_built_in_image_is_for_commands_as_it_is(api: Api) -> None:
+    body = assert_problem(api("POST", "pools/", {"name": "p", "commands": True}), 400, "invalid")
+    assert [error["path"] for error in body["errors"]] == ["commands"]
+
+
 def test_a_document_whose_pool_cannot_be_made_is_not_saved(api: Api) -> None:
     for pool in ({"size": 2, "idle_timeout": 0}, {"size": 2, "max_uses": 10**20}):
         body = assert_problem(api("POST", "workflows/", document("w", pool=pool)), 400, "invalid_document")

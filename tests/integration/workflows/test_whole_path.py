@@ -93,6 +93,31 @@ async def test_a_chain(platform: Platform) -> None:
     assert (run.state, run.output, run.error) == ("completed", 20, None)
 
 
+async def test_commands(platform: Platform) -> None:
+    """One on the built-in agent, a batched map in an image of its own, and what a failure tells."""
+    platform.runtime.images["tool"] = lambda value: value
+    steps = [
+        {"id": "numbers", "type": "task", "input": [3, 1, 2], "run": {"command": ["cat"]}},
+        {
+            "id": "each",
+            "type": "map",
+            "needs": ["numbers"],
+            "over": "${steps.numbers.output}",
+            "input": "${item}",
+            "batch_size": 2,
+            "run": {"command": "read -r n; echo $((n * 10 + AGENTAINER_ITEM_INDEX))", "image": "tool"},
+        },
+    ]
+    run = await platform.run({"name": "tools", "steps": steps})
+    assert (run.state, run.output, run.error) == ("completed", [30, 11, 22], None)
+    view = await sync_to_async(pools.get_pool)(platform.team_id, "commands-tool")
+    assert (view.image, view.settings["commands"]) == ("tool", True)
+    failing = {"id": "a", "type": "task", "run": {"command": "exit 3"}}
+    failed = await platform.run({"name": "failing", "steps": [failing]})
+    assert failed.state == "failed"
+    assert "exit code 3" in failed.error["message"]
+
+
 async def test_a_map_on_its_own_pool(platform: Platform) -> None:
     step = {
         "id": "m",

@@ -145,6 +145,16 @@ class RunningAgent:
         assert "output" in answer.json, answer.json
         return answer.json["output"]
 
+    def command(self, words: list[str], value: Any = None, **more: Any) -> Answer:
+        """One request of a command step; `context` may be given, or `inputs` instead of the input."""
+        request = {"runs": {"command": words}, **more}
+        if "inputs" not in more:
+            request["input"] = value
+        return self.post("/invoke", request)
+
+    def shell(self, script: str, value: Any = None, **more: Any) -> Answer:
+        return self.command(["/bin/sh", "-c", dedent(script)], value, **more)
+
     def put(self, bundle: bytes, sha: str | None = None) -> Answer:
         return self.send("PUT", f"/bundles/{sha or sha256(bundle)}", bundle)
 

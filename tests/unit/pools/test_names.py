@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pools.domain.names import LONGEST, is_name, name_for_image
 from pools.facade import api as pools
+from pools.facade.contracts import AgentKind
 
 DOCUMENT_NAME = re.compile(r"\A[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")  # the workflow document's own pattern
 images = st.text("abzABZ019/:@._- é", min_size=1, max_size=90)
@@ -35,7 +36,7 @@ def test_a_steps_own_pool_may_be_as_long_as_both_names(name: str) -> None:
     ("image", "name"), [(None, "python"), (pools.BUILT_IN_IMAGE, "python"), ("worker", "image-worker")]
 )
 def test_plain_images(image: str | None, name: str) -> None:
-    assert pools.default_pool_name(image) == name
+    assert pools.default_pool_name(AgentKind(image)) == name
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_plain_images(image: str | None, name: str) -> None:
     ],
 )
 def test_images_that_look_alike_get_names_of_their_own(one: str, other: str) -> None:
-    assert pools.default_pool_name(one) != pools.default_pool_name(other)
+    assert pools.default_pool_name(AgentKind(one)) != pools.default_pool_name(AgentKind(other))
 
 
 def test_an_image_called_like_anothers_pool() -> None:
@@ -63,3 +64,11 @@ def test_every_image_has_one_name_and_it_is_a_name(one: str, other: str) -> None
     assert is_name(name_for_image(one))
     assert len(name_for_image(one)) <= LONGEST
     assert (name_for_image(one) == name_for_image(other)) == (one == other)
+
+
+@given(images, images)
+def test_commands_in_an_image_have_a_name_of_their_own(one: str, other: str) -> None:
+    name = name_for_image(one, commands=True)
+    assert is_name(name)
+    assert len(name) <= LONGEST
+    assert name != name_for_image(other)

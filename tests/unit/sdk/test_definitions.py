@@ -203,9 +203,11 @@ def test_an_image_and_a_body_exclude_each_other() -> None:
 
     async def waits(self: Any, ctx: Any) -> None: ...
 
-    assert "leave the body empty" in refused(lambda: step(image="worker:1")(works))
+    assert "leave it empty" in refused(lambda: step(image="worker:1")(works))
     step(image="worker:1")(body)
     step(image="worker:1")(waits)
+    assert "its command does the work" in refused(lambda: step(command="ls")(works))
+    step(command="ls")(body)
 
 
 # --- order ------------------------------------------------------------------------------------------------

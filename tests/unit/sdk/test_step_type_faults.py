@@ -128,6 +128,12 @@ def test_bad_values_are_told_where_they_stand(make: Made, sentence: str) -> None
         ({"input": {"x": float("nan")}}, "input must be JSON"),
         ({"parallel": True, "input": "${params}"}, "input is a dict"),
         ({"reduce": True, "streaming": True, "image": "i:1"}, "an image gets a list"),
+        ({"reduce": True, "streaming": True, "command": "ls"}, "a command gets a list"),
+        ({"command": []}, "command is a line for a shell"),
+        ({"command": ["", "x"]}, "command is a line for a shell"),
+        ({"command": ["ls", 3]}, "command is a line for a shell"),
+        ({"command": 3}, "command is a line for a shell"),
+        ({"command": ""}, "command must be"),
     ],
 )
 def test_bad_arguments_of_methods_are_told(options: dict[str, Any], sentence: str) -> None:

@@ -314,6 +314,23 @@ def test_an_image_gets_the_input_as_it_is() -> None:
     assert compile_workflow(cls)["steps"][0]["input"] == {"path": "${params.x}"}
 
 
+def test_a_command_does_the_work_of_a_method() -> None:
+    parts = {
+        "a": named("a", command=("sort", "-u"), input=["b", "a"]),
+        "b": named(
+            "b", command="\n  sort |\n    uniq -c\n", image="debian:12", parallel=True, input="${item}"
+        ),
+    }
+    cls: Any = workflow(type("Sample", (), {"__module__": __name__, **parts}))
+    document = compile_workflow(cls)
+    assert [one["run"] for one in document["steps"]] == [
+        {"command": ["sort", "-u"]},
+        {"command": "sort |\n  uniq -c", "image": "debian:12"},
+    ]
+    assert [one["input"] for one in document["steps"]] == [["b", "a"], "${item}"]
+    assert check_document(document)[1] == []
+
+
 def test_the_name_of_a_decorated_method_names_both_steps() -> None:
     def words(self: Any, ctx: Any) -> Any: ...
 

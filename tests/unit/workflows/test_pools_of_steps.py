@@ -2,8 +2,12 @@ from typing import Any
 
 import pytest
 
+from pools.facade.api import BUILT_IN_IMAGE, default_pool_name
+from pools.facade.contracts import AgentKind
 from workflows.domain.document import Document
-from workflows.domain.pools import named_pool, own_pool
+from workflows.domain.pools import named_pool, own_pool, pool_uses
+from workflows.domain.steps import MapReduceStep, Run
+from workflows.services.step_pools import kind_of, pool_name
 
 
 def one(options: Any, **defaults: Any) -> tuple[Document, Any]:
@@ -43,3 +47,33 @@ def test_named_pools() -> None:
     assert named_pool(*one(None, pool="shared")) == "shared"
     assert named_pool(*one(None)) is None
     assert named_pool(*one({"size": 2}, pool="shared")) is None
+
+
+def uses(*runs: dict[str, Any], pool: Any = None) -> list[tuple[str, str | None, bool]]:
+    """The pool's name, image and whether it is for commands, of a mapreduce's behaviours."""
+    mapper, *reducer = runs
+    step = {"id": "s", "type": "mapreduce", "over": [1], "mapper": mapper, "pool": pool}
+    if reducer:
+        step["reducer"] = reducer[0]
+    document = Document.model_validate({"name": "w", "steps": [step]})
+    parsed = document.steps[0]
+    assert isinstance(parsed, MapReduceStep)
+    found = zip(pool_uses(document, parsed), parsed.runs, strict=True)
+    return [(pool_name(document, parsed, run), use.image, use.commands) for use, run in found]
+
+
+def test_commands_have_the_built_in_agents_pool_or_one_of_their_image() -> None:
+    assert uses({"command": ["ls"]}) == [("python", None, False)]
+    assert uses({"command": ["ls"], "image": "tool"}) == [("commands-tool", "tool", True)]
+    assert uses({"image": "tool"}) == [("image-tool", "tool", False)]
+
+
+def test_an_image_and_commands_in_it_do_not_share_a_pool() -> None:
+    both = uses({"command": ["ls"], "image": "tool"}, {"image": "tool"}, pool={"size": 2})
+    assert both == [("w-s", "tool", True), ("image-tool", "tool", False)]
+
+
+def test_the_built_in_image_by_its_name_takes_commands_as_it_is() -> None:
+    parsed = Run(command=("ls",), image=BUILT_IN_IMAGE)
+    assert kind_of(parsed) == AgentKind(BUILT_IN_IMAGE)
+    assert default_pool_name(kind_of(parsed)) == "python"

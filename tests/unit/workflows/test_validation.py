@@ -172,3 +172,62 @@ def test_parse_raises_with_all_faults() -> None:
     with pytest.raises(InvalidDocument) as caught:
         parse_document(document(task("a"), task("a", needs=["b"])))
     assert len(caught.value.faults) == 2
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"command": ["sort", "-u"]},
+        {"command": "sort | uniq -c"},
+        {"command": ["sort"], "image": "debian:12"},
+    ],
+)
+def test_commands_are_a_list_or_a_line_with_or_without_an_image(run: dict[str, Any]) -> None:
+    assert faults(document(task("a", run=run))) == {}
+
+
+def test_a_line_is_run_by_a_shell_and_a_list_is_not() -> None:
+    parsed = parse_document(
+        document(task("a", run={"command": "ls | wc"}), task("b", run={"command": ["ls", "|", "wc"]}))
+    )
+    words = [step.run.words for step in parsed.steps if isinstance(step, TaskStep)]
+    assert words == [("/bin/sh", "-c", "ls | wc"), ("ls", "|", "wc")]
+
+
+@pytest.mark.parametrize(
+    ("run", "path", "sentence"),
+    [
+        ({"command": []}, "", "Command names no program"),
+        ({"command": ["", "x"]}, "", "Command names no program"),
+        ({"command": ""}, ".command", "at least 1 character"),
+        ({"command": ["ls", 3]}, ".command[1]", "This should be text."),
+        ({"command": ["ls", "a\0"]}, "", "Command has a NUL character"),
+        ({"command": {"run": "ls"}}, ".command", "This should be a list."),
+        ({"command": "ls", "code": "main = 1"}, "", "exactly one of code, handler, image and command"),
+        ({"command": "ls", "path": "/run"}, "", "Path goes with an image"),
+        ({"command": "ls", "path": "/run", "image": "a"}, "", "Path goes with an image"),
+        ({"command": "ls", "image": "No Image"}, ".image", "is no image"),
+    ],
+)
+def test_what_is_no_command(run: dict[str, Any], path: str, sentence: str) -> None:
+    found = faults(document(task("a", run=run)))
+    assert list(found) == [f"steps[0].run{path}"]
+    assert sentence in found[f"steps[0].run{path}"]
+
+
+def test_a_shells_own_variables_are_no_expressions() -> None:
+    assert faults(document(task("a", run={"command": "echo ${nobody.knows} $((1 + 2))"}))) == {}
+
+
+def test_results_are_not_streamed_to_commands() -> None:
+    steps = (
+        {"id": "m", "type": "map", "over": [1], "run": CODE},
+        {
+            "id": "r",
+            "type": "reduce",
+            "needs": ["m"],
+            "streaming": True,
+            "run": {"command": ["cat"]},
+        },
+    )
+    assert "images and commands get a list" in faults(document(*steps))["steps[1].streaming"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pools.facade.contracts import AgentError, Lease, LeaseOutcome
+from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome
 from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.steps import Retry
 from workflows.engine.context import RunContext
@@ -27,7 +27,7 @@ class Attempts:
     call: StepCall
     retry: Retry
     pool: str
-    image: str | None
+    kind: AgentKind
     started: Callable[[Lease], None]
     waits: Callable[[], None]
     ended: Callable[[Any, AgentError | None], None]  # (output as a row holds it, error)
@@ -47,7 +47,7 @@ class Attempts:
         context, record = self.context, self.record
         async with context.slots:
             holder = f"{context.run.id}/{record.key}/{record.attempts + 1}/{context.run.fence}"
-            lease = await context.agents.lease(self.pool, self.image, holder, record)
+            lease = await context.agents.lease(self.pool, self.kind, holder, record)
             # A request that was stopped half-way: the pools find out whether its agent is free again.
             outcome, sent = LeaseOutcome.ERROR, 0
             try:

@@ -30,6 +30,7 @@ from workflows.engine.loading import unfinished_items
 from workflows.engine.records import StepRecord
 from workflows.engine.scope import Scope
 from workflows.engine.stepstate import end_step
+from workflows.services.step_pools import kind_of
 
 QUANTUM = 1.0  # seconds that a lane keeps a lease while others may wait
 AHEAD = 0.025  # seconds of work that a lane writes down at once
@@ -213,7 +214,8 @@ class MapRun(Body):
         run, context = self.context.run, self.context
         holder = f"{run.id}/{self.record.key}/{grant}/{run.fence}"
         try:
-            lease = await context.agents.lease(self.record.pool, self.behaviour.image, holder, self.record)
+            kind = kind_of(self.behaviour)
+            lease = await context.agents.lease(self.record.pool, kind, holder, self.record)
         except NoAgent as exc:
             await self.items.fail_rest(exc.error)
             return

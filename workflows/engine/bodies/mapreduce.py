@@ -12,7 +12,7 @@ from workflows.engine.bodies.attempts import Attempts
 from workflows.engine.bodies.mapping import MapRun
 from workflows.engine.invoking import StepCall
 from workflows.engine.loading import map_outputs
-from workflows.services.step_pools import pool_name
+from workflows.services.step_pools import kind_of, pool_name
 
 REDUCING = {"phase": "reduce"}
 
@@ -67,7 +67,7 @@ class MapReduceRun(MapRun):
             call=call,
             retry=document.retry_of(step),
             pool=pool_name(document, step, reducer),
-            image=reducer.image,
+            kind=kind_of(reducer),
             started=self._started,
             waits=lambda: context.book.step_changed(self.record, "step.retrying"),
             ended=self._ended,

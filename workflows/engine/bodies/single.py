@@ -15,6 +15,7 @@ from workflows.engine.invoking import StepCall
 from workflows.engine.loading import completed_indexes
 from workflows.engine.records import StepRecord
 from workflows.engine.stepstate import set_step_state
+from workflows.services.step_pools import kind_of
 
 RESULTS = "results"
 
@@ -75,7 +76,7 @@ class SingleStep(Body):
             call=call,
             retry=document.retry_of(step),
             pool=self.record.pool,
-            image=step.run.image,
+            kind=kind_of(step.run),
             started=self._started,
             waits=self._waits,
             ended=self._ended,

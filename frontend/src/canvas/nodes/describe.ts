@@ -2,9 +2,10 @@
 import { isExpression } from "../expressions";
 import type { RunSpec, Step, WorkflowDocument } from "../document";
 
-/** The docstring or first statement of `main`, the image, or the handler. */
+/** The docstring or first statement of `main`, the command, the image, or the handler. */
 export function whatItRuns(run: RunSpec = {}): string {
   if (run.code !== undefined) return firstLine(run.code);
+  if (run.command !== undefined) return commandLine(run.command);
   if (run.image !== undefined) return run.path ? `${run.image} ${run.path}` : run.image || "no image yet";
   return run.handler ?? "nothing yet";
 }
@@ -21,6 +22,11 @@ export function sourceOf(over: unknown): string {
   if (isExpression(over)) return over.trim().slice(2, -1);
   if (Array.isArray(over)) return over.length === 1 ? "1 element" : `${over.length} elements`;
   return "no list yet";
+}
+
+function commandLine(command: string | string[]): string {
+  const line = typeof command === "string" ? command.trim().split("\n")[0] : command.join(" ");
+  return line ? `$ ${line}` : "no command yet";
 }
 
 function firstLine(code: string): string {

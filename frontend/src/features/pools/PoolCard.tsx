@@ -34,6 +34,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
           {pool.drained && <StateBadge state="drained" />}
           <code className={classes.image} title="The image of its agents">
             {pool.image}
+            {pool.commands && " for commands"}
           </code>
           {own !== undefined && pool.team !== own && (
             <Text size="sm" c="dimmed">

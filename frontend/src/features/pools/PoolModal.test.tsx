@@ -105,6 +105,15 @@ describe("the form of a pool", () => {
     await waitFor(() => expect(sent["POST pools/"]).toMatchObject({ name: "parsers", min_size: 1, env: {} }));
     expect(sent["POST pools/"]).not.toHaveProperty("image");
   });
+
+  it("makes a pool for commands in an image that is no agent", async () => {
+    const { sent, person } = await show(undefined, { "POST pools/": shared });
+    await person.type(screen.getByLabelText("Name"), "tools");
+    await person.type(screen.getByLabelText("Image"), "debian:12");
+    await person.click(screen.getByRole("switch", { name: /For commands/ }));
+    await person.click(screen.getByRole("button", { name: "Create" }));
+    await waitFor(() => expect(sent["POST pools/"]).toMatchObject({ image: "debian:12", commands: true }));
+  });
 });
 
 describe("the preset", () => {

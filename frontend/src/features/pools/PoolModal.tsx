@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Stack, Switch, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconRefreshAlert } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
@@ -65,6 +65,11 @@ function Settings({ pool, onClose }: Props) {
           placeholder="agentainer/python-agent"
           spellCheck={false}
           {...form.getInputProps("image")}
+        />
+        <Switch
+          label="For commands"
+          description="The image need not be an agent: one is laid on it, and runs its programs"
+          {...form.getInputProps("commands", { type: "checkbox" })}
         />
         <SizeFields form={form} />
         <LifeFields form={form} />

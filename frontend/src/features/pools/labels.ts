@@ -6,6 +6,7 @@ export const LABELS: Record<string, string> = {
   min_size: "the minimum",
   max_size: "the maximum",
   warm_up: "warm-up",
+  commands: "whether it is for commands",
   concurrency: "leases per agent",
   idle_timeout: "the idle time-out",
   max_uses: "the uses per agent",

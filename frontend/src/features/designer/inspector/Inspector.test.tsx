@@ -124,6 +124,32 @@ it("keeps the code while one tries an image, and the share only with its strateg
   expect(step(0)?.run).toEqual(document.steps[0]?.run);
 });
 
+it("takes a command, for a shell or as a list, in any image", async () => {
+  await open(["list"]);
+  await userEvent.click(screen.getByText("Command"));
+  expect(step(0)?.run).toEqual({ command: "" });
+  await userEvent.type(screen.getByLabelText("Command of list"), "sort -u | wc");
+  await userEvent.type(screen.getByRole("textbox", { name: "Image" }), "debian:12");
+  expect(step(0)?.run).toEqual({ command: "sort -u | wc", image: "debian:12" });
+  await userEvent.click(screen.getByRole("switch", { name: /A shell runs it/ }));
+  expect(step(0)?.run).toEqual({ command: ["sort", "-u", "|", "wc"], image: "debian:12" });
+  const list = screen.getByLabelText("Command of list");
+  await userEvent.clear(list);
+  await userEvent.type(list, '[["echo", "it\'s"]');
+  expect(step(0)?.run?.command).toEqual(["echo", "it's"]);
+  await userEvent.clear(list);
+  await userEvent.type(list, "[[1]");
+  expect(screen.getByRole("alert")).toHaveTextContent(/list of texts/);
+  await userEvent.clear(list);
+  await userEvent.type(list, '[["echo", "it\'s"]');
+  await userEvent.click(screen.getByRole("switch", { name: /A shell runs it/ }));
+  expect(step(0)?.run?.command).toBe("echo 'it'\\''s'");
+  await userEvent.clear(screen.getByRole("textbox", { name: "Image" }));
+  expect(step(0)?.run).toEqual({ command: "echo 'it'\\''s'" });
+  await userEvent.click(screen.getByText("Python"));
+  expect(step(0)?.run).toEqual(document.steps[0]?.run);
+});
+
 it("keeps text that is no JSON yet, tells of it, and does not take it over", async () => {
   await open(["count"]);
   const over = screen.getByLabelText("Over");

@@ -5,12 +5,14 @@ import classes from "@/canvas/fields/fields.module.css";
 import { Section, TextField, useFault } from "@/canvas/fields/simple";
 import type { RunKind, StepFieldsProps } from "@/canvas/nodes/kinds";
 import { useDesigner } from "@/canvas/store";
+import { CommandFields } from "./CommandFields";
 import { CodeEditor } from "@/components/CodeEditor";
 
-type Way = "code" | "image" | "handler";
+type Way = "code" | "command" | "image" | "handler";
 
 function wayOf(run: RunSpec | undefined): Way {
   if (run?.handler !== undefined) return "handler";
+  if (run?.command !== undefined) return "command";
   return run?.image !== undefined ? "image" : "code";
 }
 
@@ -18,7 +20,7 @@ interface Props extends StepFieldsProps {
   kind: RunKind;
 }
 
-interface PartProps {
+export interface PartProps {
   step: Step;
   path: string;
   run: RunSpec;
@@ -27,7 +29,9 @@ interface PartProps {
   change: (run: RunSpec) => void;
 }
 
-/** What the agent does: Python code, an image, or a handler out of an uploaded bundle. */
+const BLANK: Record<"command" | "image", RunSpec> = { command: { command: "" }, image: { image: "" } };
+
+/** What the agent does: Python code, a command, an image, or a handler out of an uploaded bundle. */
 export function RunFields({ step, path, set, kind }: Props) {
   const readOnly = useDesigner((state) => state.readOnly);
   const { field, title, code, without } = kind;
@@ -39,7 +43,7 @@ export function RunFields({ step, path, set, kind }: Props) {
   const change = (to: RunSpec | undefined) => set({ [field]: to });
   const changeWay = (to: Way) => {
     setKept({ ...kept, [way]: run });
-    change(kept[to] ?? (to === "image" ? { image: "" } : { code }));
+    change(kept[to] ?? (to === "command" || to === "image" ? BLANK[to] : { code }));
   };
   if (run === undefined && without) {
     return (
@@ -83,6 +87,7 @@ export function RunFields({ step, path, set, kind }: Props) {
             onChange={(to) => changeWay(to as Way)}
             data={[
               { value: "code", label: "Python" },
+              { value: "command", label: "Command" },
               { value: "image", label: "Image" },
               ...(way === "handler" || kept.handler ? [{ value: "handler", label: "Handler" }] : []),
             ]}
@@ -91,6 +96,7 @@ export function RunFields({ step, path, set, kind }: Props) {
       }
     >
       {way === "code" && <CodeField {...part} />}
+      {way === "command" && <CommandFields {...part} />}
       {way === "image" && <ImageFields {...part} />}
       {way === "handler" && <Handler run={part.run} />}
       {fault && way !== "image" && (

@@ -27,6 +27,7 @@ type AmountName = (typeof AMOUNTS)[number];
 export interface Draft extends Record<AmountName, Amount> {
   name: string;
   image: string;
+  commands: boolean;
   warm_up: boolean;
   assignment: Pool["assignment"];
   scale_down_order: Pool["scale_down_order"];
@@ -50,6 +51,7 @@ type Settings = Required<Omit<PoolSettings, "preset">>;
 export const FRESH: Draft = {
   name: "",
   image: "",
+  commands: false,
   min_size: 1,
   max_size: 10,
   warm_up: true,
@@ -95,6 +97,7 @@ export function settingsOf(draft: Draft): Settings {
     ...(amounts as Record<AmountName, number>),
     memory: Math.round(Number(draft.memory)),
     image: draft.image.trim(),
+    commands: draft.commands,
     warm_up: draft.warm_up,
     assignment: draft.assignment,
     scale_down_order: draft.scale_down_order,
@@ -126,6 +129,7 @@ function mark(value: unknown): string {
 /** What an agent is made of: a change replaces the agents that there are. */
 const MAKES = [
   "image",
+  "commands",
   "concurrency",
   "cpu",
   "memory",
