@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pools.facade import api as pools
+from scaling.facade import api as scaling
 from workflows.facade import api as workflows
 
 
@@ -69,5 +70,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Read anew from Redis and the database at each scrape, so that any web process tells the whole truth."""
     registry = CollectorRegistry()
     registry.register(pools.metrics_collector())
+    registry.register(scaling.ScalingCollector())
     registry.register(workflows.metrics_collector())
     return HttpResponse(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")

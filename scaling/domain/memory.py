@@ -46,6 +46,10 @@ class Memory:
     def since_up(self, at: float) -> float | None:
         return None if self.grown_at is None else at - self.grown_at
 
+    def wish(self, at: float, size: int) -> None:
+        """Somebody else's wish, which counts like a decision's."""
+        self._wishes.append((at, size))
+
     def keep(self, at: float, decision: Decision, policy: Policy) -> None:
         self._wishes.append((at, decision.wish))
         longest = max(policy.down_window, policy.up_window)

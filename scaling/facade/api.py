@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from scaling.simulator.report import picture, table
-from scaling.simulator.study import Verdict, study
-from scaling.simulator.trace import Trace, read, width_of
-from scaling.simulator.workload import Conditions
+from collections.abc import Awaitable, Callable
+from functools import partial
 
-__all__ = ["Conditions", "Trace", "Verdict", "picture", "read", "study", "table", "width_of"]
+from scaling.metrics import ScalingCollector
+from scaling.services.policies import check as check_policy
+from scaling.services.policies import set_for_workflow
+from scaling.services.scaler import Helm, Scaler
+
+__all__ = [
+    "ScalingCollector",
+    "check_policy",
+    "loops",
+    "set_for_workflow",
+]
+
+
+def loops(helm: Helm) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What runs beside the pools' controller, and steers it."""
+    return {"the scaler": partial(Scaler().run, helm)}

@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 
 from aflow_site.kernel.errors import FlowError, InvalidInput
 from aflow_site.supervision.command import PlatformCommand
-from scaling.facade import api as scaling
+from scaling.facade import simulation as scaling
 
 POLICIES = "aggressive,balanced,conservative,hpa,keda,kpa,threshold,fixed"
 HELP = {
