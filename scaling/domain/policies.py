@@ -25,6 +25,7 @@ class Metric(StrEnum):
 class Mode(StrEnum):
     ACT = "act"
     SHADOW = "shadow"  # decides and records, and changes nothing
+    OFF = "off"  # decides nothing: the pool makes agents for the work at hand
 
 
 @dataclass(frozen=True, slots=True)

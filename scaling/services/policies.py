@@ -49,10 +49,20 @@ def all_policies() -> dict[tuple[int, str, str], ScalingPolicy]:
 
 
 def for_load(rows: Mapping[tuple[int, str, str], ScalingPolicy], load: PoolLoad) -> ScalingPolicy | None:
+    """The pool's own policy, else that of the workflow that made it, else of those that count on it the one
+    with the shortest waits. None: nobody wrote one."""
     own = rows.get((load.team_id, "pool", load.name))
-    if own is not None or load.workflow is None:
+    if own is not None:
         return own
-    return rows.get((load.team_id, "workflow", load.workflow))
+    if load.workflow is not None:
+        return rows.get((load.team_id, "workflow", load.workflow))
+    users = [row for name in load.used_by if (row := rows.get((load.team_id, "workflow", name)))]
+    return min(users, key=_generosity, default=None)
+
+
+def _generosity(row: ScalingPolicy) -> tuple[bool, float]:
+    policy = policy_of(row.preset, row.values, row.mode)
+    return policy.mode == Mode.OFF, policy.target_utilization
 
 
 # --- written by people ------------------------------------------------------------------------------------

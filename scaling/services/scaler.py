@@ -73,7 +73,7 @@ class Scaler:
         made, sizes = [], {}
         for load in loads:
             row = for_load(rows, load)
-            if row is None and not load.warm_up:
+            if row.mode == Mode.OFF if row else not load.warm_up:
                 continue  # it makes agents for the work at hand, and keeps them for their idle time-out
             watch = self._watches.setdefault(load.pool_id, Watch(load, now))
             policy = effective(row, load)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from aflow_site.asgi import application
 from pools.facade import api as pools
 from pools.facade.contracts import PoolLoad
 from pools.models import Pool, PoolUse
+from pools.services.lease_rules import rules_of
 from scaling.domain.decisions import Signals
 from scaling.domain.policies import Policy
 from scaling.domain.scaler import decide
@@ -30,17 +32,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 def load_of(pool: Pool, **values: Any) -> PoolLoad:
     """What the pools' facade tells of it."""
-    from dataclasses import replace
-
     pools.lease_store().put_pool(pool.pk, rules_of(pool))
     (found,) = [load for load in pools.load() if load.pool_id == pool.pk]
     return replace(found, **values)
-
-
-def rules_of(pool: Pool) -> Any:
-    from pools.services.lease_rules import rules_of as of
-
-    return of(pool)
 
 
 def make_decision(pool: Pool, target: int = 5, **signals: Any) -> decisions.Made:
@@ -217,3 +211,71 @@ async def test_sockets_that_are_refused_say_why(query: str, code: int) -> None:
     await socket.connect()
     assert await socket.receive_output(60) == {"type": "websocket.close", "code": code}
     await asyncio.sleep(0)
+
+
+DOCUMENT: dict[str, Any] = {
+    "name": "nightly",
+    "steps": [
+        {
+            "id": "m",
+            "type": "map",
+            "over": [1, 2],
+            "run": {"code": "def main(item):\n    return item\n"},
+            "pool": {"warm_up": True},
+        }
+    ],
+    "scaling": {"enabled": True, "min": 2, "max": 40, "metrics": ["queue_depth"], "policy": "aggressive"},
+}
+
+
+def saved(person: Person, scaling: dict[str, Any] | None) -> tuple[int, Any]:
+    document = {name: value for name, value in DOCUMENT.items() if name != "scaling"}
+    if scaling is not None:
+        document["scaling"] = scaling
+    return person("PUT", "workflows/nightly/", document, headers={"If-Match": "*"})
+
+
+def test_a_document_says_how_its_workflows_pools_are_scaled() -> None:
+    person = Person(make_team(), Role.EDITOR)
+    assert person("POST", "workflows/", DOCUMENT)[0] == 201
+    pool = Pool.objects.get(team=person.team, name="nightly-m")
+    assert (pool.min_size, pool.max_size) == (2, 40)
+    load = load_of(pool)
+    counts = effective(for_load(all_policies(), load), load)
+    assert (counts.target_utilization, counts.metrics, counts.max) == (0.6, ("queue_depth",), 40)
+    assert saved(person, {"enabled": False})[0] == 200
+    assert ScalingPolicy.objects.get().mode == "off"
+    assert saved(person, None)[0] == 200
+    assert not ScalingPolicy.objects.exists()
+    assert saved(person, DOCUMENT["scaling"])[0] == 200
+    assert person("DELETE", "workflows/nightly/")[0] == 204
+    assert not ScalingPolicy.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("scaling", "path"),
+    [
+        ({"min": 9, "max": 3}, "scaling.max"),
+        ({"policy": "wild"}, "scaling.policy"),
+        ({"metrics": ["cpu"]}, "scaling.metrics[0]"),
+        ({"scale_up_threshold": 0.2}, "scaling.scale_down_threshold"),
+        ({"speed": 3}, "scaling.speed"),
+    ],
+)
+def test_bad_scaling_is_refused_at_its_place(scaling: dict[str, Any], path: str) -> None:
+    person = Person(make_team(), Role.EDITOR)
+    status, problem = person("POST", "workflows/", {**DOCUMENT, "scaling": scaling})
+    assert status == 400
+    assert path in {fault["path"] for fault in problem["errors"]}
+
+
+def test_shared_pools_follow_the_most_generous_of_those_who_count_on_them() -> None:
+    team = make_team()
+    pool = make_pool(team)
+    for workflow, preset in (("a", "conservative"), ("b", "aggressive"), ("c", None)):
+        PoolUse.objects.create(team=team, pool=pool.name, workflow=workflow)
+        if preset:
+            set_for_workflow(team.pk, workflow, {"preset": preset})
+    row = for_load(all_policies(), load_of(pool))
+    assert row is not None
+    assert row.workflow == "b"
