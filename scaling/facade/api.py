@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from scaling.metrics import ScalingCollector
+from scaling.services.lookahead import expect
 from scaling.services.policies import check as check_policy
 from scaling.services.policies import set_for_workflow
 from scaling.services.scaler import Helm, Scaler
@@ -13,6 +14,7 @@ from scaling.services.scaler import Helm, Scaler
 __all__ = [
     "ScalingCollector",
     "check_policy",
+    "expect",
     "loops",
     "set_for_workflow",
 ]

@@ -77,7 +77,7 @@ class Scaler:
                 continue  # it makes agents for the work at hand, and keeps them for their idle time-out
             watch = self._watches.setdefault(load.pool_id, Watch(load, now))
             policy = effective(row, load)
-            signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at)
+            signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
             decision = decide(signals, policy)
             acts = policy.mode == Mode.ACT
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from pools.facade.contracts import PoolLoad
-from scaling.domain.decisions import Decision, Signals
+from scaling.domain.decisions import Decision, Reason, Signals
 from scaling.domain.memory import Memory
 from scaling.domain.policies import Policy
+from scaling.services.lookahead import coming
 
 START_TIME = 5.0  # seconds, as long as no agent of the pool has been seen to start
 
@@ -23,9 +24,10 @@ class Watch:
         self._target = load.target_size
 
     def signals(
-        self, load: PoolLoad, policy: Policy, start_time: float | None, now: float, at: float
+        self, load: PoolLoad, policy: Policy, start_time: float | None, now: float, at: float, every: float
     ) -> Signals:
-        """An agent with several slots counts as one: leases and waiters are told in agents."""
+        """An agent with several slots counts as one: leases and waiters are told in agents. `every`: seconds
+        until the next evaluation, before which what comes must be seen."""
         self._tell(load, now)
         memory, slots = self.memory, load.concurrency
         ready = load.idle + load.active
@@ -48,6 +50,8 @@ class Watch:
             lowest=memory.lowest(now, policy.up_window),
             since_up=memory.since_up(now),
             watched=now - memory.since,
+            coming=coming(load.team_id, load.name, at, (start_time or START_TIME) + every),
+            coming_by=Reason.SCHEDULE,
         )
 
     def keep(self, decision: Decision, policy: Policy, now: float, target: int) -> None:

@@ -34,4 +34,5 @@ async def _main() -> None:
         group.create_task(pools.run_controller(stop, beside=scaling.loops))
         group.create_task(workflows.sweep_forever(stop))
         group.create_task(workflows.fire_forever(stop))
+        group.create_task(workflows.foresee_forever(stop))
         group.create_task(workflows.tidy_forever(stop))
