@@ -3,8 +3,8 @@
     ./aflow bench ramp [--minutes 3] [--quiet 4] [--seed 1]
 
 The platform must run. `minutes` up and as many down, `quiet` minutes before and after. Each task is a lease
-over HTTP, a request of 2 s, and the end of the lease; its response time is from its arrival. Agent-seconds are
-counted by looking at the pool's size every half second, and held against a fixed pool that is sized for
+over HTTP, a request of 2 s, and the end of the lease; its response time is from its arrival. Agent-seconds
+come from looking at the pool's size every half second. They are held against a fixed pool that is sized for
 the peak, and against the simulator's course of the same arrivals.
 """
 
