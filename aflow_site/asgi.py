@@ -11,9 +11,10 @@ http = get_asgi_application()
 
 from aflow_site.websockets import OurOrigins, TeamMiddleware, nowhere  # noqa: E402 (the app registry must be ready)
 from pools.consumers.routing import websocket_urlpatterns as pool_sockets  # noqa: E402
+from scaling.consumers.routing import websocket_urlpatterns as scaling_sockets  # noqa: E402
 from workflows.consumers.routing import websocket_urlpatterns as run_sockets  # noqa: E402
 
-sockets = URLRouter([*run_sockets, *pool_sockets, re_path("", nowhere)])  # type: ignore[arg-type]
+sockets = URLRouter([*run_sockets, *pool_sockets, *scaling_sockets, re_path("", nowhere)])  # type: ignore[arg-type]
 
 application = ProtocolTypeRouter(
     {

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from pools.facade import agents
 from pools.facade import api as pools
+from scaling.facade import api as scaling
 from workflows.facade import api as workflows
 
 
@@ -71,5 +72,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry = CollectorRegistry()
     registry.register(pools.metrics_collector())
     registry.register(agents.metrics_collector())
+    registry.register(scaling.ScalingCollector())
     registry.register(workflows.metrics_collector())
     return HttpResponse(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")

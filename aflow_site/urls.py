@@ -11,6 +11,7 @@ from pools.api.proxy import proxy
 api: list[URLPattern | URLResolver] = [
     path("", include("teams.api.urls")),
     path("", include("pools.api.urls")),
+    path("", include("scaling.api.urls")),
     path("", include("workflows.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

@@ -34,8 +34,13 @@ class Platform:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         data = None if body is None else json.dumps(body)
-        self._connection.request(method, f"/api/v1/{path}", data, {**self._headers, **headers})
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, f"/api/v1/{path}", data, {**self._headers, **headers})
+            answer = self._connection.getresponse()
+        except http.client.RemoteDisconnected:  # a connection that lay idle is closed by the server
+            self._connection.close()
+            self._connection.request(method, f"/api/v1/{path}", data, {**self._headers, **headers})
+            answer = self._connection.getresponse()
         content = answer.read()
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
@@ -60,6 +65,17 @@ class Platform:
         if run["state"] != "completed":
             raise RuntimeError(f"run {run_id} {run['state']}: {run['error']}")
         return dict(run)
+
+    def address(self) -> tuple[str, dict[str, str]]:
+        """For clients of one's own: where the API is, and the headers that open it."""
+        return f"http://{self._connection.host}:{self._connection.port}/api/v1/", dict(self._headers)
+
+    def remake_pool(self, pool: dict[str, Any]) -> None:
+        """Once more from nothing, if there was one of that name."""
+        while any(one["name"] == pool["name"] for one in self.call("GET", "pools/")["results"]):
+            self.call("DELETE", f"pools/{pool['name']}/?force=true")
+            time.sleep(0.2)
+        self.call("POST", "pools/", pool)
 
     def warm(self, pool: str, size: int, patience: float = 60.0) -> None:
         """Waits until the pool has `size` idle agents."""

@@ -1,5 +1,1 @@
-"""Capacity over time: policies, decisions, forecasts and budgets, applied through `pools.facade`.
-
-Nothing is decided here yet: a pool without a policy follows its demand between `min_size` and `max_size`
-(`pools.domain.sizing`).
-"""
+"""Capacity over time: policies and decisions, applied through `pools.facade`; and the simulator."""

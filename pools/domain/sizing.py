@@ -24,6 +24,8 @@ class PoolFigures:
     waiting: int
     overdue: int = 0  # agents in service that are to be replaced for their age
     apart: bool = False  # teams share the pool, and each wants agents that served nobody else
+    steered: bool = False  # `target_size` comes from the scaler, moment by moment
+    ceiling: int | None = None  # the most agents that may be, even below `min_size`; None: `max_size`
 
     @property
     def serving(self) -> int:
@@ -49,33 +51,37 @@ class SizePlan:
 
 
 def plan(pool: PoolFigures) -> SizePlan:
-    """Never lets an acquire wait while there is room below `max_size`.
+    """Never lets an acquire wait while there is room below `max_size`; but whether those that wait are worth
+    new agents is the scaler's to say where there is one, save in a pool that is empty.
 
     Pools with `warm_up` keep their size until the idle time-out lowers it, so growth raises the target;
     others make agents for the work at hand only (and so replace none ahead of demand).
     Agents on their way out still count toward `max_size`: live containers never exceed it.
     """
-    demand = min(pool.max_size, pool.active + pool.waiting)
+    most = pool.max_size if pool.ceiling is None else min(pool.max_size, pool.ceiling)
+    demand = min(most, pool.active + pool.waiting)
     floor = pool.min_size if pool.warm_up else 0
-    target = max(floor, min(pool.target_size, pool.max_size))
+    target = min(max(floor, pool.target_size), most)
     wanted = max(target, demand)
-    if pool.warm_up:
+    if pool.steered:
+        wanted = max(target, min(demand, 1))
+    elif pool.warm_up:
         target = wanted
-    room = max(0, pool.max_size - pool.live)
+    room = max(0, most - pool.live)
     # Of those that are too old a tenth leaves at a time; where there is room, the replacement is ready first.
     leave = min(pool.overdue, max(1, pool.serving // 10))
-    spare = min(leave, pool.max_size - wanted)
+    spare = min(leave, most - wanted)
     create = min(max(0, wanted + spare - (pool.serving - pool.strangers)), room)
     ready = pool.idle + pool.active
     retire_overdue = min(leave, max(0, ready - wanted)) if spare else leave
     # A pool without warm-up keeps what demand made until the idle time-out.
-    ceiling = wanted if pool.warm_up else pool.max_size
-    surplus = 0 if pool.waiting else max(0, pool.serving - ceiling - spare)
+    keep = wanted if pool.warm_up or pool.steered else most
+    surplus = 0 if pool.waiting and pool.ceiling is None else max(0, pool.serving - keep - spare)
     return SizePlan(
         create=create,
         retire_idle=min(surplus, pool.idle),
         target_size=target,
-        reap_above=pool.min_size,
+        reap_above=max(min(pool.min_size, most), target if pool.steered else 0),
         retire_overdue=retire_overdue,
     )
 

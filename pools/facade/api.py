@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -81,6 +81,7 @@ __all__ = [
     "runtime_problem",
     "set_target",
     "shutdown_all",
+    "start_times",
     "update_pool",
     "warm_pool",
 ]
@@ -238,9 +239,17 @@ def place_in_queue(pool_id: UUID, holders: str) -> int | None:
     return None
 
 
-def load(pool_ids: Sequence[UUID] | None = None) -> list[PoolLoad]:
-    """The signals from which sizes are decided; of every pool when no ids are given."""
-    return selectors.loads(pool_ids, lease_store())
+def load() -> list[PoolLoad]:
+    """The signals from which sizes are decided, of every pool. Raises `ConnectionError` without Redis."""
+    try:
+        return selectors.loads(lease_store())
+    except redis.RedisError as exc:
+        raise ConnectionError(str(exc)) from exc
+
+
+def start_times(pool_ids: Iterable[UUID]) -> dict[UUID, float]:
+    """What agents lately took to serve, the 95th percentile in seconds; pools without any are left out."""
+    return selectors.start_times(pool_ids)
 
 
 def set_target(pool_id: UUID, size: int) -> int:
@@ -332,13 +341,21 @@ class PoolController(_PoolController):
         )
 
 
-async def run_controller(stop: asyncio.Event) -> None:
-    """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised."""
+Beside = Callable[[PoolController], Mapping[str, Callable[[], Awaitable[None]]]]
+
+
+async def run_controller(stop: asyncio.Event, beside: Beside | None = None) -> None:
+    """Leads whenever it can, until `stop` is set. Trouble is logged and outlived, never raised.
+
+    `beside` names loops that run while this controller leads, and are given it: the scaler is one.
+    """
     silence = Silence()
     while not stop.is_set():
         runtime = site.runtime()
         controller = PoolController(runtime, silence=silence)
-        controller.beside = loops_beside(runtime, controller.leads)
+        controller.beside = loops_beside(runtime, controller.leads) | dict(
+            beside(controller) if beside else {}
+        )
         try:
             await controller.start()
             log.info("this controller leads the pools")

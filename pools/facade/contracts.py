@@ -152,16 +152,43 @@ class NodeView:
 
 @dataclass(frozen=True, slots=True)
 class PoolLoad:
-    """The signals from which sizes are decided."""
+    """The signals from which a pool's size is decided. `asked`, `ended`, `held_seconds` are counters that
+    only rise, until Redis loses its memory: acquires, leases that ended, and how long those were held
+    together."""
 
     pool_id: UUID
+    team_id: int
+    name: str
+    workflow: str | None
     min_size: int
     max_size: int
     warm_up: bool
-    size: int  # agents of every state but terminated
+    idle_timeout: float  # seconds
+    concurrency: int  # leases at once on one agent
+    starting: int  # agents
+    idle: int
     active: int
+    leases: int
     waiting: int
+    oldest_wait: float  # seconds
+    asked: int
+    ended: int
+    held_seconds: float
     target_size: int
+    drained: bool
+    price: float | None  # of an agent-hour
+    problem: str | None
+    used_by: tuple[str, ...]  # the workflow that made it, and those of its team that count on it
+    known: bool  # whether Redis knows the pool: else the figures say nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """The size that a pool shall have from now on, between its limits. `ceiling`: the most agents that may
+    be, even if that is below `min_size` and somebody waits; None: the pool's own limit."""
+
+    size: int
+    ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """A pool as Redis sees it. `version` changes whenever another figure may have; -1 = unknown to Redis."""
+    """A pool as Redis sees it. `version` changes whenever another figure may have; -1 = unknown to Redis.
+
+    Counters since Redis knows the pool: `asked` acquires that got a lease or a place in the queue, `ended`
+    leases, which were held for `held_ms` together; `oldest_ms`: how long the first in line has waited."""
 
     version: int = -1
     idle: int = 0
@@ -109,6 +112,10 @@ class QueueFigures:
     condemned: int = 0
     wait_ms: int = 0
     wait_count: int = 0
+    asked: int = 0
+    ended: int = 0
+    held_ms: int = 0
+    oldest_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from uuid import UUID
 import redis
 from django.db.models import Case, Q, QuerySet, When
 
-from pools.domain.agents import LIVE, AgentState, PublicState
+from pools.domain.agents import LIVE, AgentState
+from pools.domain.quantiles import nearest_rank
 from pools.facade.contracts import AgentView, PoolLoad, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import Leases
-from pools.models import Agent, Pool, PoolShare
-from pools.selectors.views import agent_view, pool_view
+from pools.models import Agent, Pool, PoolShare, PoolUse
+from pools.selectors.views import agent_view, pool_load, pool_view
 
 log = logging.getLogger(__name__)
 LIVE_VALUES = [state.value for state in LIVE]
@@ -98,21 +99,26 @@ def agent_views(agents: Iterable[Agent], leases: Leases) -> list[AgentView]:
     return [agent_view(agent, serving.get(agent.pk)) for agent in rows]
 
 
-def loads(pool_ids: Sequence[UUID] | None, leases: Leases) -> list[PoolLoad]:
-    """The signals for sizing; all pools when `pool_ids` is None."""
-    rows = Pool.objects.filter(deleted_at__isnull=True).select_related("team")
-    if pool_ids is not None:
-        rows = rows.filter(pk__in=list(pool_ids))
-    return [
-        PoolLoad(
-            pool_id=view.id,
-            min_size=view.min_size,
-            max_size=view.max_size,
-            warm_up=view.warm_up,
-            size=sum(view.states.values()),
-            active=view.states[PublicState.ACTIVE],
-            waiting=view.waiting,
-            target_size=view.target_size,
-        )
-        for view in views(rows, leases)
-    ]
+def loads(leases: Leases) -> list[PoolLoad]:
+    """Of every pool: the signals for sizing. Raises `redis.RedisError`: without Redis nothing can be said."""
+    rows = list(Pool.objects.filter(deleted_at__isnull=True).select_related("team"))
+    figures = leases.figures([pool.pk for pool in rows])
+    users: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for team_id, name, workflow in PoolUse.objects.values_list("team_id", "pool", "workflow"):
+        users[team_id, name].append(workflow)
+    return [pool_load(view, figures[view.id], users[view.team_id, view.name]) for view in views(rows, leases)]
+
+
+RECENT_STARTS = 50
+
+
+def start_times(pool_ids: Iterable[UUID]) -> dict[UUID, float]:
+    """The 95th percentile, in seconds, of what the last fifty agents took from the wish until they served."""
+    found = {}
+    for pool_id in pool_ids:
+        rows = Agent.objects.filter(pool_id=pool_id, ready_at__isnull=False).order_by("-started_at")
+        pairs = rows.values_list("started_at", "ready_at")[:RECENT_STARTS]
+        seconds = [(ready - start).total_seconds() for start, ready in pairs if ready is not None]
+        if (slow := nearest_rank(seconds, 0.95)) is not None:
+            found[pool_id] = slow
+    return found

@@ -14,7 +14,7 @@ from uuid import UUID
 from pools.domain.agents import AgentState, PublicState, seen_from_outside
 from pools.domain.quantiles import nearest_rank
 from pools.domain.settings import preset_of
-from pools.facade.contracts import AgentView, PoolView
+from pools.facade.contracts import AgentView, PoolLoad, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.models import Agent, Pool
 
@@ -90,6 +90,35 @@ def pool_view(
         drained=pool.drained_at is not None,
         weight=pool.weight,
         shares=dict(shares or {}),
+    )
+
+
+def pool_load(view: PoolView, figures: QueueFigures, users: Iterable[str]) -> PoolLoad:
+    return PoolLoad(
+        pool_id=view.id,
+        team_id=view.team_id,
+        name=view.name,
+        workflow=view.workflow,
+        min_size=view.min_size,
+        max_size=view.max_size,
+        warm_up=view.warm_up,
+        idle_timeout=view.idle_timeout,
+        concurrency=view.settings["concurrency"],
+        starting=view.states["starting"],
+        idle=view.states["idle"],
+        active=view.states["active"],
+        leases=figures.leases,
+        waiting=figures.waiting,
+        oldest_wait=figures.oldest_ms / 1000,
+        asked=figures.asked,
+        ended=figures.ended,
+        held_seconds=figures.held_ms / 1000,
+        target_size=view.target_size,
+        drained=view.drained,
+        price=view.price,
+        problem=view.problem,
+        used_by=tuple(sorted({*users, *([view.workflow] if view.workflow else [])})),
+        known=figures.version >= 0,
     )
 
 

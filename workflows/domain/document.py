@@ -12,6 +12,7 @@ from workflows.domain.durations import Seconds
 from workflows.domain.steps import (
     AnyStep,
     CallingStep,
+    Flag,
     LoopStep,
     Name,
     Part,
@@ -40,6 +41,29 @@ class Position(Part):
     y: float
 
 
+class Scaling(Part):
+    """How the pools of the workflow's steps follow their load: those that the document makes, and the shared
+    ones that have no policy of their own. What is left out is the preset's."""
+
+    enabled: Flag = Field(default=True, description="false: pools make agents for the work at hand only")
+    policy: Literal["aggressive", "balanced", "conservative", "reactive"] = "balanced"
+    min: Whole | None = Field(default=None, ge=0, le=1000)
+    max: Whole | None = Field(default=None, ge=1, le=1000)
+    metrics: tuple[Literal["queue_depth", "response_time", "utilization", "schedule"], ...] | None = None
+    target_utilization: float | None = Field(default=None, gt=0, le=1)
+    scale_up_threshold: float | None = Field(default=None, gt=0, le=1)
+    scale_down_threshold: float | None = Field(default=None, gt=0, le=1)
+    cooldown: Seconds | None = None
+    up_window: Seconds | None = None
+    down_window: Seconds | None = None
+    min_idle: Whole | None = Field(default=None, ge=0, le=1000)
+
+    def as_policy(self) -> dict[str, Any]:
+        """As `scaling` takes it."""
+        own = self.model_dump(exclude={"enabled", "policy"}, exclude_none=True)
+        return {"preset": self.policy, "mode": "act" if self.enabled else "off", **own}
+
+
 class Document(Part):
     model_config = ConfigDict(extra="forbid", frozen=True, title="Agentainer Flow workflow")
 
@@ -61,6 +85,7 @@ class Document(Part):
         description="After a step failed: stop the rest, or go on with what does not need it",
     )
     steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
+    scaling: Scaling | None = None
     output: Any = None
     layout: dict[str, Position] = Field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.domain.document import Document
+from workflows.domain.document import Document, Scaling
 from workflows.domain.steps import AnyStep, CallingStep, PoolOptions, Run
 
 DEFAULT_OWN_SIZE = 5
@@ -65,15 +65,18 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
 
     `size` is both bounds of a warm pool; a pool that is not warmed up may shrink to nothing, and one that is,
     without a lower bound, keeps all of its agents warm. `mode: standard` is a pool whose agents are used
-    once.
+    once. Where the step says nothing of the size, the document's `scaling` does.
     """
     options = step.pool
     if not isinstance(options, PoolOptions):
         return None
     standard = options.mode == "standard"
-    high = options.max_size or options.size or max(DEFAULT_OWN_SIZE, options.min_size or 0)
+    wanted = document.scaling or Scaling()
+    high = options.max_size or options.size or wanted.max or max(DEFAULT_OWN_SIZE, options.min_size or 0)
     warm = options.warm_up if options.warm_up is not None else not standard and options.size is not None
     low = options.min_size
+    if low is None and options.size is None and wanted.min is not None:
+        low = min(wanted.min, high)
     if low is None:
         low = high if warm else 0
     return OwnPool(

@@ -8,6 +8,13 @@ from __future__ import annotations
 from workflows.selectors.health import live_executors
 from workflows.selectors.metrics import WorkflowMetrics as metrics_collector
 from workflows.services.sweeping import sweep_forever
-from workflows.services.timers import fire_forever, tidy_forever
+from workflows.services.timers import fire_forever, foresee_forever, tidy_forever
 
-__all__ = ["fire_forever", "live_executors", "metrics_collector", "sweep_forever", "tidy_forever"]
+__all__ = [
+    "fire_forever",
+    "foresee_forever",
+    "live_executors",
+    "metrics_collector",
+    "sweep_forever",
+    "tidy_forever",
+]

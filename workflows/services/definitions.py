@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from aflow_site.kernel.errors import Conflict, Fault, NotFound, PreconditionFailed, PreconditionRequired
 from pools.facade import api as pools
+from scaling.facade import api as scaling
 from teams.facade import api as teams
 from workflows.domain.differences import same
 from workflows.domain.document import Document
@@ -33,6 +34,7 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
             )
             _add_version(workflow, data, author)
             make_pools(team_id, document)
+            _set_scaling(team_id, document)
             _audit(workflow, "created", author)
     except IntegrityError as exc:
         if not Workflow.objects.filter(team_id=team_id, name=document.name, archived_at=None).exists():
@@ -87,7 +89,13 @@ def _save(
             _add_version(workflow, data, author)
             _audit(workflow, verb, author, **details)
         make_pools(team_id, document)
+        _set_scaling(team_id, document)
     return workflow
+
+
+def _set_scaling(team_id: int, document: Document) -> None:
+    wanted = document.scaling
+    scaling.set_for_workflow(team_id, document.name, None if wanted is None else wanted.as_policy())
 
 
 def archive_workflow(team_id: int, name: str, *, author: str) -> None:
@@ -104,6 +112,7 @@ def archive_workflow(team_id: int, name: str, *, author: str) -> None:
         workflow.archived_at = timezone.now()
         workflow.save(update_fields=["archived_at"])
         pools.note_uses(team_id, name, ())
+        scaling.set_for_workflow(team_id, name, None)
         if not Run.objects.filter(workflow=workflow).exclude(state__in=RUN_FINAL).exists():
             end_pools(team_id, name)
         _audit(workflow, "archived", author)
@@ -155,11 +164,22 @@ def _checked(team_id: int, data: Any) -> Document:
     document, faults = check_document(data)
     if document is not None:
         seen = {fault.path for fault in faults}
-        more = [*pool_faults(team_id, document), *_bundle_faults(team_id, document)]
+        more = [
+            *pool_faults(team_id, document),
+            *_bundle_faults(team_id, document),
+            *_scaling_faults(document),
+        ]
         faults += [fault for fault in more if fault.path not in seen]
     if document is None or faults:
         raise InvalidDocument(summary(faults), faults=faults)
     return document
+
+
+def _scaling_faults(document: Document) -> list[Fault]:
+    if document.scaling is None:
+        return []
+    found = scaling.check_policy(document.scaling.as_policy())
+    return [Fault(f"scaling.{fault.path}", fault.message) for fault in found]
 
 
 def _bundle_faults(team_id: int, document: Document) -> list[Fault]:

@@ -1,7 +1,7 @@
 """The controller process: what must happen on time, whoever else is alive.
 
-Pools: reconcile with the runtime, sizes, health, live figures. Workflows: runs without a living driver,
-triggers that are due, and what is older than it is kept.
+Pools: reconcile with the runtime, sizes, health, live figures. Scaling: how large each pool shall be.
+Workflows: runs without a living driver, triggers that are due, and what is older than it is kept.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from pools.facade import api as pools
+from scaling.facade import api as scaling
 from workflows.facade import api as workflows
 
 
@@ -30,7 +31,8 @@ async def _main() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with asyncio.TaskGroup() as group:
-        group.create_task(pools.run_controller(stop))
+        group.create_task(pools.run_controller(stop, beside=scaling.loops))
         group.create_task(workflows.sweep_forever(stop))
         group.create_task(workflows.fire_forever(stop))
+        group.create_task(workflows.foresee_forever(stop))
         group.create_task(workflows.tidy_forever(stop))

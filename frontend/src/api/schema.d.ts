@@ -331,6 +331,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/decisions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The newest first: every change, and the holds whose cause was another than before. */
+        get: operations["decisions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions/{decision_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["decisions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions/{decision_id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Decides again on what the decision saw; nothing is changed by it. */
+        post: operations["decisions_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hooks/{trigger_id}/": {
         parameters: {
             query?: never;
@@ -521,6 +571,41 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Those that somebody wrote; any other pool follows the preset `balanced` between its own limits. */
+        get: operations["policies_list"];
+        put?: never;
+        /** @description For a pool, or for all pools that a workflow made. 409 when there is one. */
+        post: operations["policies_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{policy_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["policies_get"];
+        put?: never;
+        post?: never;
+        /** @description The preset `balanced` counts from then on. */
+        delete: operations["policies_delete"];
+        options?: never;
+        head?: never;
+        patch: operations["policies_update"];
         trace?: never;
     };
     "/api/v1/pools/": {
@@ -1393,6 +1478,13 @@ export interface components {
          * @enum {string}
          */
         AcceptedStateEnum: "pending";
+        /**
+         * @description * `scale_up` - scale_up
+         *     * `scale_down` - scale_down
+         *     * `hold` - hold
+         * @enum {string}
+         */
+        ActionEnum: "scale_up" | "scale_down" | "hold";
         /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
         Agent: {
             /** Format: uuid */
@@ -1434,7 +1526,7 @@ export interface components {
             method: string;
             path: string;
             state: components["schemas"]["AgentRequestStateEnum"];
-            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            reason: components["schemas"]["ReasonA8fEnum"] | components["schemas"]["NullEnum"];
             attempts: number;
             replays: number;
             replayable: boolean;
@@ -1455,7 +1547,7 @@ export interface components {
             method: string;
             path: string;
             state: components["schemas"]["AgentRequestStateEnum"];
-            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            reason: components["schemas"]["ReasonA8fEnum"] | components["schemas"]["NullEnum"];
             attempts: number;
             replays: number;
             replayable: boolean;
@@ -1574,6 +1666,52 @@ export interface components {
             failed: number;
             running: number;
         };
+        Decision: {
+            id: number;
+            pool: string;
+            /** Format: uuid */
+            pool_id: string;
+            workflow: string | null;
+            action: components["schemas"]["ActionEnum"];
+            current_size: number;
+            target_size: number;
+            reason: components["schemas"]["DecisionReasonEnum"];
+            /** @description A sentence for people */
+            explanation: string;
+            /**
+             * Format: double
+             * @description Busy agents expected at most
+             */
+            predicted_load: number | null;
+            /** @description What it saw */
+            signals: unknown;
+            /** @description What the signals asked for, before windows and limits */
+            wish: number;
+            /** @description Each rule's own wish */
+            candidates: unknown;
+            clamped_by: string[];
+            /** @description The policy as it counted */
+            policy: unknown;
+            mode: components["schemas"]["ModeEnum"];
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description * `queue_depth` - queue_depth
+         *     * `utilization` - utilization
+         *     * `response_time` - response_time
+         *     * `schedule` - schedule
+         *     * `forecast` - forecast
+         *     * `lookahead` - lookahead
+         *     * `min_size` - min_size
+         *     * `budget` - budget
+         *     * `idle` - idle
+         *     * `spot` - spot
+         *     * `capacity` - capacity
+         *     * `hold` - hold
+         * @enum {string}
+         */
+        DecisionReasonEnum: "queue_depth" | "utilization" | "response_time" | "schedule" | "forecast" | "lookahead" | "min_size" | "budget" | "idle" | "spot" | "capacity" | "hold";
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         DecisionRequest: {
             approve: boolean;
@@ -1817,11 +1955,60 @@ export interface components {
             staff: boolean;
         };
         /**
+         * @description * `act` - act
+         *     * `shadow` - shadow
+         *     * `off` - off
+         * @enum {string}
+         */
+        ModeEnum: "act" | "shadow" | "off";
+        /**
          * @description * `isolated` - isolated
          *     * `egress` - egress
          * @enum {string}
          */
         NetworkEnum: "isolated" | "egress";
+        /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
+        NewPolicyRequest: {
+            preset?: components["schemas"]["PresetC24Enum"];
+            /**
+             * @description shadow: decides and records, and changes nothing
+             *
+             *     * `act` - act
+             *     * `shadow` - shadow
+             *     * `off` - off
+             */
+            mode?: components["schemas"]["ModeEnum"];
+            min?: number | null;
+            max?: number | null;
+            /** Format: double */
+            target_utilization?: number | null;
+            /** Format: double */
+            scale_up_threshold?: number | null;
+            /** Format: double */
+            scale_down_threshold?: number | null;
+            /** Format: double */
+            cooldown?: number | null;
+            /** Format: double */
+            up_window?: number | null;
+            /** Format: double */
+            down_window?: number | null;
+            /** Format: double */
+            dead_band?: number | null;
+            step_up?: number | null;
+            step_down?: number | null;
+            /** Format: double */
+            scale_up_rate?: number | null;
+            /** Format: double */
+            scale_down_rate?: number | null;
+            metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
+            scale_to_zero?: boolean | null;
+            min_idle?: number | null;
+            prediction?: boolean | null;
+            /** @description The pool that it is for */
+            pool?: string | null;
+            /** @description Or the workflow, for all pools that it made */
+            workflow?: string | null;
+        };
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         NewPoolRequest: {
             image?: string;
@@ -1833,7 +2020,7 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
-            preset?: components["schemas"]["PresetEnum"];
+            preset?: components["schemas"]["PresetBf9Enum"];
             concurrency?: number;
             /** Format: double */
             max_age?: number;
@@ -1956,6 +2143,44 @@ export interface components {
             run: string;
             step: string;
         };
+        /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
+        PatchedPolicyFieldsRequest: {
+            preset?: components["schemas"]["PresetC24Enum"];
+            /**
+             * @description shadow: decides and records, and changes nothing
+             *
+             *     * `act` - act
+             *     * `shadow` - shadow
+             *     * `off` - off
+             */
+            mode?: components["schemas"]["ModeEnum"];
+            min?: number | null;
+            max?: number | null;
+            /** Format: double */
+            target_utilization?: number | null;
+            /** Format: double */
+            scale_up_threshold?: number | null;
+            /** Format: double */
+            scale_down_threshold?: number | null;
+            /** Format: double */
+            cooldown?: number | null;
+            /** Format: double */
+            up_window?: number | null;
+            /** Format: double */
+            down_window?: number | null;
+            /** Format: double */
+            dead_band?: number | null;
+            step_up?: number | null;
+            step_down?: number | null;
+            /** Format: double */
+            scale_up_rate?: number | null;
+            /** Format: double */
+            scale_down_rate?: number | null;
+            metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
+            scale_to_zero?: boolean | null;
+            min_idle?: number | null;
+            prediction?: boolean | null;
+        };
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         PatchedPoolSettingsRequest: {
             image?: string;
@@ -1967,7 +2192,7 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
-            preset?: components["schemas"]["PresetEnum"];
+            preset?: components["schemas"]["PresetBf9Enum"];
             concurrency?: number;
             /** Format: double */
             max_age?: number;
@@ -2022,6 +2247,18 @@ export interface components {
             /** @description Of every run; they win over a payload's */
             params?: unknown;
             enabled?: boolean;
+        };
+        Policy: {
+            /** Format: uuid */
+            id: string;
+            pool: string | null;
+            workflow: string | null;
+            preset: components["schemas"]["PresetC24Enum"];
+            mode: components["schemas"]["ModeEnum"];
+            /** @description What is set beside the preset */
+            values: unknown;
+            /** Format: date-time */
+            updated_at: string;
         };
         Pool: {
             /** Format: uuid */
@@ -2149,7 +2386,15 @@ export interface components {
          *     * `performance` - performance
          * @enum {string}
          */
-        PresetEnum: "aggressive" | "balanced" | "performance";
+        PresetBf9Enum: "aggressive" | "balanced" | "performance";
+        /**
+         * @description * `aggressive` - aggressive
+         *     * `balanced` - balanced
+         *     * `conservative` - conservative
+         *     * `reactive` - reactive
+         * @enum {string}
+         */
+        PresetC24Enum: "aggressive" | "balanced" | "conservative" | "reactive";
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
@@ -2173,11 +2418,20 @@ export interface components {
          *     * `too_large` - too_large
          * @enum {string}
          */
-        ReasonEnum: "interrupted" | "timeout" | "client_gone" | "too_large";
+        ReasonA8fEnum: "interrupted" | "timeout" | "client_gone" | "too_large";
         Receipt: {
             outcome: components["schemas"]["OutcomeEnum"];
             detail: string;
             run: components["schemas"]["FiredRun"] | null;
+        };
+        Replay: {
+            /** @description Whether the record decides as it did then */
+            same: boolean;
+            action: string;
+            target_size: number;
+            reason: string;
+            candidates: unknown;
+            clamped_by: string[];
         };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         ReplayRequest: {
@@ -3101,6 +3355,72 @@ export interface operations {
             };
         };
     };
+    decisions_list: {
+        parameters: {
+            query?: {
+                action?: "hold" | "scale_down" | "scale_up";
+                pool?: string;
+                reason?: "budget" | "capacity" | "forecast" | "hold" | "idle" | "lookahead" | "min_size" | "queue_depth" | "response_time" | "schedule" | "spot" | "utilization";
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"][];
+                };
+            };
+        };
+    };
+    decisions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision"];
+                };
+            };
+        };
+    };
+    decisions_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+        };
+    };
     hooks_deliver: {
         parameters: {
             query?: never;
@@ -3348,6 +3668,117 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    policies_list: {
+        parameters: {
+            query?: {
+                pool?: string;
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"][];
+                };
+            };
+        };
+    };
+    policies_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewPolicyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
+    policies_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
+    policies_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    policies_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPolicyFieldsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
                 };
             };
         };

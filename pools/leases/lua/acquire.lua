@@ -29,11 +29,13 @@ else
   if call('ZCARD', pool_key(pool, 'turns')) == 0 and not rules.drained then
     local agent, left = take_agent(pool, team, rules)
     if agent then
+      call('HINCRBY', pool_key(pool), 'asked', 1)
       make_lease(pool, w, agent, left, rules)
       return {'granted', grant_text(w.token)}
     end
   end
   if tonumber(ARGV[7]) <= 0 then return {'timeout'} end
+  call('HINCRBY', pool_key(pool), 'asked', 1)
   enqueue(pool, w)
   nudge(pool)
 end

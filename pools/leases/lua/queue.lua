@@ -170,7 +170,10 @@ local function end_lease(token)
   call('DEL', lease_key(token))
   call('ZREM', pool_key(pool, 'leases'), token)
   if call('HGET', pool_key(pool, 'holders'), v[3]) == token then call('HDEL', pool_key(pool, 'holders'), v[3]) end
-  correct(pool, v[5], tonumber(v[8]), math.max(0, now - tonumber(v[7])))
+  local took = math.max(0, now - tonumber(v[7]))
+  call('HINCRBY', pool_key(pool), 'ended', 1)
+  call('HINCRBY', pool_key(pool), 'held_ms', int(took))
+  correct(pool, v[5], tonumber(v[8]), took)
   if call('SREM', agent_key(agent, 'leases'), token) == 1 then
     call('HINCRBY', agent_key(agent), 'busy', -1)
     call('HINCRBY', agent_key(agent), 'reserved', -tonumber(v[6]))
@@ -184,6 +187,17 @@ local function revoke(token, reason)
   if not ended then return end
   tell(ended.client, 'lost|' .. token)
   settle(ended.pool, ended.agent, reason)
+end
+
+-- Since when the first waiter of a team, the one of them that has waited longest, waits; nil when nobody does.
+local function longest_since(pool)
+  local since = nil
+  for _, team in ipairs(call('ZRANGE', pool_key(pool, 'turns'), 0, -1)) do
+    local holder = call('ZRANGE', queue_key(pool, team), 0, 0)[1]
+    local w = holder and read_waiter(pool, holder)
+    if w and (not since or w.since < since) then since = w.since end
+  end
+  return since
 end
 
 local function forget_queue(pool)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -18,6 +18,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from pools.facade.contracts import Steering
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import RedisReplyError, Wire
@@ -68,6 +69,7 @@ class PoolController:
         self.leases = AsyncLeases(self._wire, prefix)
         self._http = AgentHttp()
         self._nudged = asyncio.Event()
+        self._stirred = asyncio.Condition()
         self._leadership = Leadership(self.leases, instance, silence)
         self.registry = Registry()
         self.nodes = Nodes(runtime)
@@ -262,9 +264,22 @@ class PoolController:
                     await channel.subscribe(self.leases.keys.nudge)
                     async for _ in channel.listen():
                         self._nudged.set()
+                        async with self._stirred:
+                            self._stirred.notify_all()
             except (RedisError, OSError) as exc:
                 log.warning("nudges broke off: %s", exc)
             await asyncio.sleep(0.5)
 
     def nudge(self) -> None:
         self._nudged.set()
+
+    def steer(self, sizes: Mapping[UUID, Steering], valid: float) -> None:
+        """The scaler's sizes, for the next `valid` seconds. Pools that are not named follow their demand."""
+        self._sizes.steer(sizes, valid)
+        self._nudged.set()
+
+    async def woken(self, within: float) -> None:
+        """Until somebody begins to wait, an agent ends or a pool is changed, or the seconds are over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), self._stirred:
+                await self._stirred.wait()

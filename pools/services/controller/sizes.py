@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
 from pools.domain.nodes import DrainFigures, may_leave
 from pools.domain.settings import Isolation
 from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
+from pools.facade.contracts import Steering
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
@@ -44,6 +46,16 @@ class Sizes:
         self._remover = remover
         self._instance = instance
         self._leader = leader
+        self._steered: dict[UUID, tuple[Steering, float]] = {}  # until when, on the monotonic clock
+
+    def steer(self, sizes: Mapping[UUID, Steering], valid: float) -> None:
+        """These sizes count for `valid` seconds; after that each pool follows its own demand again."""
+        until = time.monotonic() + valid
+        self._steered = {pool_id: (steering, until) for pool_id, steering in sizes.items()}
+
+    def _steering(self, pool: Pool) -> Steering | None:
+        steering, until = self._steered.get(pool.pk, (None, 0.0))
+        return steering if time.monotonic() < until else None
 
     async def step(
         self,
@@ -65,6 +77,9 @@ class Sizes:
         await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)
         counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
+        steering = self._steering(pool)
+        if steering is not None:
+            counts = replace(counts, steered=True, target_size=steering.size, ceiling=steering.ceiling)
         sizes = plan(counts)
         for agent in overdue[: sizes.retire_overdue]:
             await self._leases.drain(agent.pk, EndReason.MAX_AGE)
@@ -74,7 +89,7 @@ class Sizes:
                 sizes.retire_idle,
                 idle=0,
                 keep=counts.serving - counts.starting - sizes.retire_idle,
-                reason=EndReason.SCALE_DOWN,
+                reason=EndReason.SCALE_DOWN if counts.ceiling is None else EndReason.BUDGET,
                 order=pool.scale_down_order,
             )
         await self._drain_surplus(agents, serving, counts.active - pool.max_size)
@@ -88,7 +103,7 @@ class Sizes:
             order=pool.scale_down_order,
         )
         target = sizes.target_size
-        if reaped:
+        if reaped and steering is None:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
         if sizes.create and not reaped and self._creator.has_place(pool):

@@ -244,8 +244,8 @@ def test_images_that_look_alike_have_pools_of_their_own(team: Team) -> None:
 def test_targets_stay_within_limits(team: Team) -> None:
     pool = pools.ensure_pool(team.pk, PoolSpec("p", min_size=1, max_size=4))
     assert [pools.set_target(pool.id, size) for size in (0, 3, 99)] == [1, 3, 4]
-    (load,) = pools.load([pool.id])
-    assert (load.target_size, load.size, load.waiting) == (4, 0, 0)
+    (load,) = pools.load()
+    assert (load.target_size, load.idle, load.waiting) == (4, 0, 0)
 
 
 def test_what_is_written_counts_though_redis_is_away(team: Team) -> None:

@@ -1,0 +1,68 @@
+"""What the scaler remembers of a pool between two evaluations. All of it is rebuilt by watching."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from scaling.domain.arrivals import Arrivals
+from scaling.domain.decisions import Action, Decision
+from scaling.domain.policies import Policy
+from scaling.domain.service import ServiceTime
+
+UTILIZATION_OVER = 60.0  # seconds
+
+
+class Memory:
+    """`since` is when the watch began; times in seconds of one clock, which may jump: what lies ahead of `at`
+    is forgotten."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.arrivals = Arrivals()
+        self.service = ServiceTime()
+        self.grown_at: float | None = None
+        self._wishes: deque[tuple[float, int]] = deque()
+        self._busy: deque[tuple[float, float]] = deque()
+
+    def see(self, at: float, leased: int, ready: int) -> None:
+        self._trim(at)
+        self._busy.append((at, min(1.0, leased / ready) if ready else 0.0))
+
+    @property
+    def utilization(self) -> float:
+        return sum(share for _, share in self._busy) / len(self._busy) if self._busy else 0.0
+
+    def highest(self, at: float, window: float) -> int:
+        return max((wish for when, wish in self._wishes if when > at - window), default=0)
+
+    def lowest(self, at: float, window: float) -> int | None:
+        """None without a window; 0 while it has not been watched for so long."""
+        if window <= 0:
+            return None
+        if at - self.since < window:
+            return 0
+        return min((wish for when, wish in self._wishes if when > at - window), default=None)
+
+    def since_up(self, at: float) -> float | None:
+        return None if self.grown_at is None else at - self.grown_at
+
+    def wish(self, at: float, size: int) -> None:
+        """Somebody else's wish, which counts like a decision's."""
+        self._wishes.append((at, size))
+
+    def keep(self, at: float, decision: Decision, policy: Policy) -> None:
+        self._wishes.append((at, decision.wish))
+        longest = max(policy.down_window, policy.up_window)
+        while self._wishes and self._wishes[0][0] <= at - longest:
+            self._wishes.popleft()
+        if decision.action == Action.SCALE_UP:
+            self.grown_at = at
+
+    def _trim(self, at: float) -> None:
+        if self._busy and self._busy[-1][0] > at:  # the clock was set back
+            self.since = min(self.since, at)
+            self.grown_at = None
+            self._busy.clear()
+            self._wishes.clear()
+        while self._busy and self._busy[0][0] <= at - UTILIZATION_OVER:
+            self._busy.popleft()

@@ -1,0 +1,25 @@
+"""The only door to scaling: what the site and `workflows` may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from scaling.metrics import ScalingCollector
+from scaling.services.lookahead import expect
+from scaling.services.policies import check as check_policy
+from scaling.services.policies import set_for_workflow
+from scaling.services.scaler import Helm, Scaler
+
+__all__ = [
+    "ScalingCollector",
+    "check_policy",
+    "expect",
+    "loops",
+    "set_for_workflow",
+]
+
+
+def loops(helm: Helm) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What runs beside the pools' controller, and steers it."""
+    return {"the scaler": partial(Scaler().run, helm)}

@@ -1,0 +1,47 @@
+"""The scaler's figures for Prometheus, read at each scrape, so that every web process tells the same truth.
+
+`agentainer_scaling_decisions_total` counts every evaluation, in Redis, hence from 0 again when Redis loses
+its memory. Sizes are told by workflow: of the pools that it made, and the shared ones that it counts on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import redis
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pools.facade import api as pools
+from scaling.selectors.counts import counted
+
+PREFIX = "agentainer_scaling_"
+
+
+class ScalingCollector(Collector):
+    def describe(self) -> Iterable[Metric]:
+        return ()  # nothing is read at registration
+
+    def collect(self) -> Iterable[Metric]:
+        decisions = CounterMetricFamily(
+            PREFIX + "decisions", "Evaluations of pools, by what came of them", labels=["action", "reason"]
+        )
+        current = GaugeMetricFamily(
+            PREFIX + "current_size", "Agents of the pools that a workflow uses", labels=["workflow"]
+        )
+        target = GaugeMetricFamily(PREFIX + "target_size", "Agents that they shall have", labels=["workflow"])
+        try:
+            for (action, reason), number in sorted(counted().items()):
+                decisions.add_metric([action, reason], number)
+            sizes, targets = Counter[str](), Counter[str]()
+            for load in pools.load():
+                for workflow in load.used_by:
+                    sizes[workflow] += load.starting + load.idle + load.active
+                    targets[workflow] += load.target_size
+            for workflow in sorted(targets):
+                current.add_metric([workflow], sizes[workflow])
+                target.add_metric([workflow], targets[workflow])
+        except (redis.RedisError, ConnectionError):
+            pass  # without Redis there is no truth to tell; the families stand there empty
+        return decisions, current, target

@@ -1,0 +1,115 @@
+"""The loop that decides: every two seconds, and when somebody begins to wait, for every pool.
+
+It runs beside the pools' controller and under its lead, so two never decide at once; what it says counts for
+a few seconds only, after which each pool follows its own demand again. Does not: make or end agents."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+import redis
+from channels.db import database_sync_to_async
+
+from pools.facade import api as pools
+from pools.facade.contracts import PoolLoad, Steering
+from scaling.domain.decisions import Action
+from scaling.domain.policies import Mode
+from scaling.domain.scaler import decide
+from scaling.services import decisions
+from scaling.services.decisions import Made
+from scaling.services.policies import all_policies, effective, for_load
+from scaling.services.watching import Watch
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0  # seconds between two evaluations when nothing happens
+NOT_FASTER_THAN = 0.5
+VALID = 10.0  # seconds
+HOLD_RECORDED_EVERY = 60.0
+STARTS_LEARNED_EVERY = 30.0
+TIDIED_EVERY = 3600.0
+
+
+class Helm(Protocol):
+    """The pools' controller, as the scaler knows it."""
+
+    def steer(self, sizes: dict[UUID, Steering], valid: float) -> None: ...
+
+    async def woken(self, within: float) -> None: ...
+
+
+class Scaler:
+    def __init__(self) -> None:
+        self._watches: dict[UUID, Watch] = {}
+        self._recorded: dict[UUID, tuple[tuple[object, ...], float]] = {}
+        self._start_times: dict[UUID, float] = {}
+        self._starts_at = self._tidied_at = float("-inf")
+
+    async def run(self, helm: Helm) -> None:
+        """For ever; what breaks an evaluation is the caller's to log and to take up again."""
+        while True:
+            began = time.monotonic()
+            try:
+                helm.steer(await database_sync_to_async(self.evaluate)(began, time.time()), VALID)
+            except (ConnectionError, redis.RedisError) as exc:
+                log.warning("sizes are held, Redis is away: %s", exc)
+            await asyncio.sleep(NOT_FASTER_THAN)
+            await helm.woken(EVERY - NOT_FASTER_THAN)
+
+    def evaluate(self, now: float, at: float) -> dict[UUID, Steering]:
+        """One decision for each pool, recorded; the sizes of those pools that are to follow it.
+
+        `now` is monotonic, `at` since the epoch, both in seconds. Raises ConnectionError.
+        """
+        loads = [load for load in pools.load() if load.known and not load.drained]
+        self._learn_starts(loads, now)
+        rows = all_policies()
+        made, sizes = [], {}
+        for load in loads:
+            row = for_load(rows, load)
+            if row.mode == Mode.OFF if row else not load.warm_up:
+                continue  # it makes agents for the work at hand, and keeps them for their idle time-out
+            watch = self._watches.setdefault(load.pool_id, Watch(load, now))
+            policy = effective(row, load)
+            signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
+            decision = decide(signals, policy)
+            acts = policy.mode == Mode.ACT
+            watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
+            made.append(Made(load, policy, signals, decision))
+            if acts:
+                sizes[load.pool_id] = Steering(decision.target_size)
+        self._forget_pools({load.pool_id for load in loads})
+        decisions.record([one for one in made if self._is_news(one, now)])
+        decisions.count(one.decision for one in made)
+        self._tidy(now, at)
+        return sizes
+
+    def _learn_starts(self, loads: Sequence[PoolLoad], now: float) -> None:
+        if now - self._starts_at >= STARTS_LEARNED_EVERY:
+            self._starts_at = now
+            self._start_times = pools.start_times([load.pool_id for load in loads])
+
+    def _is_news(self, made: Made, now: float) -> bool:
+        decision, pool_id = made.decision, made.load.pool_id
+        cause = (decision.action, decision.reason, decision.clamped_by, made.policy)
+        before, when = self._recorded.get(pool_id, (None, 0.0))
+        if decision.action == Action.HOLD and cause == before and now - when < HOLD_RECORDED_EVERY:
+            return False
+        self._recorded[pool_id] = (cause, now)
+        return True
+
+    def _forget_pools(self, alive: set[UUID]) -> None:
+        for pool_id in set(self._watches) - alive:
+            del self._watches[pool_id]
+            self._recorded.pop(pool_id, None)
+
+    def _tidy(self, now: float, at: float) -> None:
+        if now - self._tidied_at >= TIDIED_EVERY:
+            self._tidied_at = now
+            decisions.forget(datetime.fromtimestamp(at, UTC))

@@ -1,0 +1,92 @@
+"""Policies by the names that people give them: ours by preset, the baselines by their usual short names.
+
+`NAME` or `NAME:NUMBER`; the number is the one knob of each: the target utilization of ours, of `hpa`, `hpac`
+and `kpa`; messages per agent of `keda`; the upper threshold of `threshold`; agents of `fixed`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from aflow_site.kernel.errors import Fault, InvalidInput
+from scaling.domain.policies import PRESETS, of_preset
+from scaling.domain.staffing import staff, z_of
+from scaling.simulator.baselines.fixed import Fixed
+from scaling.simulator.baselines.hpa import Hpa
+from scaling.simulator.baselines.keda import Keda
+from scaling.simulator.baselines.kpa import Kpa
+from scaling.simulator.baselines.threshold import Threshold
+from scaling.simulator.ours import Ours
+from scaling.simulator.plant import Policy
+from scaling.simulator.workload import Conditions, Workload
+
+Maker = Callable[[float | None, Workload, Conditions], Policy]
+PEAK_OVER = 60.0  # seconds
+
+
+def _ours(preset: str) -> Maker:
+    def make(knob: float | None, _: Workload, conditions: Conditions) -> Policy:
+        values = {} if knob is None else {"target_utilization": knob}
+        return Ours(of_preset(preset, max=conditions.max_size, **values), conditions.start_time)
+
+    return make
+
+
+def _fixed(knob: float | None, workload: Workload, conditions: Conditions) -> Policy:
+    return Fixed(round(knob) if knob is not None else size_for_peak(workload, conditions))
+
+
+def size_for_peak(workload: Workload, conditions: Conditions) -> int:
+    """What a careful person would buy for the busiest minute."""
+    edges = np.arange(0, workload.seconds + PEAK_OVER, PEAK_OVER)
+    busiest = np.histogram(workload.arrivals, edges)[0].max() / PEAK_OVER
+    return staff(float(busiest) * conditions.service_mean, z_of(0.7))
+
+
+MAKERS: dict[str, Maker] = {
+    **{name: _ours(name) for name in PRESETS},
+    "hpa": lambda knob, _w, _c: Hpa(knob or 0.7),
+    "hpac": lambda knob, _w, _c: Hpa(knob or 0.7, concurrency=True),
+    "keda": lambda knob, _w, _c: Keda(knob or 0.7),
+    "kpa": lambda knob, _w, _c: Kpa(knob or 0.7),
+    "threshold": lambda knob, _w, _c: Threshold(knob or 0.8),
+    "fixed": _fixed,
+}
+
+
+def faults_of(names: list[str]) -> list[Fault]:
+    found = []
+    for name in names:
+        family, _, knob = name.partition(":")
+        if family not in MAKERS:
+            found.append(
+                Fault("policies", f"There is no policy {family!r}: choose among {', '.join(MAKERS)}.")
+            )
+        elif knob and not _is_knob(family, knob):
+            most = (
+                "a number of agents"
+                if family == "fixed"
+                else "a number above 0, and below 1 for utilizations"
+            )
+            found.append(Fault("policies", f"{name!r}: after the colon, {most} is expected."))
+    return found
+
+
+def _is_knob(family: str, text: str) -> bool:
+    try:
+        value = float(text)
+    except ValueError:
+        return False
+    if family in ("fixed", "keda"):
+        return 0 < value < math.inf
+    return 0 < value < 1
+
+
+def make(name: str, workload: Workload, conditions: Conditions) -> Policy:
+    """Raises `InvalidInput` for a name that is none."""
+    if faults := faults_of([name]):
+        raise InvalidInput("This policy is not known.", faults=faults)
+    family, _, knob = name.partition(":")
+    return MAKERS[family](float(knob) if knob else None, workload, conditions)

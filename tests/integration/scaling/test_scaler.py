@@ -1,0 +1,196 @@
+"""The scaler at work: real pools, leases and rows, agents in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from channels.db import database_sync_to_async
+
+from pools.facade import api as pools
+from pools.facade.contracts import LeaseOutcome, Steering
+from pools.models import Pool
+from pools.runtime.memory import MemoryRuntime
+from pools.services.broker.broker import Broker
+from pools.services.controller.controller import PoolController
+from scaling.models import ScalingDecision, ScalingPolicy
+from scaling.selectors.counts import counted
+from scaling.services.scaler import Scaler
+from tests.factories.pools import make_pool
+from tests.fakes.pools import Plant, rows_of, served, site, until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+NOW = 1000.0
+AT = 1_800_000_000.0
+
+
+@asynccontextmanager
+async def running(pool: Pool) -> AsyncIterator[tuple[Plant, PoolController, Broker]]:
+    plant = site(MemoryRuntime())
+    async with plant.running() as controller, plant.brokering() as broker:
+        await until(lambda: served(pool.pk, pool.target_size))
+        yield plant, controller, broker
+    await plant.runtime.close()
+
+
+@database_sync_to_async
+def evaluate(scaler: Scaler, now: float) -> dict[UUID, Steering]:
+    return scaler.evaluate(now, AT + now)
+
+
+@database_sync_to_async
+def rows(pool: Pool) -> list[ScalingDecision]:
+    return list(ScalingDecision.objects.filter(pool_id=pool.pk).order_by("pk"))
+
+
+async def alive(pool: Pool, number: int) -> bool:
+    return len(await rows_of(pool.pk)) == number
+
+
+new_pool = database_sync_to_async(make_pool)
+
+
+@database_sync_to_async
+def new_policy(pool: Pool, **values: Any) -> None:
+    fields = {name: values.pop(name) for name in ("preset", "mode") if name in values}
+    ScalingPolicy.objects.create(team=pool.team, pool=pool.name, values=values, **fields)
+
+
+async def waiting(pool: Pool, number: int) -> bool:
+    (load,) = await database_sync_to_async(pools.load)()
+    return load.waiting == number
+
+
+async def test_waiters_get_agents_and_the_decision_says_why() -> None:
+    pool = await new_pool(min_size=1, max_size=8)
+    async with running(pool) as (_, controller, broker):
+        scaler = Scaler()
+        controller.steer(await evaluate(scaler, NOW), 60)
+        asking = [
+            asyncio.create_task(broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=60))
+            for n in range(4)
+        ]
+        await until(lambda: waiting(pool, 3))
+        steering = await evaluate(scaler, NOW + 2)
+        assert steering == {pool.pk: Steering(4)}
+        assert await waiting(pool, 3)  # the pool itself leaves it to the scaler
+        controller.steer(steering, 60)
+        leases = await asyncio.gather(*asking)
+        assert len({lease.agent_id for lease in leases}) == 4
+        found = (await rows(pool))[-1]
+        assert (found.action, found.reason, found.current_size, found.target_size) == (
+            "scale_up",
+            "queue_depth",
+            1,
+            4,
+        )
+        assert found.explanation == "1 agent at work while 3 callers wait: 4 agents are needed; from 1 to 4"
+        assert (found.signals["leased"], found.signals["waiting"]) == (1, 3)
+        for lease in leases:
+            await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_the_size_falls_after_the_window_and_the_idle_time_out() -> None:
+    pool = await new_pool(min_size=1, max_size=8, target_size=6, idle_timeout=120.0)
+    async with running(pool) as (_, controller, _broker):
+        await until(lambda: served(pool.pk, 6))
+        scaler, sizes = Scaler(), []
+        for now in range(0, 200, 2):
+            (steering,) = (await evaluate(scaler, NOW + now)).values()
+            sizes.append(steering.size)
+            await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(target_size=steering.size)
+        assert sizes[58] == 6  # 116 s: the idle time-out of the pool is longer than the policy's window
+        assert sizes[-1] == 1
+        controller.steer({pool.pk: Steering(1)}, 60)
+        await until(lambda: served(pool.pk, 1))
+
+
+async def test_a_pool_without_a_scaler_follows_its_demand_again() -> None:
+    pool = await new_pool(min_size=1, max_size=8)
+    async with running(pool) as (_, controller, broker):
+        controller.steer({pool.pk: Steering(1)}, 0.5)  # and then the scaler falls silent
+        leases = await asyncio.gather(
+            *(broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=60) for n in range(3))
+        )
+        assert len({lease.agent_id for lease in leases}) == 3
+        for lease in leases:
+            await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_ceiling_beats_the_minimum_and_ends_no_work() -> None:
+    pool = await new_pool(min_size=3, max_size=8)
+    async with running(pool) as (_, controller, broker):
+        lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        controller.steer({pool.pk: Steering(3, ceiling=0)}, 60)
+        await until(lambda: served(pool.pk, 1))
+        await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_person_who_warms_a_pool_is_heeded_for_the_idle_time_out() -> None:
+    pool = await new_pool(min_size=1, max_size=8, idle_timeout=120.0)
+    scaler = Scaler()
+    async with running(pool):
+        await evaluate(scaler, NOW)
+        await evaluate(scaler, NOW + 200)
+        await database_sync_to_async(pools.warm_pool)(pool.team_id, pool.name, 5)
+        assert (await evaluate(scaler, NOW + 202))[pool.pk].size == 5
+        assert (await evaluate(scaler, NOW + 300))[pool.pk].size == 5
+        assert (await evaluate(scaler, NOW + 330))[pool.pk].size < 5
+
+
+async def test_a_shadow_decides_and_changes_nothing() -> None:
+    pool = await new_pool(min_size=1, max_size=8)
+    await new_policy(pool, mode="shadow")
+    async with running(pool) as (_, _controller, broker):
+        scaler = Scaler()
+        await evaluate(scaler, NOW)
+        held = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(max_size=8)
+        assert await evaluate(scaler, NOW + 2) == {}
+        assert (await rows(pool))[-1].mode == "shadow"
+        await broker.release(held, LeaseOutcome.OK)
+
+
+async def test_pools_without_warm_up_are_scaled_only_by_a_policy_of_their_own() -> None:
+    pool = await new_pool(min_size=0, max_size=8, warm_up=False)
+    async with running(pool):
+        assert await evaluate(Scaler(), NOW) == {}
+        await new_policy(pool, preset="reactive", min_idle=2)
+        assert (await evaluate(Scaler(), NOW))[pool.pk].size == 2
+
+
+async def test_a_drained_pool_is_left_alone() -> None:
+    pool = await new_pool(min_size=1, max_size=8)
+    async with running(pool):
+        assert set(await evaluate(Scaler(), NOW)) == {pool.pk}
+        await database_sync_to_async(pools.drain_pool)(pool.team_id, pool.name)
+        assert await evaluate(Scaler(), NOW + 2) == {}
+
+
+async def test_each_evaluation_is_counted_and_steady_ones_are_kept_once_a_minute() -> None:
+    pool = await new_pool(min_size=1, max_size=1)
+    async with running(pool):
+        scaler = Scaler()
+        for step in range(40):
+            await evaluate(scaler, NOW + 200 + 2 * step)
+        assert await database_sync_to_async(counted)() == {("hold", "hold"): 40}
+        assert len(await rows(pool)) == 2  # in 80 s
+
+
+async def test_it_runs_beside_the_controller_and_wakes_when_somebody_waits() -> None:
+    pool = await new_pool(min_size=1, max_size=8)
+    async with running(pool) as (_, controller, broker):
+        task = asyncio.create_task(Scaler().run(controller))
+        leases = await asyncio.gather(
+            *(broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=60) for n in range(5))
+        )
+        assert len({lease.agent_id for lease in leases}) == 5
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for lease in leases:
+            await broker.release(lease, LeaseOutcome.OK)

@@ -1,0 +1,54 @@
+"""The agents that schedules will ask for soon, told to the scaler before they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from scaling.facade import api as scaling
+from scaling.facade.contracts import Expected
+from workflows.domain.document import Document
+from workflows.domain.pools import pool_uses
+from workflows.domain.triggers import Kind
+from workflows.domain.validation import parse_document
+from workflows.models import Trigger, WorkflowVersion
+from workflows.services.step_pools import first_pool_name
+
+AHEAD = timedelta(minutes=5)  # longer than any agent takes to start
+MOST = 200  # schedules
+
+
+def foresee(now: datetime) -> int:
+    """Tells what the schedules of the next minutes begin with; how many of them there are."""
+    found = list(_soon(now))
+    scaling.expect(one for trigger in found for one in _first_steps(trigger))
+    return len(found)
+
+
+def _soon(now: datetime) -> list[Trigger]:
+    schedules = Trigger.objects.filter(
+        kind=Kind.SCHEDULE,
+        enabled=True,
+        due_at__gt=now - timedelta(seconds=5),
+        due_at__lte=now + AHEAD,
+        workflow__archived_at=None,
+    )
+    return list(schedules.select_related("workflow").order_by("due_at")[:MOST])
+
+
+def _first_steps(trigger: Trigger) -> Iterator[Expected]:
+    """One agent for each step that waits for no other, and as many as it may have for a map."""
+    version = WorkflowVersion.objects.get(workflow=trigger.workflow, number=trigger.workflow.version)
+    document = parse_document(version.document)
+    assert trigger.due_at is not None
+    for step in document.steps:
+        if not step.needs and pool_uses(document, step):
+            pool, at = first_pool_name(document, step), trigger.due_at.timestamp()
+            yield Expected(trigger.team_id, pool, at, _agents(document, step))
+
+
+def _agents(document: Document, step: object) -> int:
+    """A map's list is not known before it runs; its bound is."""
+    if not hasattr(step, "over"):
+        return 1
+    return int(getattr(step, "max_parallel", None) or document.max_parallel or 1)
