@@ -136,7 +136,6 @@ class Load:
 
     async def _probe(self, tenant: Tenant) -> None:
         begun = time.monotonic()
-        self.seen["probes"] += 1
         try:
             answer = await self._lease(tenant, DEADLINE)
         except (aiohttp.ClientError, TimeoutError) as exc:
@@ -204,7 +203,7 @@ class Load:
             self.seen["runs_wrong"] += run["output"] != waits
 
     def figures(self) -> dict[str, Any]:
-        probes, waits = self.seen["probes"], sorted(self.probe_waits)
+        probes, waits = self.seen["probes_ok"] + len(self.failed_probes), sorted(self.probe_waits)
         return {
             "probes": probes,
             "availability_percent": round(100 * self.seen["probes_ok"] / max(1, probes), 3),

@@ -106,6 +106,10 @@ class AsyncLeases:
         """Whether the agent is in service, as far as Redis remembers."""
         return bool(await self.wire.call("EXISTS", self.keys.agent(agent_id)))
 
+    async def uses_of(self, agent_id: UUID) -> int:
+        """0 for one that is not in service."""
+        return int(await self.wire.call("HGET", self.keys.agent(agent_id), "uses") or 0)
+
     async def drain(self, agent_id: UUID, reason: str) -> str:
         reply: bytes = await self._run("drain", str(agent_id), reason)
         return reply.decode()

@@ -2098,6 +2098,7 @@ export interface components {
              *
              *     * `engine_away` - engine_away
              *     * `creation` - creation
+             *     * `crash_loop` - crash_loop
              */
             problem_kind: components["schemas"]["ProblemKindEnum"] | components["schemas"]["NullEnum"];
             /** @description Whose document made this pool */
@@ -2122,9 +2123,10 @@ export interface components {
         /**
          * @description * `engine_away` - engine_away
          *     * `creation` - creation
+         *     * `crash_loop` - crash_loop
          * @enum {string}
          */
-        ProblemKindEnum: "engine_away" | "creation";
+        ProblemKindEnum: "engine_away" | "creation" | "crash_loop";
         Reason: {
             code: string;
             sentence: string;

@@ -15,7 +15,7 @@ from django.db import Error as DatabaseTrouble
 
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
-from pools.domain.problems import LONGEST_SENTENCE, Problem, ProblemKind
+from pools.domain.problems import Problem, ProblemKind
 from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
@@ -23,6 +23,8 @@ from pools.models import Agent, Pool
 from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
+from pools.services.controller.crash_loops import CrashLoops
+from pools.services.controller.problems import Problems
 from pools.services.controller.registry import Registry, in_database, now
 from teams.facade import api as teams
 
@@ -46,6 +48,8 @@ class Creator:
         runtime: Runtime,
         leases: AsyncLeases,
         http: AgentHttp,
+        problems: Problems,
+        loops: CrashLoops,
         *,
         secret: str,
         control_url: str,
@@ -56,6 +60,8 @@ class Creator:
         self._runtime = runtime
         self._leases = leases
         self._http = http
+        self._problems = problems
+        self._loops = loops
         self._secret = secret
         self._control_url = control_url
         self._finished = finished
@@ -75,25 +81,28 @@ class Creator:
         """How many of `wanted` agents may be begun. A pool that gets none of them is told why, though it may
         have been another pool's agent that did not start."""
         if self.engine_away is not None:
-            await self._tell(pool.pk, pool.image, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
+            await self._problems.tell(pool.pk, pool.image, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
             return 0
         breaker = self.breaker(pool.image)
         allowed = breaker.allowed(wanted, time.monotonic())
         if allowed == 0 and breaker.why is not None:
-            await self._tell(pool.pk, pool.image, Problem(ProblemKind.CREATION, breaker.why))
-        return allowed
+            await self._problems.tell(pool.pk, pool.image, Problem(ProblemKind.CREATION, breaker.why))
+            return 0
+        await self._loops.tell(pool)
+        return self._loops.of(pool).allowed(allowed, time.monotonic())
 
     async def clear(self, pool: Pool) -> None:
         """Takes back that the engine is away, once it is not. What is wrong with an image stays until an
         agent of it has started: it is the last that is known."""
-        if self.engine_away is None and pool.problem_kind == ProblemKind.ENGINE_AWAY:
-            await self._tell(pool.pk, pool.image, None)
+        if self.engine_away is None:
+            await self._problems.over(pool, ProblemKind.ENGINE_AWAY)
 
     def begin(self, agent: Agent, pool: Pool) -> None:
         """Starts (or resumes) making this agent in the background."""
         if agent.pk in self.tasks:
             return
         self.breaker(agent.image).started()
+        self._loops.of(pool).started(time.monotonic())
         task = asyncio.create_task(self._make(agent, pool))
         self.tasks[agent.pk] = task
         task.add_done_callback(lambda _: self._done(agent.pk))
@@ -124,7 +133,7 @@ class Creator:
             breaker.undecided()
             self.engine_away = str(exc)
             log.warning("pool %s waits for the engine: %s", pool.name, exc)
-            await self._tell(pool.pk, agent.image, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
+            await self._problems.tell(pool.pk, agent.image, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
             if self.dead.get(agent.pk) is EndReason.NODE_LOST:
@@ -133,7 +142,7 @@ class Creator:
                 return
             self._failed(agent, str(exc))
             await self._give_up(agent)
-            await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
+            await self._problems.tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, str(exc)))
             return
         except DatabaseTrouble:
             breaker.failed(time.monotonic())  # says nothing of the image, but must not be tried at once
@@ -141,10 +150,10 @@ class Creator:
         except Exception as exc:
             sentence = f"An agent could not be made: {type(exc).__name__}: {exc}."
             self._failed(agent, sentence)
-            await self._tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, sentence))
+            await self._problems.tell(pool.pk, agent.image, Problem(ProblemKind.CREATION, sentence))
             raise
         breaker.succeeded()
-        await self._mended(agent.image)
+        await self._problems.image_starts(agent.image)
         if served:
             await self.register(agent)
             await self._startup.flush()
@@ -263,23 +272,3 @@ class Creator:
     def _failed(self, agent: Agent, sentence: str) -> None:
         pause = self.breaker(agent.image).failed(time.monotonic(), sentence)
         log.warning("pool %s: %s Next attempt in %.0f s.", agent.pool_name, sentence, pause)
-
-    async def _mended(self, image: str) -> None:
-        """An agent of this image has started: no pool of it has a problem any more."""
-        for pool in list(self._registry.pools.values()):
-            if pool.image == image and pool.problem is not None:
-                await self._tell(pool.pk, image, None)
-
-    async def _tell(self, pool_id: UUID, image: str, problem: Problem | None) -> None:
-        """Writes what is known of a pool's image, as long as the pool has that image."""
-        text, kind = (problem.sentence[:LONGEST_SENTENCE], problem.kind.value) if problem else (None, None)
-        known = self._registry.pools.get(pool_id)
-        if known is None or (known.image, known.problem, known.problem_kind) == (image, text, kind):
-            return
-        rows = Pool.objects.filter(pk=pool_id, image=image)
-        if not await in_database(rows.update, problem=text, problem_kind=kind):
-            return
-        current = self._registry.pools.get(pool_id)
-        if current is not None:
-            current.problem, current.problem_kind = text, kind
-        self._registry.version += 1
