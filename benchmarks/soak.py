@@ -11,7 +11,8 @@ workflows on the same pool, some of which it cancels; every few seconds one cont
 - failed checks: what the platform counted itself, and beside it our own checks of every container;
 - at the end, when nobody works any more: leases, waiters and what agents have of them in Redis, containers
   against the rows and against Redis, the sum of the pool's states against the containers;
-- memory (PSS) of each process and of Redis' data, and its slope after the warm-up by least squares.
+- memory (PSS) of each process, the part of it that is no file, and Redis' data, with slopes after the warm-up
+  by least squares. SQLite maps its file into each process, so that what is written there counts, too.
 
 One JSON line at the end, one for each minute before it.
 """
