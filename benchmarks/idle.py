@@ -34,13 +34,13 @@ class Throwaway:
     def __init__(self, directory: str, runtime: str) -> None:
         self._options = ("--data-dir", directory)
         self._start = ("--detach", "--no-examples", "--port", str(free_port()), "--runtime", runtime)
-        self._environment = {
+        self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)
         }
 
     def aflow(self, verb: str, *arguments: str) -> str:
         command = (sys.executable, str(ROOT / "manage.py"), verb, *self._options, *arguments)
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"aflow {verb} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -53,10 +53,14 @@ class Throwaway:
 
     def memory_mb(self) -> dict[str, float]:
         """MB by process, and of the supervisor above them."""
-        status: dict[str, Any] = json.loads(self.aflow("status", "--json"))
-        pids = {process["name"]: process["pid"] for process in status["processes"]}
+        pids = self.processes()
         pids["supervisor"] = psutil.Process(pids["web"]).ppid()
         return {name: psutil.Process(pid).memory_full_info().pss / 1e6 for name, pid in pids.items()}
+
+    def processes(self) -> dict[str, int]:
+        """Their pids, by name."""
+        status: dict[str, Any] = json.loads(self.aflow("status", "--json"))
+        return {process["name"]: process["pid"] for process in status["processes"]}
 
 
 def main() -> None:

@@ -1,9 +1,13 @@
-"""W5: ten tasks at once, from a warm pool against ten containers started at the same moment.
+"""W5: ten tasks at once, from a warm pool against ten containers started at the same moment. And what a pool
+costs: memory of an idle agent, and how many agents a second a pool fills with.
 
     ./aflow bench pool [--repeat N]
 
 Time is from the request to the first byte of each agent's answer; the containers are made from the same
-image, by the same Docker Engine, all ten at once. Memory is what their control groups account for.
+image, by the same Docker Engine, all ten at once. Memory is what their control groups account for; that of an
+idle agent without file cache that could go. A pool is filled with twenty agents by the controller, which asks
+the engine for as many at once as it likes (`AT_ONCE`); beside it, as many plain containers of the same image,
+by as many threads.
 """
 
 from __future__ import annotations
@@ -30,10 +34,14 @@ django.setup()
 from pools.facade import api as pools  # noqa: E402 (Django must be ready)
 from pools.facade.contracts import Code, Invocation, LeaseOutcome  # noqa: E402
 from pools.models import Pool  # noqa: E402
+from pools.runtime.cgroups import memory_in_use  # noqa: E402
+from pools.services.controller.creation import AT_ONCE  # noqa: E402
 
 CODE = "import time\n\ndef main(item):\n    return time.time()\n"
 TASKS = 10
 AGENTS = 5
+FILL = 20  # agents of the pool that is filled
+REST = 5.0  # seconds after which an agent counts as idle
 
 
 def pooled(platform: Platform, times: int) -> list[float]:
@@ -127,24 +135,62 @@ def _until_it_answers(address: str) -> None:
             connection.close()
 
 
+def filled(platform: Platform, client: docker.DockerClient, times: int) -> tuple[list[float], list[float]]:
+    """Agents a second from no pool to a full one, and MB of each agent when it has had nothing to do."""
+    rates: list[float] = []
+    memory: list[float] = []
+    settings = {"name": "bench-fill", "image": "agentainer/python-agent", "min_size": FILL, "max_size": FILL}
+    for _ in range(times):
+        begun = time.perf_counter()
+        platform.call("POST", "pools/", settings)
+        while platform.call("GET", "pools/bench-fill/")["states"]["idle"] < FILL:
+            time.sleep(0.02)
+        rates.append(FILL / (time.perf_counter() - begun))
+        time.sleep(REST)
+        agents = platform.call("GET", "agents/?pool=bench-fill")["results"]
+        used = (memory_in_use(str(client.containers.get(agent["container"]).id)) for agent in agents)
+        memory += [size / 1e6 for size in used if size is not None]
+        platform.call("DELETE", "pools/bench-fill/")
+        while platform.call("GET", "agents/?pool=bench-fill")["results"]:
+            time.sleep(0.1)
+    return rates, memory
+
+
+def plain(client: docker.DockerClient, image: str, times: int) -> list[float]:
+    """Containers a second until all of them answer, as many at once as the controller makes."""
+    rates = []
+    for _ in range(times):
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            begun = time.perf_counter()
+            results = list(threads.map(_cold_start, [client] * FILL, [image] * FILL, [begun] * FILL))
+        rates.append(FILL / (time.perf_counter() - begun))
+        for _, container in results:
+            container.remove(force=True)
+    return rates
+
+
 def _memory_mb(container: Any) -> float:
     stats = container.stats(stream=False)["memory_stats"]
     return float(stats.get("usage", 0)) / 1e6
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--data-dir")
-    options = parser.parse_args()
-    platform = Platform(options.data_dir)
-    client = docker.from_env()
-    engine = pooled(platform, options.repeat)
-    warm = leased(platform, options.repeat)
+def fill_against_plain(platform: Platform, client: docker.DockerClient, repeat: int) -> None:
+    agent = platform.call("GET", "agents/?pool=python")["results"][0]
+    container: Any = client.containers.get(agent["container"])
+    image = container.image.id
+    made, memory = filled(platform, client, repeat)
+    report("fill", f"a pool fills with {FILL} agents", made, "agents/s")
+    report("fill", f"{FILL} plain containers until they answer", plain(client, image, repeat), "containers/s")
+    report("fill", "memory of an idle agent", memory, "MB")
+
+
+def warm_against_cold(platform: Platform, client: docker.DockerClient, repeat: int) -> None:
+    engine = pooled(platform, repeat)
+    warm = leased(platform, repeat)
     pool = platform.call("GET", "agents/?pool=bench-pool-m")["results"]
     containers: list[Any] = [client.containers.get(agent["container"]) for agent in pool]
     image = containers[0].image.id
-    started, memory = cold(client, image, options.repeat)
+    started, memory = cold(client, image, repeat)
     report("W5", "first byte, leases of a warm pool", warm, "ms")
     report("W5", "first line of the body, a run through the API on a warm pool", engine, "ms")
     report("W5", "first byte, ten containers started at once", started, "ms")
@@ -153,7 +199,20 @@ def main() -> None:
         print(json.dumps({"benchmark": "W5", "measure": f"cold / {name}", "ratio": ratio}))
     pooled_mb = [_memory_mb(container) for container in containers]
     report("W5", f"memory of {AGENTS} pooled agents", [sum(pooled_mb)], "MB")
-    report("W5", f"memory of {TASKS} cold containers", [sum(memory) / options.repeat], "MB")
+    report("W5", f"memory of {TASKS} cold containers", [sum(memory) / repeat], "MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--only", choices=("fill",), help="leave the rest out")
+    parser.add_argument("--data-dir")
+    options = parser.parse_args()
+    platform = Platform(options.data_dir)
+    client = docker.from_env()
+    if options.only is None:
+        warm_against_cold(platform, client, options.repeat)
+    fill_against_plain(platform, client, options.repeat)
 
 
 if __name__ == "__main__":

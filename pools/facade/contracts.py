@@ -97,7 +97,7 @@ class PoolView:
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made
-    problem_kind: str | None = None  # engine_away (wait) | placement | creation (they do not start)
+    problem_kind: str | None = None  # engine_away | placement | creation | crash_loop
     workflow: str | None = None  # whose document made it; None for pools made by people
     settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
     preset: str | None = None  # whose values it has, if they are one's

@@ -28,7 +28,7 @@ def borrow(team_id: int, pool: str, wish: Wish) -> Lease:
     Raises `PoolNotFound`, and `LeaseTimeout` when none came free in time or too many wait.
     """
     row = services.find(team_id, pool, selectors.usable_by(team_id))
-    return borrowing.borrow(_door(), lease_store(), row, team_id, wish)
+    return borrowing.borrow(_door(), row, team_id, wish)
 
 
 def keep(team_id: int, token: str) -> datetime:

@@ -86,8 +86,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an acquire or a withdrawal came to. `outcome`: granted, waiting, timeout, no_epoch, unknown,
-    no_pool, withdrawn, returned, none."""
+    """What an acquire or a withdrawal came to. `outcome`: granted, waiting, timeout, full, no_epoch,
+    unknown, no_pool, withdrawn, returned, none."""
 
     outcome: str
     grant: Grant | None = None

@@ -45,13 +45,15 @@ class AsyncLeases:
         wait: float,
         priority: int = 0,
         ttl: float = 0.0,
+        most_waiting: int = 0,
     ) -> Answer:
         """Idempotent for each holder: asking again keeps the place in the queue or returns the same lease.
 
-        `ttl`: how long the lease lasts after each heartbeat; 0 for the pool's own.
+        `ttl`: how long the lease lasts after each heartbeat; 0 for the pool's own. `most_waiting`: of how
+        many waiters it may be the last; 0 for any number.
         """
         asked = (pool_id, holder, client, str(team_id), token)
-        times = (str(max(0, int(wait * 1000))), str(priority), str(int(ttl * 1000)))
+        times = (str(max(0, int(wait * 1000))), str(priority), str(int(ttl * 1000)), str(most_waiting))
         return Answer.parse(await self._run("acquire", *asked, *times))
 
     async def withdraw(self, pool_id: str, holder: str, token: str, *, keep: bool) -> Answer:
@@ -104,6 +106,10 @@ class AsyncLeases:
         """Whether the agent is in service, as far as Redis remembers."""
         return bool(await self.wire.call("EXISTS", self.keys.agent(agent_id)))
 
+    async def uses_of(self, agent_id: UUID) -> int:
+        """0 for one that is not in service."""
+        return int(await self.wire.call("HGET", self.keys.agent(agent_id), "uses") or 0)
+
     async def drain(self, agent_id: UUID, reason: str) -> str:
         reply: bytes = await self._run("drain", str(agent_id), reason)
         return reply.decode()
@@ -135,8 +141,11 @@ class AsyncLeases:
     async def agents(self, pool_ids: Sequence[UUID]) -> list[ServingAgent]:
         return ServingAgent.parse_all(await self._run("agents", *map(str, pool_ids)))
 
-    async def count_health_failure(self, pool_id: UUID, fault: str) -> None:
-        await self.wire.call("HINCRBY", self.keys.pool(pool_id, "health_failures"), fault, "1")
+    async def count_check(self, pool_id: UUID, fault: str | None) -> None:
+        """One check of an agent's health, and what was wrong with it."""
+        if fault is not None:
+            await self.wire.call("HINCRBY", self.keys.pool(pool_id, "health_failures"), fault, "1")
+        await self.wire.call("INCR", self.keys.pool(pool_id, "health_checks"))
 
     async def begin_epoch(self, epoch: int, fence: int) -> int:
         return int(await self._run("begin_epoch", str(epoch), str(fence)))

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import Any
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -53,7 +54,7 @@ class PoolCollector(Collector):
         yield self._startup()
         yield self._terminations(ended, labels)
         yield self._lifetimes(ended, labels)
-        yield self._health_failures(pools, labels)
+        yield from self._health(pools, labels)
 
     def _sizes(self, pools: Sequence[Pool], labels: Labels) -> Iterable[Metric]:
         size = GaugeMetricFamily(PREFIX + "size", "Agents by state", labels=["pool", "state"])
@@ -124,18 +125,25 @@ class PoolCollector(Collector):
             _add_summary(family, labels.of(*pool), recent[pool], seconds, number)
         return family
 
-    def _health_failures(self, pools: Sequence[Pool], labels: Labels) -> Metric:
-        family = CounterMetricFamily(
+    def _health(self, pools: Sequence[Pool], labels: Labels) -> Iterable[Metric]:
+        failures = CounterMetricFamily(
             PREFIX + "agent_health_failures", "Failed checks before reuse", labels=["pool", "reason"]
         )
+        checks = CounterMetricFamily(
+            PREFIX + "agent_health_checks", "Checks before reuse, failed ones too", labels=["pool"]
+        )
+        keys = self._leases.keys
         for pool in pools:
+            label = labels.of(pool.team_id, pool.name)
             try:
-                counts = self._leases.client.hgetall(self._leases.keys.pool(pool.pk, "health_failures"))
+                counts = self._leases.client.hgetall(keys.pool(pool.pk, "health_failures"))
+                number: Any = self._leases.client.get(keys.pool(pool.pk, "health_checks"))
             except redis.RedisError:
                 break
-            for reason, number in counts.items():
-                family.add_metric([labels.of(pool.team_id, pool.name), _text(reason)], int(number))
-        return family
+            checks.add_metric([label], int(number or 0))
+            for reason, count in counts.items():
+                failures.add_metric([label, _text(reason)], int(count))
+        return failures, checks
 
 
 def _text(value: bytes | str) -> str:

@@ -47,7 +47,8 @@ def agent_view(agent: Agent, serving: ServingAgent | None) -> AgentView:
         node=agent.node,
         started_at=agent.started_at,
         ended_at=agent.ended_at,
-        end_reason=agent.end_reason,
+        # Of one on its way out, why it leaves.
+        end_reason=agent.end_reason or (serving.drain if serving else "") or None,
     )
 
 

@@ -64,11 +64,8 @@ class Wish:
     key: str | None = None
 
 
-def borrow(door: Door, leases: Leases, pool: Pool, team_id: int, wish: Wish) -> Lease:
+def borrow(door: Door, pool: Pool, team_id: int, wish: Wish) -> Lease:
     """Raises `LeaseTimeout` when none came free, or too many wait already."""
-    figures = leases.figures([pool.pk])[pool.pk]
-    if figures.waiting >= MOST_WAITING:
-        raise LeaseTimeout(f"{figures.waiting} others wait for this pool.", headers={"Retry-After": "5"})
     with _place_to_wait():
         return async_to_sync(_borrow)(door, pool.pk, team_id, wish)
 
@@ -92,7 +89,15 @@ async def _borrow(door: Door, pool_id: UUID, team_id: int, wish: Wish) -> Lease:
         left_over.add(asyncio.ensure_future(work))
 
     # A grant that arrives twice is the one that is taken: nothing else is waited for here.
-    grants = Grants(leases, inbox, spawn=spawn, on_lost=lambda _: None, is_held=lambda _: True, ttl=wish.ttl)
+    grants = Grants(
+        leases,
+        inbox,
+        spawn=spawn,
+        on_lost=lambda _: None,
+        is_held=lambda _: True,
+        ttl=wish.ttl,
+        most_waiting=MOST_WAITING,
+    )
     listening = asyncio.create_task(grants.listen())
     try:
         return await _healthy(door, leases, grants, pool_id, team_id, wish)
@@ -113,19 +118,20 @@ async def _healthy(
         while True:
             left = max(0.0, started + wish.wait - clock())
             grant = await grants.obtain(pool_id, holder, team_id, left, wish.priority)
+            # One that was at work a moment ago is trusted.
+            if grant.idle_ms <= VALIDATE_AFTER_MS:
+                return lease_of(pool_id, grant, clock() - started)
             fault = await _fault(door, http, grant)
+            await leases.count_check(pool_id, fault)
             if fault is None:
                 return lease_of(pool_id, grant, clock() - started)
-            await leases.count_health_failure(pool_id, fault)
             await leases.release(grant.token, LeaseOutcome.POISON.value, 0, EndReason.UNHEALTHY.value)
             if left <= 0:
                 raise LeaseTimeout("No healthy agent came free in time.", headers={"Retry-After": "1"})
 
 
 async def _fault(door: Door, http: AgentHttp, grant: Grant) -> str | None:
-    """What is wrong with the agent, in a word. One that was at work a moment ago is trusted."""
-    if grant.idle_ms <= VALIDATE_AFTER_MS:
-        return None
+    """What is wrong with the agent, in a word."""
     headers = bearer(agent_token(door.secret, grant.agent_id, grant.nonce))
     return (await http.health(grant.address, headers, within=HANDSHAKE)).fault(grant.boot)
 

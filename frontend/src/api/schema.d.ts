@@ -2370,6 +2370,7 @@ export interface components {
              *     * `engine_away` - engine_away
              *     * `placement` - placement
              *     * `creation` - creation
+             *     * `crash_loop` - crash_loop
              */
             problem_kind: components["schemas"]["ProblemKindEnum"] | components["schemas"]["NullEnum"];
             /** @description Whose document made this pool */
@@ -2403,9 +2404,10 @@ export interface components {
          * @description * `engine_away` - engine_away
          *     * `placement` - placement
          *     * `creation` - creation
+         *     * `crash_loop` - crash_loop
          * @enum {string}
          */
-        ProblemKindEnum: "engine_away" | "placement" | "creation";
+        ProblemKindEnum: "engine_away" | "placement" | "creation" | "crash_loop";
         Reason: {
             code: string;
             sentence: string;

@@ -1,7 +1,7 @@
--- ARGV: prefix, pool, holder, client, team, token, timeout_ms, priority, ttl_ms (0: the pool's). The same holder gets
--- the same lease again.
--- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'no_epoch'} | {'unknown'} | {'no_pool'} (closed, or not for
--- this team)
+-- ARGV: prefix, pool, holder, client, team, token, timeout_ms, priority, ttl_ms (0: the pool's), most_waiting (0: any
+-- number). The same holder gets the same lease again.
+-- Returns {'granted', text} | {'waiting'} | {'timeout'} | {'full'} (as many wait as may; it does not) | {'no_epoch'} |
+-- {'unknown'} | {'no_pool'} (closed, or not for this team)
 local pool, holder, team = ARGV[2], ARGV[3], ARGV[5]
 if call('EXISTS', P .. ':epoch') == 0 then return {'no_epoch'} end
 local rules = read_rules(pool)
@@ -35,6 +35,8 @@ else
     end
   end
   if tonumber(ARGV[7]) <= 0 then return {'timeout'} end
+  local most = tonumber(ARGV[10])
+  if most > 0 and call('HLEN', pool_key(pool, 'waiters')) >= most then return {'full'} end
   call('HINCRBY', pool_key(pool), 'asked', 1)
   enqueue(pool, w)
   nudge(pool)

@@ -3,7 +3,7 @@ local pool = ARGV[2]
 if call('SCARD', pool_key(pool, 'agents')) > 0 then return 0 end
 forget_queue(pool)
 for _, part in ipairs({'agents', 'idle', 'open', 'condemned', 'leases', 'holders', 'waits', 'shares',
-                       'health_failures', 'startup'}) do
+                       'health_failures', 'health_checks'}) do
   call('DEL', pool_key(pool, part))
 end
 call('DEL', pool_key(pool))

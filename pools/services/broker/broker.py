@@ -114,6 +114,7 @@ class Broker:
                 self._spawn(self.release(held.lease, LeaseOutcome.OK))
                 raise
             fault = health.fault(grant.boot)
+            self._spawn(self.leases.count_check(pool_id, fault))
             if fault is None:
                 return held.lease
             await self._reject(held, fault)
@@ -190,7 +191,6 @@ class Broker:
     async def _reject(self, held: Held, fault: str) -> None:
         held.spoiled = EndReason.UNHEALTHY
         log.warning("agent %s failed its check (%s) and is replaced", held.lease.agent_id, fault)
-        self._spawn(self.leases.count_health_failure(held.lease.pool_id, fault))
         await self.release(held.lease, LeaseOutcome.POISON)
 
     async def _keep_alive(self) -> None:

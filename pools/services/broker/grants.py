@@ -46,7 +46,8 @@ def lease_of(pool_id: UUID, grant: Grant, waited: float) -> Lease:
 
 class Grants:
     """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases. `ttl`:
-    seconds that a lease lasts after each heartbeat; 0 for the pool's own."""
+    seconds that a lease lasts after each heartbeat; 0 for the pool's own. `most_waiting`: in a pool's queue,
+    beyond which nobody is let in by these; 0 for any number."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Grants:
         on_lost: Callable[[str], None],
         is_held: Callable[[str], bool],
         ttl: float = 0.0,
+        most_waiting: int = 0,
     ) -> None:
         self._leases = leases
         self._inbox = inbox
@@ -64,6 +66,7 @@ class Grants:
         self._on_lost = on_lost
         self._is_held = is_held
         self._ttl = ttl
+        self._most_waiting = most_waiting
         self._waiting: dict[str, asyncio.Future[Grant]] = {}
         self.client = secrets.token_hex(8)
 
@@ -103,6 +106,11 @@ class Grants:
             outcome = answer.outcome if answer else "away"
             if outcome in PATIENCE_OF and loop.time() - started > min(PATIENCE_OF[outcome], within):
                 raise PoolNotFound("The pool is gone, or belongs to another team.")
+            if outcome == "full":
+                raise LeaseTimeout(
+                    f"{self._most_waiting} others wait for this pool, and no more may.",
+                    headers={"Retry-After": "5"},
+                )
             if outcome == "timeout" or left <= 0:
                 return await self._last_chance(pool, holder, token, within)
             pause = RECHECK if outcome == "waiting" else RETRY
@@ -124,6 +132,7 @@ class Grants:
                 wait=left,
                 priority=priority,
                 ttl=self._ttl,
+                most_waiting=self._most_waiting,
             )
             if answer.outcome in ("no_epoch", *PATIENCE_OF):
                 await self._leases.nudge(pool)

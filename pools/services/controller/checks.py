@@ -85,8 +85,10 @@ class Checks:
         headers = bearer(agent_token(self._secret, agent.pk, agent.nonce))
         health = await self._http.health(agent.address, headers, within=TIMEOUT)
         fault = health.fault(agent.boot)
-        if fault is None or agent.pool_id is None:
+        if agent.pool_id is None:
+            return
+        await self._leases.count_check(agent.pool_id, fault)
+        if fault is None:
             return
         log.warning("agent %s failed its check (%s) and is replaced", agent.pk, fault)
-        await self._leases.count_health_failure(agent.pool_id, fault)
         await self._leases.drain(agent.pk, EndReason.UNHEALTHY)

@@ -27,9 +27,11 @@ from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
 from pools.services import epochs
 from pools.services.controller.checks import Checks
+from pools.services.controller.crash_loops import CrashLoops
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.leadership import BEAT, Leadership, Silence
 from pools.services.controller.nodes import Nodes
+from pools.services.controller.problems import Problems
 from pools.services.controller.reality import Reality
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
@@ -72,14 +74,18 @@ class PoolController:
         self._stirred = asyncio.Condition()
         self._leadership = Leadership(self.leases, instance, silence)
         self.registry = Registry()
+        problems = Problems(self.registry)
+        self.loops = CrashLoops(self.registry, runtime, problems)
+        self.remover = Remover(self.registry, runtime, self.leases, self.loops, finished=self._nudged.set)
         self.nodes = Nodes(runtime)
-        self.remover = Remover(self.registry, runtime, self.leases, finished=self._nudged.set)
         self.creator = Creator(
             self.registry,
             runtime,
             self.leases,
             self._http,
             self.nodes,
+            problems,
+            self.loops,
             secret=secret,
             control_url=control_url,
             finished=self._nudged.set,
@@ -102,6 +108,7 @@ class PoolController:
             self.leases,
             self.creator,
             self.remover,
+            self.loops,
             instance=instance,
             leader=self._leadership.token,
         )
@@ -156,6 +163,7 @@ class PoolController:
         serving = await self._serving(pool_ids)
         await self.reality.restore_missing(set(serving))
         self._checks.begin(serving)
+        self.loops.forget_others()
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)

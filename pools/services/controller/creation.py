@@ -16,15 +16,17 @@ from django.db import Error as DatabaseTrouble
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
 from pools.domain.placement import Recipe
-from pools.domain.problems import LONGEST_SENTENCE, Problem, ProblemKind
-from pools.domain.settings import Capacity, Network
+from pools.domain.problems import Problem, ProblemKind
+from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
 from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
+from pools.services.controller.crash_loops import CrashLoops
 from pools.services.controller.nodes import Nodes
+from pools.services.controller.problems import Problems
 from pools.services.controller.registry import Registry, in_database, now
 from teams.facade import api as teams
 
@@ -49,6 +51,8 @@ class Creator:
         leases: AsyncLeases,
         http: AgentHttp,
         nodes: Nodes,
+        problems: Problems,
+        loops: CrashLoops,
         *,
         secret: str,
         control_url: str,
@@ -60,6 +64,8 @@ class Creator:
         self._leases = leases
         self._http = http
         self._nodes = nodes
+        self._problems = problems
+        self._loops = loops
         self._secret = secret
         self._control_url = control_url
         self._finished = finished
@@ -79,13 +85,17 @@ class Creator:
         """How many of `wanted` agents may be begun. A pool that gets none of them is told why, though it may
         have been another pool's agent that did not start."""
         if self.engine_away is not None:
-            await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.ENGINE_AWAY, self.engine_away))
+            await self._problems.tell(
+                pool.pk, pool.recipe, Problem(ProblemKind.ENGINE_AWAY, self.engine_away)
+            )
             return 0
         breaker = self.breaker(pool.recipe)
         allowed = breaker.allowed(wanted, time.monotonic())
         if allowed == 0 and breaker.why is not None:
-            await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.CREATION, breaker.why))
-        return allowed
+            await self._problems.tell(pool.pk, pool.recipe, Problem(ProblemKind.CREATION, breaker.why))
+            return 0
+        await self._loops.tell(pool)
+        return self._loops.of(pool).allowed(allowed, time.monotonic())
 
     def has_place(self, pool: Pool) -> bool:
         """Whether some node is where the pool wants its agents; the pool says so where none is."""
@@ -99,15 +109,16 @@ class Creator:
             return
         nowhere = self._nodes.refusal(pool.place)
         if nowhere is not None:
-            await self._tell(pool.pk, pool.recipe, Problem(ProblemKind.PLACEMENT, nowhere))
-        elif pool.problem_kind in (ProblemKind.ENGINE_AWAY, ProblemKind.PLACEMENT):
-            await self._tell(pool.pk, pool.recipe, None)
+            await self._problems.tell(pool.pk, pool.recipe, Problem(ProblemKind.PLACEMENT, nowhere))
+        else:
+            await self._problems.over(pool, ProblemKind.ENGINE_AWAY, ProblemKind.PLACEMENT)
 
     def begin(self, agent: Agent, pool: Pool) -> None:
         """Starts (or resumes) making this agent in the background."""
         if agent.pk in self.tasks:
             return
         self.breaker(_recipe(agent, pool)).started()
+        self._loops.of(pool).started(time.monotonic())
         task = asyncio.create_task(self._make(agent, pool))
         self.tasks[agent.pk] = task
         task.add_done_callback(lambda _: self._done(agent.pk))
@@ -139,7 +150,7 @@ class Creator:
             breaker.undecided()
             self.engine_away = str(exc)
             log.warning("pool %s waits for the engine: %s", pool.name, exc)
-            await self._tell(pool.pk, recipe, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
+            await self._problems.tell(pool.pk, recipe, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
             if self.dead.get(agent.pk) is EndReason.NODE_LOST:
@@ -148,7 +159,7 @@ class Creator:
                 return
             self._failed(recipe, pool, str(exc))
             await self._give_up(agent)
-            await self._tell(pool.pk, recipe, Problem(ProblemKind.CREATION, str(exc)))
+            await self._problems.tell(pool.pk, recipe, Problem(ProblemKind.CREATION, str(exc)))
             return
         except DatabaseTrouble:
             breaker.failed(time.monotonic())  # says nothing of the image, but must not be tried at once
@@ -156,10 +167,10 @@ class Creator:
         except Exception as exc:
             sentence = f"An agent could not be made: {type(exc).__name__}: {exc}."
             self._failed(recipe, pool, sentence)
-            await self._tell(pool.pk, recipe, Problem(ProblemKind.CREATION, sentence))
+            await self._problems.tell(pool.pk, recipe, Problem(ProblemKind.CREATION, sentence))
             raise
         breaker.succeeded()
-        await self._mended(recipe)
+        await self._problems.starts(recipe)
         if served:
             await self.register(agent)
             await self._startup.flush()
@@ -280,33 +291,6 @@ class Creator:
     def _failed(self, recipe: Recipe, pool: Pool, sentence: str) -> None:
         pause = self.breaker(recipe).failed(time.monotonic(), sentence)
         log.warning("pool %s: %s Next attempt in %.0f s.", pool.name, sentence, pause)
-
-    async def _mended(self, recipe: Recipe) -> None:
-        """An agent of this image has started there: no such pool has a problem any more."""
-        for pool in list(self._registry.pools.values()):
-            if pool.recipe == recipe and pool.problem is not None:
-                await self._tell(pool.pk, recipe, None)
-
-    async def _tell(self, pool_id: UUID, recipe: Recipe, problem: Problem | None) -> None:
-        """Writes what is known of a pool's image and place, as long as the pool has these."""
-        text, kind = (problem.sentence[:LONGEST_SENTENCE], problem.kind.value) if problem else (None, None)
-        known = self._registry.pools.get(pool_id)
-        if known is None or (known.recipe, known.problem, known.problem_kind) == (recipe, text, kind):
-            return
-        wanted = recipe.place
-        rows = Pool.objects.filter(
-            pk=pool_id,
-            image=recipe.image,
-            commands=recipe.commands,
-            capacity_type=wanted.capacity_type or Capacity.ANY.value,
-            zone=wanted.zone,
-        )
-        if not await in_database(rows.update, problem=text, problem_kind=kind):
-            return
-        current = self._registry.pools.get(pool_id)
-        if current is not None:
-            current.problem, current.problem_kind = text, kind
-        self._registry.version += 1
 
 
 def _recipe(agent: Agent, pool: Pool) -> Recipe:

@@ -59,6 +59,10 @@ class Registry:
     def of_pool(self, pool_id: UUID) -> list[Agent]:
         return [agent for agent in self.agents.values() if agent.pool_id == pool_id]
 
+    def template_of(self, pool_id: UUID) -> str:
+        """What the pool's agents are made of, in a digest; empty for a pool that is gone."""
+        return self._templates.get(pool_id, "")
+
     def is_outdated(self, agent: Agent) -> bool:
         """Whether its pool makes other agents by now."""
         return agent.pool_id is None or self._templates.get(agent.pool_id) != agent.template

@@ -13,6 +13,7 @@ from pools.domain.agents import IN_ORDER, AgentState, EndReason
 from pools.leases.store import AsyncLeases
 from pools.models import Agent
 from pools.runtime.base import Runtime, RuntimeFault
+from pools.services.controller.crash_loops import CrashLoops
 from pools.services.controller.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -24,11 +25,18 @@ class Remover:
     """Removing is idempotent; one that fails is taken up again by the next reconcile."""
 
     def __init__(
-        self, registry: Registry, runtime: Runtime, leases: AsyncLeases, *, finished: Callable[[], None]
+        self,
+        registry: Registry,
+        runtime: Runtime,
+        leases: AsyncLeases,
+        loops: CrashLoops,
+        *,
+        finished: Callable[[], None],
     ) -> None:
         self._registry = registry
         self._runtime = runtime
         self._leases = leases
+        self._loops = loops
         self._finished = finished
         self._slots = asyncio.Semaphore(AT_ONCE)
         self.tasks: dict[UUID, asyncio.Task[None]] = {}
@@ -61,9 +69,11 @@ class Remover:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _remove(self, agent: Agent, reason: EndReason) -> None:
+        served = AgentState(agent.state) is AgentState.IDLE
         # The holder of a lease learns of its loss before anything slow happens.
-        await self._leases.remove(agent.pk)
-        await self._registry.move(agent, AgentState.STOPPING, reason)
+        uses, _ = await asyncio.gather(self._leases.uses_of(agent.pk), self._leases.remove(agent.pk))
+        if await self._registry.move(agent, AgentState.STOPPING, reason) and served:
+            await self._loops.ended(agent, reason, uses)
         async with self._slots:
             try:
                 await self._runtime.remove(agent.pk, grace=self._grace(agent, reason))

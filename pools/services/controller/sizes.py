@@ -19,6 +19,7 @@ from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
 from pools.selectors.views import public_state
 from pools.services import agents as rows
+from pools.services.controller.crash_loops import CrashLoops
 from pools.services.controller.creation import Creator
 from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database, now
@@ -35,6 +36,7 @@ class Sizes:
         leases: AsyncLeases,
         creator: Creator,
         remover: Remover,
+        loops: CrashLoops,
         *,
         instance: str,
         leader: str,
@@ -44,6 +46,7 @@ class Sizes:
         self._leases = leases
         self._creator = creator
         self._remover = remover
+        self._loops = loops
         self._instance = instance
         self._leader = leader
         self._steered: dict[UUID, tuple[Steering, float]] = {}  # until when, on the monotonic clock
@@ -73,6 +76,7 @@ class Sizes:
             await self._empty(pool, agents, serving)
             return
         await self._creator.review(pool)
+        await self._loops.step(pool, serving)
         await self._replace_outdated(agents, serving)
         await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)

@@ -426,6 +426,7 @@ def test_every_family_names_a_pool_in_the_same_way(team: Team) -> None:
         pool = make_pool(owner, name=name)
         end_agents(pool, "max_uses")
         leases.client.hincrby(leases.keys.pool(pool.pk, "health_failures"), "timeout", 1)
+        leases.client.incrby(leases.keys.pool(pool.pk, "health_checks"), 7)
     Pool.objects.filter(name="gone").update(deleted_at=datetime.now(UTC))
     leases.client.close()
     labels: dict[str, set[str]] = {}

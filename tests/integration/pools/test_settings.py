@@ -253,7 +253,9 @@ async def test_health_check_interval(plant: Plant) -> None:
         await until(replaced)
         assert await reasons(seldom.pk) == []
         key = controller.leases.keys.pool(often.pk, "health_failures")
-        assert int(await controller.leases.wire.call("HGET", key, "status")) >= 1
+        failed = int(await controller.leases.wire.call("HGET", key, "status"))
+        checks = controller.leases.keys.pool(often.pk, "health_checks")
+        assert int(await controller.leases.wire.call("GET", checks)) >= failed >= 1
 
 
 async def test_memory_threshold(plant: Plant) -> None:

@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from aflow_site.kernel.ids import new_id
 from pools.facade.contracts import AgentLost, AgentTimeout, LeaseOutcome
+from pools.facade.contracts import LogLine as AgentLine
 from tests.integration.workflows.harness import Harness, asked, drive, make_run, mapping, task
 from workflows.domain.states import StepState
-from workflows.models import Event, Item, Run, Step
+from workflows.models import Event, Item, LogLine, Run, Step
 from workflows.selectors.health import SILENCE
 from workflows.services import claims, control
 from workflows.services.abandoning import abandon
@@ -232,12 +233,17 @@ async def test_a_lost_agent_costs_nothing_but_time() -> None:
 
 
 async def test_a_body_that_kills_three_agents_fails() -> None:
-    def body(_value: Any, _invocation: Any) -> Any:
+    """What each of them still wrote is kept."""
+
+    def body(_value: Any, invocation: Any) -> Any:
+        invocation.listener.log(AgentLine(timezone.now(), "stdout", "allocating"))
         raise AgentLost("the agent died")
 
     run, broker = await drive(body, task("a", retry={"max_attempts": 50, "delay": 0.01}))
     assert (run.state, len(broker.sent)) == ("failed", 3)
     assert run.error["type"] == "dead_letter"
+    kept = LogLine.objects.filter(run=run, step="a").order_by("attempt")
+    assert [(line.attempt, line.text) async for line in kept] == [(n, "allocating") for n in (1, 2, 3)]
 
 
 async def test_a_time_out_is_an_error_of_the_attempt() -> None:

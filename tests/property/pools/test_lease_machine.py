@@ -145,12 +145,20 @@ class LeaseMachine(RuleBasedStateMachine):
     def register_again(self, pick: int) -> None:
         assert self.register(self.pick_agent(pick)) == "known"
 
-    @rule(holder=holders, priority=st.integers(-1, 1))
-    def acquire(self, holder: str, priority: int) -> None:
+    @rule(holder=holders, priority=st.integers(-1, 1), most=st.sampled_from([0, 0, 2]))
+    def acquire(self, holder: str, priority: int, most: int = 0) -> None:
+        """`most`: how many may wait; 0 for any number."""
         token, team = self.new_token(), team_of(holder)
         answer = self.run_(
             self.leases.acquire(
-                str(self.pool), holder, client=CLIENT, team_id=team, token=token, wait=3600, priority=priority
+                str(self.pool),
+                holder,
+                client=CLIENT,
+                team_id=team,
+                token=token,
+                wait=3600,
+                priority=priority,
+                most_waiting=most,
             )
         )
         held = self.held
@@ -161,8 +169,12 @@ class LeaseMachine(RuleBasedStateMachine):
             assert (answer.grant.token, answer.grant.fence) == (current, held[current].fence)
         elif answer.grant is not None:
             self.granted(answer.grant, holder)
+        elif answer.outcome == "full":
+            assert holder not in self.waiting
+            assert 0 < most <= len(self.waiting)
         else:
             assert answer.outcome == "waiting"
+            assert holder in self.waiting or most == 0 or len(self.waiting) < most
             turn = (-priority, next(self.numbers))
             self.waiting.setdefault(holder, Waiter(holder, token, turn))
         self.read_inbox()

@@ -1,0 +1,89 @@
+"""The crash loops of pools (`domain.crash_loops`), fed with the ends of agents that had served.
+
+A controller that takes over begins anew, as with the breakers: it forgives as many ends again.
+Does not: end agents, or make them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from uuid import UUID
+
+from pools.domain.agents import EndReason
+from pools.domain.crash_loops import CrashLoop, has_proved_itself
+from pools.domain.problems import Problem, ProblemKind
+from pools.leases.scripts import ServingAgent
+from pools.models import Agent, Pool
+from pools.runtime.base import Runtime, RuntimeFault
+from pools.services.controller.problems import Problems
+from pools.services.controller.registry import Registry, now
+
+log = logging.getLogger(__name__)
+
+LONGEST_WORDS = 120  # characters
+
+
+class CrashLoops:
+    def __init__(self, registry: Registry, runtime: Runtime, problems: Problems) -> None:
+        self._registry = registry
+        self._runtime = runtime
+        self._problems = problems
+        self._loops: dict[UUID, tuple[str, CrashLoop]] = {}  # of each pool, with what its agents are made of
+
+    def of(self, pool: Pool) -> CrashLoop:
+        """A pool whose agents are made of something else begins anew."""
+        template = self._registry.template_of(pool.pk)
+        known = self._loops.get(pool.pk)
+        if known is None or known[0] != template:
+            known = self._loops[pool.pk] = (template, CrashLoop.of(pool.max_size))
+        return known[1]
+
+    async def ended(self, agent: Agent, reason: EndReason, uses: int) -> None:
+        """One that served is about to be removed; its logs can still be read."""
+        if self._registry.is_unwanted(agent) or agent.pool_id is None:
+            return
+        pool = self._registry.pools[agent.pool_id]
+        loop = self.of(pool)
+        if has_proved_itself(max(uses, agent.uses), _age(agent), reason):
+            loop.proved(agent.pk)
+            return
+        living = (other.pk for other in self._registry.of_pool(pool.pk) if other.pk != agent.pk)
+        loop.ended(reason, living, time.monotonic())
+        if loop.excess:
+            loop.last_words = await self._last_words(agent)
+            log.warning("pool %s: %s", pool.name, loop.sentence)
+            await self.tell(pool)
+
+    async def step(self, pool: Pool, serving: Mapping[UUID, ServingAgent]) -> None:
+        """Looks whether one has proved itself; takes the problem back where there is none any more."""
+        loop = self.of(pool)
+        if loop.ends:
+            for agent in self._registry.of_pool(pool.pk):
+                seen = serving.get(agent.pk)
+                if seen is not None and has_proved_itself(seen.uses, _age(agent)) and loop.proved(agent.pk):
+                    break
+        if not loop.excess:
+            await self._problems.over(pool, ProblemKind.CRASH_LOOP)
+
+    async def tell(self, pool: Pool) -> None:
+        sentence = self.of(pool).sentence
+        if sentence is not None:
+            await self._problems.tell(pool.pk, pool.recipe, Problem(ProblemKind.CRASH_LOOP, sentence))
+
+    def forget_others(self) -> None:
+        for pool_id in set(self._loops) - set(self._registry.pools):
+            del self._loops[pool_id]
+
+    async def _last_words(self, agent: Agent) -> str:
+        try:
+            lines = (await self._runtime.logs(agent.pk, tail=20)).strip().splitlines()
+        except RuntimeFault:
+            return ""
+        return lines[-1][:LONGEST_WORDS] if lines else ""
+
+
+def _age(agent: Agent) -> float:
+    """Seconds in service."""
+    return (now() - agent.ready_at).total_seconds() if agent.ready_at else 0.0

@@ -1,0 +1,164 @@
+"""Pools whose agents start well and end under their work, or fail their checks, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from channels.db import database_sync_to_async
+
+from pools.domain import crash_loops
+from pools.domain.agents import AgentState
+from pools.facade import api as pools
+from pools.facade.contracts import AgentLost, LeaseOutcome, LeaseTimeout
+from pools.models import Pool
+from pools.runtime.memory import MemoryRuntime
+from pools.selectors.views import agent_view
+from tests.factories.pools import make_pool
+from tests.fakes.pools import Plant, invocation, rows_of, served, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Eloquent(MemoryRuntime):
+    """Its agents leave last words."""
+
+    async def logs(self, agent_id: UUID, tail: int = 100) -> str:
+        return "Segmentation fault\n"
+
+
+@pytest.fixture
+async def plant() -> AsyncIterator[Plant]:
+    runtime = Eloquent({"fragile": lambda value: value})
+    yield Plant(runtime)
+    await runtime.close()
+
+
+def memory(plant: Plant) -> MemoryRuntime:
+    assert isinstance(plant.runtime, MemoryRuntime)
+    return plant.runtime
+
+
+async def new_pool(**values: Any) -> Pool:
+    pool: Pool = await database_sync_to_async(make_pool)(**values)
+    return pool
+
+
+@database_sync_to_async
+def problem(pool: Pool) -> tuple[str | None, str | None]:
+    row = Pool.objects.get(pk=pool.pk)
+    return row.problem_kind, row.problem
+
+
+async def has_problem(pool: Pool, kind: str | None) -> bool:
+    return (await problem(pool))[0] == kind
+
+
+async def kill_under_work(plant: Plant, pool: Pool, times: int) -> None:
+    """Each agent dies of the first request that it gets."""
+    async with plant.brokering() as broker:
+        for number in range(times):
+            lease = await broker.acquire(pool.pk, holder=f"h{number}", team_id=pool.team_id, timeout=60)
+            await memory(plant).kill(lease.agent_id)
+            with pytest.raises(AgentLost):
+                await broker.invoke(lease, invocation({"x": 1}, runs=None))
+            await broker.release(lease, LeaseOutcome.POISON)
+
+
+async def test_agents_that_die_at_work_are_replaced_ever_less_often(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool says so, with the last words; the first agent that works ends it."""
+    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+    pool = await new_pool(min_size=1, max_size=1, image="fragile")
+    async with plant.running() as controller:
+        await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
+        await until(lambda: has_problem(pool, "crash_loop"))
+        _, told = await problem(pool)
+        assert "died or failed at their work" in str(told)
+        assert str(told).endswith("wrote: Segmentation fault")
+        made = memory(plant).creations
+        for _ in range(20):
+            await controller.tick()
+        assert memory(plant).creations == made == crash_loops.FORGIVEN + 1
+        async with plant.brokering() as broker:
+            with pytest.raises(LeaseTimeout):
+                await broker.acquire(pool.pk, holder="late", team_id=pool.team_id, timeout=0.2)
+        # The pause is over.
+        controller.loops.of(controller.registry.pools[pool.pk]).open_until = 0.0
+        controller.nudge()
+        await until(lambda: served(pool.pk, 1))
+        assert await has_problem(pool, "crash_loop"), "that one starts proves nothing"
+        async with plant.brokering() as broker:
+            for number in range(crash_loops.PROVEN_USES):
+                lease = await broker.acquire(pool.pk, holder=f"w{number}", team_id=pool.team_id, timeout=60)
+                await broker.invoke(lease, invocation({"x": 1}, runs=None))
+                await broker.release(lease, LeaseOutcome.OK)
+        controller.nudge()
+        await until(lambda: has_problem(pool, None))
+
+
+async def test_agents_that_fail_their_checks_are_never_used_and_not_made_for_ever(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+    pool = await new_pool(min_size=1, max_size=1, image="fragile", health_check_interval=1.0)
+    async with plant.running() as controller:
+
+        async def sicken() -> bool:
+            for agent in await rows_of(pool.pk, AgentState.IDLE):
+                if agent.pk in memory(plant).agents:
+                    memory(plant).agents[agent.pk].healthy = False
+                await controller.leases.drain(agent.pk, "unhealthy")
+            return await has_problem(pool, "crash_loop")
+
+        await until(sicken)
+        assert "failed their health check" in str((await problem(pool))[1])
+        gone = await rows_of(pool.pk, AgentState.GONE)
+        assert {(agent.end_reason, agent.uses) for agent in gone} == {("unhealthy", 0)}
+        assert memory(plant).creations == crash_loops.FORGIVEN + 1
+
+
+async def test_a_pool_that_was_changed_begins_anew(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+    pool = await new_pool(min_size=1, max_size=1, image="fragile")
+    async with plant.running() as controller:
+        await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
+        await until(lambda: has_problem(pool, "crash_loop"))
+        more = {"memory": pool.memory * 2}
+        await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, more)
+        controller.nudge()
+        await until(lambda: served(pool.pk, 1))
+        await until(lambda: has_problem(pool, None))
+
+
+async def test_an_agent_that_is_kept_out_says_why(plant: Plant) -> None:
+    pool = await new_pool(min_size=1, max_size=1)
+    async with plant.running() as controller:
+        await until(lambda: served(pool.pk, 1))
+        (agent,) = await rows_of(pool.pk)
+        stuck = asyncio.Event()
+        remove = plant.runtime.remove
+
+        async def wait(agent_id: Any, *, grace: float = 0.0) -> None:
+            await stuck.wait()
+            await remove(agent_id, grace=grace)
+
+        plant.runtime.remove = wait  # type: ignore[method-assign]
+        await controller.leases.drain(agent.pk, "unhealthy")
+        (seen,) = await controller.leases.agents([pool.pk])
+        assert (agent_view(agent, seen).state, agent_view(agent, seen).end_reason) == (
+            "unhealthy",
+            "unhealthy",
+        )
+        await until(lambda: rows_of(pool.pk, AgentState.STOPPING))
+        (row,) = await rows_of(pool.pk, AgentState.STOPPING)
+        assert (agent_view(row, None).state, agent_view(row, None).end_reason) == ("unhealthy", "unhealthy")
+        stuck.set()
+        await until(lambda: rows_of(pool.pk, AgentState.GONE))
