@@ -16,6 +16,7 @@ from pools.domain.problems import ProblemKind
 from pools.domain.settings import PRESETS, Assignment, Capacity, Isolation, Network, ScaleDownOrder
 
 KINDS = ["pooled", "deployed"]
+POOL_PRESETS = list(PRESETS)
 CAPACITY_TYPES = [choice.value for choice in Capacity]
 NODE_CAPACITY_TYPES = [kind.value for kind in CapacityType]
 STATES = list(
@@ -114,7 +115,7 @@ class PoolSettingsSerializer(serializers.Serializer[Any]):
     warm_up = serializers.BooleanField(required=False)
     idle_timeout = serializers.FloatField(required=False, max_value=LONGEST_IDLE)
     max_uses = serializers.IntegerField(required=False, min_value=1, max_value=MOST_USES)
-    preset = serializers.ChoiceField(required=False, choices=list(PRESETS))
+    preset = serializers.ChoiceField(required=False, choices=POOL_PRESETS)
     concurrency = serializers.IntegerField(required=False)
     max_age = serializers.FloatField(required=False)
     memory_threshold = serializers.FloatField(required=False)

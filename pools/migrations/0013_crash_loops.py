@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='pool',
             name='problem_kind',
-            field=models.CharField(blank=True, choices=[('engine_away', 'engine_away'), ('creation', 'creation'), ('placement', 'placement'), ('crash_loop', 'crash_loop')], max_length=16, null=True),
+            field=models.CharField(blank=True, choices=[('engine_away', 'engine_away'), ('placement', 'placement'), ('creation', 'creation'), ('crash_loop', 'crash_loop')], max_length=16, null=True),
         ),
     ]

@@ -9,11 +9,14 @@ from rest_framework import serializers
 from scaling.domain.decisions import Action, Reason
 from scaling.domain.policies import PRESETS, Metric, Mode
 
+POLICY_PRESETS = list(PRESETS)
+REASONS = [reason.value for reason in Reason]
+
 
 class PolicyFieldsSerializer(serializers.Serializer[Any]):
     """What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1."""
 
-    preset = serializers.ChoiceField(choices=list(PRESETS), required=False)
+    preset = serializers.ChoiceField(choices=POLICY_PRESETS, required=False)
     mode = serializers.ChoiceField(
         choices=[mode.value for mode in Mode],
         required=False,
@@ -53,7 +56,7 @@ class PolicySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     pool = serializers.CharField(allow_null=True)
     workflow = serializers.CharField(allow_null=True)
-    preset = serializers.ChoiceField(choices=list(PRESETS))
+    preset = serializers.ChoiceField(choices=POLICY_PRESETS)
     mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
     values = serializers.JSONField(help_text="What is set beside the preset")
     updated_at = serializers.DateTimeField()
@@ -67,7 +70,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=[action.value for action in Action])
     current_size = serializers.IntegerField()
     target_size = serializers.IntegerField()
-    reason = serializers.ChoiceField(choices=[reason.value for reason in Reason])
+    reason = serializers.ChoiceField(choices=REASONS)
     explanation = serializers.CharField(help_text="A sentence for people")
     predicted_load = serializers.FloatField(allow_null=True, help_text="Busy agents expected at most")
     signals = serializers.JSONField(help_text="What it saw")

@@ -1969,7 +1969,7 @@ export interface components {
         NetworkEnum: "isolated" | "egress";
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         NewPolicyRequest: {
-            preset?: components["schemas"]["PresetC24Enum"];
+            preset?: components["schemas"]["PolicyPresetEnum"];
             /**
              * @description shadow: decides and records, and changes nothing
              *
@@ -2020,7 +2020,7 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
-            preset?: components["schemas"]["PresetBf9Enum"];
+            preset?: components["schemas"]["PoolPresetEnum"];
             concurrency?: number;
             /** Format: double */
             max_age?: number;
@@ -2145,7 +2145,7 @@ export interface components {
         };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         PatchedPolicyFieldsRequest: {
-            preset?: components["schemas"]["PresetC24Enum"];
+            preset?: components["schemas"]["PolicyPresetEnum"];
             /**
              * @description shadow: decides and records, and changes nothing
              *
@@ -2192,7 +2192,7 @@ export interface components {
             /** Format: double */
             idle_timeout?: number;
             max_uses?: number;
-            preset?: components["schemas"]["PresetBf9Enum"];
+            preset?: components["schemas"]["PoolPresetEnum"];
             concurrency?: number;
             /** Format: double */
             max_age?: number;
@@ -2253,13 +2253,21 @@ export interface components {
             id: string;
             pool: string | null;
             workflow: string | null;
-            preset: components["schemas"]["PresetC24Enum"];
+            preset: components["schemas"]["PolicyPresetEnum"];
             mode: components["schemas"]["ModeEnum"];
             /** @description What is set beside the preset */
             values: unknown;
             /** Format: date-time */
             updated_at: string;
         };
+        /**
+         * @description * `aggressive` - aggressive
+         *     * `balanced` - balanced
+         *     * `conservative` - conservative
+         *     * `reactive` - reactive
+         * @enum {string}
+         */
+        PolicyPresetEnum: "aggressive" | "balanced" | "conservative" | "reactive";
         Pool: {
             /** Format: uuid */
             id: string;
@@ -2387,15 +2395,7 @@ export interface components {
          *     * `performance` - performance
          * @enum {string}
          */
-        PresetBf9Enum: "aggressive" | "balanced" | "performance";
-        /**
-         * @description * `aggressive` - aggressive
-         *     * `balanced` - balanced
-         *     * `conservative` - conservative
-         *     * `reactive` - reactive
-         * @enum {string}
-         */
-        PresetC24Enum: "aggressive" | "balanced" | "conservative" | "reactive";
+        PoolPresetEnum: "aggressive" | "balanced" | "performance";
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;

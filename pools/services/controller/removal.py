@@ -13,8 +13,9 @@ from pools.domain.agents import IN_ORDER, AgentState, EndReason
 from pools.leases.store import AsyncLeases
 from pools.models import Agent
 from pools.runtime.base import Runtime, RuntimeFault
+from pools.services import agents as rows
 from pools.services.controller.crash_loops import CrashLoops
-from pools.services.controller.registry import Registry
+from pools.services.controller.registry import Registry, in_database
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class Remover:
         served = AgentState(agent.state) is AgentState.IDLE
         # The holder of a lease learns of its loss before anything slow happens.
         uses, _ = await asyncio.gather(self._leases.uses_of(agent.pk), self._leases.remove(agent.pk))
+        if uses > agent.uses:  # what no round has saved yet
+            await in_database(rows.flush_uses, [(agent.pk, uses, None)])
         if await self._registry.move(agent, AgentState.STOPPING, reason) and served:
             await self._loops.ended(agent, reason, uses)
         async with self._slots:
