@@ -190,6 +190,7 @@ SPECTACULAR_SETTINGS = {
         "PoolPresetEnum": "pools.api.serializers.POOL_PRESETS",
         "PolicyPresetEnum": "scaling.api.serializers.POLICY_PRESETS",
         "DecisionReasonEnum": "scaling.api.serializers.REASONS",
+        "AgentRequestFailReasonEnum": "pools.api.agent_serializers.FAIL_REASONS",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",

@@ -10,6 +10,7 @@ from pools.api.serializers import AgentSerializer
 from pools.domain.deployments import Desired
 from pools.domain.requests import FailReason, RequestState
 
+FAIL_REASONS = [reason.value for reason in FailReason]
 REQUEST_STATES = [state.value for state in RequestState]
 DESIRED = [wish.value for wish in Desired if wish is not Desired.REMOVED]
 
@@ -68,7 +69,7 @@ class AgentRequestSerializer(serializers.Serializer[Any]):
     method = serializers.CharField()
     path = serializers.CharField()
     state = serializers.ChoiceField(choices=REQUEST_STATES)
-    reason = serializers.ChoiceField(choices=[reason.value for reason in FailReason], allow_null=True)
+    reason = serializers.ChoiceField(choices=FAIL_REASONS, allow_null=True)
     attempts = serializers.IntegerField()
     replays = serializers.IntegerField()
     replayable = serializers.BooleanField()

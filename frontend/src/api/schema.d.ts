@@ -1526,7 +1526,7 @@ export interface components {
             method: string;
             path: string;
             state: components["schemas"]["AgentRequestStateEnum"];
-            reason: components["schemas"]["ReasonA8fEnum"] | components["schemas"]["NullEnum"];
+            reason: components["schemas"]["AgentRequestFailReasonEnum"] | components["schemas"]["NullEnum"];
             attempts: number;
             replays: number;
             replayable: boolean;
@@ -1547,7 +1547,7 @@ export interface components {
             method: string;
             path: string;
             state: components["schemas"]["AgentRequestStateEnum"];
-            reason: components["schemas"]["ReasonA8fEnum"] | components["schemas"]["NullEnum"];
+            reason: components["schemas"]["AgentRequestFailReasonEnum"] | components["schemas"]["NullEnum"];
             attempts: number;
             replays: number;
             replayable: boolean;
@@ -1567,6 +1567,14 @@ export interface components {
             /** @description Only the beginning of the answer was stored */
             response_cut: boolean;
         };
+        /**
+         * @description * `interrupted` - interrupted
+         *     * `timeout` - timeout
+         *     * `client_gone` - client_gone
+         *     * `too_large` - too_large
+         * @enum {string}
+         */
+        AgentRequestFailReasonEnum: "interrupted" | "timeout" | "client_gone" | "too_large";
         /**
          * @description * `pending` - pending
          *     * `processing` - processing
@@ -2413,14 +2421,6 @@ export interface components {
             sentence: string;
             facts: unknown;
         };
-        /**
-         * @description * `interrupted` - interrupted
-         *     * `timeout` - timeout
-         *     * `client_gone` - client_gone
-         *     * `too_large` - too_large
-         * @enum {string}
-         */
-        ReasonA8fEnum: "interrupted" | "timeout" | "client_gone" | "too_large";
         Receipt: {
             outcome: components["schemas"]["OutcomeEnum"];
             detail: string;
