@@ -21,6 +21,7 @@ _STATUSES = {
     "not_allowed": 403,
     "not_found": 404,
     "conflict": 409,
+    "state_conflict": 409,
     "precondition_failed": 412,
     "too_large": 413,
     "overloaded": 503,
@@ -148,9 +149,9 @@ class State:
 
     Every method is one atomic step, asked of the executor while the body runs. In sync code it returns the
     value; where an event loop runs it returns something to await: `await ctx.state.get("k")`. All raise the
-    errors of `agentainer_flow.errors`: InvalidRequest for what has no JSON form or does not fit the value
-    that is there, NotSupportedError where the executor has no state, FlowError when the request has ended or
-    no agent runs the body.
+    errors of `agentainer_flow.errors`: InvalidRequest for what has no JSON form, Conflict for what does not
+    fit the value that is there, NotSupportedError where the executor has no state, FlowError when the request
+    has ended or no agent runs the body.
     """
 
     __slots__ = ("_talk",)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from agentainer_flow.errors import RunCancelled, RunFailed, WaitTimeout
+from agentainer_flow.errors import WaitTimeout
+from agentainer_flow.outcomes import ENDED, output_of
 
 if TYPE_CHECKING:
     from agentainer_flow.client.transport import Transport
 
-ENDED = frozenset({"completed", "failed", "cancelled"})
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.5, 1.5  # seconds between two looks
 
 
@@ -64,24 +64,7 @@ class WorkflowExecution:
 
     def result(self, timeout: float | None = None) -> Any:
         """The run's output (JSON). Raises RunFailed, RunCancelled, WaitTimeout."""
-        run = self.wait(timeout).run
-        if run["state"] == "completed":
-            return run["output"]
-        error = run.get("error") or {}
-        message, step = str(error.get("message") or "no reason was given"), error.get("step")
-        if run["state"] == "cancelled":
-            raise RunCancelled(self.id, "cancelled", f"Run {self.id} was cancelled.")
-        blame = f" in step {step}" if step else ""
-        kind = str(error.get("type") or "error")
-        failure = RunFailed(
-            self.id,
-            run["state"],
-            f"Run {self.id} failed{blame}: {kind}: {message}",
-            step,
-            error.get("traceback"),
-        )
-        failure.type = kind
-        raise failure
+        return output_of(self.wait(timeout).run)
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """The run's events in order, as they happen, until its end: {"seq", "type", "at", "data"}."""

@@ -296,6 +296,7 @@ def subworkflow(
     common = {"name": name, "depends_on": depends_on, "when": when, "always_run": always_run}
     return SubWorkflow(
         workflow=_workflow_name(where, workflow),
+        cls=workflow if isinstance(workflow, type) else None,
         version=None if version is None else options.whole(where, "version", version, low=1, high=2**31),
         params=None if params is None else options.json_value(where, "params", params),
         timeout=_time_out(where, timeout),

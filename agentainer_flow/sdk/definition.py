@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from agentainer_flow.errors import DefinitionError
@@ -116,7 +116,15 @@ def attach(cls: C, workflow: Workflow) -> C:
     workflow.check()
     setattr(cls, MARK, workflow)
     setattr(cls, "to_document", staticmethod(lambda: compile_workflow(cls)))  # noqa: B010 - types do not know it
+    setattr(cls, "run_local", staticmethod(partial(_run_local, cls)))  # noqa: B010
     return cls
+
+
+def _run_local(cls: type, /, **params: Any) -> Any:
+    """One run in this process, with no server; see `agentainer_flow.testing.run_workflow_locally`."""
+    from agentainer_flow.testing import run_workflow_locally  # which knows this module
+
+    return run_workflow_locally(cls, params)
 
 
 def definition_of(cls: type) -> Workflow:

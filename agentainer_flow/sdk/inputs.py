@@ -12,7 +12,7 @@ from agentainer_flow.sdk.graph import Graph, Names
 from agentainer_flow.sdk.steps import PARAMS, Step
 
 _ITERATION = ("item", "index")  # what a loop gives to its steps
-_EXPRESSION = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
+EXPRESSION = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
 # A plain path may go over ids with dashes; in any other expression a dash is a minus.
 _PATH = re.compile(
     r"""^steps\.([A-Za-z_][\w-]*)(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$"""
@@ -136,7 +136,7 @@ class Inputs:
 def steps_read(value: Any) -> Iterator[str]:
     """The ids of the steps that the expressions in a JSON value name."""
     if isinstance(value, str):
-        for expression in _EXPRESSION.findall(value):
+        for expression in EXPRESSION.findall(value):
             path = _PATH.match(expression.strip())
             if path is not None:
                 yield path[1]

@@ -144,10 +144,11 @@ class Approval(Part):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SubWorkflow(Part):
-    """Made by `subworkflow`."""
+    """Made by `subworkflow`. `cls`: the class that was given for the name."""
 
     step_type: ClassVar[str] = "workflow"
     workflow: str
+    cls: type | None = None
     version: int | None = None
     params: Any = None
     timeout: str | float | None = None
