@@ -112,7 +112,7 @@ class Caller:
         try:
             return await self._run.clock.within(self.timeout, work)
         except TimeoutError:
-            sentence = f"The attempt ran longer than its time-out of {self.timeout:g} s."
+            sentence = "The deadline passed before the body finished."  # as agents tell it
             return [Outcome(error=error_of("timeout", sentence))] * len(calls)
 
     async def until_done(self, value: Any, on_change: Callable[[str], None]) -> Outcome:

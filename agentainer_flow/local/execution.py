@@ -201,10 +201,16 @@ class LocalExecution:
         return found
 
     def steps(self) -> list[dict[str, Any]]:
-        """The steps with their states and counts; those inside loops too, as `loop.0.step`."""
-        return [record.as_dict() for record in list(self._run.steps.values())]
+        """The workflow's steps with their states and counts, and those of each loop's last iteration."""
+        records = list(self._run.steps.values())
+        last: dict[str, int] = {}
+        for record in records:
+            for loop, number in _iterations(record.key):
+                last[loop] = max(number, last.get(loop, 0))
+        return [r.as_dict() for r in records if all(last[loop] == n for loop, n in _iterations(r.key))]
 
     def step(self, step: str) -> dict[str, Any]:
+        """By its id; of a loop's second iteration as `loop.1.step`."""
         return self._record(step).as_dict()
 
     def items(self, step: str, state: str | None = None) -> list[dict[str, Any]]:
@@ -258,6 +264,13 @@ class LocalExecution:
 
     def __repr__(self) -> str:
         return f"LocalExecution({self._run.workflow!r}, {self.state!r})"
+
+
+def _iterations(key: str) -> Iterator[tuple[str, int]]:
+    """Of a step: each loop it is in, with the number of the iteration."""
+    parts = key.split(".")
+    for place in range(1, len(parts), 2):
+        yield ".".join(parts[:place]), int(parts[place])
 
 
 def decision(step: str, approve: bool, data: Any) -> Message:

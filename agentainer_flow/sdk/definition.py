@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.bundling import Bundle, make_bundle
 from agentainer_flow.sdk.graph import Graph, Names, graphs_of
+from agentainer_flow.sdk.groups import Group
 from agentainer_flow.sdk.inputs import output_of
 from agentainer_flow.sdk.mapreducing import MapReduce
 from agentainer_flow.sdk.options import RetryPolicy
@@ -53,8 +54,8 @@ class Workflow:
         for attribute, step in self.steps.items():
             step_id = step.name if step.name and _STEP_ID.match(step.name) else attribute
             ids[attribute] = step_id
-            if isinstance(step, MapReduce) and step.items is not None:
-                ids[step.items] = step_id + ITEMS_SUFFIX
+            for lead in step.lead:
+                ids[lead] = step_id + lead.removeprefix(attribute)
         taken: set[str] = set()
         for attribute, step_id in ids.items():
             if not _STEP_ID.match(step_id):
@@ -164,7 +165,7 @@ def parts_of(cls: type) -> dict[str, Part]:
     for name, part in written.items():
         for own, one in _expanded(name, part).items():
             if own != name and own in written:
-                raise DefinitionError(f"step {name}: @mapreduce makes a step {own}; rename the other one.")
+                raise DefinitionError(f"step {name}: it makes a step {own}, too; rename the other one.")
             found[own] = one
     if not found:
         raise DefinitionError(f"@workflow on {cls.__name__}: mark at least one method with @step.")
@@ -186,9 +187,11 @@ def _part_of(name: str, value: Any) -> Part | None:
 
 
 def _expanded(name: str, part: Part) -> dict[str, Part]:
+    if isinstance(part, Group):
+        return part.expanded(name)
     if not isinstance(part, Step) or not isinstance(part.then, MapReduce):
         return {name: part}
     items = name + ITEMS_SUFFIX
     # Where the items were not listed nothing is left to do, which only a step that always runs must be told.
     when = part.when if part.always_run else None
-    return {items: part, name: replace(part.then, items=items, depends_on=(items,), when=when)}
+    return {items: part, name: replace(part.then, items=items, lead=(items,), depends_on=(items,), when=when)}

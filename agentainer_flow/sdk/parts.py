@@ -18,7 +18,8 @@ Fields = dict[str, Any]  # of a step in the document
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Part:
-    """`depends_on` None: the step before it. `compensate`: the step that undoes this one."""
+    """`depends_on` None: the step before it. `compensate`: the step that undoes this one. `lead`: attributes
+    of the steps that were made with this one and come before it; their ids follow its own."""
 
     step_type: ClassVar[str] = ""
 
@@ -27,6 +28,7 @@ class Part:
     when: Condition | None = None
     always_run: bool = False
     compensate: Reference | None = None
+    lead: tuple[str, ...] = ()
     attribute: str = field(default="", init=False, repr=False)  # by which the class knows it
 
     def __set_name__(self, _owner: type, name: str) -> None:

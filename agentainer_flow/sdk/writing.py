@@ -9,6 +9,7 @@ from typing import Any
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.sdk.graph import Graph, Names
+from agentainer_flow.sdk.groups import Call
 from agentainer_flow.sdk.inputs import Inputs, output_of
 from agentainer_flow.sdk.mapreducing import MapReduce, Worker, item_parameter
 from agentainer_flow.sdk.parts import Fields, Loop, Part, Reference, SubWorkflow, without_none
@@ -53,6 +54,8 @@ class Writer:
             fields.update(self._method(graph, step_id, part))
         elif isinstance(part, MapReduce):
             fields.update(self._mapreduce(step_id, part))
+        elif isinstance(part, Call):
+            fields.update(self._call(graph, step_id, part))
         fields.update(part.own_fields(find))
         if isinstance(part, SubWorkflow):
             self._check_itself(step_id, part)
@@ -142,6 +145,24 @@ class Writer:
                 f" in {ours}."
             )
         return theirs
+
+    # --- groups ----------------------------------------------------------------------------------
+
+    def _call(self, graph: Graph, step_id: str, part: Call) -> Fields:
+        where = self._names.where(step_id)
+
+        def out(reference: Reference) -> str:
+            return output_of(self._names.find(reference, where, "takes"))
+
+        value: Any = self._inputs.before(graph, step_id) if part.takes is None else out(part.takes)
+        if part.gathers is not None:
+            value = {name: out(reference) for name, reference in part.gathers.items()}
+        if part.worker is None:
+            return {"run": {"code": part.code}, "input": {"value": value} if part.gathers is None else value}
+        if not isinstance(part.worker, str):
+            method = _is_method(part.worker)
+            value = {"item" if method else item_parameter(where, part.role, part.worker): value}
+        return {"run": self._worker(where, part.role, part.worker), "input": value}
 
     # --- the others ------------------------------------------------------------------------------
 

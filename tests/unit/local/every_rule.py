@@ -44,7 +44,7 @@ class EveryRule:
     )
     async def square(self, ctx: Context, number: int) -> dict[str, Any]:
         if number in ctx.params["bad"]:
-            raise Broken(f"{number} is bad")
+            raise Broken("a bad number")
         if number == 0 and ctx.attempt == 1:
             raise ValueError("the first time")
         return {"square": number**2, "index": ctx.item_index, "attempt": ctx.attempt}
