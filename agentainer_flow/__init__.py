@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agentainer_flow.client import WorkflowClient, WorkflowExecution
     from agentainer_flow.context import Context
-    from agentainer_flow.errors import DefinitionError, FlowAPIError, FlowError, RunCancelled, RunFailed
+    from agentainer_flow.errors import (
+        AgentFailed,
+        DefinitionError,
+        FlowAPIError,
+        FlowError,
+        RunCancelled,
+        RunFailed,
+    )
     from agentainer_flow.sdk.bodiless import approval, branch, case, loop, subworkflow, wait
     from agentainer_flow.sdk.decorators import step, workflow
     from agentainer_flow.sdk.definition import compile_workflow
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AgentFailed",
     "Context",
     "DefinitionError",
     "ErrorHandler",
@@ -47,6 +55,7 @@ __all__ = [
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "AgentFailed": "agentainer_flow.errors",
     "Context": "agentainer_flow.context",
     "DefinitionError": "agentainer_flow.errors",
     "ErrorHandler": "agentainer_flow.sdk.options",

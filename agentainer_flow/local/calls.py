@@ -148,8 +148,12 @@ class Caller:
         def new_context(given: Any) -> Context:
             return self._context(given, call, talk)
 
-        with self._run.clock.busy():
-            raised, output = await _result(turn, body, value, new_context)
+        errands = talk.errands = self._run.errands(self._record, call.item)
+        try:
+            with self._run.clock.busy():
+                raised, output = await _result(turn, body, value, new_context)
+        finally:
+            await errands.close()
         if raised is not None:
             return Outcome(error=_raised(raised))
         try:
@@ -164,6 +168,7 @@ class Caller:
             "run_id": self._run.id,
             "step_id": key,
             "item_index": call.item,
+            "item_total": len(self._record.items),
             "attempt": call.attempt,
             "deadline": self._run.clock.now() + self.timeout,
             "params": _copied(self._run.params),

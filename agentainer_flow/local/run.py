@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentainer_flow.errors import NotFound
 from agentainer_flow.local.baton import Baton
@@ -25,6 +25,9 @@ from agentainer_flow.local.planning import last_of
 from agentainer_flow.local.records import Error, StepRecord, error_of
 from agentainer_flow.local.scopes import Scope
 from agentainer_flow.local.values import Values
+
+if TYPE_CHECKING:
+    from agentainer_flow.local.hiring import Errands
 
 log = logging.getLogger("agentainer_flow.local")
 
@@ -114,6 +117,11 @@ class LocalRun:
 
     def mocks(self) -> Sequence[MockAgent]:
         return present(self.own_mocks)
+
+    def errands(self, step: StepRecord, item: int | None) -> Errands:
+        from agentainer_flow.local.hiring import Errands  # which knows how mocks are asked
+
+        return Errands(self, step, item)
 
     def results_of(self, step: StepRecord) -> Results:
         return self._results.setdefault(step.key, Results())

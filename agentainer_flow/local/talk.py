@@ -13,6 +13,7 @@ from agentainer_flow.local.baton import Turn
 from agentainer_flow.local.values import Refused
 
 if TYPE_CHECKING:
+    from agentainer_flow.local.hiring import Errands
     from agentainer_flow.local.records import StepRecord
     from agentainer_flow.local.run import LocalRun
 
@@ -34,6 +35,7 @@ class LocalTalk:
         self._step = step
         self._item = item
         self._source = source
+        self.errands: Errands | None = None  # what the body may have others do
 
     def call(self, op: str, args: dict[str, Any]) -> Any:
         """The result; something to await where an event loop runs. Raises Refused."""
@@ -58,7 +60,9 @@ class LocalTalk:
                 return self._run.values.apply(op.removeprefix("state."), args)
             if op == "results.next" and self._source is not None:
                 return await self._next_results(self._source, args)
-            raise Refused("not_supported", f"There is no operation {op} here.")
+            if self.errands is None:
+                raise Refused("not_supported", f"There is no operation {op} here.")
+            return await self.errands.call(op, args)
 
     async def _next_results(self, source: StepRecord, args: dict[str, Any]) -> dict[str, Any]:
         after, most = int(args.get("after", 0)), int(args.get("max", 100))

@@ -6,7 +6,7 @@ import dis
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk import options
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Arguments of the finished product that the platform does not implement yet.
 _PLANNED_WORKFLOW = ("scaling", "scaling_policy", "schedule", "triggers")
-_PLANNED_STEP = ("execution_mode", "env", "resources")
+_PLANNED_STEP = ("env", "resources")
 _WORKFLOW = (
     "name",
     "description",
@@ -49,6 +49,7 @@ _STEP = (
     "error_strategy",
     "error_handler",
     "min_success_rate",
+    "execution_mode",
     "pool_config",
     "pool_size",
 )
@@ -185,6 +186,7 @@ def step(
     error_strategy: str | ErrorHandler | None = None,
     error_handler: ErrorHandler | str | None = None,
     min_success_rate: float | None = None,
+    execution_mode: Literal["standard", "pooled"] = "standard",
     pool_config: PoolConfig | None = None,
     pool_size: int | None = None,
 ) -> Callable[[F], F]: ...
@@ -204,8 +206,10 @@ def step(function: Any = None, /, **given: Any) -> Any:
     value, as `ctx.input`.
 
     `timeout`: of one attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide
-    what failed items mean. `pool_config` or `pool_size` gives the step a pool of its own. `image`: a
-    container image that does the work in place of the body, which stays empty. Raises DefinitionError.
+    what failed items mean. `execution_mode`: whether `ctx.deploy_agent` gives a container of its own
+    ("standard") or leases from the pool of the image ("pooled", implied by a pool). `pool_config` or
+    `pool_size` gives the step a pool of its own. `image`: a container image that does the work in place of
+    the body, which stays empty. Raises DefinitionError.
     """
     options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
 
@@ -240,6 +244,7 @@ def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
         error_strategy=_strategy(where, given),
         min_success_rate=value("min_success_rate", options.share),
         pool=options.pool(where, given.get("pool_config"), given.get("pool_size")),
+        execution_mode=_mode(where, given),
         **shared(where, given),
     )
     _check(made, kind)
@@ -255,6 +260,15 @@ def _kind(where: str, given: Mapping[str, Any]) -> Kind:
     if dynamic and not parallel:
         raise DefinitionError(f"{where}: dynamic=True goes with parallel=True.")
     return "map" if parallel else "reduce" if reduce else "task"
+
+
+def _mode(where: str, given: Mapping[str, Any]) -> str:
+    """A pool of its own implies `pooled`."""
+    told = given.get("execution_mode")
+    if told is not None:
+        return options.choice(where, "execution_mode", told, ["standard", "pooled"])
+    pooled = given.get("pool_config") is not None or given.get("pool_size") is not None
+    return "pooled" if pooled else "standard"
 
 
 def _strategy(where: str, given: Mapping[str, Any]) -> str | None:

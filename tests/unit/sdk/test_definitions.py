@@ -109,7 +109,7 @@ def test_subclasses_inherit_steps_and_replace_them() -> None:
 # --- arguments --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("argument", ["execution_mode", "env", "resources"])
+@pytest.mark.parametrize("argument", ["env", "resources"])
 def test_planned_arguments_of_steps_are_refused_plainly(argument: str) -> None:
     with pytest.raises(NotSupportedError, match=f"{argument} is not supported by this version"):
         untyped_step(**{argument: True})
