@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agentainer_flow.client import WorkflowClient, WorkflowExecution
+    from agentainer_flow.client.aio import AsyncWorkflowClient, AsyncWorkflowExecution
     from agentainer_flow.context import Context
     from agentainer_flow.errors import (
         AgentFailed,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "AgentFailed",
+    "AsyncWorkflowClient",
+    "AsyncWorkflowExecution",
     "Context",
     "DefinitionError",
     "ErrorHandler",
@@ -56,6 +59,8 @@ __all__ = [
 # Public name -> the module that defines it.
 _HOMES = {
     "AgentFailed": "agentainer_flow.errors",
+    "AsyncWorkflowClient": "agentainer_flow.client.aio",
+    "AsyncWorkflowExecution": "agentainer_flow.client.aio",
     "Context": "agentainer_flow.context",
     "DefinitionError": "agentainer_flow.errors",
     "ErrorHandler": "agentainer_flow.sdk.options",

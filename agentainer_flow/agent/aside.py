@@ -5,7 +5,7 @@ Does not: decide who may go on; the executor answers a body only when it has a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from agentainer_flow.agent.calls import Call
 from agentainer_flow.agent.workers import Worker
@@ -14,6 +14,7 @@ from agentainer_flow.agent.workers import Worker
 class Aside:
     def __init__(self) -> None:
         self._calls: dict[Worker, Call] = {}
+        self._when_ended: dict[Worker, list[Callable[[], None]]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -34,5 +35,13 @@ class Aside:
     def worker_of(self, call: Call) -> Worker | None:
         return next((worker for worker, one in self._calls.items() if one is call), None)
 
+    def when_ended(self, worker: Worker, action: Callable[[], None]) -> None:
+        self._when_ended.setdefault(worker, []).append(action)
+
     def take(self, worker: Worker) -> Call | None:
+        """The call, which is over with this worker."""
         return self._calls.pop(worker, None)
+
+    def tell_ended(self, worker: Worker) -> None:
+        for action in self._when_ended.pop(worker, ()):
+            action()

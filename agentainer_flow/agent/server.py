@@ -160,9 +160,16 @@ class Agent:
         found = [call for call in self._waiting if call.lease == lease]
         for call in found:
             self._drop(call, CANCELLED, "The request was cancelled before it ran.")
-        _, running = self._at_work(lease)
-        if running is not None:
-            self._when_ended.append(lambda: exchange.send(200, b'{"cancelled":true}'))
+        worker, running = self._at_work(lease)
+        if running is not None and worker is not None:
+
+            def told() -> None:
+                exchange.send(200, b'{"cancelled":true}')
+
+            if running is self._running:
+                self._when_ended.append(told)
+            else:
+                self._aside.when_ended(worker, told)
             self._end(running, CANCELLED, "The request was cancelled.")
         else:
             exchange.send(200, b'{"cancelled":true}' if found else b'{"cancelled":false}')
@@ -349,25 +356,20 @@ class Agent:
             call = self._aside.take(worker)
             if call is not None:
                 self._answer_ended(call, code)
-                self._tell_ended()
                 self._next()
+            self._aside.tell_ended(worker)
             return
         self._worker = None
         call, self._running = self._running, None
         if call is not None:
             self._answer_ended(call, code)
-        waiting = self._tell_ended()
+        waiting, self._when_ended = self._when_ended, []
+        for action in waiting:
+            action()
         if self._worker is None and not self._draining and (call is not None or waiting):
             # At once, so that the next call finds it ready. One that died without work waits for work.
             self._worker = self._workers.spawn()
         self._next()
-
-    def _tell_ended(self) -> bool:
-        """Those who waited for the end of a call; whether there were any."""
-        waiting, self._when_ended = self._when_ended, []
-        for action in waiting:
-            action()
-        return bool(waiting)
 
     def _answer_ended(self, call: Call, code: int) -> None:
         if call.ending is None:
