@@ -22,10 +22,11 @@ if TYPE_CHECKING:
         RunFailed,
     )
     from agentainer_flow.sdk.bodiless import approval, branch, case, loop, subworkflow, wait
-    from agentainer_flow.sdk.decorators import step, workflow
+    from agentainer_flow.sdk.decorators import parallel, step, workflow
     from agentainer_flow.sdk.definition import compile_workflow
     from agentainer_flow.sdk.mapreducing import mapreduce
     from agentainer_flow.sdk.options import ErrorHandler, ExecutionMode, PoolConfig, RetryPolicy
+    from agentainer_flow.sdk.written import document_step
 
 __version__ = "0.1.0"
 __all__ = [
@@ -48,8 +49,10 @@ __all__ = [
     "branch",
     "case",
     "compile_workflow",
+    "document_step",
     "loop",
     "mapreduce",
+    "parallel",
     "step",
     "subworkflow",
     "wait",
@@ -77,8 +80,10 @@ _HOMES = {
     "branch": "agentainer_flow.sdk.bodiless",
     "case": "agentainer_flow.sdk.bodiless",
     "compile_workflow": "agentainer_flow.sdk.definition",
+    "document_step": "agentainer_flow.sdk.written",
     "loop": "agentainer_flow.sdk.bodiless",
     "mapreduce": "agentainer_flow.sdk.mapreducing",
+    "parallel": "agentainer_flow.sdk.decorators",
     "step": "agentainer_flow.sdk.decorators",
     "subworkflow": "agentainer_flow.sdk.bodiless",
     "wait": "agentainer_flow.sdk.bodiless",

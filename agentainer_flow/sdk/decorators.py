@@ -29,6 +29,11 @@ _WORKFLOW = (
     "timeout",
     "retry_policy",
     "failure_strategy",
+    "priority",
+    "max_concurrent_runs",
+    "defaults",
+    "layout",
+    "output",
 )
 _STEP = (
     "name",
@@ -53,6 +58,7 @@ _STEP = (
     "pool_config",
     "pool_size",
 )
+_DEFAULTS = ("pool", "timeout", "retry")
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
 # What the body of a method without statements is made of, async ones and later Pythons included.
 _NOTHING = frozenset(
@@ -84,6 +90,11 @@ def workflow(
     timeout: Duration | None = None,
     retry_policy: RetryPolicy | None = None,
     failure_strategy: str | ErrorHandler = "fail_fast",
+    priority: int = 0,
+    max_concurrent_runs: int | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    layout: Mapping[str, Any] | None = None,
+    output: Any = ...,
 ) -> Callable[[C], C]: ...
 
 
@@ -93,8 +104,12 @@ def workflow(cls: Any = None, /, **given: Any) -> Any:
     `name`: lower-case letters, digits, - and _; left out, made of the class's name. `params`: JSON Schema of
     the run's params, an object. `max_parallel`: items at work at once in the whole run. `timeout`: of the
     whole run. `retry_policy`: for steps without one of their own. `failure_strategy`: after a step failed,
-    "fail_fast" stops the rest, and "continue" goes on with what does not need it. The class gets
-    `to_document()`. Raises DefinitionError.
+    "fail_fast" stops the rest, and "continue" goes on with what does not need it.
+
+    `priority` (-100 to 100): higher runs are served first. `max_concurrent_runs`: more of them wait for their
+    turn. `defaults`: the document's, such as {"pool": "python", "timeout": "60s"}. `output`: an expression or
+    a value with expressions in it; left out, what the last step gives. `layout`: the places of steps on the
+    canvas. The class gets `to_document()` and `run_local(**params)`. Raises DefinitionError.
 
     A step waits for the one before it in the order of definition, unless `depends_on` says otherwise. Steps
     that a branch names wait for the branch alone, and the step after them joins its ways (see `branch`).
@@ -133,7 +148,26 @@ def _workflow_of(cls: type, given: Mapping[str, Any]) -> Workflow:
         steps=parts_of(cls),
         timeout=None if limit is None else options.timeout(where, "timeout", limit),
         failure_strategy=_failure_strategy(where, given.get("failure_strategy")),
+        **_more(where, given),
     )
+
+
+def _more(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if given.get("priority"):
+        found["priority"] = options.whole(where, "priority", given["priority"], low=-100, high=100)
+    if given.get("max_concurrent_runs") is not None:
+        most = given["max_concurrent_runs"]
+        found["max_concurrent_runs"] = options.whole(where, "max_concurrent_runs", most, low=1, high=10_000)
+    for name in ("defaults", "layout"):
+        value = given.get(name) or {}
+        if not isinstance(value, Mapping):
+            raise DefinitionError(f"{where}: {name} is a dict, not {value!r}.")
+        found[name] = options.json_value(where, name, value)
+    options.refuse_unknown(f"{where}: defaults", set(found["defaults"]) - set(_DEFAULTS), _DEFAULTS)
+    if given.get("output", ...) is not ...:
+        found["output"] = options.json_value(where, "output", given["output"])
+    return found
 
 
 def _failure_strategy(where: str, given: object) -> str | None:
@@ -222,6 +256,15 @@ def step(function: Any = None, /, **given: Any) -> Any:
         return decorated
 
     return decorate if function is None else decorate(function)
+
+
+def parallel(function: Any = None, /, **given: Any) -> Any:
+    """`@step(parallel=True)`, with the other arguments of `@step`: runs the method once for each element of
+    the list that the step before returned."""
+    if "parallel" in given or given.get("reduce"):
+        raise DefinitionError("@parallel is @step(parallel=True) already; leave parallel and reduce out.")
+    made = step(parallel=True, **given)
+    return made if function is None else made(function)
 
 
 def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ MARK = "__agentainer_workflow__"  # the attribute of a class that holds its Work
 API_VERSION = "agentainer.flow/v1"
 ITEMS_SUFFIX = "_items"  # of the step that lists the items of a method under @mapreduce
 _STEP_ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
+LAST = object()  # the output of the last step
 _NO_BUNDLE = Bundle("module", b"", "0" * 64)
 
 
@@ -46,13 +47,18 @@ class Workflow:
     steps: dict[str, Part]
     timeout: str | float | None = None
     failure_strategy: str | None = None
+    priority: int | None = None
+    max_concurrent_runs: int | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    output: Any = LAST
 
     @cached_property
     def ids(self) -> dict[str, str]:
         """Attribute -> step id: the step's name where that can be an id, else the attribute."""
         ids: dict[str, str] = {}
         for attribute, step in self.steps.items():
-            step_id = step.name if step.name and _STEP_ID.match(step.name) else attribute
+            step_id = step.id or (step.name if step.name and _STEP_ID.match(step.name) else attribute)
             ids[attribute] = step_id
             for lead in step.lead:
                 ids[lead] = step_id + lead.removeprefix(attribute)
@@ -86,23 +92,26 @@ class Workflow:
 
     def document(self, bundle: Bundle) -> dict[str, Any]:
         """The workflow document; the steps' code is in `bundle`."""
-        retry = None if self.retry_policy is None else {"retry": self.retry_policy.as_document()}
+        retry = {} if self.retry_policy is None else {"retry": self.retry_policy.as_document()}
         own, graphs = self.graphs
         writer = Writer(self.cls, self.name, self.names, graphs, self.params, bundle)
         settings = {
             "description": self.description or None,
             "params": self.params,
-            "defaults": retry,
+            "defaults": {**self.defaults, **retry} or None,
             "max_parallel": self.max_parallel,
             "timeout": self.timeout,
             "failure_strategy": self.failure_strategy,
+            "priority": self.priority,
+            "max_concurrent_runs": self.max_concurrent_runs,
+            "layout": dict(self.layout) or None,
+            "output": self._output(own.last()) if self.output is LAST else self.output,
         }
         return {
             "apiVersion": API_VERSION,
             "name": self.name,
-            **without_none(settings),
             "steps": writer.steps(own),
-            "output": self._output(own.last()),
+            **without_none(settings),
         }
 
     def _output(self, last: list[str]) -> Any:

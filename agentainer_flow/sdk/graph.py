@@ -24,8 +24,8 @@ class Names:
         self.attributes = attributes
         self._ids = {attribute: step_id for step_id, attribute in attributes.items()}
         self._known = {part.name: step_id for step_id, part in parts.items() if part.name}
-        self._known.update(self._ids)
         self._known.update({step_id: step_id for step_id in parts})
+        self._known.update(self._ids)
 
     def where(self, step_id: str) -> str:
         """How messages name it."""

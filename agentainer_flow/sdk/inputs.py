@@ -120,12 +120,14 @@ class Inputs:
         """That the steps whose outputs a JSON value reads have ended by then. `more`: others that have."""
         ended: set[str] | None = None
         for name in steps_read(value):
+            if name in more:
+                continue
             where = self._names.where(step_id)
             if name not in self._names.parts:
                 near = get_close_matches(name, self._names.parts, 1)
                 hint = f"; did you mean {near[0]}?" if near else "."
                 raise DefinitionError(f"{where} reads steps.{name}, and there is no such step{hint}")
-            if name in more or name in graph.needs[step_id]:
+            if name in graph.needs[step_id]:
                 continue
             ended = graph.before(step_id) if ended is None else ended
             if name not in ended:

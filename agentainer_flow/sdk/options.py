@@ -181,13 +181,14 @@ def expression(where: str, name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DefinitionError(f'{where}: {name} must be an expression such as "params.n > 3", not {value!r}.')
     inside = value.strip()
-    if inside.startswith("${") and inside.endswith("}"):
+    given = inside.startswith("${") and inside.endswith("}")
+    if given:
         inside = inside[2:-1].strip()
     if not inside or "${" in inside:
         raise DefinitionError(
             f"{where}: {name} is one expression, with a single ${{}} around it or none, not {value!r}."
         )
-    return f"${{{inside}}}"
+    return value.strip() if given else f"${{{inside}}}"
 
 
 def json_value(where: str, name: str, value: Any) -> Any:

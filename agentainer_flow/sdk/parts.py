@@ -23,6 +23,7 @@ class Part:
 
     step_type: ClassVar[str] = ""
 
+    id: str | None = None  # None: the name where that can be one, else the attribute
     name: str | None = None
     depends_on: tuple[Reference, ...] | None = None
     when: Condition | None = None
@@ -73,6 +74,7 @@ class Branch(Part):
     step_type: ClassVar[str] = "branch"
     cases: tuple[Case, ...]
     otherwise: tuple[Reference, ...] = ()
+    title: str | None = None
 
     @property
     def targets(self) -> Iterator[Reference]:
@@ -82,7 +84,8 @@ class Branch(Part):
 
     def own_fields(self, find: Find) -> Fields:
         cases = [{"when": one.when, "then": [find(step) for step in one.then]} for one in self.cases]
-        return {"cases": cases, "else": [find(step) for step in self.otherwise]}
+        named: Fields = {} if self.title is None else {"name": self.title}
+        return {**named, "cases": cases, "else": [find(step) for step in self.otherwise]}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

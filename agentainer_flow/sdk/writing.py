@@ -14,7 +14,9 @@ from agentainer_flow.sdk.inputs import Inputs, output_of
 from agentainer_flow.sdk.mapreducing import MapReduce, Worker, item_parameter
 from agentainer_flow.sdk.parts import Fields, Loop, Part, Reference, SubWorkflow, without_none
 from agentainer_flow.sdk.steps import ITEMS, MARK, Step
+from agentainer_flow.sdk.written import Written
 
+_NO_EXPRESSIONS = frozenset({"run", "mapper", "reducer", "form", "steps"})
 _LONGEST_POOL = 63  # characters of a pool's name
 
 
@@ -61,7 +63,9 @@ class Writer:
             self._check_itself(step_id, part)
         if isinstance(part, Loop):
             return self._loop(graph, step_id, part, fields)
-        self._inputs.check_expressions(graph, step_id, fields)
+        inside = part.inside() if isinstance(part, Written) else ()
+        read = {key: value for key, value in fields.items() if key not in _NO_EXPRESSIONS}
+        self._inputs.check_expressions(graph, step_id, read, *inside)
         self._check_pool(step_id, fields.get("pool"))
         return fields
 
@@ -183,7 +187,7 @@ class Writer:
 
     def _check_pool(self, step_id: str, pool: object) -> None:
         name = f"{self._workflow}-{step_id}"
-        if pool is not None and len(name) > _LONGEST_POOL:
+        if isinstance(pool, Mapping) and len(name) > _LONGEST_POOL:
             raise DefinitionError(
                 f"{self._names.where(step_id)}: its pool's name {name} is over {_LONGEST_POOL} characters;"
                 " shorten one of its names."

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.docker
 SECONDS = 240.0
 PROCESSOR = """
     from agentainer_flow.agent import serve
-    serve(lambda item: 10 * item)
+    serve(lambda given, context: 10 * given["item"])
 """
 DOCKERFILE = """FROM {base}
 COPY agent.py /opt/agent.py
@@ -44,8 +44,6 @@ DEPLOYS = """
 SAME_POOL = """
     from agentainer_flow import Context, step, workflow
 
-    ADD = "def main(n):\\n    return n + 1"
-
     @workflow(name="same-pool-child", params={"type": "object", "properties": {"n": {"type": "integer"}}})
     class Child:
         @step
@@ -61,9 +59,9 @@ PARENT = """
     class Parent:
         @step
         def items(self, ctx: Context):
-            return list(range(50))
+            return list(range(COUNT))
 
-        @step(parallel=True, max_workers=50, execution_mode="pooled")
+        @step(parallel=True, max_workers=COUNT, execution_mode="pooled")
         async def work(self, ctx: Context, n):
             agent = await ctx.deploy_agent("python", start=False)
             more = await agent.invoke({"n": n}, code=ADD)
@@ -117,13 +115,19 @@ def test_each_body_deploys_an_agent(
         assert max(agents.values()) > 1, "warm agents serve one body after the other"
 
 
-def test_bodies_agents_and_runs_share_a_pool_of_one(client: WorkflowClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "count"), [(1, 10), (5, 50)])
+def test_bodies_agents_and_runs_share_a_small_pool(
+    client: WorkflowClient, tmp_path: Path, size: int, count: int
+) -> None:
     client.deploy(program(tmp_path, "same_pool_child", SAME_POOL))
     before = client.get_pool("python")
-    client.resize_pool("python", 1, 1)
+    client.resize_pool("python", size, size)
     try:
-        run = client.run(program(tmp_path, "same_pool", PARENT), mode=ExecutionMode.ASYNC)
+        run = client.run(
+            program(tmp_path, f"same_pool_{size}", PARENT.replace("COUNT", str(count))),
+            mode=ExecutionMode.ASYNC,
+        )
         output = run.result(SECONDS)
     finally:
         client.resize_pool("python", before["min_size"], before["max_size"])
-    assert output == [2 * (n + 1) if n % 10 == 0 else n + 1 for n in range(50)]
+    assert output == [2 * (n + 1) if n % 10 == 0 else n + 1 for n in range(count)]
