@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -130,6 +132,45 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         return execution.wait() if mode is ExecutionMode.SYNC else execution
 
     run_workflow = run
+
+    def map_reduce(
+        self,
+        mapper: str,
+        reducer: str | None = None,
+        *,
+        items: Sequence[Any],
+        batch_size: int = 1,
+        pool_size: int | None = None,
+        max_parallel: int | None = None,
+        timeout: str | float | None = None,
+        error_strategy: str = "fail_fast",
+        min_success_rate: float | None = None,
+        mode: ExecutionMode = ExecutionMode.SYNC,
+    ) -> WorkflowExecution:
+        """Maps and reduces a list with images, as `@mapreduce` does, for scripts that have no class.
+
+        It is kept as a workflow `map-reduce-…`, the same for the same arguments beside the items.
+        """
+        step = {
+            "mapper": {"image": mapper},
+            "reducer": None if reducer is None else {"image": reducer},
+            "batch_size": batch_size,
+            "pool": None if pool_size is None else {"mode": "pooled", "size": pool_size},
+            "max_parallel": max_parallel,
+            "timeout": timeout,
+            "error_strategy": error_strategy,
+            "min_success_rate": min_success_rate,
+        }
+        given = {name: value for name, value in step.items() if value is not None}
+        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        name = f"map-reduce-{digest}"
+        document: dict[str, Any] = {
+            "name": name,
+            "params": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+            "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
+        }
+        self.save_workflow(document)
+        return self.run(name, {"items": list(items)}, mode=mode)
 
     def execution(self, run_id: str) -> WorkflowExecution:
         """A run that was started elsewhere."""

@@ -13,7 +13,7 @@ import pytest
 
 from agentainer_flow import ExecutionMode, WorkflowClient
 from agentainer_flow.cli.loading import workflow_class_of
-from pools.runtime.images import built_in_tag
+from pools.runtime.images import ensure_built_in
 from tests.live_platform import LivePlatform
 
 pytestmark = pytest.mark.docker
@@ -78,9 +78,9 @@ def client(platform: LivePlatform) -> Iterator[WorkflowClient]:
 @pytest.fixture
 def processor(platform: LivePlatform) -> None:
     """The image of an agent in five lines, beside the built-in one."""
-    context = io.BytesIO()
+    engine, context = docker.from_env(), io.BytesIO()
     files = {
-        "Dockerfile": DOCKERFILE.format(base=built_in_tag()),
+        "Dockerfile": DOCKERFILE.format(base=ensure_built_in(engine)),
         "agent.py": dedent(PROCESSOR),
     }
     with tarfile.open(fileobj=context, mode="w") as archive:
@@ -89,7 +89,6 @@ def processor(platform: LivePlatform) -> None:
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
     context.seek(0)
-    engine = docker.from_env()
     engine.images.build(fileobj=context, custom_context=True, tag="processor:latest", rm=True)
     engine.close()
 

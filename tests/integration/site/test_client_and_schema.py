@@ -143,4 +143,4 @@ def properties(schema: dict[str, Any], part: dict[str, Any]) -> set[str]:
     for inner in [*part.get("allOf", []), *part.get("oneOf", []), *part.get("anyOf", [])]:
         found |= properties(schema, inner)
     free = not found or part.get("additionalProperties")
-    return {"document", "variables", "name", "steps", "input", "code"} | found if free else found
+    return {"document", "variables", "name", "params", "steps", "input", "code"} | found if free else found
