@@ -212,12 +212,8 @@ def error_strategy(where: str, name: str, value: object) -> str:
 
 
 def check_partial(where: str, strategy: str | None, rate: float | None) -> None:
-    """`continue_on_partial` and `min_success_rate` go together."""
+    """A rate counts with `continue_on_partial` alone; without one an item at least must succeed."""
     partial = strategy == ErrorHandler.CONTINUE_ON_PARTIAL.value
-    if partial and rate is None:
-        raise DefinitionError(
-            f"{where}: continue_on_partial needs min_success_rate; add min_success_rate=0.95, say."
-        )
     if not partial and rate is not None:
         raise DefinitionError(
             f'{where}: min_success_rate only counts with error_strategy="continue_on_partial".'

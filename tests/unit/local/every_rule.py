@@ -37,7 +37,7 @@ class EveryRule:
     @step(
         parallel=True,
         batch_size=2,
-        max_workers=2,
+        max_workers=1,
         retry_policy=RetryPolicy(2, backoff="constant", delay="10ms", jitter=False, retry_on=[ValueError]),
         error_strategy="continue_on_partial",
         min_success_rate=0.5,

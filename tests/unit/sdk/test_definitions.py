@@ -141,7 +141,6 @@ def test_a_typing_error_gets_a_hint() -> None:
             {"parallel": True, "error_strategy": "continue", "error_handler": ErrorHandler.FAIL_FAST},
             "contradict each other",
         ),
-        ({"parallel": True, "error_strategy": "continue_on_partial"}, "needs min_success_rate"),
         ({"parallel": True, "min_success_rate": 0.5}, "only counts with"),
         ({"parallel": True, "error_handler": "continue_on_partial", "min_success_rate": 2}, "from 0 to 1"),
         ({"timeout": "soon"}, "must be a duration"),
