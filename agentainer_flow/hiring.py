@@ -133,22 +133,22 @@ async def _later(result: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:
     return convert(await result)
 
 
-def cpus(value: float | str) -> float:
+def cpus(value: float | str, where: str = "cpu_limit") -> float:
     """0.5, "0.5" or "500m". Raises DefinitionError."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         return float(value)
     match = _CPU.match(value.strip()) if isinstance(value, str) else None
     if match is None or float(match[1]) <= 0:
-        raise DefinitionError(f'cpu_limit is a number of CPUs such as 0.5 or "500m", not {value!r}.')
+        raise DefinitionError(f'{where} is a number of CPUs such as 0.5 or "500m", not {value!r}.')
     return float(match[1]) / (1000 if match[2] else 1)
 
 
-def memory_bytes(value: int | str) -> int:
+def memory_bytes(value: int | str, where: str = "memory_limit") -> int:
     """Bytes, "512M", "1Gi". Raises DefinitionError."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     match = _MEMORY.match(value.strip()) if isinstance(value, str) else None
     if match is None or float(match[1]) <= 0:
-        raise DefinitionError(f'memory_limit is in bytes, or such as "512M" or "1Gi", not {value!r}.')
+        raise DefinitionError(f'{where} is in bytes, or such as "512M" or "1Gi", not {value!r}.')
     base = 1024 if match[3] else 1000
     return int(float(match[1]) * base ** " kmgt".index(match[2].lower() or " "))

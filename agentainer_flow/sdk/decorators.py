@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, overload
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk import options
 from agentainer_flow.sdk.definition import Workflow, attach, parts_of
-from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
+from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, Resources, RetryPolicy
 from agentainer_flow.sdk.parts import StepLike, shared
 from agentainer_flow.sdk.steps import MARK, PARAMS, Kind, Step
 
@@ -20,7 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Arguments of the finished product that the platform does not implement yet.
 _PLANNED_WORKFLOW = ("scaling", "scaling_policy", "schedule", "triggers")
-_PLANNED_STEP = ("env", "resources")
 _WORKFLOW = (
     "name",
     "description",
@@ -57,6 +56,8 @@ _STEP = (
     "execution_mode",
     "pool_config",
     "pool_size",
+    "env",
+    "resources",
 )
 _DEFAULTS = ("pool", "timeout", "retry")
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
@@ -223,6 +224,8 @@ def step(
     execution_mode: Literal["standard", "pooled"] = "standard",
     pool_config: PoolConfig | None = None,
     pool_size: int | None = None,
+    env: Mapping[str, str] | None = None,
+    resources: Resources | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -242,10 +245,11 @@ def step(function: Any = None, /, **given: Any) -> Any:
     `timeout`: of one attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide
     what failed items mean. `execution_mode`: whether `ctx.deploy_agent` gives a container of its own
     ("standard") or leases from the pool of the image ("pooled", implied by a pool). `pool_config` or
-    `pool_size` gives the step a pool of its own. `image`: a container image that does the work in place of
-    the body, which stays empty. Raises DefinitionError.
+    `pool_size` gives the step a pool of its own, and so do `env` (texts; secrets are named at the pool) and
+    `resources` ({"cpu": 0.5, "memory": "512M", "pids": 100}), which its agents have. `image`: a container
+    image that does the work in place of the body, which stays empty. Raises DefinitionError.
     """
-    options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
+    options.refuse_unknown("@step", set(given) - set(_STEP), _STEP)
 
     def decorate(decorated: F) -> F:
         if not inspect.isfunction(decorated):
@@ -286,7 +290,12 @@ def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
         retry_policy=value("retry_policy", lambda where, _name, policy: options.retry(where, policy)),
         error_strategy=_strategy(where, given),
         min_success_rate=value("min_success_rate", options.share),
-        pool=options.pool(where, given.get("pool_config"), given.get("pool_size")),
+        pool=options.with_resources(
+            where,
+            options.pool(where, given.get("pool_config"), given.get("pool_size")),
+            given.get("env"),
+            given.get("resources"),
+        ),
         execution_mode=_mode(where, given),
         **shared(where, given),
     )

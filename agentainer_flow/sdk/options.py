@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Literal, TypedDict, get_args
 
 from agentainer_flow.errors import DefinitionError, NotSupportedError
+from agentainer_flow.hiring import cpus, memory_bytes
 
 Duration = str | int | float | timedelta
 Condition = str | bool
@@ -45,6 +46,14 @@ class PoolConfig(TypedDict, total=False):
     max_uses: int
     max_agent_uses: int
     idle_timeout: Duration
+
+
+class Resources(TypedDict, total=False):
+    """Of each agent: CPUs, such as 0.5 or "500m"; memory in bytes, or such as "512M"; processes."""
+
+    cpu: float | str
+    memory: int | str
+    pids: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +259,31 @@ def pool(where: str, config: Mapping[str, Any] | None, size: object) -> dict[str
         result["idle_timeout"] = duration(inside, "idle_timeout", given["idle_timeout"])
     _check_pool(inside, result)
     return result
+
+
+def with_resources(
+    where: str, pool: dict[str, Any] | None, env: object, given: object
+) -> dict[str, Any] | None:
+    """The document's `pool` object with what its agents have."""
+    more: dict[str, Any] = {}
+    if env:
+        texts = isinstance(env, Mapping) and all(isinstance(one, str) for pair in env.items() for one in pair)
+        if not isinstance(env, Mapping) or not texts:
+            raise DefinitionError(f'{where}: env is a dict of texts such as {{"MODE": "a"}}, not {env!r}.')
+        more["env"] = dict(env)
+    if given:
+        if not isinstance(given, Mapping):
+            raise DefinitionError(f'{where}: resources is a dict such as {{"cpu": 0.5}}, not {given!r}.')
+        refuse_unknown(f"{where}: resources", set(given) - set(_RESOURCES), _RESOURCES)
+        more.update({name: _RESOURCES[name](where, value) for name, value in given.items()})
+    return pool if not more else {**(pool or {"mode": "pooled"}), **more}
+
+
+_RESOURCES: dict[str, Callable[[str, Any], Any]] = {
+    "cpu": lambda where, value: cpus(value, f"{where}: cpu"),
+    "memory": lambda where, value: memory_bytes(value, f"{where}: memory"),
+    "pids": lambda where, value: whole(where, "pids", value, low=1, high=100_000),
+}
 
 
 def _one_of(where: str, given: dict[str, Any], name: str, other: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workflows.domain.document import Document
@@ -21,6 +22,10 @@ class OwnPool:
     warm_up: bool
     max_uses: int | None
     idle_timeout: float | None
+    env: Mapping[str, str] | None = None
+    cpu: float | None = None
+    memory: int | None = None  # bytes
+    pids: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +84,8 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
         warm_up=warm,
         max_uses=1 if standard else options.max_uses,
         idle_timeout=options.idle_timeout,
+        env=options.env,
+        cpu=options.cpu,
+        memory=options.memory,
+        pids=options.pids,
     )

@@ -108,6 +108,10 @@ class PoolOptions(Part):
         default=None, ge=1, le=1_000_000_000, description="Requests before an agent is replaced"
     )
     idle_timeout: Seconds | None = None
+    env: dict[str, str] | None = Field(default=None, description="Environment of the agents; no secrets")
+    cpu: float | None = Field(default=None, gt=0, description="CPUs of each agent")
+    memory: Whole | None = Field(default=None, gt=0, description="Bytes of each agent")
+    pids: Whole | None = Field(default=None, gt=0, description="Processes of each agent")
 
 
 class BaseStep(Part):

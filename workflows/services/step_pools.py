@@ -38,6 +38,10 @@ def _spec(own: OwnPool) -> PoolSpec:
         warm_up=own.warm_up,
         max_uses=own.max_uses,
         idle_timeout=own.idle_timeout,
+        env=own.env,
+        cpu=own.cpu,
+        memory=own.memory,
+        pids=own.pids,
     )
 
 

@@ -14,8 +14,10 @@ from pools.facade.contracts import Invocation, LeaseOutcome
 from teams.facade import api as teams
 from teams.models import Team
 from tests.integration.workflows.harness import CODE, drive, mapping, task
+from workflows.domain.document import Document
 from workflows.models import Run, Workflow, WorkflowVersion
 from workflows.models import Step as StepRow
+from workflows.services.step_pools import make_trial_pools
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -169,6 +171,15 @@ async def test_a_secret_of_the_team_is_read_by_name() -> None:
 
     run, _ = await drive(body, task("t"))
     assert run.output is True
+
+
+def test_a_step_s_environment_and_resources_reach_its_pool() -> None:
+    team, _ = Team.objects.get_or_create(slug="t", defaults={"name": "T"})
+    options = {"env": {"A": "1"}, "cpu": 0.5, "memory": 2**28, "pids": 64}
+    document = Document.model_validate({"name": "w", "steps": [task("own", pool=options)]})
+    make_trial_pools(team.pk, document)
+    settings = pools.get_pool(team.pk, "w-own").settings
+    assert {name: settings[name] for name in options} == options
 
 
 # --- runs -------------------------------------------------------------------------------------------------

@@ -43,3 +43,10 @@ def test_named_pools() -> None:
     assert named_pool(*one(None, pool="shared")) == "shared"
     assert named_pool(*one(None)) is None
     assert named_pool(*one({"size": 2}, pool="shared")) is None
+
+
+def test_what_its_agents_have() -> None:
+    wanted = {"env": {"A": "1"}, "cpu": 0.5, "memory": 2**28, "pids": 64}
+    pool = own_pool(*one(wanted))
+    assert pool is not None
+    assert {"env": pool.env, "cpu": pool.cpu, "memory": pool.memory, "pids": pool.pids} == wanted
