@@ -26,3 +26,7 @@ lock:
 # Types that the browser shares with the server
 types:
     npm --prefix frontend run types
+
+# The blocking client, made of the awaited one
+client:
+    python -m tests.sync_client

@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agentainer_flow.client import WorkflowClient, WorkflowExecution
+    from agentainer_flow.client.aio import AsyncWorkflowClient, AsyncWorkflowExecution
     from agentainer_flow.context import Context
-    from agentainer_flow.errors import DefinitionError, FlowAPIError, FlowError, RunCancelled, RunFailed
+    from agentainer_flow.errors import (
+        AgentFailed,
+        DefinitionError,
+        FlowAPIError,
+        FlowError,
+        RunCancelled,
+        RunFailed,
+    )
     from agentainer_flow.sdk.bodiless import approval, branch, case, loop, subworkflow, wait
-    from agentainer_flow.sdk.decorators import step, workflow
+    from agentainer_flow.sdk.decorators import parallel, step, workflow
     from agentainer_flow.sdk.definition import compile_workflow
     from agentainer_flow.sdk.mapreducing import mapreduce
     from agentainer_flow.sdk.options import ErrorHandler, ExecutionMode, PoolConfig, RetryPolicy
+    from agentainer_flow.sdk.written import document_step
 
 __version__ = "0.1.0"
 __all__ = [
+    "AgentFailed",
+    "AsyncWorkflowClient",
+    "AsyncWorkflowExecution",
     "Context",
     "DefinitionError",
     "ErrorHandler",
@@ -37,8 +49,10 @@ __all__ = [
     "branch",
     "case",
     "compile_workflow",
+    "document_step",
     "loop",
     "mapreduce",
+    "parallel",
     "step",
     "subworkflow",
     "wait",
@@ -47,6 +61,9 @@ __all__ = [
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "AgentFailed": "agentainer_flow.errors",
+    "AsyncWorkflowClient": "agentainer_flow.client.aio",
+    "AsyncWorkflowExecution": "agentainer_flow.client.aio",
     "Context": "agentainer_flow.context",
     "DefinitionError": "agentainer_flow.errors",
     "ErrorHandler": "agentainer_flow.sdk.options",
@@ -63,8 +80,10 @@ _HOMES = {
     "branch": "agentainer_flow.sdk.bodiless",
     "case": "agentainer_flow.sdk.bodiless",
     "compile_workflow": "agentainer_flow.sdk.definition",
+    "document_step": "agentainer_flow.sdk.written",
     "loop": "agentainer_flow.sdk.bodiless",
     "mapreduce": "agentainer_flow.sdk.mapreducing",
+    "parallel": "agentainer_flow.sdk.decorators",
     "step": "agentainer_flow.sdk.decorators",
     "subworkflow": "agentainer_flow.sdk.bodiless",
     "wait": "agentainer_flow.sdk.bodiless",

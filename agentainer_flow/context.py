@@ -6,13 +6,13 @@ Does not: talk with anybody by itself. The agent lends it its `Talk`; elsewhere 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from difflib import get_close_matches
 from typing import Any, Protocol
 
-from agentainer_flow.errors import FlowError, NotSupportedError, api_error
-
-# Names of the finished product that this version does not have; asking for one says so.
-_PLANNED = frozenset({"deploy_agent", "parallel_context", "run_workflow", "secrets"})
+from agentainer_flow.errors import FlowError, InvalidRequest, NotSupportedError, api_error
+from agentainer_flow.hiring import ParallelContext, Secrets, deploy, run_workflow
 
 # Types of an executor's errors -> the HTTP status by which `errors` knows the same.
 _STATUSES = {
@@ -21,6 +21,8 @@ _STATUSES = {
     "not_allowed": 403,
     "not_found": 404,
     "conflict": 409,
+    "invalid_params": 400,
+    "state_conflict": 409,
     "precondition_failed": 412,
     "too_large": 413,
     "overloaded": 503,
@@ -45,23 +47,27 @@ class Talk(Protocol):
 class Context:
     """The first argument of an SDK step, and the argument `ctx` of a `main`.
 
-    `run_id`, `step_id`: text, empty outside a run. `item_index`: the item's place in a map (0-based), None
-    elsewhere. `attempt`: 1 for the first try. `params`: the run's params. `input`: the step's input as JSON.
-    `deadline`: seconds since 1970 at which the call is stopped, None without a time-out. `state`: the run's
-    key-value store (`State`).
+    `workflow_id` (its name), `run_id`, `step_id`: text, empty outside a run. `item_index`: the item's place
+    in a map (0-based), None elsewhere. `attempt`: 1 for the first try. `params`: the run's params. `input`:
+    the step's input as JSON. `deadline`: seconds since 1970 at which the call is stopped, None without a
+    time-out. `state`: the run's key-value store (`State`). `secrets`: the team's (`Secrets`).
     """
 
     __slots__ = (
         "_log",
+        "_mode",
         "_params",
         "_talk",
+        "_total",
         "attempt",
         "deadline",
         "input",
         "item_index",
         "run_id",
+        "secrets",
         "state",
         "step_id",
+        "workflow_id",
     )
 
     def __init__(
@@ -75,6 +81,7 @@ class Context:
     ) -> None:
         """`params` defaults to those in `values`. Without `talk`, calls fail and progress goes nowhere."""
         given = values or {}
+        self.workflow_id: str = str(given.get("workflow_id") or "")
         self.run_id: str = str(given.get("run_id") or "")
         self.step_id: str = str(given.get("step_id") or "")
         self.item_index: int | None = given.get("item_index")
@@ -83,6 +90,9 @@ class Context:
         self.input: Any = input
         self._params = None if given.get("params_omitted") else dict(params or given.get("params") or {})
         self.state = State(talk)
+        self.secrets = Secrets(self._ask)
+        self._total: int = given.get("item_total") or 0
+        self._mode = "standard"
         self._log = log
         self._talk = talk
 
@@ -134,10 +144,60 @@ class Context:
                 raise typed(exc) from None
         return _TOLD
 
+    def json(self, value: Any) -> str:
+        """Writes a JSON value to the run's log, as one line, and returns its text. Raises InvalidRequest."""
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise InvalidRequest(400, "invalid", f"ctx.json takes what has a JSON form: {exc}.") from None
+        self.log(text)
+        return text
+
+    @property
+    def parallel_context(self) -> ParallelContext | None:
+        """Where the body of a parallel step stands; None in any other step."""
+        if self.item_index is None:
+            return None
+        return ParallelContext(self.item_index, self._total, self.input)
+
+    def deploy_agent(
+        self,
+        image: str | None = None,
+        *,
+        name: str | None = None,
+        env: Mapping[str, Any] | None = None,
+        cpu_limit: float | str | None = None,
+        memory_limit: int | str | None = None,
+        start: bool = True,
+    ) -> Any:
+        """An agent of an image (left out: the built-in one), which begins at once with this body's input: an
+        `Agent`, whose `wait()` gives its output. With start=False it waits for `invoke`.
+
+        A container of its own, or with execution_mode="pooled" of the step a lease from the pool of that
+        image. A parallel step's item comes to it as {"item": …}. `name` is for people. `env`: its environment
+        (texts). `cpu_limit`: CPUs, such as 0.5 or "500m"; `memory_limit`: bytes, or such as "512M". Raises
+        InvalidRequest. Await it in async code.
+        """
+        given = {"item": self.input} if self.item_index is not None else self.input
+        limits = (env, cpu_limit, memory_limit)
+        return deploy(self._ask, self._mode, given, image, name, *limits, start=start)
+
+    def run_workflow(
+        self, workflow: str | type, params: Mapping[str, Any] | None = None, *, version: int | None = None
+    ) -> Any:
+        """Runs another workflow of the team, by its name or its class, and gives its output.
+
+        It must be deployed. Raises NotFound, InvalidRequest for params that do not fit, RunFailed and
+        RunCancelled. Await it in async code.
+        """
+        return run_workflow(self._ask, workflow, params, version)
+
+    def _ask(self, op: str, args: dict[str, Any]) -> Any:
+        return ask(self._talk, op, args)
+
     def __getattr__(self, name: str) -> Any:
-        if name in _PLANNED:
-            raise AttributeError(f"ctx.{name} is not supported by this version of Agentainer Flow")
-        raise AttributeError(f"a Context has no {name!r}")
+        near = get_close_matches(name, [one for one in dir(type(self)) if one[0] != "_"], 1)
+        raise AttributeError(f"a Context has no {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
 
     def __repr__(self) -> str:
         return f"Context(run_id={self.run_id!r}, step_id={self.step_id!r}, item_index={self.item_index!r})"
@@ -148,9 +208,9 @@ class State:
 
     Every method is one atomic step, asked of the executor while the body runs. In sync code it returns the
     value; where an event loop runs it returns something to await: `await ctx.state.get("k")`. All raise the
-    errors of `agentainer_flow.errors`: InvalidRequest for what has no JSON form or does not fit the value
-    that is there, NotSupportedError where the executor has no state, FlowError when the request has ended or
-    no agent runs the body.
+    errors of `agentainer_flow.errors`: InvalidRequest for what has no JSON form, Conflict for what does not
+    fit the value that is there, NotSupportedError where the executor has no state, FlowError when the request
+    has ended or no agent runs the body.
     """
 
     __slots__ = ("_talk",)

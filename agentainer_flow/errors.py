@@ -54,6 +54,17 @@ class RunFailed(RunError):
     type: str = "error"
 
 
+class AgentFailed(FlowError):
+    """An agent that a body deployed answered with an error. `type` is the error's, such as ``ValueError`` or
+    ``timeout``; `agent` the agent's name."""
+
+    def __init__(self, agent: str, kind: str, message: str, traceback: str | None = None) -> None:
+        super().__init__(f"The agent {agent} failed: {kind}: {message}")
+        self.agent = agent
+        self.type = kind
+        self.traceback = traceback
+
+
 class RunCancelled(RunError):
     """Somebody cancelled the run."""
 

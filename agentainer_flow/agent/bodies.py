@@ -48,15 +48,18 @@ class Body:
         self.owns = owns
 
 
-def as_main(function: Callable[..., Any]) -> Call:
+def as_main(function: Callable[..., Any], new_context: Call | None = None) -> Call:
     """An object is spread over keyword arguments; null calls with nothing where nothing is required.
 
-    A parameter named `ctx` that the object does not give gets the `Context`; one that is alone gets nothing
-    else, since `ctx.input` has the input.
+    A parameter named `ctx` that the object does not give gets the `Context` (of `new_context`; left out, the
+    SDK's for agents); one that is alone gets nothing else, since `ctx.input` has the input.
     """
     parameters = _parameters(function)
-    if _takes_context(parameters) and (sdk := _sdk()) is not None:
-        return _with_context(function, parameters, sdk.new_context)
+    if _takes_context(parameters):
+        sdk = None if new_context else _sdk()
+        make = new_context or (sdk and sdk.new_context)
+        if make:
+            return _with_context(function, parameters, make)
     bare = not _needs_arguments(parameters)
 
     def call(value: Any, context: Mapping[str, Any]) -> Any:

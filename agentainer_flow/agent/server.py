@@ -16,6 +16,7 @@ import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 
+from agentainer_flow.agent.aside import Aside
 from agentainer_flow.agent.bundles import BadBundle, BundleStore
 from agentainer_flow.agent.calls import SHA, BadCall, Call, read_json, read_reply
 from agentainer_flow.agent.frames import (
@@ -66,6 +67,7 @@ class Agent:
         self._fence: int | None = None
         self._waiting: deque[Call] = deque()
         self._running: Call | None = None
+        self._aside = Aside()
         self._asked = 0  # calls of bodies; never the same id again, so that no reply goes astray
         self._draining = False
         self._resetting = 0
@@ -74,6 +76,7 @@ class Agent:
             "/health": self.health,
             "/invoke": self.invoke,
             "/cancel": self.cancel,
+            "/park": self.park,
             "/reply": self.reply,
             "/reset": self.reset,
         }
@@ -157,19 +160,43 @@ class Agent:
         found = [call for call in self._waiting if call.lease == lease]
         for call in found:
             self._drop(call, CANCELLED, "The request was cancelled before it ran.")
-        running = self._running
-        if running is not None and running.lease == lease:
-            self._when_ended.append(lambda: exchange.send(200, b'{"cancelled":true}'))
+        worker, running = self._at_work(lease)
+        if running is not None and worker is not None:
+
+            def told() -> None:
+                exchange.send(200, b'{"cancelled":true}')
+
+            if running is self._running:
+                self._when_ended.append(told)
+            else:
+                self._aside.when_ended(worker, told)
             self._end(running, CANCELLED, "The request was cancelled.")
         else:
             exchange.send(200, b'{"cancelled":true}' if found else b'{"cancelled":false}')
 
+    def park(self, exchange: Exchange) -> None:
+        """The body of this lease waits: others take their turn meanwhile, and it needs none to go on."""
+        lease = read_json(exchange.request.body).get("lease")
+        worker, call = self._at_work(lease if isinstance(lease, str) else "")
+        if worker is not None and call is not None and call is self._running:
+            self._aside.put(worker, call)
+            self._running, self._worker = None, self._workers.spawn()
+            self._next()
+        exchange.send(*((200, b'{"parked":true}') if call is not None else (409, b'{"parked":false}')))
+
+    def _at_work(self, lease: str) -> tuple[Worker | None, Call | None]:
+        """The call of that lease that has begun, with its worker."""
+        running = self._running
+        if running is not None and running.lease == lease:
+            return self._worker, running
+        return self._aside.with_lease(lease) or (None, None)
+
     def reply(self, exchange: Exchange) -> None:
-        """To a call of the body that runs."""
+        """To a call of a body."""
         lease, number = read_reply(exchange.request.body)
-        call, worker = self._running, self._worker
+        worker, call = self._at_work(lease)
         own = None
-        if call is not None and worker is not None and call.ending is None and call.lease == lease:
+        if call is not None and worker is not None and call.ending is None:
             own = call.asked.pop(number, None)
             if own is not None:
                 worker.send(frame(REPLY, exchange.request.body, POSITION.pack(own)))
@@ -179,8 +206,9 @@ class Agent:
         self._resetting += 1
         for call in list(self._waiting):
             self._drop(call, CANCELLED, "The agent was reset.")
-        if self._running is not None:
-            self._end(self._running, CANCELLED, "The agent was reset.")
+        for call in (self._running, *self._aside):
+            if call is not None:
+                self._end(call, CANCELLED, "The agent was reset.")
 
         def wipe() -> None:
             self._start(self._wipe(exchange))
@@ -253,7 +281,7 @@ class Agent:
                 call.refuse(409, "bundle_missing", "The agent does not have this bundle; PUT it first.")
             else:
                 self._run(call)
-        if self._draining and self._running is None:
+        if self._draining and self._running is None and not self._aside:
             self._stop(0)
 
     def _run(self, call: Call) -> None:
@@ -278,8 +306,8 @@ class Agent:
             self._worker.send(call.body)
 
     def _heard(self, worker: Worker, kind: bytes, payload: bytes) -> None:
-        call = self._running
-        if worker is not self._worker or call is None or call.ending is not None:
+        call = self._running if worker is self._worker else self._aside.of(worker)
+        if call is None or call.ending is not None:
             return
         if kind == ITEM and len(payload) > SECONDS.size:
             worker.read_prints()
@@ -297,10 +325,13 @@ class Agent:
             self._end(call, "worker_died", "The body broke the agent's own channel.")
 
     def _complete(self, call: Call, worker: Worker) -> None:
-        self._running = None
         worker.on_print = _drop_prints
-        for own in call.asked.values():  # of threads that the body left behind
-            worker.send(frame(REPLY, POSITION.pack(own)))
+        if self._aside.take(worker) is None:
+            self._running = None
+            for own in call.asked.values():  # of threads that the body left behind
+                worker.send(frame(REPLY, POSITION.pack(own)))
+        else:
+            self._workers.kill(worker)  # another one has its place
         call.finish()
         self._next()
 
@@ -315,12 +346,18 @@ class Agent:
 
     def _end(self, call: Call, kind: str, message: str) -> None:
         """The running call ends as soon as its worker is dead."""
-        if call.ending is None and self._worker is not None:
+        worker = self._worker if call is self._running else self._aside.worker_of(call)
+        if call.ending is None and worker is not None:
             call.ending = kind, message
-            self._workers.kill(self._worker)
+            self._workers.kill(worker)
 
     def _ended(self, worker: Worker, code: int) -> None:
         if worker is not self._worker:
+            call = self._aside.take(worker)
+            if call is not None:
+                self._answer_ended(call, code)
+                self._next()
+            self._aside.tell_ended(worker)
             return
         self._worker = None
         call, self._running = self._running, None
@@ -340,8 +377,10 @@ class Agent:
             call.add(error_body("worker_died", f"The body did not finish: {how_it_ended(code)}."))
             if call.complete:
                 call.finish()
-            else:
+            elif self._running is None:
                 self._run(call)  # the items after the one that ended the worker
+            else:
+                self._waiting.appendleft(call)
             return
         kind, message = call.ending
         if kind == STALE:
@@ -358,14 +397,14 @@ class Agent:
 
     def _withdraw(self, call: Call) -> None:
         """Its client is gone."""
-        if call is self._running:
+        if call is self._running or self._aside.worker_of(call) is not None:
             self._end(call, CANCELLED, "The client hung up.")
         elif call in self._waiting:
             self._drop(call, CANCELLED, "The client hung up.")
 
     def _too_late(self, call: Call) -> None:
         message = "The deadline passed before the body finished."
-        if call is self._running:
+        if call is self._running or self._aside.worker_of(call) is not None:
             self._end(call, "timeout", message)
         elif call in self._waiting:
             self._drop(call, "timeout", message)

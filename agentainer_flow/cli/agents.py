@@ -12,7 +12,7 @@ from typing import Any
 from agentainer_flow.cli.commands import WrongUsage, json_of
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
-from agentainer_flow.client.agents import AgentAnswer
+from agentainer_flow.client.answers import AgentAnswer
 
 VERBS = {
     "start": "start a deployed agent",

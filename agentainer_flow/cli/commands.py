@@ -11,6 +11,7 @@ from typing import Any
 
 from agentainer_flow.cli.loading import workflow_class_of
 from agentainer_flow.cli.output import Output
+from agentainer_flow.cli.watching import wait_watching
 from agentainer_flow.client import WorkflowClient, WorkflowExecution
 from agentainer_flow.errors import Conflict, FlowError, RunFailed
 from agentainer_flow.sdk.options import ExecutionMode
@@ -115,7 +116,40 @@ def get_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
 
 
 def export_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    output.value(client.get_workflow(arguments.name)["document"])
+    if arguments.version is None:
+        document = client.get_workflow(arguments.name)["document"]
+    else:
+        document = client.get_version(arguments.name, arguments.version)["document"]
+    if arguments.python:
+        from agentainer_flow.sdk.exporting import python_of
+
+        print(python_of(document), end="")
+    else:
+        output.value(document)
+    return 0
+
+
+def diff_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
+    """What changed between two versions."""
+    output.value(client.diff_versions(arguments.name, arguments.old, arguments.new))
+    return 0
+
+
+def map_reduce(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
+    """Runs images over a list, with no document written."""
+    text = arguments.items
+    if text == "-" or text.startswith("@"):
+        text = sys.stdin.read() if text == "-" else Path(text[1:]).read_text()
+    items = json_of("--items", text)
+    if not isinstance(items, list):
+        raise WrongUsage("--items must be a JSON list, such as '[1, 2]', or @FILE.json, or -.")
+    options = {"batch_size": arguments.batch_size, "pool_size": arguments.pool_size}
+    given = {name: value for name, value in options.items() if value is not None}
+    execution = client.map_reduce(
+        arguments.mapper, arguments.reducer, items=items, mode=ExecutionMode.ASYNC, **given
+    )
+    wait_watching(execution, arguments.timeout, sys.stderr)
+    output.value(execution.result())
     return 0
 
 
@@ -127,7 +161,7 @@ def run_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
             output.value(execution.run)
         output.line(f"Run {execution.id} has started; follow it with: aflow workflow status {execution.id}")
         return 0
-    run = execution.wait(arguments.timeout).run
+    run = wait_watching(execution, arguments.timeout, sys.stderr).run
     if output.as_json:
         output.value(run)
         return 0 if run["state"] == "completed" else 1
@@ -189,16 +223,6 @@ def run_status(client: WorkflowClient, arguments: argparse.Namespace, output: Ou
 
 def run_steps(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     output.rows(_execution(client, arguments).steps(), _STEP_COLUMNS, "The run has no steps.")
-    return 0
-
-
-def run_logs(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    lines = _execution(client, arguments).logs(arguments.step, arguments.item)
-    if output.as_json:
-        output.value(lines)
-    for line in lines:
-        item = "" if line["item"] is None else f"[{line['item']}]"
-        output.line(f"{line['at']}  {line['step']}{item}  {line['text']}")
     return 0
 
 

@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from agentainer_flow.cli import agents, commands, run_control
+from agentainer_flow.cli import access, agents, commands, pools, run_control, watching
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import (
@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exc:
         return USAGE if exc.code else DONE
     try:
+        if arguments.verb == "completion":
+            return access.completion(parser, arguments.shell)
+        if arguments.verb == "login":
+            return access.login(arguments)
         with WorkflowClient(arguments.url, arguments.token) as client:
             code: int = arguments.command(client, arguments, Output(as_json=arguments.json))
             sys.stdout.flush()
@@ -93,19 +97,66 @@ def build_parser() -> argparse.ArgumentParser:
 
         def add(verb: str, command: Command, summary: str) -> argparse.ArgumentParser:
             made = verbs.add_parser(verb, help=summary, description=summary[:1].upper() + summary[1:] + ".")
-            made.add_argument("--json", action="store_true", help="print JSON, for programs")
-            made.add_argument("--url", help="the platform (default: AGENTAINER_URL, the config file)")
-            made.add_argument("--token", help="an API token (default: AGENTAINER_TOKEN, the config file)")
+            _access(made)
             made.set_defaults(command=command, verb=verb)
             return made
 
         return add
 
+    _alone(nouns)
     _workflow_verbs(noun("workflow", "make, run and look at workflows"))
     _run_verbs(noun("run", "look at runs, and act on them"))
     _pool_verbs(noun("pool", "look at pools, and size them"))
     _agent_verbs(noun("agent", "deploy agents, ask them, look at them"))
+    _trigger_verbs(noun("trigger", "start runs by time, by webhook, by the end of others"))
+    _secret_verbs(noun("secret", "values that documents only name"))
     return parser
+
+
+def _access(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--json", action="store_true", help="print JSON, for programs")
+    made.add_argument("--url", help="the platform (default: AGENTAINER_URL, the config file)")
+    made.add_argument("--token", help="an API token (default: AGENTAINER_TOKEN, the config file)")
+
+
+def _alone(nouns: Any) -> None:
+    """Commands of one word."""
+    top = nouns.add_parser("top", help="pools and runs, live")
+    top.add_argument("--once", action="store_true", help="print it once")
+    top.add_argument("--every", type=float, default=2.0, metavar="SECONDS")
+    top.set_defaults(command=watching.top, verb="top")
+    login = nouns.add_parser("login", help="write a platform and a token to the config file")
+    login.set_defaults(command=access.login, verb="login")
+    for made in (top, login):
+        _access(made)
+    completion = nouns.add_parser("completion", help='for shells: eval "$(aflow completion bash)"')
+    completion.add_argument("shell", choices=["bash", "zsh"])
+    completion.set_defaults(command=access.completion, verb="completion")
+
+
+def _trigger_verbs(add: Add) -> None:
+    add("list", pools.list_triggers, "the triggers").add_argument("--workflow", help="of this one only")
+    create = add("create", pools.create_trigger, "set a trigger")
+    create.add_argument("workflow")
+    create.add_argument("name")
+    create.add_argument("--kind", default="schedule", help="schedule (unless told), webhook or event")
+    create.add_argument("--cron", help="of a schedule, such as '0 6 * * *'")
+    create.add_argument("--config", metavar="JSON", help="whatever the kind needs")
+    create.add_argument("--params", metavar="JSON", help="of every run")
+    for verb, summary in {
+        "fire": "start a run as if its time had come",
+        "firings": "what it did",
+        "enable": "let it fire again",
+        "disable": "let it rest",
+        "delete": "forget it",
+    }.items():
+        add(verb, pools.act_on_trigger, summary).add_argument("trigger")
+
+
+def _secret_verbs(add: Add) -> None:
+    add("list", pools.list_secrets, "the names of the secrets")
+    add("set", pools.set_secret, "set a secret; its value comes from standard input").add_argument("name")
+    add("delete", pools.delete_secret, "forget a secret").add_argument("name")
 
 
 def _workflow_verbs(add: Add) -> None:
@@ -126,15 +177,29 @@ def _workflow_verbs(add: Add) -> None:
     add("jobs", commands.run_steps, "the steps of a run").add_argument("run")
     _logs(add)
     add("state", run_control.values_of_run, "the values that the steps of a run share").add_argument("run")
-    export = add("export", commands.export_workflow, "print a workflow's document as JSON")
+    export = add("export", commands.export_workflow, "print a workflow's document as JSON, or as Python")
     export.add_argument("name")
+    export.add_argument("--python", action="store_true", help="as SDK code that compiles to the same")
+    export.add_argument("--version", type=int, help="left out: the newest")
+    diff = add("diff", commands.diff_workflow, "what changed between two versions")
+    diff.add_argument("name")
+    diff.add_argument("old", type=int)
+    diff.add_argument("new", type=int)
+    mapreduce = add("mapreduce", commands.map_reduce, "run images over a list, and print what came of it")
+    mapreduce.add_argument("--mapper", required=True, metavar="IMAGE")
+    mapreduce.add_argument("--reducer", metavar="IMAGE")
+    mapreduce.add_argument("--items", required=True, metavar="JSON", help="a list; @FILE.json, - for stdin")
+    mapreduce.add_argument("--batch-size", type=int)
+    mapreduce.add_argument("--pool-size", type=int)
+    mapreduce.add_argument("--timeout", type=float, metavar="SECONDS", help="how long to wait")
 
 
 def _logs(add: Add) -> None:
-    logs = add("logs", commands.run_logs, "what the steps of a run wrote")
+    logs = add("logs", watching.run_logs, "what the steps of a run wrote")
     logs.add_argument("run")
     logs.add_argument("--step")
     logs.add_argument("--item", type=int)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
 
 
 def _run_verbs(add: Add) -> None:
@@ -190,6 +255,21 @@ def _pool_verbs(add: Add) -> None:
     resize.add_argument("name")
     resize.add_argument("--min", type=int, help="agents that are always there")
     resize.add_argument("--max", type=int, help="agents at most")
+    create = add("create", pools.create_pool, "make a pool")
+    create.add_argument("name")
+    create.add_argument("--image", help="left out: the built-in Python agent")
+    create.add_argument("--min", type=int, help="agents that are always there")
+    create.add_argument("--max", type=int, help="agents at most")
+    create.add_argument("--settings", metavar="JSON", help="any other setting of a pool")
+    warm = add("warm", pools.act_on_pool, "start agents now")
+    warm.add_argument("name")
+    warm.add_argument("size", type=int)
+    drain = add("drain", pools.act_on_pool, "give no new leases")
+    drain.add_argument("name")
+    drain.add_argument("--within", type=float, metavar="SECONDS", help="then end those that are left")
+    add("resume", pools.act_on_pool, "give leases again").add_argument("name")
+    add("recycle", pools.act_on_pool, "replace every agent").add_argument("name")
+    add("delete", pools.delete_pool, "end a pool").add_argument("name")
 
 
 def _agent_verbs(add: Add) -> None:

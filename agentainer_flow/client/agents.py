@@ -1,25 +1,16 @@
+# Made of aio/agents.py by `just client`: change that one.
 """What a client does with agents: deploy, act on them, ask them, look at them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+
+from agentainer_flow.client.answers import AgentAnswer, answer_of
+from agentainer_flow.client.paths import part
 
 if TYPE_CHECKING:
     from agentainer_flow.client.transport import Transport
-
-
-@dataclass(frozen=True, slots=True)
-class AgentAnswer:
-    """`waits`: the agent is down (or it was asked for so), and the request is delivered when it is back;
-    `body` then tells why. Else `body` is what the agent answered: JSON, the last line's where it streamed."""
-
-    request_id: str
-    waits: bool
-    body: Any
 
 
 class AgentMethods:
@@ -31,7 +22,7 @@ class AgentMethods:
         self, pool: str | None = None, state: str | None = None, kind: str | None = None
     ) -> list[dict[str, Any]]:
         """`kind`: "pooled" or "deployed"."""
-        return list(self._transport.pages("agents/", {"pool": pool, "state": state, "kind": kind}))
+        return self._transport.all("agents/", {"pool": pool, "state": state, "kind": kind})
 
     def deploy_agents(
         self,
@@ -43,18 +34,18 @@ class AgentMethods:
         """One agent as a mapping (`name`, `image`, `env`, …), or an AgentDeployment document, as a mapping or
         as its YAML or JSON text. Raises Conflict when a name is taken, InvalidRequest with every fault."""
         body = {"document": document, "variables": dict(variables or {})}
-        made: list[dict[str, Any]] = self._transport.request(
+        told = self._transport.request(
             "POST", "agents/", json=body, params={"replace": "true" if replace else None}
-        )["results"]
-        return made
+        )
+        return list(told["results"])
 
     def get_agent(self, agent: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._transport.request("GET", f"agents/{_part(agent)}/")
+        found: dict[str, Any] = self._transport.request("GET", f"agents/{part(agent)}/")
         return found
 
     def change_agent(self, agent: str, **changes: Any) -> dict[str, Any]:
         """Sets fields of its definition; the others stay."""
-        changed: dict[str, Any] = self._transport.request("PATCH", f"agents/{_part(agent)}/", json=changes)
+        changed: dict[str, Any] = self._transport.request("PATCH", f"agents/{part(agent)}/", json=changes)
         return changed
 
     def start_agent(self, agent: str) -> dict[str, Any]:
@@ -74,26 +65,27 @@ class AgentMethods:
 
     def act_on_agent(self, agent: str, verb: str) -> dict[str, Any]:
         """Says what is wanted: "desired" of the answer; its "state" follows."""
-        told: dict[str, Any] = self._transport.request("POST", f"agents/{_part(agent)}/{_part(verb)}/")
+        told: dict[str, Any] = self._transport.request("POST", f"agents/{part(agent)}/{part(verb)}/")
         return told
 
     def remove_agent(self, agent: str, *, volumes: bool = False) -> None:
         """Its volumes stay, unless `volumes`."""
         params = {"volumes": "true" if volumes else None}
-        self._transport.request("DELETE", f"agents/{_part(agent)}/", params=params)
+        self._transport.request("DELETE", f"agents/{part(agent)}/", params=params)
 
     def agent_logs(self, agent: str, tail: int = 100) -> list[str]:
-        found = self._transport.request("GET", f"agents/{_part(agent)}/logs/", params={"tail": tail})
+        found = self._transport.request("GET", f"agents/{part(agent)}/logs/", params={"tail": tail})
         lines: list[str] = found["lines"]
         return lines
 
     def follow_agent_logs(self, agent: str, tail: int = 100) -> Iterator[str]:
         """Lines, until the agent ends."""
-        yield from self._transport.lines(f"agents/{_part(agent)}/logs/", {"tail": tail, "follow": "true"})
+        lines = self._transport.lines(f"agents/{part(agent)}/logs/", {"tail": tail, "follow": "true"})
+        yield from lines
 
     def agent_metrics(self, agent: str) -> dict[str, Any]:
         """{"running", "cpu", "memory", "received", "sent", …}: CPUs and bytes."""
-        found: dict[str, Any] = self._transport.request("GET", f"agents/{_part(agent)}/metrics/")
+        found: dict[str, Any] = self._transport.request("GET", f"agents/{part(agent)}/metrics/")
         return found
 
     def invoke_agent(
@@ -106,39 +98,22 @@ class AgentMethods:
         """
         body = {"input": value, **({} if code is None else {"code": code})}
         headers = {"Prefer": "respond-async"} if later else None
-        return _answer(
-            self._transport.raw("POST", f"agents/{_part(agent)}/invoke", json=body, headers=headers)
+        return answer_of(
+            self._transport.raw("POST", f"agents/{part(agent)}/invoke", json=body, headers=headers)
         )
 
     def agent_requests(self, agent: str, state: str | None = None) -> Iterator[dict[str, Any]]:
         """The newest first."""
-        return self._transport.pages(f"agents/{_part(agent)}/requests/", {"state": state})
+        return self._transport.pages(f"agents/{part(agent)}/requests/", {"state": state})
 
     def agent_request(self, agent: str, request: str) -> dict[str, Any]:
         """With what was stored of it and of its answer."""
-        path = f"agents/{_part(agent)}/requests/{_part(request)}/"
+        path = f"agents/{part(agent)}/requests/{part(request)}/"
         found: dict[str, Any] = self._transport.request("GET", path)
         return found
 
     def replay_agent_request(self, agent: str, request: str) -> AgentAnswer:
         """Sends it once more. Raises Conflict while it waits or is on its way."""
-        return _answer(
-            self._transport.raw("POST", f"agents/{_part(agent)}/requests/{_part(request)}/replay/")
+        return answer_of(
+            self._transport.raw("POST", f"agents/{part(agent)}/requests/{part(request)}/replay/")
         )
-
-
-def _answer(response: Any) -> AgentAnswer:
-    text = response.text.strip()
-    if response.headers.get("Content-Type", "").startswith("application/x-ndjson"):
-        text = text.rpartition("\n")[2]
-    try:
-        body = json.loads(text) if text else None
-    except ValueError:
-        body = text
-    request_id = response.headers.get("X-Agentainer-Request-ID", "")
-    return AgentAnswer(request_id, response.status_code == 202 and "Location" in response.headers, body)
-
-
-def _part(name: str) -> str:
-    """One part of an address; a name with a slash in it must not lead elsewhere."""
-    return quote(name, safe="")

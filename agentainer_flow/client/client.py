@@ -1,16 +1,20 @@
+# Made of aio/client.py by `just client`: change that one.
 """The client of the platform's REST API, for programs."""
 
 from __future__ import annotations
 
-import uuid
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from agentainer_flow.client.agents import AgentMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.execution import WorkflowExecution
+from agentainer_flow.client.paths import new_key, part
+from agentainer_flow.client.pools import PoolMethods
+from agentainer_flow.client.triggers import TriggerMethods
 from agentainer_flow.errors import Conflict
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-class WorkflowClient(AgentMethods):
+class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
     """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
     checkout in which it runs. Raises ConfigError when none of them is there.
 
@@ -83,26 +87,26 @@ class WorkflowClient(AgentMethods):
             kept = {step_id: place for step_id, place in layout.items() if step_id in ids}
             document = {**document, "layout": kept} if kept else document
         headers = {"If-Match": known["etag"]}
-        return self._answer("PUT", f"workflows/{_part(document['name'])}/", json=document, headers=headers)
+        return self._answer("PUT", f"workflows/{part(document['name'])}/", json=document, headers=headers)
 
     def upload(self, content: bytes, content_type: str, *, name: str | None = None) -> dict[str, Any]:
         """Makes a workflow of a document as it is (JSON or YAML); with `name`, a new version of that one."""
         headers = {"Content-Type": content_type}
         if name is None:
             return self._answer("POST", "workflows/", content=content, headers=headers)
-        headers["If-Match"] = self.get_workflow(name)["etag"]
-        return self._answer("PUT", f"workflows/{_part(name)}/", content=content, headers=headers)
+        headers["If-Match"] = (self.get_workflow(name))["etag"]
+        return self._answer("PUT", f"workflows/{part(name)}/", content=content, headers=headers)
 
     def list_workflows(self, search: str | None = None) -> list[dict[str, Any]]:
-        return list(self._transport.pages("workflows/", {"search": search}))
+        return self._transport.all("workflows/", {"search": search})
 
     def get_workflow(self, name: str) -> dict[str, Any]:
         """With the newest version's "document" and its "etag"."""
-        return self._answer("GET", f"workflows/{_part(name)}/")
+        return self._answer("GET", f"workflows/{part(name)}/")
 
     def delete_workflow(self, name: str) -> None:
         """Its runs and versions stay."""
-        self._transport.request("DELETE", f"workflows/{_part(name)}/")
+        self._transport.request("DELETE", f"workflows/{part(name)}/")
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -123,11 +127,50 @@ class WorkflowClient(AgentMethods):
         else:
             deployed = self.deploy(target)
             name, asked["version"] = deployed["name"], deployed["version"]
-        run = self._answer("POST", f"workflows/{_part(name)}/runs/", json=asked, key=uuid.uuid4().hex)
+        run = self._answer("POST", f"workflows/{part(name)}/runs/", json=asked, key=new_key())
         execution = WorkflowExecution(self._transport, run)
         return execution.wait() if mode is ExecutionMode.SYNC else execution
 
     run_workflow = run
+
+    def map_reduce(
+        self,
+        mapper: str,
+        reducer: str | None = None,
+        *,
+        items: Sequence[Any],
+        batch_size: int = 1,
+        pool_size: int | None = None,
+        max_parallel: int | None = None,
+        timeout: str | float | None = None,
+        error_strategy: str = "fail_fast",
+        min_success_rate: float | None = None,
+        mode: ExecutionMode = ExecutionMode.SYNC,
+    ) -> WorkflowExecution:
+        """Maps and reduces a list with images, as `@mapreduce` does, for scripts that have no class.
+
+        It is kept as a workflow `map-reduce-…`, the same for the same arguments beside the items.
+        """
+        step = {
+            "mapper": {"image": mapper},
+            "reducer": None if reducer is None else {"image": reducer},
+            "batch_size": batch_size,
+            "pool": None if pool_size is None else {"mode": "pooled", "size": pool_size},
+            "max_parallel": max_parallel,
+            "timeout": timeout,
+            "error_strategy": error_strategy,
+            "min_success_rate": min_success_rate,
+        }
+        given = {name: value for name, value in step.items() if value is not None}
+        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        name = f"map-reduce-{digest}"
+        document: dict[str, Any] = {
+            "name": name,
+            "params": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+            "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
+        }
+        self.save_workflow(document)
+        return self.run(name, {"items": list(items)}, mode=mode)
 
     def execution(self, run_id: str) -> WorkflowExecution:
         """A run that was started elsewhere."""
@@ -135,10 +178,10 @@ class WorkflowClient(AgentMethods):
 
     def get_result(self, run_id: str, timeout: float | None = None) -> Any:
         """Waits for a run's output. Raises RunFailed, RunCancelled, WaitTimeout."""
-        return self.execution(run_id).result(timeout)
+        return (self.execution(run_id)).result(timeout)
 
     def get_run(self, run_id: str) -> dict[str, Any]:
-        return self._answer("GET", f"runs/{_part(run_id)}/")
+        return self._answer("GET", f"runs/{part(run_id)}/")
 
     def list_runs(
         self,
@@ -149,30 +192,8 @@ class WorkflowClient(AgentMethods):
     ) -> list[dict[str, Any]]:
         """The newest `limit` runs."""
         filters = {"workflow": workflow, "state": state, "tag": tag, "limit": min(limit, 500)}
-        found: list[dict[str, Any]] = []
-        for run in self._transport.pages("runs/", filters):
-            found.append(run)
-            if len(found) >= limit:
-                break
-        return found
-
-    # --- pools -----------------------------------------------------------------------------------
-
-    def list_pools(self) -> list[dict[str, Any]]:
-        return list(self._transport.pages("pools/"))
-
-    def get_pool(self, name: str) -> dict[str, Any]:
-        return self._answer("GET", f"pools/{_part(name)}/")
-
-    def resize_pool(self, name: str, min_size: int, max_size: int) -> dict[str, Any]:
-        sizes = {"min_size": min_size, "max_size": max_size}
-        return self._answer("POST", f"pools/{_part(name)}/resize/", json=sizes)
+        return self._transport.all("runs/", filters, limit)
 
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._transport.request(method, path, **options)
         return answer
-
-
-def _part(name: str) -> str:
-    """One part of an address; a name with a slash in it must not lead elsewhere."""
-    return quote(name, safe="")

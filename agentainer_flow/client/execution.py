@@ -1,3 +1,4 @@
+# Made of aio/execution.py by `just client`: change that one.
 """One run, seen from a program that waits for it."""
 
 from __future__ import annotations
@@ -5,16 +6,32 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from agentainer_flow.errors import RunCancelled, RunFailed, WaitTimeout
+from agentainer_flow.client.paths import part
+from agentainer_flow.errors import WaitTimeout
+from agentainer_flow.outcomes import ENDED, is_reference, output_of
 
 if TYPE_CHECKING:
     from agentainer_flow.client.transport import Transport
 
-ENDED = frozenset({"completed", "failed", "cancelled"})
-_REFERENCE = {"$artifact", "size", "content_type", "url"}
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.5, 1.5  # seconds between two looks
+
+
+class _Looks:
+    """Pauses that grow. Raises WaitTimeout once `timeout` seconds have passed."""
+
+    def __init__(self, run_id: str, timeout: float | None) -> None:
+        self._run_id = run_id
+        self._timeout = timeout
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._pause = FIRST_PAUSE
+
+    def pause(self) -> None:
+        left = self._pause if self._end is None else self._end - time.monotonic()
+        if left <= 0:
+            raise WaitTimeout(f"Run {self._run_id} has not ended within {self._timeout:g} s; it goes on.")
+        time.sleep(min(self._pause, left))
+        self._pause = min(self._pause * GROWTH, LONGEST_PAUSE)
 
 
 class WorkflowExecution:
@@ -31,7 +48,7 @@ class WorkflowExecution:
     @property
     def state(self) -> str:
         """pending, running, paused, waiting, completed, failed or cancelled; asks while it can change."""
-        return str(self.refresh()["state"])
+        return str((self.refresh())["state"])
 
     @property
     def ended(self) -> bool:
@@ -46,74 +63,59 @@ class WorkflowExecution:
 
     def wait(self, timeout: float | None = None) -> WorkflowExecution:
         """Returns when the run has ended, whichever way. Raises WaitTimeout after `timeout` seconds."""
-        for _ in self._looks(timeout):
-            if self.refresh() and self.ended:
-                break
-        return self
-
-    def _looks(self, timeout: float | None) -> Iterator[None]:
-        """Goes on with growing pauses. Raises WaitTimeout."""
-        end = None if timeout is None else time.monotonic() + timeout
-        pause = FIRST_PAUSE
+        looks = _Looks(self.id, timeout)
         while True:
-            yield
-            left = pause if end is None else end - time.monotonic()
-            if left <= 0:
-                raise WaitTimeout(f"Run {self.id} has not ended within {timeout:g} s; it goes on.")
-            time.sleep(min(pause, left))
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            self.refresh()
+            if self.ended:
+                return self
+            looks.pause()
 
     def result(self, timeout: float | None = None) -> Any:
         """The run's output (JSON), however large. Raises RunFailed, RunCancelled, WaitTimeout."""
-        run = self.wait(timeout).run
-        if run["state"] == "completed":
-            return self._whole(run["output"])
-        error = run.get("error") or {}
-        message, step = str(error.get("message") or "no reason was given"), error.get("step")
-        if run["state"] == "cancelled":
-            raise RunCancelled(self.id, "cancelled", f"Run {self.id} was cancelled.")
-        blame = f" in step {step}" if step else ""
-        kind = str(error.get("type") or "error")
-        failure = RunFailed(
-            self.id,
-            run["state"],
-            f"Run {self.id} failed{blame}: {kind}: {message}",
-            step,
-            error.get("traceback"),
-        )
-        failure.type = kind
-        raise failure
-
-    def _whole(self, output: Any) -> Any:
-        """The platform tells of a large output by where it lies."""
-        if not isinstance(output, dict) or output.keys() != _REFERENCE:
+        output = output_of((self.wait(timeout)).run)
+        if not is_reference(output):
             return output
-        return self._transport.request("GET", f"artifacts/{quote(str(output['$artifact']), safe='')}/")
+        return self._transport.request("GET", f"artifacts/{part(output['$artifact'])}/")
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """The run's events in order, as they happen, until its end: {"seq", "type", "at", "data"}."""
-        for _ in self._looks(None):
-            ended = self.refresh() and self.ended  # asked first: what comes after the end is read below
+        looks = _Looks(self.id, None)
+        while True:
+            self.refresh()
+            ended = self.ended  # asked first: what comes after the end is read below
             for event in self._transport.pages(f"runs/{self.id}/events/", {"after": after}):
                 after = event["seq"]
                 yield event
             if ended:
                 return
+            looks.pause()
 
     def logs(self, step: str | None = None, item: int | None = None) -> list[dict[str, Any]]:
         """What the bodies wrote so far: {"id", "at", "step", "item", "attempt", "stream", "text"}."""
-        return list(self._transport.pages(f"runs/{self.id}/logs/", {"step": step, "item": item}))
+        return self._transport.all(f"runs/{self.id}/logs/", {"step": step, "item": item})
+
+    def follow_logs(self, step: str | None = None, item: int | None = None) -> Iterator[dict[str, Any]]:
+        """The same as they are written, until the run's end."""
+        looks, after = _Looks(self.id, None), 0
+        while True:
+            self.refresh()
+            ended = self.ended
+            query = {"step": step, "item": item, "after": after or None}
+            for line in self._transport.pages(f"runs/{self.id}/logs/", query):
+                after = line["id"]
+                yield line
+            if ended:
+                return
+            looks.pause()
 
     def steps(self) -> list[dict[str, Any]]:
         """The steps with their states and counts."""
-        steps: list[dict[str, Any]] = self._transport.request("GET", f"runs/{self.id}/steps/")["results"]
+        steps: list[dict[str, Any]] = (self._transport.request("GET", f"runs/{self.id}/steps/"))["results"]
         return steps
 
     def items(self, step: str, state: str | None = None) -> list[dict[str, Any]]:
         """The items of a parallel step; of one state (``failed``), if given."""
-        return list(
-            self._transport.pages(f"runs/{self.id}/steps/{quote(step, safe='')}/items/", {"state": state})
-        )
+        return self._transport.all(f"runs/{self.id}/steps/{part(step)}/items/", {"state": state})
 
     def cancel(self) -> None:
         """Asks for the run's end; `wait()` tells when it has come."""
@@ -142,7 +144,7 @@ class WorkflowExecution:
 
     def decide(self, step: str, approve: bool, data: Any = None) -> None:
         """Decides an approval; `data` is for its form. Raises InvalidRequest with every fault of the form."""
-        self._ask(f"steps/{quote(step, safe='')}/decide", {"approve": approve, "data": data})
+        self._ask(f"steps/{part(step)}/decide", {"approve": approve, "data": data})
 
     def signal(self, name: str, payload: Any = None) -> None:
         """Sends an event to the run: a step that waits for it, now or later, goes on with the payload."""
@@ -150,12 +152,12 @@ class WorkflowExecution:
 
     def why(self, step: str | None = None, item: int | None = None) -> dict[str, Any]:
         """Why the run, a step or an item is not running: {"code", "sentence", "facts"}."""
-        part = "" if step is None else f"steps/{quote(step, safe='')}/"
-        return dict(self._transport.request("GET", f"runs/{self.id}/{part}why/", params={"item": item}))
+        place = "" if step is None else f"steps/{part(step)}/"
+        return dict(self._transport.request("GET", f"runs/{self.id}/{place}why/", params={"item": item}))
 
     def values(self) -> dict[str, Any]:
         """The run's state: the keys that its steps share, with their values."""
-        found = self._transport.request("GET", f"runs/{self.id}/state/")["results"]
+        found = (self._transport.request("GET", f"runs/{self.id}/state/"))["results"]
         return {entry["key"]: entry["value"] for entry in found}
 
     def _ask(self, action: str, body: Any = None) -> None:

@@ -1,3 +1,4 @@
+# Made of aio/transport.py by `just client`: change that one.
 """HTTP to the platform: retries where they are safe, answers and refusals in our words.
 
 A request is sent again after trouble of the connection when it is a GET, when it carries an idempotency key,
@@ -9,18 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from agentainer_flow.client import requests
 from agentainer_flow.client.config import Endpoint
-from agentainer_flow.errors import UnreachableError, api_error
-
-TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-PAUSES = (0.1, 0.4, 1.0)  # seconds before each new try
-MOST_PATIENCE = 5.0  # seconds: the longest Retry-After that is waited for
-_TRY_AGAIN = (429, 502, 503, 504)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Transport:
@@ -28,15 +22,7 @@ class Transport:
 
     def __init__(self, endpoint: Endpoint, transport: httpx.BaseTransport | None = None) -> None:
         self.url = endpoint.url
-        # A proxy of the environment is for the outside, not for a platform on this machine.
-        loopback = urlsplit(endpoint.url).hostname in ("localhost", "127.0.0.1", "::1")
-        self._http = httpx.Client(
-            base_url=f"{endpoint.url}/api/v1/",
-            headers={"Authorization": f"Token {endpoint.token}", "Accept": "application/json"},
-            timeout=TIMEOUT,
-            trust_env=not loopback,
-            transport=transport,
-        )
+        self._http = httpx.Client(transport=transport, **requests.options_of(endpoint))
 
     def close(self) -> None:
         self._http.close()
@@ -56,9 +42,8 @@ class Transport:
 
         Raises a FlowAPIError when the platform refuses, UnreachableError when it does not answer.
         """
-        return _read(
-            self._send(method, path, json=json, content=content, params=params, headers=headers, key=key)
-        )
+        answer = self._send(method, path, json=json, content=content, params=params, headers=headers, key=key)
+        return requests.read(answer)
 
     def raw(
         self, method: str, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
@@ -66,20 +51,20 @@ class Transport:
         """The answer as it is, for what is not always JSON. Raises as `request` does."""
         answer = self._send(method, path, json=json, headers=headers)
         if answer.is_error:
-            _read(answer)
+            requests.read(answer)
         return answer
 
     def lines(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[str]:
         """The lines of an answer that goes on. Raises as `request` does."""
-        patient = httpx.Timeout(60.0, connect=5.0, read=None)
+        query = requests.given(params)
         try:
-            with self._http.stream("GET", path, params=_given(params), timeout=patient) as answer:
+            with self._http.stream("GET", path, params=query, timeout=requests.PATIENT) as answer:
                 if answer.is_error:
                     answer.read()
-                    _read(answer)
+                    requests.read(answer)
                 yield from answer.iter_lines()
         except httpx.HTTPError as exc:
-            raise UnreachableError(self._silence(exc)) from exc
+            raise requests.silence(self.url, exc) from exc
 
     def _send(
         self,
@@ -93,57 +78,41 @@ class Transport:
         key: str | None = None,
     ) -> httpx.Response:
         sent = {**(headers or {}), **({"Idempotency-Key": key} if key else {})}
+        query = requests.given(params)
         safe = method == "GET" or key is not None
-        for pause in (*PAUSES, None):
+        for pause in (*requests.PAUSES, None):
             try:
                 answer = self._http.request(
-                    method, path, json=json, content=content, params=_given(params), headers=sent
+                    method, path, json=json, content=content, params=query, headers=sent
                 )
             except httpx.TransportError as exc:
-                if pause is None or not (safe or isinstance(exc, _NOT_SENT)):
-                    raise UnreachableError(self._silence(exc)) from exc
+                if pause is None or not (safe or isinstance(exc, requests.NOT_SENT)):
+                    raise requests.silence(self.url, exc) from exc
                 time.sleep(pause)
                 continue
             except httpx.HTTPError as exc:
-                raise UnreachableError(self._silence(exc)) from exc
-            if pause is None or not safe or answer.status_code not in _TRY_AGAIN:
+                raise requests.silence(self.url, exc) from exc
+            if pause is None or not safe or answer.status_code not in requests.TRY_AGAIN:
                 return answer
-            time.sleep(_patience(answer, pause))
+            time.sleep(requests.patience(answer, pause))
         raise AssertionError("the last try returns or raises")
-
-    def _silence(self, exc: Exception) -> str:
-        return f"The platform at {self.url} does not answer ({exc or type(exc).__name__}): is it running?"
 
     def pages(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """The elements of a list, page after page."""
-        query = dict(params or {})
-        while True:
+        query: dict[str, Any] | None = dict(params or {})
+        while query is not None:
             page = self.request("GET", path, params=query)
             yield from page["results"]
-            if page.get("next") is None:
-                return
-            # Only its query counts: behind a proxy the platform may not know its own address.
-            query = {**query, **dict(parse_qsl(urlsplit(page["next"]).query))}
+            query = requests.next_query(query, page)
 
-
-def _given(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (params or {}).items() if value is not None}
-
-
-def _patience(answer: httpx.Response, pause: float) -> float:
-    wanted = answer.headers.get("Retry-After", "")
-    return min(float(wanted), MOST_PATIENCE) if wanted.isdigit() else pause
-
-
-def _read(answer: httpx.Response) -> Any:
-    try:
-        body = answer.json() if answer.content else None
-    except ValueError:
-        body = None
-        if not answer.is_error:
-            raise UnreachableError(
-                f"{answer.url} answered with no JSON: is this URL the platform's?"
-            ) from None
-    if answer.is_error:
-        raise api_error(answer.status_code, body)
-    return body
+    def all(
+        self, path: str, params: Mapping[str, Any] | None = None, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The elements of a list (the first `most` of them)."""
+        found: list[dict[str, Any]] = []
+        query: dict[str, Any] | None = dict(params or {})
+        while query is not None and (most is None or len(found) < most):
+            page = self.request("GET", path, params=query)
+            found += page["results"]
+            query = requests.next_query(query, page)
+        return found if most is None else found[:most]

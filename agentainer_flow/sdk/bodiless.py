@@ -80,6 +80,8 @@ def branch(
     /,
     *,
     otherwise: Steps = (),
+    id: str | None = None,  # noqa: A002 - the document's word
+    title: str | None = None,
     name: str | None = None,
     depends_on: Steps | None = None,
     when: Condition | None = None,
@@ -96,7 +98,8 @@ def branch(
     input what the branch had. A step after it goes on with its way, until the next one that the branch names;
     after the last of them, the step without `depends_on` joins: it waits for the branch and all its ways,
     and has their outputs by their ids, null of those that did not run.
-    The output is {"case": the number of the case, or null, "chosen": [ids]}.
+    The output is {"case": the number of the case, or null, "chosen": [ids]}. `id` and `title` say what `name`
+    says, apart: its id, and what people read.
     """
     where = "branch(…)"
     if not isinstance(cases, Iterable) or isinstance(cases, str | Mapping):
@@ -110,7 +113,11 @@ def branch(
         raise DefinitionError(f'{where} needs a condition, such as branch(large="params.n > 3").')
     common = {"name": name, "depends_on": depends_on, "when": when, "always_run": always_run}
     return Branch(
-        cases=tuple(ways), otherwise=references(where, "otherwise", otherwise), **shared(where, common)
+        id=None if id is None else options.text(where, "id", id),
+        title=None if title is None else options.text(where, "title", title),
+        cases=tuple(ways),
+        otherwise=references(where, "otherwise", otherwise),
+        **shared(where, common),
     )
 
 
@@ -296,6 +303,7 @@ def subworkflow(
     common = {"name": name, "depends_on": depends_on, "when": when, "always_run": always_run}
     return SubWorkflow(
         workflow=_workflow_name(where, workflow),
+        cls=workflow if isinstance(workflow, type) else None,
         version=None if version is None else options.whole(where, "version", version, low=1, high=2**31),
         params=None if params is None else options.json_value(where, "params", params),
         timeout=_time_out(where, timeout),

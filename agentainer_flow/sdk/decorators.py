@@ -6,12 +6,12 @@ import dis
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk import options
 from agentainer_flow.sdk.definition import Workflow, attach, parts_of
-from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
+from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, Resources, RetryPolicy
 from agentainer_flow.sdk.parts import StepLike, shared
 from agentainer_flow.sdk.steps import MARK, PARAMS, Kind, Step
 
@@ -20,7 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Arguments of the finished product that the platform does not implement yet.
 _PLANNED_WORKFLOW = ("scaling", "scaling_policy", "schedule", "triggers")
-_PLANNED_STEP = ("execution_mode", "env", "resources")
 _WORKFLOW = (
     "name",
     "description",
@@ -29,6 +28,11 @@ _WORKFLOW = (
     "timeout",
     "retry_policy",
     "failure_strategy",
+    "priority",
+    "max_concurrent_runs",
+    "defaults",
+    "layout",
+    "output",
 )
 _STEP = (
     "name",
@@ -50,9 +54,13 @@ _STEP = (
     "error_strategy",
     "error_handler",
     "min_success_rate",
+    "execution_mode",
     "pool_config",
     "pool_size",
+    "env",
+    "resources",
 )
+_DEFAULTS = ("pool", "timeout", "retry")
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
 # What the body of a method without statements is made of, async ones and later Pythons included.
 _NOTHING = frozenset(
@@ -84,6 +92,11 @@ def workflow(
     timeout: Duration | None = None,
     retry_policy: RetryPolicy | None = None,
     failure_strategy: str | ErrorHandler = "fail_fast",
+    priority: int = 0,
+    max_concurrent_runs: int | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    layout: Mapping[str, Any] | None = None,
+    output: Any = ...,
 ) -> Callable[[C], C]: ...
 
 
@@ -93,8 +106,12 @@ def workflow(cls: Any = None, /, **given: Any) -> Any:
     `name`: lower-case letters, digits, - and _; left out, made of the class's name. `params`: JSON Schema of
     the run's params, an object. `max_parallel`: items at work at once in the whole run. `timeout`: of the
     whole run. `retry_policy`: for steps without one of their own. `failure_strategy`: after a step failed,
-    "fail_fast" stops the rest, and "continue" goes on with what does not need it. The class gets
-    `to_document()`. Raises DefinitionError.
+    "fail_fast" stops the rest, and "continue" goes on with what does not need it.
+
+    `priority` (-100 to 100): higher runs are served first. `max_concurrent_runs`: more of them wait for their
+    turn. `defaults`: the document's, such as {"pool": "python", "timeout": "60s"}. `output`: an expression or
+    a value with expressions in it; left out, what the last step gives. `layout`: the places of steps on the
+    canvas. The class gets `to_document()` and `run_local(**params)`. Raises DefinitionError.
 
     A step waits for the one before it in the order of definition, unless `depends_on` says otherwise. Steps
     that a branch names wait for the branch alone, and the step after them joins its ways (see `branch`).
@@ -133,7 +150,26 @@ def _workflow_of(cls: type, given: Mapping[str, Any]) -> Workflow:
         steps=parts_of(cls),
         timeout=None if limit is None else options.timeout(where, "timeout", limit),
         failure_strategy=_failure_strategy(where, given.get("failure_strategy")),
+        **_more(where, given),
     )
+
+
+def _more(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if given.get("priority"):
+        found["priority"] = options.whole(where, "priority", given["priority"], low=-100, high=100)
+    if given.get("max_concurrent_runs") is not None:
+        most = given["max_concurrent_runs"]
+        found["max_concurrent_runs"] = options.whole(where, "max_concurrent_runs", most, low=1, high=10_000)
+    for name in ("defaults", "layout"):
+        value = given.get(name) or {}
+        if not isinstance(value, Mapping):
+            raise DefinitionError(f"{where}: {name} is a dict, not {value!r}.")
+        found[name] = options.json_value(where, name, value)
+    options.refuse_unknown(f"{where}: defaults", set(found["defaults"]) - set(_DEFAULTS), _DEFAULTS)
+    if given.get("output", ...) is not ...:
+        found["output"] = options.json_value(where, "output", given["output"])
+    return found
 
 
 def _failure_strategy(where: str, given: object) -> str | None:
@@ -187,8 +223,11 @@ def step(
     error_strategy: str | ErrorHandler | None = None,
     error_handler: ErrorHandler | str | None = None,
     min_success_rate: float | None = None,
+    execution_mode: Literal["standard", "pooled"] = "standard",
     pool_config: PoolConfig | None = None,
     pool_size: int | None = None,
+    env: Mapping[str, str] | None = None,
+    resources: Resources | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -206,12 +245,15 @@ def step(function: Any = None, /, **given: Any) -> Any:
     value, as `ctx.input`.
 
     `timeout`: of one attempt. `error_strategy` (or `error_handler`) and `min_success_rate` (0 to 1) decide
-    what failed items mean. `pool_config` or `pool_size` gives the step a pool of its own. `image`: a
-    container image that does the work in place of the body, which stays empty. `command`: a program that
-    does, as a list of it and its arguments, or as a line for a shell; it gets the input as JSON on stdin, and
-    prints the output as JSON. It runs in the `image`, if that is given. Raises DefinitionError.
+    what failed items mean. `execution_mode`: whether `ctx.deploy_agent` gives a container of its own
+    ("standard") or leases from the pool of the image ("pooled", implied by a pool). `pool_config` or
+    `pool_size` gives the step a pool of its own, and so do `env` (texts; secrets are named at the pool) and
+    `resources` ({"cpu": 0.5, "memory": "512M", "pids": 100}), which its agents have. `image`: a container
+    image that does the work in place of the body, which stays empty. `command`: a program that does, as a
+    list of it and its arguments, or as a line for a shell; it gets the input as JSON on stdin, and prints the
+    output as JSON. It runs in the `image`, if that is given. Raises DefinitionError.
     """
-    options.refuse_unknown("@step", set(given) - set(_STEP), _STEP, _PLANNED_STEP)
+    options.refuse_unknown("@step", set(given) - set(_STEP), _STEP)
 
     def decorate(decorated: F) -> F:
         if not inspect.isfunction(decorated):
@@ -222,6 +264,15 @@ def step(function: Any = None, /, **given: Any) -> Any:
         return decorated
 
     return decorate if function is None else decorate(function)
+
+
+def parallel(function: Any = None, /, **given: Any) -> Any:
+    """`@step(parallel=True)`, with the other arguments of `@step`: runs the method once for each element of
+    the list that the step before returned."""
+    if "parallel" in given or given.get("reduce"):
+        raise DefinitionError("@parallel is @step(parallel=True) already; leave parallel and reduce out.")
+    made = step(parallel=True, **given)
+    return made if function is None else made(function)
 
 
 def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
@@ -244,7 +295,13 @@ def _step_of(function: Callable[..., Any], given: Mapping[str, Any]) -> Step:
         retry_policy=value("retry_policy", lambda where, _name, policy: options.retry(where, policy)),
         error_strategy=_strategy(where, given),
         min_success_rate=value("min_success_rate", options.share),
-        pool=options.pool(where, given.get("pool_config"), given.get("pool_size")),
+        pool=options.with_resources(
+            where,
+            options.pool(where, given.get("pool_config"), given.get("pool_size")),
+            given.get("env"),
+            given.get("resources"),
+        ),
+        execution_mode=_mode(where, given),
         **shared(where, given),
     )
     _check(made, kind)
@@ -260,6 +317,15 @@ def _kind(where: str, given: Mapping[str, Any]) -> Kind:
     if dynamic and not parallel:
         raise DefinitionError(f"{where}: dynamic=True goes with parallel=True.")
     return "map" if parallel else "reduce" if reduce else "task"
+
+
+def _mode(where: str, given: Mapping[str, Any]) -> str:
+    """A pool of its own implies `pooled`."""
+    told = given.get("execution_mode")
+    if told is not None:
+        return options.choice(where, "execution_mode", told, ["standard", "pooled"])
+    pooled = given.get("pool_config") is not None or given.get("pool_size") is not None
+    return "pooled" if pooled else "standard"
 
 
 def _strategy(where: str, given: Mapping[str, Any]) -> str | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.bundling import Bundle, make_bundle
 from agentainer_flow.sdk.graph import Graph, Names, graphs_of
+from agentainer_flow.sdk.groups import Group
 from agentainer_flow.sdk.inputs import output_of
 from agentainer_flow.sdk.mapreducing import MapReduce
 from agentainer_flow.sdk.options import RetryPolicy
@@ -28,6 +29,7 @@ MARK = "__agentainer_workflow__"  # the attribute of a class that holds its Work
 API_VERSION = "agentainer.flow/v1"
 ITEMS_SUFFIX = "_items"  # of the step that lists the items of a method under @mapreduce
 _STEP_ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
+LAST = object()  # the output of the last step
 _NO_BUNDLE = Bundle("module", b"", "0" * 64)
 
 
@@ -45,16 +47,21 @@ class Workflow:
     steps: dict[str, Part]
     timeout: str | float | None = None
     failure_strategy: str | None = None
+    priority: int | None = None
+    max_concurrent_runs: int | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    output: Any = LAST
 
     @cached_property
     def ids(self) -> dict[str, str]:
         """Attribute -> step id: the step's name where that can be an id, else the attribute."""
         ids: dict[str, str] = {}
         for attribute, step in self.steps.items():
-            step_id = step.name if step.name and _STEP_ID.match(step.name) else attribute
+            step_id = step.id or (step.name if step.name and _STEP_ID.match(step.name) else attribute)
             ids[attribute] = step_id
-            if isinstance(step, MapReduce) and step.items is not None:
-                ids[step.items] = step_id + ITEMS_SUFFIX
+            for lead in step.lead:
+                ids[lead] = step_id + lead.removeprefix(attribute)
         taken: set[str] = set()
         for attribute, step_id in ids.items():
             if not _STEP_ID.match(step_id):
@@ -85,23 +92,26 @@ class Workflow:
 
     def document(self, bundle: Bundle) -> dict[str, Any]:
         """The workflow document; the steps' code is in `bundle`."""
-        retry = None if self.retry_policy is None else {"retry": self.retry_policy.as_document()}
+        retry = {} if self.retry_policy is None else {"retry": self.retry_policy.as_document()}
         own, graphs = self.graphs
         writer = Writer(self.cls, self.name, self.names, graphs, self.params, bundle)
         settings = {
             "description": self.description or None,
             "params": self.params,
-            "defaults": retry,
+            "defaults": {**self.defaults, **retry} or None,
             "max_parallel": self.max_parallel,
             "timeout": self.timeout,
             "failure_strategy": self.failure_strategy,
+            "priority": self.priority,
+            "max_concurrent_runs": self.max_concurrent_runs,
+            "layout": dict(self.layout) or None,
+            "output": self._output(own.last()) if self.output is LAST else self.output,
         }
         return {
             "apiVersion": API_VERSION,
             "name": self.name,
-            **without_none(settings),
             "steps": writer.steps(own),
-            "output": self._output(own.last()),
+            **without_none(settings),
         }
 
     def _output(self, last: list[str]) -> Any:
@@ -116,7 +126,15 @@ def attach(cls: C, workflow: Workflow) -> C:
     workflow.check()
     setattr(cls, MARK, workflow)
     setattr(cls, "to_document", staticmethod(lambda: compile_workflow(cls)))  # noqa: B010 - types do not know it
+    setattr(cls, "run_local", staticmethod(partial(_run_local, cls)))  # noqa: B010
     return cls
+
+
+def _run_local(cls: type, /, **params: Any) -> Any:
+    """One run in this process, with no server; see `agentainer_flow.testing.run_workflow_locally`."""
+    from agentainer_flow.testing import run_workflow_locally  # which knows this module
+
+    return run_workflow_locally(cls, params)
 
 
 def definition_of(cls: type) -> Workflow:
@@ -156,7 +174,7 @@ def parts_of(cls: type) -> dict[str, Part]:
     for name, part in written.items():
         for own, one in _expanded(name, part).items():
             if own != name and own in written:
-                raise DefinitionError(f"step {name}: @mapreduce makes a step {own}; rename the other one.")
+                raise DefinitionError(f"step {name}: it makes a step {own}, too; rename the other one.")
             found[own] = one
     if not found:
         raise DefinitionError(f"@workflow on {cls.__name__}: mark at least one method with @step.")
@@ -178,9 +196,11 @@ def _part_of(name: str, value: Any) -> Part | None:
 
 
 def _expanded(name: str, part: Part) -> dict[str, Part]:
+    if isinstance(part, Group):
+        return part.expanded(name)
     if not isinstance(part, Step) or not isinstance(part.then, MapReduce):
         return {name: part}
     items = name + ITEMS_SUFFIX
     # Where the items were not listed nothing is left to do, which only a step that always runs must be told.
     when = part.when if part.always_run else None
-    return {items: part, name: replace(part.then, items=items, depends_on=(items,), when=when)}
+    return {items: part, name: replace(part.then, items=items, lead=(items,), depends_on=(items,), when=when)}

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from agentainer_flow.errors import DefinitionError
-from agentainer_flow.sdk.mapreducing import MapReduce
 from agentainer_flow.sdk.order import Order, find_cycle
 from agentainer_flow.sdk.parts import Branch, Loop, Part, Reference
 
@@ -25,8 +24,8 @@ class Names:
         self.attributes = attributes
         self._ids = {attribute: step_id for step_id, attribute in attributes.items()}
         self._known = {part.name: step_id for step_id, part in parts.items() if part.name}
-        self._known.update(self._ids)
         self._known.update({step_id: step_id for step_id in parts})
+        self._known.update(self._ids)
 
     def where(self, step_id: str) -> str:
         """How messages name it."""
@@ -53,14 +52,11 @@ class Names:
 
     def first(self, step_id: str) -> str:
         """Where a step begins: for a method under `@mapreduce` that is the step which lists the items."""
-        return self.pair(step_id)[0]
+        return self.whole(step_id)[0]
 
-    def pair(self, step_id: str) -> list[str]:
-        """The ids of the step itself, after the one that lists its items where there is such a one."""
-        part = self.parts[step_id]
-        if not isinstance(part, MapReduce) or part.items is None:
-            return [step_id]
-        return [self._known[part.items], step_id]
+    def whole(self, step_id: str) -> list[str]:
+        """The ids of the steps that were written as one: those that lead to it, and its own."""
+        return [*(self._known[one] for one in self.parts[step_id].lead), step_id]
 
 
 class Graph:
@@ -174,8 +170,8 @@ class Graph:
                 raise DefinitionError(
                     f"{where} only undoes: it has no depends_on, no compensate and no always_run."
                 )
-            if undo in self.choosers or len(self._names.pair(undo)) > 1:
-                raise DefinitionError(f"{where} only undoes: it is no way of a branch, and no @mapreduce.")
+            if undo in self.choosers or len(self._names.whole(undo)) > 1:
+                raise DefinitionError(f"{where} only undoes: it is no way of a branch, and one step alone.")
         for step_id, needs in self.needs.items():
             for need in needs:
                 if need in self.undoes:
@@ -225,7 +221,7 @@ def graphs_of(names: Names) -> tuple[Graph, dict[str, Graph]]:
         if not isinstance(part, Loop):
             continue
         where = names.where(step_id)
-        inner = [one for step in part.steps for one in names.pair(names.find(step, where, "runs"))]
+        inner = [one for step in part.steps for one in names.whole(names.find(step, where, "runs"))]
         for one in inner:
             if home.setdefault(one, step_id) != step_id:
                 raise DefinitionError(f"{where} runs {names.attributes[one]}, and so does {home[one]}.")

@@ -12,7 +12,7 @@ from agentainer_flow.sdk.graph import Graph, Names
 from agentainer_flow.sdk.steps import PARAMS, Step
 
 _ITERATION = ("item", "index")  # what a loop gives to its steps
-_EXPRESSION = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
+EXPRESSION = re.compile(r"\$\{((?:[^{}\"']|\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*)\}")
 # A plain path may go over ids with dashes; in any other expression a dash is a minus.
 _PATH = re.compile(
     r"""^steps\.([A-Za-z_][\w-]*)(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\\]*"\]|\['[^'\\]*'\])*$"""
@@ -120,12 +120,14 @@ class Inputs:
         """That the steps whose outputs a JSON value reads have ended by then. `more`: others that have."""
         ended: set[str] | None = None
         for name in steps_read(value):
+            if name in more:
+                continue
             where = self._names.where(step_id)
             if name not in self._names.parts:
                 near = get_close_matches(name, self._names.parts, 1)
                 hint = f"; did you mean {near[0]}?" if near else "."
                 raise DefinitionError(f"{where} reads steps.{name}, and there is no such step{hint}")
-            if name in more or name in graph.needs[step_id]:
+            if name in graph.needs[step_id]:
                 continue
             ended = graph.before(step_id) if ended is None else ended
             if name not in ended:
@@ -136,7 +138,7 @@ class Inputs:
 def steps_read(value: Any) -> Iterator[str]:
     """The ids of the steps that the expressions in a JSON value name."""
     if isinstance(value, str):
-        for expression in _EXPRESSION.findall(value):
+        for expression in EXPRESSION.findall(value):
             path = _PATH.match(expression.strip())
             if path is not None:
                 yield path[1]

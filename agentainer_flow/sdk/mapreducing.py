@@ -23,6 +23,7 @@ Worker = str | Callable[..., Any]  # an image, a method of the class, or a funct
 
 _CONTEXT = "ctx"
 _RESULTS = "results"
+_GETS = {"mapper": "the item", "reducer": "the results"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,8 +127,8 @@ def mapreduce(
     options.check_partial(where, strategy, rate)
     common = {"name": name, "depends_on": depends_on, "when": when, "always_run": always_run}
     return MapReduce(
-        mapper=_worker(where, "mapper", mapper),
-        reducer=None if reducer is None else _worker(where, "reducer", reducer),
+        mapper=worker(where, "mapper", mapper),
+        reducer=None if reducer is None else worker(where, "reducer", reducer),
         over=None if over is None else _over(where, "over", over),
         batch_size=size("batch_size", batch_size),
         pool=options.pool(where, pool_config, pool_size),
@@ -154,7 +155,8 @@ def _over(where: str, name: str, value: Any) -> list[Any] | Reference:
 # --- mappers and reducers ---------------------------------------------------------------------------------
 
 
-def _worker(where: str, role: str, given: Any) -> Worker:
+def worker(where: str, role: str, given: Any) -> Worker:
+    """An image, or something that agents can import. Raises DefinitionError."""
     if isinstance(given, str):
         return options.text(where, role, given)
     if not inspect.isfunction(given):
@@ -166,7 +168,7 @@ def _worker(where: str, role: str, given: Any) -> Worker:
             f" agents can import; {given.__qualname__} is neither."
         )
     if owner:
-        _mark(where, role, given, "map" if role == "mapper" else "reduce")
+        _mark(where, role, given, "reduce" if role == "reducer" else "map")
     else:
         item_parameter(where, role, given)
     return given
@@ -192,7 +194,7 @@ def item_parameter(where: str, role: str, function: Callable[..., Any]) -> str:
     needed = [one.name for one in parameters if one.default is one.empty]
     first = parameters[0].name if parameters else ""
     if spread or not first or any(name != first for name in needed):
-        gets = "the item" if role == "mapper" else "the results"
+        gets = _GETS.get(role, "the value")
         raise DefinitionError(
             f"{where}: {role} {function.__name__} must have one parameter for {gets}, a ctx where it wants"
             " the Context, and defaults for the rest."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, Literal, TypedDict, get_args
 
 from agentainer_flow.errors import DefinitionError, NotSupportedError
+from agentainer_flow.hiring import cpus, memory_bytes
 
 Duration = str | int | float | timedelta
 Condition = str | bool
@@ -48,6 +49,14 @@ class PoolConfig(TypedDict, total=False):
     idle_timeout: Duration
     capacity_type: Literal["any", "on_demand", "spot"]
     zone: str
+
+
+class Resources(TypedDict, total=False):
+    """Of each agent: CPUs, such as 0.5 or "500m"; memory in bytes, or such as "512M"; processes."""
+
+    cpu: float | str
+    memory: int | str
+    pids: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +206,14 @@ def expression(where: str, name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DefinitionError(f'{where}: {name} must be an expression such as "params.n > 3", not {value!r}.')
     inside = value.strip()
-    if inside.startswith("${") and inside.endswith("}"):
+    given = inside.startswith("${") and inside.endswith("}")
+    if given:
         inside = inside[2:-1].strip()
     if not inside or "${" in inside:
         raise DefinitionError(
             f"{where}: {name} is one expression, with a single ${{}} around it or none, not {value!r}."
         )
-    return f"${{{inside}}}"
+    return value.strip() if given else f"${{{inside}}}"
 
 
 def json_value(where: str, name: str, value: Any) -> Any:
@@ -227,12 +237,8 @@ def error_strategy(where: str, name: str, value: object) -> str:
 
 
 def check_partial(where: str, strategy: str | None, rate: float | None) -> None:
-    """`continue_on_partial` and `min_success_rate` go together."""
+    """A rate counts with `continue_on_partial` alone; without one an item at least must succeed."""
     partial = strategy == ErrorHandler.CONTINUE_ON_PARTIAL.value
-    if partial and rate is None:
-        raise DefinitionError(
-            f"{where}: continue_on_partial needs min_success_rate; add min_success_rate=0.95, say."
-        )
     if not partial and rate is not None:
         raise DefinitionError(
             f'{where}: min_success_rate only counts with error_strategy="continue_on_partial".'
@@ -280,6 +286,31 @@ def _place(where: str, given: Mapping[str, Any]) -> dict[str, str]:
     if "zone" in given:
         found["zone"] = text(where, "zone", given["zone"])
     return found
+
+
+def with_resources(
+    where: str, pool: dict[str, Any] | None, env: object, given: object
+) -> dict[str, Any] | None:
+    """The document's `pool` object with what its agents have."""
+    more: dict[str, Any] = {}
+    if env:
+        texts = isinstance(env, Mapping) and all(isinstance(one, str) for pair in env.items() for one in pair)
+        if not isinstance(env, Mapping) or not texts:
+            raise DefinitionError(f'{where}: env is a dict of texts such as {{"MODE": "a"}}, not {env!r}.')
+        more["env"] = dict(env)
+    if given:
+        if not isinstance(given, Mapping):
+            raise DefinitionError(f'{where}: resources is a dict such as {{"cpu": 0.5}}, not {given!r}.')
+        refuse_unknown(f"{where}: resources", set(given) - set(_RESOURCES), _RESOURCES)
+        more.update({name: _RESOURCES[name](where, value) for name, value in given.items()})
+    return pool if not more else {**(pool or {"mode": "pooled"}), **more}
+
+
+_RESOURCES: dict[str, Callable[[str, Any], Any]] = {
+    "cpu": lambda where, value: cpus(value, f"{where}: cpu"),
+    "memory": lambda where, value: memory_bytes(value, f"{where}: memory"),
+    "pids": lambda where, value: whole(where, "pids", value, low=1, high=100_000),
+}
 
 
 def _one_of(where: str, given: dict[str, Any], name: str, other: str) -> None:

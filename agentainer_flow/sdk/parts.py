@@ -18,15 +18,18 @@ Fields = dict[str, Any]  # of a step in the document
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Part:
-    """`depends_on` None: the step before it. `compensate`: the step that undoes this one."""
+    """`depends_on` None: the step before it. `compensate`: the step that undoes this one. `lead`: attributes
+    of the steps that were made with this one and come before it; their ids follow its own."""
 
     step_type: ClassVar[str] = ""
 
+    id: str | None = None  # None: the name where that can be one, else the attribute
     name: str | None = None
     depends_on: tuple[Reference, ...] | None = None
     when: Condition | None = None
     always_run: bool = False
     compensate: Reference | None = None
+    lead: tuple[str, ...] = ()
     attribute: str = field(default="", init=False, repr=False)  # by which the class knows it
 
     def __set_name__(self, _owner: type, name: str) -> None:
@@ -71,6 +74,7 @@ class Branch(Part):
     step_type: ClassVar[str] = "branch"
     cases: tuple[Case, ...]
     otherwise: tuple[Reference, ...] = ()
+    title: str | None = None
 
     @property
     def targets(self) -> Iterator[Reference]:
@@ -80,7 +84,8 @@ class Branch(Part):
 
     def own_fields(self, find: Find) -> Fields:
         cases = [{"when": one.when, "then": [find(step) for step in one.then]} for one in self.cases]
-        return {"cases": cases, "else": [find(step) for step in self.otherwise]}
+        named: Fields = {} if self.title is None else {"name": self.title}
+        return {**named, "cases": cases, "else": [find(step) for step in self.otherwise]}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,10 +149,11 @@ class Approval(Part):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SubWorkflow(Part):
-    """Made by `subworkflow`."""
+    """Made by `subworkflow`. `cls`: the class that was given for the name."""
 
     step_type: ClassVar[str] = "workflow"
     workflow: str
+    cls: type | None = None
     version: int | None = None
     params: Any = None
     timeout: str | float | None = None

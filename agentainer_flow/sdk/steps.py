@@ -43,7 +43,8 @@ class Arguments:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Step(Part):
     """`name` None: the method's name. `input` None: by the rule above. `works_for`: "mapper" or "reducer" of
-    a mapreduce, which makes it no step of its own. `then`: the mapreduce over the items it returns."""
+    a mapreduce, which makes it no step of its own. `then`: the mapreduce over the items it returns.
+    `execution_mode`: standard | pooled, of the agents it deploys."""
 
     function: Callable[..., Any]
     kind: Kind = "task"
@@ -58,6 +59,7 @@ class Step(Part):
     error_strategy: str | None = None
     min_success_rate: float | None = None
     pool: Mapping[str, Any] | None = None
+    execution_mode: str = "standard"
     works_for: str | None = None
     then: Part | None = None
 
@@ -125,6 +127,7 @@ class Step(Part):
         input; its result, or something to await."""
         arguments = self.arguments(given)
         context.input = arguments.input
+        context._mode = self.execution_mode
         if arguments.params:
             context.params = dict(arguments.params)
         result = self.function(owner, context, **arguments.keywords)

@@ -9,11 +9,14 @@ from typing import Any
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.sdk.graph import Graph, Names
+from agentainer_flow.sdk.groups import Call
 from agentainer_flow.sdk.inputs import Inputs, output_of
 from agentainer_flow.sdk.mapreducing import MapReduce, Worker, item_parameter
 from agentainer_flow.sdk.parts import Fields, Loop, Part, Reference, SubWorkflow, without_none
 from agentainer_flow.sdk.steps import ITEMS, MARK, Step
+from agentainer_flow.sdk.written import Written
 
+_NO_EXPRESSIONS = frozenset({"run", "mapper", "reducer", "form", "steps"})
 _LONGEST_POOL = 63  # characters of a pool's name
 
 
@@ -53,12 +56,16 @@ class Writer:
             fields.update(self._method(graph, step_id, part))
         elif isinstance(part, MapReduce):
             fields.update(self._mapreduce(step_id, part))
+        elif isinstance(part, Call):
+            fields.update(self._call(graph, step_id, part))
         fields.update(part.own_fields(find))
         if isinstance(part, SubWorkflow):
             self._check_itself(step_id, part)
         if isinstance(part, Loop):
             return self._loop(graph, step_id, part, fields)
-        self._inputs.check_expressions(graph, step_id, fields)
+        inside = part.inside() if isinstance(part, Written) else ()
+        read = {key: value for key, value in fields.items() if key not in _NO_EXPRESSIONS}
+        self._inputs.check_expressions(graph, step_id, read, *inside)
         self._check_pool(step_id, fields.get("pool"))
         return fields
 
@@ -143,6 +150,24 @@ class Writer:
             )
         return theirs
 
+    # --- groups ----------------------------------------------------------------------------------
+
+    def _call(self, graph: Graph, step_id: str, part: Call) -> Fields:
+        where = self._names.where(step_id)
+
+        def out(reference: Reference) -> str:
+            return output_of(self._names.find(reference, where, "takes"))
+
+        value: Any = self._inputs.before(graph, step_id) if part.takes is None else out(part.takes)
+        if part.gathers is not None:
+            value = {name: out(reference) for name, reference in part.gathers.items()}
+        if part.worker is None:
+            return {"run": {"code": part.code}, "input": {"value": value} if part.gathers is None else value}
+        if not isinstance(part.worker, str):
+            method = _is_method(part.worker)
+            value = {"item" if method else item_parameter(where, part.role, part.worker): value}
+        return {"run": self._worker(where, part.role, part.worker), "input": value}
+
     # --- the others ------------------------------------------------------------------------------
 
     def _loop(self, graph: Graph, step_id: str, part: Loop, fields: Fields) -> Fields:
@@ -162,7 +187,7 @@ class Writer:
 
     def _check_pool(self, step_id: str, pool: object) -> None:
         name = f"{self._workflow}-{step_id}"
-        if pool is not None and len(name) > _LONGEST_POOL:
+        if isinstance(pool, Mapping) and len(name) > _LONGEST_POOL:
             raise DefinitionError(
                 f"{self._names.where(step_id)}: its pool's name {name} is over {_LONGEST_POOL} characters;"
                 " shorten one of its names."

@@ -17,6 +17,8 @@ NAMES = (
     "acquire",
     "withdraw",
     "release",
+    "park",
+    "resume",
     "take_back",
     "heartbeat",
     "sweep",

@@ -64,6 +64,16 @@ class AsyncLeases:
         reply: bytes = await self._run("release", token, outcome, str(uses), reason)
         return reply == b"released"
 
+    async def park(self, token: str) -> bool:
+        """The lease's body waits, and others may have its place. False when the lease is lost."""
+        reply: bytes = await self._run("park", token)
+        return reply == b"parked"
+
+    async def resume(self, token: str) -> str:
+        """`resumed`, `waiting` (its client's inbox will tell), or `lost`."""
+        reply: bytes = await self._run("resume", token)
+        return reply.decode()
+
     async def take_back(self, pool_id: UUID, holders: str, keep: str) -> int:
         """Revokes leases and ends waits of holders that begin with `holders` and do not end with `keep`.
 

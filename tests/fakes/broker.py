@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -64,6 +65,16 @@ class FakeBroker:
 
     async def take_back(self, pool_id: UUID, holders: str, *, keep: str) -> None:
         """Nobody but this broker holds anything here."""
+
+    @asynccontextmanager
+    async def waiting(self, lease: Lease) -> AsyncIterator[None]:
+        """The agent of a waiting body is free for others."""
+        assert lease.token in self.held
+        self._free.release()
+        try:
+            yield
+        finally:
+            await self._free.acquire()
 
     async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         assert lease.token in self.held, "a request without a lease"

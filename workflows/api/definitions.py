@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,7 +45,11 @@ class WorkflowListView(APIView):
 
     parser_classes = DOCUMENT_PARSERS
 
-    @extend_schema(operation_id="workflows_list", responses=WorkflowSummarySerializer(many=True))
+    @extend_schema(
+        operation_id="workflows_list",
+        parameters=[OpenApiParameter("search", str, description="In names and descriptions")],
+        responses=WorkflowSummarySerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         workflows = read.workflows_of(request.team.id)  # type: ignore[attr-defined]
         search = request.query_params.get("search")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from workflows.domain.document import Document, Scaling
 from workflows.domain.steps import AnyStep, CallingStep, PoolOptions, Run
@@ -24,6 +25,10 @@ class OwnPool:
     idle_timeout: float | None
     capacity_type: str | None
     zone: str | None
+    env: Mapping[str, str] | None = field(default=None, hash=False)
+    cpu: float | None = None
+    memory: int | None = None  # bytes
+    pids: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +95,8 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
         idle_timeout=options.idle_timeout,
         capacity_type=options.capacity_type,
         zone=options.zone,
+        env=options.env,
+        cpu=options.cpu,
+        memory=options.memory,
+        pids=options.pids,
     )

@@ -100,8 +100,6 @@ def _items_faults(path: str, step: MapStep | MapReduceStep) -> Iterator[Fault]:
     elif step.over is None or isinstance(step.over, int | float | bool | dict):
         yield Fault(f"{path}.over", "`over` must be a list, or an expression that gives one.", step.id)
     partial = step.error_strategy == "continue_on_partial"
-    if partial and step.min_success_rate is None:
-        yield Fault(f"{path}.min_success_rate", "continue_on_partial needs it; add 0.95, say.", step.id)
     if not partial and step.min_success_rate is not None:
         yield Fault(
             f"{path}.min_success_rate", "It only counts with error_strategy continue_on_partial.", step.id

@@ -139,6 +139,10 @@ class PoolOptions(Part):
         default=None, description="The kind of node that its agents run on"
     )
     zone: str | None = Field(default=None, max_length=63, description="Of these nodes; empty: any")
+    env: dict[str, str] | None = Field(default=None, description="Environment of the agents; no secrets")
+    cpu: float | None = Field(default=None, gt=0, description="CPUs of each agent")
+    memory: Whole | None = Field(default=None, gt=0, description="Bytes of each agent")
+    pids: Whole | None = Field(default=None, gt=0, description="Processes of each agent")
 
 
 class BaseStep(Part):

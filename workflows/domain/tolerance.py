@@ -23,7 +23,8 @@ class MapCounts:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How many failed items a map puts up with. `min_success_rate` counts with `continue_on_partial`."""
+    """How many failed items a map puts up with. `min_success_rate` counts with `continue_on_partial`; without
+    it one item at least must succeed."""
 
     error_strategy: ErrorStrategy
     min_success_rate: float | None = None
@@ -42,12 +43,11 @@ def judge_map(tolerance: Tolerance, counts: MapCounts) -> MapVerdict:
     if tolerance.error_strategy == "fail_fast" and counts.failed:
         return MapVerdict(StepState.FAILED, "An item failed, and the map's error strategy is fail_fast.")
     if tolerance.error_strategy == "continue_on_partial" and counts.total:
-        best = (counts.total - counts.failed) / counts.total
-        needed = tolerance.min_success_rate if tolerance.min_success_rate is not None else 1.0
-        if best < needed:
+        best, needed = (counts.total - counts.failed) / counts.total, tolerance.min_success_rate
+        if best < needed if needed is not None else not best:
+            wanted = "one at least must" if needed is None else f"min_success_rate is {needed:.1%}"
             sentence = (
-                f"{counts.failed} of {counts.total} items failed: {best:.1%} can still succeed, "
-                f"and min_success_rate is {needed:.1%}."
+                f"{counts.failed} of {counts.total} items failed: {best:.1%} can still succeed, and {wanted}."
             )
             return MapVerdict(StepState.FAILED, sentence)
     return MapVerdict(None if counts.open else StepState.COMPLETED)

@@ -13,6 +13,7 @@ from typing import Any
 from aflow_site.kernel.errors import FlowError, InvalidInput
 from pools.facade.contracts import LogLine
 from workflows.engine.context import RunContext
+from workflows.engine.errands import Errands
 from workflows.engine.loading import outputs_at
 from workflows.engine.records import StepRecord
 from workflows.services import state
@@ -27,7 +28,8 @@ class Unsupported(FlowError):
 
 
 class BodyListener:
-    """Of one request. `indexes` and `attempts` are of its items; empty for a step of one call."""
+    """Of one request. `items`: the index and the attempt of each; empty for a step of one call. `errands`:
+    what its bodies may have others do; None for images, whose calls end by themselves."""
 
     def __init__(
         self,
@@ -36,12 +38,14 @@ class BodyListener:
         attempt: int,
         items: Sequence[tuple[int, int]] = (),
         source: StepRecord | None = None,
+        errands: Errands | None = None,
     ) -> None:
         self._context = context
         self._step = step
         self._attempt = attempt
         self._items = items
         self._source = source
+        self._errands = errands
 
     def log(self, line: LogLine) -> None:
         self._write(line.item, line.at, line.stream, line.text)
@@ -67,7 +71,14 @@ class BodyListener:
             return await self._state(name, args)
         if op == "results.next" and self._source is not None:
             return await self._next_results(args)
+        if self._errands is not None and self._errands.has(op):
+            return await self._errands.call(op, args)
         raise Unsupported(f"There is no operation {op} here.")
+
+    async def close(self) -> None:
+        """The request has ended."""
+        if self._errands is not None:
+            await self._errands.close()
 
     async def _state(self, name: str, args: Mapping[str, Any]) -> Any:
         context = self._context

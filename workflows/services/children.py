@@ -30,6 +30,17 @@ class ChildRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class BodyRequest:
+    """A run that a body starts while it runs. The same `key` is the same run."""
+
+    parent_run: UUID
+    key: str
+    workflow: str
+    version: int | None
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     run_id: UUID
     state: RunState
@@ -63,6 +74,32 @@ def _start(request: ChildRequest) -> Run:
         parent=Parent(request.parent_step, request.attempt, parent.depth + 1, deadline),
     )
     return run
+
+
+def start_for_body(request: BodyRequest) -> UUID:
+    """Raises what `start_run` raises, and InvalidInput when runs start runs too deep."""
+    parent = Run.objects.select_related("workflow").get(pk=request.parent_run)
+    if parent.depth + 1 > MAX_DEPTH:
+        raise InvalidInput(f"Runs start runs {MAX_DEPTH} deep at most; does this workflow start itself?")
+    asked = RunRequest(
+        params=request.params,
+        version=request.version,
+        priority=parent.priority,
+        idempotency_key=request.key,
+        depth=parent.depth + 1,
+    )
+    run, _created = start_run(parent.team_id, request.workflow, asked, author=parent.created_by)
+    return run.pk
+
+
+def cancel_for_body(run_id: UUID, author: str) -> None:
+    """The body does not wait for it any more."""
+    run = Run.objects.get(pk=run_id)
+    if run.state not in RUN_FINAL:
+        try:
+            cancel_run(run, author=author)
+        except Conflict:
+            return  # it ended at this moment
 
 
 def look_at(run_id: UUID) -> Child:

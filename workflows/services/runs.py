@@ -41,6 +41,7 @@ class RunRequest:
     priority: int | None = None
     origin: UUID | None = None
     trigger: UUID | None = None
+    depth: int = 0  # of runs that bodies start: how many runs are above it
 
     def fingerprint(self) -> str:
         text = json.dumps([self.params, sorted(self.tags), self.version, self.priority], sort_keys=True)
@@ -110,6 +111,7 @@ def new_run(
         max_concurrent=document.max_concurrent_runs,
         origin_id=request.origin,
         trigger_id=request.trigger,
+        depth=request.depth,
         created_at=timezone.now(),
     )
 

@@ -51,6 +51,10 @@ def _spec(own: OwnPool) -> PoolSpec:
         idle_timeout=own.idle_timeout,
         capacity_type=own.capacity_type,
         zone=own.zone,
+        env=own.env,
+        cpu=own.cpu,
+        memory=own.memory,
+        pids=own.pids,
     )
 
 

@@ -4907,7 +4907,10 @@ export interface operations {
     };
     workflows_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In names and descriptions */
+                search?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

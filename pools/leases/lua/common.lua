@@ -16,10 +16,11 @@
 -- P:pool:ID:turns         sorted set team -> start tag of its first waiter, of the teams that wait
 -- P:pool:ID:finish        hash team -> finish tag; floor: the virtual time since when it waits; hold: ms that it keeps
 --                         a lease
--- P:agent:ID              hash: pool, address, boot, nonce, state, uses, reserved, busy, slots, errors, tenant, born,
---                         last_used, drain
--- P:agent:ID:leases       set of tokens
--- P:lease:TOKEN           hash: pool, agent, holder, team, client, fence, expires, uses_left, wait_ms, idle_ms, at, cost
+-- P:agent:ID              hash: pool, address, boot, nonce, state, uses, reserved, busy, parked, slots, errors, tenant,
+--                         born, last_used, drain. busy: leases that run; parked: those whose bodies wait
+-- P:agent:ID:leases       set of tokens          P:agent:ID:resuming    list of tokens that want their place back
+-- P:lease:TOKEN           hash: pool, agent, holder, team, client, fence, expires, uses_left, wait_ms, idle_ms, at,
+--                         cost, parked ('1' while its body waits)
 -- P:client:ID             list of grants and losses, read by one Broker
 local P = ARGV[1]
 local call = redis.call

@@ -164,7 +164,8 @@ end
 
 -- Ends a lease, and tells the agent apart from what becomes of it: its pool, agent, client and holder.
 local function end_lease(token)
-  local v = call('HMGET', lease_key(token), 'pool', 'agent', 'holder', 'client', 'team', 'uses_left', 'at', 'cost')
+  local v = call('HMGET', lease_key(token), 'pool', 'agent', 'holder', 'client', 'team', 'uses_left', 'at', 'cost',
+    'parked')
   if not v[1] then return nil end
   local pool, agent = v[1], v[2]
   call('DEL', lease_key(token))
@@ -175,7 +176,8 @@ local function end_lease(token)
   call('HINCRBY', pool_key(pool), 'held_ms', int(took))
   correct(pool, v[5], tonumber(v[8]), took)
   if call('SREM', agent_key(agent, 'leases'), token) == 1 then
-    call('HINCRBY', agent_key(agent), 'busy', -1)
+    call('HINCRBY', agent_key(agent), v[9] == '1' and 'parked' or 'busy', -1)
+    if v[9] == '1' then call('LREM', agent_key(agent, 'resuming'), 0, token) end
     call('HINCRBY', agent_key(agent), 'reserved', -tonumber(v[6]))
   end
   return {pool = pool, agent = agent, client = v[4], uses_left = tonumber(v[6])}

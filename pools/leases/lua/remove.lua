@@ -6,7 +6,7 @@ if not pool then return 0 end
 local lost = call('SMEMBERS', agent_key(agent, 'leases'))
 table.sort(lost)
 for _, token in ipairs(lost) do revoke(token, 'node_lost') end
-call('DEL', agent_key(agent), agent_key(agent, 'leases'))
+call('DEL', agent_key(agent), agent_key(agent, 'leases'), agent_key(agent, 'resuming'))
 call('SREM', pool_key(pool, 'agents'), agent)
 for _, part in ipairs({'idle', 'open'}) do call('ZREM', pool_key(pool, part), agent) end
 call('SREM', pool_key(pool, 'condemned'), agent)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.calls import Caller, Held
 from pools.services.broker.grants import INBOX_WAIT, Grants, lease_of
+from pools.services.broker.parking import Parking
 from pools.services.broker.startup import StartupTimes
 from pools.services.loops import for_ever
 
@@ -55,12 +57,14 @@ class Broker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._startup = StartupTimes(self.leases)
+        self._parking = Parking(self.leases, self._http)
         self._grants = Grants(
             self.leases,
             self._inbox,
             spawn=self._spawn,
             on_lost=self._lose,
             is_held=self._held.__contains__,
+            on_resumed=self._parking.told,
         )
 
     async def start(self) -> None:
@@ -149,6 +153,18 @@ class Broker:
         if held.sent == 1 and result.startup_seconds is not None:
             self._startup.note(lease.wait_seconds + result.startup_seconds)
         return result
+
+    @asynccontextmanager
+    async def waiting(self, lease: Lease) -> AsyncIterator[None]:
+        """Around what a body of this lease waits for: others may have its place until the end of the block.
+
+        Raises `CannotWait` where its agent cannot set a body aside, and `LeaseLost`.
+        """
+        held = self._held.get(lease.token)
+        if held is None or held.lost:
+            raise LeaseLost("The lease had expired or was taken back.")
+        async with self._parking.waiting(held):
+            yield
 
     async def release(self, lease: Lease, outcome: LeaseOutcome, uses: int | None = None) -> bool:
         """Gives the agent back; `uses` defaults to the requests sent, and is never counted below them.

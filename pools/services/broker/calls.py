@@ -52,6 +52,9 @@ class Held:
     spoiled: EndReason = EndReason.ERRORS
     calls: set[asyncio.Task[object]] = field(default_factory=set)
     stopping: Awaitable[bool] | None = None  # a /cancel under way
+    waits: int = 0  # calls of its body that wait for others
+    parked: bool = False  # it has given its place away for them
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # parking and resuming, one at a time
 
     @property
     def busy(self) -> bool:

@@ -45,9 +45,10 @@ def lease_of(pool_id: UUID, grant: Grant, waited: float) -> Lease:
 
 
 class Grants:
-    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases. `ttl`:
-    seconds that a lease lasts after each heartbeat; 0 for the pool's own. `most_waiting`: in a pool's queue,
-    beyond which nobody is let in by these; 0 for any number."""
+    """`spawn` keeps clean-up tasks alive until they end; `on_lost` is told the tokens of lost leases,
+    `on_resumed` those of parked ones that have their place again. `ttl`: seconds that a lease lasts after
+    each heartbeat; 0 for the pool's own. `most_waiting`: in a pool's queue, beyond which nobody is let in by
+    these; 0 for any number."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Grants:
         spawn: Callable[[Coroutine[Any, Any, Any]], Any],
         on_lost: Callable[[str], None],
         is_held: Callable[[str], bool],
+        on_resumed: Callable[[str], None] = lambda _token: None,
         ttl: float = 0.0,
         most_waiting: int = 0,
     ) -> None:
@@ -65,6 +67,7 @@ class Grants:
         self._spawn = spawn
         self._on_lost = on_lost
         self._is_held = is_held
+        self._on_resumed = on_resumed
         self._ttl = ttl
         self._most_waiting = most_waiting
         self._waiting: dict[str, asyncio.Future[Grant]] = {}
@@ -186,6 +189,9 @@ class Grants:
         kind, _, rest = message.partition(b"|")
         if kind == b"lost":
             self._on_lost(rest.decode())
+            return
+        if kind == b"resumed":
+            self._on_resumed(rest.decode())
             return
         grant = Grant.parse(rest)
         arrival = self._waiting.get(grant.token)

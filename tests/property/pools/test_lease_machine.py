@@ -44,7 +44,9 @@ class ModelAgent:
     errors: int = 0
     tenant: int | None = None
     draining: bool = False
-    leases: dict[str, Grant] = field(default_factory=dict)  # by token
+    leases: dict[str, Grant] = field(default_factory=dict)  # by token, parked ones too
+    parked: set[str] = field(default_factory=set)
+    resuming: list[str] = field(default_factory=list)  # of those, in the order in which they asked
 
     @property
     def left(self) -> int:
@@ -55,8 +57,17 @@ class ModelAgent:
         return self.draining and not self.leases
 
     def fits(self, team: int, mixes: bool) -> bool:
-        free = len(self.leases) < self.slots and self.left > 0 and not self.draining
-        return free and (mixes or self.tenant in (None, team))
+        free = self.running < self.slots and self.left > 0 and not self.draining
+        return free and ((mixes and not self.parked) or self.tenant in (None, team))
+
+    @property
+    def running(self) -> int:
+        return len(self.leases) - len(self.parked)
+
+    def forget(self, token: str) -> None:
+        del self.leases[token]
+        self.parked.discard(token)
+        self.resuming = [one for one in self.resuming if one != token]
 
 
 @dataclass
@@ -210,6 +221,9 @@ class LeaseMachine(RuleBasedStateMachine):
             if kind == b"lost":
                 assert rest.decode() in self.ended
                 continue
+            if kind == b"resumed":
+                self.resumed(rest.decode())
+                continue
             grant = Grant.parse(rest)
             waiter = next(w for w in self.waiting.values() if w.token == grant.token)
             team = team_of(waiter.holder)
@@ -235,7 +249,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.ended.add(token)
         grant = self.held[token]
         agent = self.agents[grant.agent_id]
-        del agent.leases[token]
+        agent.forget(token)
         agent.draining = agent.draining or drain
         return grant
 
@@ -260,6 +274,54 @@ class LeaseMachine(RuleBasedStateMachine):
         assert self.run_(self.leases.release(token, outcome, uses))
         assert not self.run_(self.leases.release(token, outcome, uses)), "a second release does nothing"
         self.read_inbox()
+
+    # --- bodies that wait ----------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.held)
+    @rule(pick=picks)
+    def park(self, pick: int) -> None:
+        """Its body waits: the place is free, for who wants to resume there first."""
+        token, grant = self.pick_held(pick)
+        agent = self.agents[grant.agent_id]
+        agent.parked.add(token)
+        agent.resuming = [one for one in agent.resuming if one != token]
+        assert self.run_(self.leases.park(token))
+        assert self.run_(self.leases.park(token)), "twice is once"
+        self.read_inbox()
+
+    @precondition(lambda self: self.held)
+    @rule(pick=picks)
+    def resume(self, pick: int) -> None:
+        token, grant = self.pick_held(pick)
+        agent = self.agents[grant.agent_id]
+        asked = token not in agent.resuming and token in agent.parked
+        if asked:
+            agent.resuming.append(token)
+        there = agent.running < agent.slots
+        self.read_inbox()
+        answer = self.run_(self.leases.resume(token))
+        if token not in agent.parked:
+            assert answer == "resumed"
+        elif there and agent.resuming[0] == token:
+            assert answer == "resumed"
+            self.read_inbox()  # it is told, too
+            assert token not in agent.parked
+        else:
+            assert answer == "waiting"
+        self.read_inbox()
+
+    def resumed(self, token: str) -> None:
+        """In their order, and never beyond the agent's places."""
+        agent = self.agents[self.held[token].agent_id]
+        assert agent.resuming.pop(0) == token
+        agent.parked.remove(token)
+        assert agent.running <= agent.slots
+
+    @rule(token=st.sampled_from(["t00001", "nobody"]))
+    def a_lost_lease_cannot_park(self, token: str) -> None:
+        if token not in self.held:
+            assert not self.run_(self.leases.park(token))
+            assert self.run_(self.leases.resume(token)) == "lost"
 
     @precondition(lambda self: self.held)
     @rule()

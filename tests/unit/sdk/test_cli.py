@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentainer_flow.cli import main
-from agentainer_flow.client import WorkflowClient, transport
+from agentainer_flow.client import WorkflowClient, requests
 from tests.unit.sdk.platform_twin import TOKEN, URL, PlatformTwin
 
 cli_main = importlib.import_module("agentainer_flow.cli.main")  # `cli.main` is the function of that name
@@ -26,7 +26,7 @@ steps:
 @pytest.fixture
 def twin(monkeypatch: pytest.MonkeyPatch) -> PlatformTwin:
     made = PlatformTwin()
-    monkeypatch.setattr(transport, "PAUSES", (0.0,))
+    monkeypatch.setattr(requests, "PAUSES", (0.0,))
     monkeypatch.setattr(cli_main, "WorkflowClient", partial(WorkflowClient, transport=made.transport))
     monkeypatch.setenv("AGENTAINER_URL", URL)
     monkeypatch.setenv("AGENTAINER_TOKEN", TOKEN)
@@ -177,7 +177,7 @@ def test_resizing_a_pool(twin: PlatformTwin, capsys: pytest.CaptureFixture[str])
         (["workflow"], "VERB"),
         (["wrkflow", "list"], "did you mean workflow?"),
         (["pool", "lst"], "did you mean list?"),
-        (["budget", "list"], "there is workflow, run, pool, agent."),
+        (["budget", "list"], "there is top, login, completion, workflow"),
         (["pool", "resize", "p", "--min", "many"], "invalid int"),
     ],
 )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agentainer_flow import ExecutionMode, RunCancelled, RunFailed, WorkflowClient
-from agentainer_flow.client import transport
+from agentainer_flow.client import requests
 from agentainer_flow.errors import (
     AuthenticationError,
     Conflict,
@@ -28,7 +28,7 @@ DOCUMENT = {"name": "hello", "steps": [{"id": "a"}]}
 
 @pytest.fixture
 def twin(monkeypatch: pytest.MonkeyPatch) -> PlatformTwin:
-    monkeypatch.setattr(transport, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(requests, "PAUSES", (0.0, 0.0, 0.0))
     return PlatformTwin()
 
 

@@ -82,15 +82,20 @@ def test_params_come_with_the_call_or_beside_it() -> None:
     assert Context().params == {}
 
 
-@pytest.mark.parametrize("name", ["deploy_agent", "parallel_context", "run_workflow", "secrets"])
-def test_what_is_planned_says_so(name: str) -> None:
-    with pytest.raises(AttributeError, match="not supported by this version"):
-        getattr(Context(), name)
+def test_what_is_not_there_says_what_may_have_been_meant() -> None:
+    with pytest.raises(AttributeError, match="has no 'deploy'"):
+        _ = Context().deploy
+    with pytest.raises(AttributeError, match="did you mean secrets"):
+        _ = Context().secret
 
 
-def test_there_is_no_json() -> None:
-    with pytest.raises(AttributeError, match="has no 'json'"):
-        _ = Context().json
+def test_json_is_a_line_of_the_log_and_its_text() -> None:
+    lines: list[tuple[str, str]] = []
+    context = Context(log=lambda *line: lines.append(line))
+    assert context.json({"ä": [1, None]}) == '{"ä": [1, null]}'
+    assert lines == [("log", '{"ä": [1, null]}')]
+    with pytest.raises(InvalidRequest, match="takes what has a JSON form"):
+        context.json(float("nan"))
 
 
 class Failed(Exception):

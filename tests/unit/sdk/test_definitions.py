@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from agentainer_flow import DefinitionError, ErrorHandler, RetryPolicy, step, workflow
+from agentainer_flow import Context, DefinitionError, ErrorHandler, RetryPolicy, step, workflow
 from agentainer_flow.errors import FlowError, NotSupportedError
 from agentainer_flow.sdk.definition import definition_of
-from agentainer_flow.sdk.steps import Step
+from agentainer_flow.sdk.steps import MARK, Step
 
 PARAMS = {
     "type": "object",
@@ -109,10 +109,14 @@ def test_subclasses_inherit_steps_and_replace_them() -> None:
 # --- arguments --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("argument", ["execution_mode", "env", "resources"])
-def test_planned_arguments_of_steps_are_refused_plainly(argument: str) -> None:
-    with pytest.raises(NotSupportedError, match=f"{argument} is not supported by this version"):
-        untyped_step(**{argument: True})
+def test_a_step_s_agents_have_an_environment_and_resources() -> None:
+    def work(self: Any, ctx: Context) -> None: ...
+
+    made = step(env={"MODE": "fast"}, resources={"cpu": "500m", "memory": "1Gi", "pids": 50})(work)
+    wanted = {"env": {"MODE": "fast"}, "cpu": 0.5, "memory": 2**30, "pids": 50}
+    assert getattr(made, MARK).pool == {"mode": "pooled", **wanted}
+    made = step(pool_size=3, env={"MODE": "fast"})(work)
+    assert getattr(made, MARK).pool == {"mode": "pooled", "size": 3, "env": {"MODE": "fast"}}
 
 
 @pytest.mark.parametrize("argument", ["scaling", "scaling_policy", "schedule", "triggers"])
@@ -141,13 +145,16 @@ def test_a_typing_error_gets_a_hint() -> None:
             {"parallel": True, "error_strategy": "continue", "error_handler": ErrorHandler.FAIL_FAST},
             "contradict each other",
         ),
-        ({"parallel": True, "error_strategy": "continue_on_partial"}, "needs min_success_rate"),
         ({"parallel": True, "min_success_rate": 0.5}, "only counts with"),
         ({"parallel": True, "error_handler": "continue_on_partial", "min_success_rate": 2}, "from 0 to 1"),
         ({"timeout": "soon"}, "must be a duration"),
         ({"timeout": -1}, "must be a duration"),
         ({"retry_policy": {"max_attempts": 3}}, "must be a RetryPolicy"),
         ({"pool_config": "python"}, "must be a dict"),
+        ({"env": {"A": 1}}, "env is a dict of texts"),
+        ({"resources": {"cpus": 1}}, "did you mean cpu"),
+        ({"resources": {"cpu": "much"}}, "cpu is a number of CPUs"),
+        ({"resources": 3}, "resources is a dict"),
         ({"pool_config": {"size": 0}}, "size must be a whole number from 1"),
         ({"pool_config": {"size": 2, "max_size": 3}}, "size, or min_size and max_size"),
         ({"pool_config": {"min_size": 4, "max_size": 3}}, "min_size is more than max_size"),

@@ -350,7 +350,7 @@ def test_a_decorated_method_that_always_runs_goes_on_alone_when_it_is_skipped() 
     assert items["when"] == both["when"] == "${params.x}"
 
 
-@pytest.mark.parametrize("given", ["params.n > 3", "${params.n > 3}", " ${ params.n > 3 } "])
+@pytest.mark.parametrize("given", ["params.n > 3", "${params.n > 3}", " ${params.n > 3} "])
 def test_conditions_are_written_with_or_without_their_braces(given: str) -> None:
     assert case(given, "a").when == "${params.n > 3}"
 

@@ -169,6 +169,10 @@ def test_ancestors_and_descendants() -> None:
         ("continue_on_partial", 0.8, MapCounts(10, 0, 3), FAILED),
         ("continue_on_partial", 0.8, MapCounts(10, 8, 2), DONE),
         ("continue_on_partial", 0.8, MapCounts(0), DONE),
+        ("continue_on_partial", None, MapCounts(10, 0, 9), None),
+        ("continue_on_partial", None, MapCounts(10, 1, 9), DONE),
+        ("continue_on_partial", None, MapCounts(10, 0, 10), FAILED),
+        ("continue_on_partial", None, MapCounts(0), DONE),
     ],
 )
 def test_the_error_strategy_decides(

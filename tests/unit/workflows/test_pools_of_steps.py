@@ -77,3 +77,10 @@ def test_the_built_in_image_by_its_name_takes_commands_as_it_is() -> None:
     parsed = Run(command=("ls",), image=BUILT_IN_IMAGE)
     assert kind_of(parsed) == AgentKind(BUILT_IN_IMAGE)
     assert default_pool_name(kind_of(parsed)) == "python"
+
+
+def test_what_its_agents_have() -> None:
+    wanted = {"env": {"A": "1"}, "cpu": 0.5, "memory": 2**28, "pids": 64}
+    pool = own_pool(*one(wanted))
+    assert pool is not None
+    assert {"env": pool.env, "cpu": pool.cpu, "memory": pool.memory, "pids": pool.pids} == wanted

@@ -118,11 +118,6 @@ def test_a_loop_is_named() -> None:
         (document(task("a"), output="${steps.a.result}"), "output", "A step has no result"),
         (document({**task("m"), "type": "map", "over": "files"}), "steps[0].over", "must give a list"),
         (
-            document({**task("m"), "type": "map", "over": [1], "error_strategy": "continue_on_partial"}),
-            "steps[0].min_success_rate",
-            "needs it",
-        ),
-        (
             document({**task("m"), "type": "map", "over": [1], "min_success_rate": 0.5}),
             "steps[0].min_success_rate",
             "only counts with",

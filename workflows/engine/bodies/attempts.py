@@ -12,6 +12,7 @@ from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome
 from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.steps import Retry
 from workflows.engine.context import RunContext
+from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
 from workflows.engine.listening import BodyListener
 from workflows.engine.records import StepRecord
@@ -61,10 +62,13 @@ class Attempts:
                     self.started(lease)
                     await context.book.settled()
                     sent = 1
-                    listener = BodyListener(context, record, record.attempts, source=self.source)
+                    listener = self._listener(lease)
                     invocation = self.call.invocation((value,), None, record.attempts, listener)
                     begun = asyncio.get_running_loop().time()
-                    result = await send(context.agents.broker, lease, invocation)
+                    try:
+                        result = await send(context.agents.broker, lease, invocation)
+                    finally:
+                        await listener.close()
                     took = asyncio.get_running_loop().time() - begun
                     outcome = result.lease
                     result = await result.kept(context.keep)
@@ -72,6 +76,14 @@ class Attempts:
                     return self._record(result)
             finally:
                 await context.agents.give_back(lease, outcome if sent else LeaseOutcome.OK, uses=sent)
+
+    def _listener(self, lease: Lease) -> BodyListener:
+        context, record = self.context, self.record
+        errands = None
+        if self.call.runs is not None:
+            key = f"{context.run.id}/{record.key}/{record.attempts}"
+            errands = Errands(context, record, lease, self.call.timeout, key)
+        return BodyListener(context, record, record.attempts, source=self.source, errands=errands)
 
     def _record(self, outcome: Outcome) -> bool:
         record, result = self.record, outcome.results[0]

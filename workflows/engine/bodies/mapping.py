@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
@@ -24,6 +25,7 @@ from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.items import ItemQueue, ItemsCall
 from workflows.engine.bodies.listing import Listing
 from workflows.engine.context import RunContext
+from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
 from workflows.engine.listening import BodyListener
 from workflows.engine.loading import unfinished_items
@@ -80,6 +82,7 @@ class MapRun(Body):
         except ExpressionError as exc:
             self.fail(AgentError("bad_input", str(exc)))
             return None
+        self.call = replace(self.call, more={**self.call.more, "item_total": len(self.items.values)})
         await self._take_up()
         self._begin()
         try:
@@ -123,7 +126,8 @@ class MapRun(Body):
         """A function from an item and its index to what the agent gets."""
         alias, template = self.definition.as_, self.definition.input
         if template is None:
-            return lambda item, _index: {alias: item}
+            bare = self.behaviour.image is not None and self.call.batch
+            return lambda item, _index: item if bare else {alias: item}
         resolve = compile_template(template)
         roots = await self.scope.roots(template)
         return lambda item, index: resolve({**roots, "item": item, alias: item, "index": index})
@@ -273,6 +277,17 @@ class MapRun(Body):
             return Outcome((ItemResult(error=error),) * len(call.items))
         attempt = max(item.attempts for item in call.items)
         places = [(item.index, item.attempts) for item in call.items]
-        listener = BodyListener(self.context, self.record, attempt, places)
+        listener = BodyListener(
+            self.context, self.record, attempt, places, errands=self._errands(lease, call, attempt)
+        )
         invocation = self.call.invocation(inputs, call.indexes, attempt, listener)
-        return await send(self.context.agents.broker, lease, invocation)
+        try:
+            return await send(self.context.agents.broker, lease, invocation)
+        finally:
+            await listener.close()
+
+    def _errands(self, lease: Lease, call: ItemsCall, attempt: int) -> Errands | None:
+        if self.call.runs is None:
+            return None
+        key = f"{self.context.run.id}/{self.record.key}/{call.indexes[0]}/{attempt}"
+        return Errands(self.context, self.record, lease, self.call.timeout, key)

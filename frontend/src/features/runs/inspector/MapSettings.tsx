@@ -56,7 +56,9 @@ export function MapSettings({ run, step }: Props) {
           </Fact>
           <Fact name="Tolerance">
             {STRATEGIES[now.error_strategy ?? "fail_fast"]}
-            {now.error_strategy === "continue_on_partial" && ` (${percent(now.min_success_rate ?? 1)})`}
+            {now.error_strategy === "continue_on_partial" &&
+              now.min_success_rate != null &&
+              ` (${percent(now.min_success_rate)})`}
           </Fact>
         </Facts>
       )}

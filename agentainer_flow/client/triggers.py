@@ -1,0 +1,91 @@
+# Made of aio/triggers.py by `just client`: change that one.
+"""What a client does with triggers, versions of workflows, and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from agentainer_flow.client.paths import part
+
+if TYPE_CHECKING:
+    from agentainer_flow.client.transport import Transport
+
+
+class TriggerMethods:
+    """A part of WorkflowClient."""
+
+    _transport: Transport
+
+    def list_triggers(self, workflow: str | None = None) -> list[dict[str, Any]]:
+        return self._transport.all("triggers/", {"workflow": workflow})
+
+    def get_trigger(self, trigger: str) -> dict[str, Any]:
+        return dict(self._transport.request("GET", f"triggers/{part(trigger)}/"))
+
+    def create_trigger(
+        self,
+        workflow: str,
+        name: str,
+        kind: str,
+        config: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        enabled: bool = True,
+    ) -> dict[str, Any]:
+        """`kind`: schedule | webhook | event; `config` is what the kind needs, such as {"cron": "0 6 * * *",
+        "timezone": "Europe/Berlin"}. The answer holds a webhook's secret, this once.
+
+        Raises Conflict when the name is taken, InvalidRequest with every fault.
+        """
+        body = {
+            "workflow": workflow,
+            "name": name,
+            "kind": kind,
+            "config": dict(config or {}),
+            "params": dict(params or {}),
+            "enabled": enabled,
+        }
+        return dict(self._transport.request("POST", "triggers/", json=body))
+
+    def change_trigger(self, trigger: str, **settings: Any) -> dict[str, Any]:
+        return dict(self._transport.request("PATCH", f"triggers/{part(trigger)}/", json=settings))
+
+    def delete_trigger(self, trigger: str) -> None:
+        self._transport.request("DELETE", f"triggers/{part(trigger)}/")
+
+    def fire_trigger(self, trigger: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Now, as if its time had come; `params` instead of its own."""
+        body = {} if params is None else {"params": dict(params)}
+        return dict(self._transport.request("POST", f"triggers/{part(trigger)}/fire/", json=body))
+
+    def trigger_firings(self, trigger: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest first."""
+        return self._transport.all(f"triggers/{part(trigger)}/firings/", None, limit)
+
+    # --- versions --------------------------------------------------------------------------------
+
+    def list_versions(self, workflow: str) -> list[dict[str, Any]]:
+        """The newest first."""
+        return self._transport.all(f"workflows/{part(workflow)}/versions/")
+
+    def get_version(self, workflow: str, number: int) -> dict[str, Any]:
+        """With its "document"."""
+        return dict(self._transport.request("GET", f"workflows/{part(workflow)}/versions/{number}/"))
+
+    def diff_versions(self, workflow: str, old: int, new: int) -> dict[str, Any]:
+        """What changed between two versions, step by step."""
+        query = {"from": old, "to": new}
+        return dict(self._transport.request("GET", f"workflows/{part(workflow)}/diff/", params=query))
+
+    # --- secrets ---------------------------------------------------------------------------------
+
+    def list_secrets(self) -> list[dict[str, Any]]:
+        """Their names, without values."""
+        return self._transport.all("secrets/")
+
+    def set_secret(self, name: str, value: str) -> dict[str, Any]:
+        return dict(self._transport.request("PUT", f"secrets/{part(name)}/", json={"value": value}))
+
+    def delete_secret(self, name: str) -> None:
+        self._transport.request("DELETE", f"secrets/{part(name)}/")
