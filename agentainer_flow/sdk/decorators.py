@@ -13,13 +13,15 @@ from agentainer_flow.sdk import options
 from agentainer_flow.sdk.definition import Workflow, attach, parts_of
 from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, Resources, RetryPolicy
 from agentainer_flow.sdk.parts import StepLike, shared
+from agentainer_flow.sdk.scaling import Preset, Scaling
+from agentainer_flow.sdk.scaling import scaling as scaling_of
 from agentainer_flow.sdk.steps import MARK, PARAMS, Kind, Step
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Arguments of the finished product that the platform does not implement yet.
-_PLANNED_WORKFLOW = ("scaling", "scaling_policy", "schedule", "triggers")
+_PLANNED_WORKFLOW = ("schedule", "triggers")
 _WORKFLOW = (
     "name",
     "description",
@@ -30,6 +32,8 @@ _WORKFLOW = (
     "failure_strategy",
     "priority",
     "max_concurrent_runs",
+    "scaling",
+    "scaling_policy",
     "defaults",
     "layout",
     "output",
@@ -94,6 +98,8 @@ def workflow(
     failure_strategy: str | ErrorHandler = "fail_fast",
     priority: int = 0,
     max_concurrent_runs: int | None = None,
+    scaling: Scaling | None = None,
+    scaling_policy: Preset | None = None,
     defaults: Mapping[str, Any] | None = None,
     layout: Mapping[str, Any] | None = None,
     output: Any = ...,
@@ -109,8 +115,11 @@ def workflow(cls: Any = None, /, **given: Any) -> Any:
     "fail_fast" stops the rest, and "continue" goes on with what does not need it.
 
     `priority` (-100 to 100): higher runs are served first. `max_concurrent_runs`: more of them wait for their
-    turn. `defaults`: the document's, such as {"pool": "python", "timeout": "60s"}. `output`: an expression or
-    a value with expressions in it; left out, what the last step gives. `layout`: the places of steps on the
+    turn. `scaling`: how the pools of its steps follow their load, such as {"min": 1, "max": 50,
+    "policy": "aggressive"}; `scaling_policy` is the preset alone.
+
+    `defaults`: the document's, such as {"pool": "python", "timeout": "60s"}. `output`: an expression or a
+    value with expressions in it; left out, what the last step gives. `layout`: the places of steps on the
     canvas. The class gets `to_document()` and `run_local(**params)`. Raises DefinitionError.
 
     A step waits for the one before it in the order of definition, unless `depends_on` says otherwise. Steps
@@ -161,6 +170,7 @@ def _more(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("max_concurrent_runs") is not None:
         most = given["max_concurrent_runs"]
         found["max_concurrent_runs"] = options.whole(where, "max_concurrent_runs", most, low=1, high=10_000)
+    found["scaling"] = scaling_of(where, given.get("scaling"), given.get("scaling_policy"))
     for name in ("defaults", "layout"):
         value = given.get(name) or {}
         if not isinstance(value, Mapping):

@@ -49,6 +49,7 @@ class Workflow:
     failure_strategy: str | None = None
     priority: int | None = None
     max_concurrent_runs: int | None = None
+    scaling: dict[str, Any] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     layout: Mapping[str, Any] = field(default_factory=dict)
     output: Any = LAST
@@ -104,6 +105,7 @@ class Workflow:
             "failure_strategy": self.failure_strategy,
             "priority": self.priority,
             "max_concurrent_runs": self.max_concurrent_runs,
+            "scaling": self.scaling,
             "layout": dict(self.layout) or None,
             "output": self._output(own.last()) if self.output is LAST else self.output,
         }

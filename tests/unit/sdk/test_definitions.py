@@ -119,7 +119,7 @@ def test_a_step_s_agents_have_an_environment_and_resources() -> None:
     assert getattr(made, MARK).pool == {"mode": "pooled", "size": 3, "env": {"MODE": "fast"}}
 
 
-@pytest.mark.parametrize("argument", ["scaling", "scaling_policy", "schedule", "triggers"])
+@pytest.mark.parametrize("argument", ["schedule", "triggers"])
 def test_planned_arguments_of_workflows_are_refused_plainly(argument: str) -> None:
     with pytest.raises(NotSupportedError, match=f"{argument} is not supported by this version"):
         untyped_workflow(**{argument: ()})

@@ -1,0 +1,81 @@
+"""How a class says that its pools are scaled."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from agentainer_flow import wait, workflow
+from agentainer_flow.errors import DefinitionError
+from agentainer_flow.sdk.exporting import python_of
+from agentainer_flow.sdk.scaling import METRICS, PRESETS, Scaling
+from scaling.domain.policies import PRESETS as SERVER_PRESETS
+from scaling.domain.policies import Metric
+from workflows.domain.document import Document
+from workflows.domain.document import Scaling as ServerScaling
+
+WANTED: Any = {
+    "enabled": True,
+    "min": 1,
+    "max": 50,
+    "metrics": ["queue_depth", "response_time"],
+    "policy": "aggressive",
+}
+
+
+def document(**given: Any) -> dict[str, Any]:
+    @workflow(**given)
+    class Grows:
+        pause = wait("1s")
+
+    found: dict[str, Any] = Grows.to_document()  # type: ignore[attr-defined]
+    return found
+
+
+def test_it_stands_in_the_document_also_without_a_name() -> None:
+    found = document(scaling=WANTED)
+    assert (found["name"], found["scaling"]) == ("grows", WANTED)
+    parsed = Document.model_validate(found)
+    assert parsed.scaling is not None
+    assert parsed.scaling.as_policy() == {
+        "preset": "aggressive",
+        "mode": "act",
+        "min": 1,
+        "max": 50,
+        "metrics": ("queue_depth", "response_time"),
+    }
+
+
+def test_a_preset_alone() -> None:
+    assert document(scaling_policy="reactive")["scaling"] == {"policy": "reactive"}
+    assert "scaling" not in document()
+
+
+def test_it_is_written_back() -> None:
+    assert "scaling=" in python_of(document(scaling=WANTED))
+
+
+def test_the_sdk_knows_what_the_server_knows() -> None:
+    assert set(PRESETS) == set(SERVER_PRESETS)
+    assert set(METRICS) == {metric.value for metric in Metric}
+    assert set(Scaling.__annotations__) == set(ServerScaling.model_fields)
+    assert set(get_args(ServerScaling.model_fields["policy"].annotation)) == set(SERVER_PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"scaling": {"maximum": 3}}, "did you mean max?"),
+        ({"scaling": {"min": 5, "max": 3}}, "max (3) is below min (5)"),
+        ({"scaling": {"metrics": ["cpu"]}}, "metrics must be one of"),
+        ({"scaling": {"policy": "agressive"}}, "Did you mean 'aggressive'?"),
+        ({"scaling": 3}, "scaling is a dict"),
+        ({"scaling": {"policy": "balanced"}, "scaling_policy": "reactive"}, "scaling says 'balanced'"),
+        ({"scaling": {"cooldown": "soon"}}, "cooldown must be a duration"),
+    ],
+)
+def test_bad_scaling_is_refused_when_it_is_written(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        document(**given)
+    assert sentence in str(refused.value)
