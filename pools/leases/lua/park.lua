@@ -13,6 +13,8 @@ end
 call('HSET', lease_key(token), 'parked', '1')
 call('HINCRBY', agent_key(v[2]), 'busy', -1)
 call('HINCRBY', agent_key(v[2]), 'parked', 1)
+-- The requests it may still send are not kept for it: they may be all that the agent has.
+call('HINCRBY', agent_key(v[2]), 'reserved', -tonumber(call('HGET', lease_key(token), 'uses_left')))
 settle(v[1], v[2])
 dispatch(v[1])
 return 'parked'

@@ -178,7 +178,7 @@ local function end_lease(token)
   if call('SREM', agent_key(agent, 'leases'), token) == 1 then
     call('HINCRBY', agent_key(agent), v[9] == '1' and 'parked' or 'busy', -1)
     if v[9] == '1' then call('LREM', agent_key(agent, 'resuming'), 0, token) end
-    call('HINCRBY', agent_key(agent), 'reserved', -tonumber(v[6]))
+    if v[9] ~= '1' then call('HINCRBY', agent_key(agent), 'reserved', -tonumber(v[6])) end
   end
   return {pool = pool, agent = agent, client = v[4], uses_left = tonumber(v[6])}
 end

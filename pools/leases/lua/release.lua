@@ -9,7 +9,10 @@ end
 local ended = end_lease(token)
 local agent = agent_key(ended.agent)
 if call('EXISTS', agent) == 1 then
-  call('HINCRBY', agent, 'uses', math.min(tonumber(ARGV[4]), ended.uses_left))
+  local used = tonumber(call('HGET', agent, 'uses')) + math.min(tonumber(ARGV[4]), ended.uses_left)
+  -- More only where others used what a parked lease had been promised.
+  local most = tonumber(call('HGET', pool_key(ended.pool), 'max_uses') or '0')
+  call('HSET', agent, 'uses', int(math.min(used, math.max(most, tonumber(call('HGET', agent, 'uses'))))))
   call('HSET', agent, 'last_used', int(now))
   local drain = nil
   if outcome == 'poison' then

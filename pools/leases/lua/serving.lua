@@ -85,6 +85,7 @@ end
 local function resume(agent, token)
   call('HSET', lease_key(token), 'parked', '')
   call('HINCRBY', agent_key(agent), 'parked', -1)
+  call('HINCRBY', agent_key(agent), 'reserved', tonumber(call('HGET', lease_key(token), 'uses_left')))
   return call('HINCRBY', agent_key(agent), 'busy', 1)
 end
 

@@ -50,7 +50,8 @@ class ModelAgent:
 
     @property
     def left(self) -> int:
-        return MAX_USES - self.uses - sum(grant.uses_left for grant in self.leases.values())
+        kept = (grant.uses_left for token, grant in self.leases.items() if token not in self.parked)
+        return MAX_USES - self.uses - sum(kept)
 
     @property
     def condemned(self) -> bool:
@@ -264,7 +265,7 @@ class LeaseMachine(RuleBasedStateMachine):
         token, grant = self.pick_held(pick)
         agent = self.agents[grant.agent_id]
         self.end(token, drain=outcome == "poison")
-        agent.uses += min(uses, grant.uses_left)
+        agent.uses = min(MAX_USES, agent.uses + min(uses, grant.uses_left))
         if outcome == "error":
             agent.errors += 1
             agent.draining = agent.draining or 0 < self.law.errors <= agent.errors
