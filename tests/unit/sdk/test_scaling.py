@@ -8,6 +8,8 @@ import pytest
 
 from agentainer_flow import wait, workflow
 from agentainer_flow.errors import DefinitionError
+from agentainer_flow.sdk.bundling import Bundle
+from agentainer_flow.sdk.definition import definition_of
 from agentainer_flow.sdk.exporting import python_of
 from agentainer_flow.sdk.scaling import METRICS, PRESETS, Scaling
 from scaling.domain.policies import PRESETS as SERVER_PRESETS
@@ -29,8 +31,7 @@ def document(**given: Any) -> dict[str, Any]:
     class Grows:
         pause = wait("1s")
 
-    found: dict[str, Any] = Grows.to_document()  # type: ignore[attr-defined]
-    return found
+    return definition_of(Grows).document(Bundle("module", b"", "0" * 64))
 
 
 def test_it_stands_in_the_document_also_without_a_name() -> None:
