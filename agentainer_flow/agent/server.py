@@ -414,13 +414,12 @@ class Agent:
         self._stop(1)
 
     def drain(self) -> None:
-        """Finishes the call that runs, refuses all others, then stops."""
+        """Finishes the call that runs, and those aside; refuses all others, then stops. Connections stay until
+        then: a reply to a body may be on its way."""
         self._draining = True
         for call in list(self._waiting):
             self._waiting.remove(call)
             call.refuse(503, "shutting_down", "The agent is shutting down.")
-        for connection in list(self.connections):
-            connection.shut()
         self._next()
 
     def _stop(self, code: int) -> None:

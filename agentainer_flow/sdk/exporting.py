@@ -26,6 +26,11 @@ _COMMON = frozenset({"id", "type", "name", "needs", "when", "always_run", "compe
 Step = Mapping[str, Any]
 
 
+def _is_said(key: str, value: Any) -> bool:
+    """What is empty is the default, but for `scaling`, which then means its own defaults."""
+    return value is not None if key == "scaling" else bool(value)
+
+
 def python_of(document: Mapping[str, Any]) -> str:
     """A module with one class. Raises DefinitionError for what no class can say."""
     return _Export(document).text()
@@ -52,7 +57,13 @@ class _Export:
 
     def _decorator(self) -> str:
         given = {"name": self._document["name"]}
-        given.update({key: self._document[key] for key in (*_WORKFLOW, *_MORE) if self._document.get(key)})
+        given.update(
+            {
+                key: self._document[key]
+                for key in (*_WORKFLOW, *_MORE)
+                if _is_said(key, self._document.get(key))
+            }
+        )
         arguments = [f"    {key}={_literal(value, 4)},\n" for key, value in given.items()]
         arguments.append(f"    output={_literal(self._document.get('output'), 4)},\n")
         return f"@workflow(\n{''.join(arguments)})\n"

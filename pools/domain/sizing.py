@@ -24,6 +24,7 @@ class PoolFigures:
     waiting: int
     overdue: int = 0  # agents in service that are to be replaced for their age
     apart: bool = False  # teams share the pool, and each wants agents that served nobody else
+    resting: int = 0  # agents beside all these, on which bodies are parked and nothing else ever runs again
     steered: bool = False  # `target_size` comes from the scaler, moment by moment
     ceiling: int | None = None  # the most agents that may be, even below `min_size`; None: `max_size`
 

@@ -123,7 +123,8 @@ class QueueFigures:
 @dataclass(frozen=True, slots=True)
 class ServingAgent:
     """An agent as Redis sees it. `state`: idle, leased, draining (leased, its last), condemned. `leases`: how
-    many it has; `tenant`: the team it served last ("" for none); `born_ms` by the server's clock."""
+    many it has, of which `parked` ones run nothing; `promised`: requests that it has served or its leases may
+    send; `tenant`: the team it served last ("" for none); `born_ms` by the server's clock."""
 
     id: UUID
     pool_id: UUID
@@ -135,15 +136,30 @@ class ServingAgent:
     leases: int
     tenant: str
     born_ms: int
+    parked: int = 0
+    promised: int = 0
 
     @classmethod
     def parse_all(cls, reply: Iterable[bytes]) -> list[ServingAgent]:
         found = []
         for text in reply:
-            agent, pool, state, uses, used, boot, drain, leases, tenant, born = text.decode().split("|")
-            numbers = (int(uses), int(used or 0))
+            agent, pool, state, uses, used, boot, drain, leases, tenant, *more = text.decode().split("|")
+            born, parked, reserved = map(int, more)
             found.append(
-                cls(UUID(agent), UUID(pool), state, *numbers, boot, drain, int(leases), tenant, int(born))
+                cls(
+                    UUID(agent),
+                    UUID(pool),
+                    state,
+                    int(uses),
+                    int(used or 0),
+                    boot,
+                    drain,
+                    int(leases),
+                    tenant,
+                    born,
+                    parked,
+                    int(uses) + reserved,
+                )
             )
         return found
 

@@ -25,9 +25,16 @@ class NotLeading(Exception):
 
 
 def request(
-    pool_id: UUID, count: int, *, instance: str, leader: str, epoch: int, now: datetime
+    pool_id: UUID,
+    count: int,
+    *,
+    instance: str,
+    leader: str,
+    epoch: int,
+    now: datetime,
+    resting: int = 0,
 ) -> list[Agent]:
-    """Writes the intent to make up to `count` agents, never more than `max_size` allows.
+    """Writes the intent to make up to `count` agents, never more than `max_size` allows beside the `resting`.
 
     Raises `NotLeading`.
     """
@@ -49,7 +56,7 @@ def request(
                 epoch=epoch,
                 started_at=now,
             )
-            for _ in range(min(count, max(0, pool.max_size - live)))
+            for _ in range(min(count, max(0, pool.max_size + resting - live)))
         ]
         return Agent.objects.bulk_create(rows)
 

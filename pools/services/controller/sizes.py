@@ -111,7 +111,7 @@ class Sizes:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
         if sizes.create and not reaped and self._creator.has_place(pool):
-            await self._create(pool, sizes.create, epoch)
+            await self._create(pool, sizes.create, epoch, counts.resting)
 
     def _figures(
         self,
@@ -124,6 +124,12 @@ class Sizes:
         staying = [agent for agent in agents if agent.node not in self._nodes.draining]
         states = Counter(public_state(agent, serving.get(agent.pk)) for agent in staying)
         moving = len(agents) - len(staying)
+        resting = Counter(
+            public_state(agent, seen)
+            for agent in staying
+            if (seen := serving.get(agent.pk)) is not None and rests(seen, pool.max_uses)
+        )
+        states -= resting
         return PoolFigures(
             min_size=pool.min_size,
             max_size=pool.max_size,
@@ -134,6 +140,7 @@ class Sizes:
             active=states[PublicState.ACTIVE],
             leaving=states[PublicState.DRAINING] + states[PublicState.UNHEALTHY] + moving,
             waiting=figures.waiting,
+            resting=resting.total(),
             apart=pool.isolation == Isolation.TENANT and bool(pool.shares.all()),
         )
 
@@ -220,7 +227,7 @@ class Sizes:
             for agent in open_intents[: await self._creator.allowed(pool, len(open_intents))]:
                 self._creator.begin(agent, pool)
 
-    async def _create(self, pool: Pool, wanted: int, epoch: int) -> None:
+    async def _create(self, pool: Pool, wanted: int, epoch: int, resting: int) -> None:
         allowed = await self._creator.allowed(pool, wanted)
         if allowed == 0:
             return
@@ -232,6 +239,7 @@ class Sizes:
             leader=self._leader,
             epoch=epoch,
             now=now(),
+            resting=resting,
         )
         self._registry.add(made)
         for agent in made:
@@ -266,6 +274,13 @@ class Sizes:
                 self._registry.version += 1
             return
         await self._end(agents, serving, EndReason.SCALE_DOWN)
+
+
+def rests(seen: ServingAgent, max_uses: int) -> bool:
+    """Whether bodies are parked on it, and nothing else is or ever will be at work there: what they wait for
+    may need its place in the pool, which others have then (docs/adr/0024-bodies-that-wait.md)."""
+    worn_out = bool(seen.drain) or seen.promised >= max_uses
+    return worn_out and 0 < seen.leases == seen.parked
 
 
 def _is_at_work(seen: ServingAgent | None) -> bool:

@@ -203,7 +203,8 @@ async def test_forks_without_end_end_with_their_command(
     """The agent serves on: the limit of processes is its container's, and none of them is left."""
     made = await agent(runtime, http, SHELL, pids=64)
     bomb = f"bomb() {{ bomb | bomb & }}; bomb; {then}"
-    assert (await made.error("/bin/sh", "-c", bomb, timeout=4))["type"] == kind
+    # The shell itself may be the one that cannot fork any more.
+    assert (await made.error("/bin/sh", "-c", bomb, timeout=4))["type"] in (kind, "command_failed")
     assert await made.shell("for i in 1 2 3 4 5 6 7 8; do sleep 0.1 & done; wait; echo 1") == 1
 
 
