@@ -319,6 +319,11 @@ class Connection(asyncio.Protocol):
         if self._exchange is None and self._transport is not None:
             self._transport.close()
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way."""
+        return self._exchange is not None
+
     def drop_if_slow(self, now: float) -> None:
         if self._began is not None and not self._lingering and now - self._began > SLOW_REQUEST:
             self._refuse(408, "bad_request", "The request did not arrive in time.")

@@ -414,12 +414,15 @@ class Agent:
         self._stop(1)
 
     def drain(self) -> None:
-        """Finishes the call that runs, and those aside; refuses all others, then stops. Connections stay until
-        then: a reply to a body may be on its way."""
+        """Finishes the call that runs, and those aside; refuses all others, then stops. Connections end with
+        their answers; idle ones stay until then, for a reply to a body may be on its way."""
         self._draining = True
         for call in list(self._waiting):
             self._waiting.remove(call)
             call.refuse(503, "shutting_down", "The agent is shutting down.")
+        for connection in self.connections:
+            if connection.busy:
+                connection.shut()
         self._next()
 
     def _stop(self, code: int) -> None:

@@ -35,9 +35,18 @@ def again(document: dict[str, Any]) -> dict[str, Any]:
     return compile_workflow(classes[0], BUNDLE)
 
 
+def once(value: Any) -> Any:
+    """Without the second time that a list names a step: it says no more than the first."""
+    if isinstance(value, dict):
+        named = {"needs", "then", "else"}
+        unique = {key: list(dict.fromkeys(value[key])) for key in named if isinstance(value.get(key), list)}
+        return {key: once(part) for key, part in {**value, **unique}.items()}
+    return [once(part) for part in value] if isinstance(value, list) else value
+
+
 def check(document: dict[str, Any]) -> None:
     found = again(document)
-    assert Document.model_validate(found) == Document.model_validate(document)
+    assert Document.model_validate(once(found)) == Document.model_validate(once(document))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
