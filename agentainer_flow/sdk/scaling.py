@@ -60,7 +60,7 @@ def scaling(where: str, given: object, preset: object) -> dict[str, Any] | None:
     if preset is not None and wanted.setdefault("policy", preset) != preset:
         raise DefinitionError(f"{where}: scaling says {wanted['policy']!r}, scaling_policy {preset!r}.")
     options.refuse_unknown(f"{where}: scaling", set(wanted) - set(_READ), _READ)
-    found = {name: _READ[name](where, name, value) for name, value in wanted.items()}
+    found = {name: _READ[name](where, name, value) for name, value in wanted.items() if value is not None}
     if "max" in found and found["max"] < found.get("min", 0):
         raise DefinitionError(f"{where}: scaling: max ({found['max']}) is below min ({found['min']}).")
     return found

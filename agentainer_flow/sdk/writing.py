@@ -16,7 +16,7 @@ from agentainer_flow.sdk.parts import Fields, Loop, Part, Reference, SubWorkflow
 from agentainer_flow.sdk.steps import ITEMS, MARK, Step
 from agentainer_flow.sdk.written import Written
 
-_NO_EXPRESSIONS = frozenset({"run", "mapper", "reducer", "form", "steps"})
+_NO_EXPRESSIONS = frozenset({"form", "mapper", "name", "reducer", "run", "steps"})
 _LONGEST_POOL = 63  # characters of a pool's name
 
 
@@ -175,7 +175,8 @@ class Writer:
         given = part.input if part.given else self._inputs.before(graph, step_id)
         fields.update(without_none({"input": given}))
         until = fields.pop("until")
-        self._inputs.check_expressions(graph, step_id, fields)
+        read = {key: value for key, value in fields.items() if key not in _NO_EXPRESSIONS}
+        self._inputs.check_expressions(graph, step_id, read)
         self._inputs.check_expressions(graph, step_id, until, *inner.ids)
         return {**fields, "until": until, "steps": self.steps(inner)}
 

@@ -78,6 +78,9 @@ def _meaning_faults(document: Document) -> Iterator[Fault]:
     yield from expression_faults(document.output, "output", at_the_end)
     if document.params is not None:
         yield from faults_of_schema(document.params, "params")
+    wanted = document.scaling
+    if wanted is not None and wanted.max is not None and wanted.max < (wanted.min or 0):
+        yield Fault("scaling.max", f"At least 1, and not below min ({wanted.min}).")
 
 
 def _graph_faults(
