@@ -20,8 +20,9 @@ from tests.pieces import PIECES, browser_path, lack
 from tests.swarm.hosts import Swarm, running_swarm
 
 ROOT = Path(__file__).resolve().parent.parent
-# How long an example takes says more of the other processes on the machine than of the code. In CI the examples
-# are the same each time: a change is judged by what it does, and new examples are for those who work on the code.
+# How long an example takes says more of the other processes on the machine than of the code. In CI the
+# examples are the same each time: a change is judged by what it does, and new examples are for those who work
+# on the code.
 hypothesis.settings.register_profile("aflow", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("AFLOW_TEST_REQUIRE") else "aflow")
