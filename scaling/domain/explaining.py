@@ -33,7 +33,7 @@ def _why(seen: Signals, policy: Policy, decision: Decision) -> str:
         case Reason.RESPONSE_TIME:
             return (
                 f"{_rate(seen.arrival_rate)} of {seen.service_time or 0:.3g} s each keep {seen.load:.3g} "
-                f"agents busy, and {want} keep waits short at a target of {policy.target_utilization:.0%}"
+                f"agents busy: short waits at a target of {policy.target_utilization:.0%} need {want}"
             )
         case Reason.QUEUE_DEPTH:
             callers = "1 caller waits" if seen.waiting == 1 else f"{seen.waiting} callers wait"
