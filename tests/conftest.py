@@ -20,6 +20,7 @@ from tests.pieces import PIECES, browser_path, lack
 from tests.swarm.hosts import Swarm, running_swarm
 
 ROOT = Path(__file__).resolve().parent.parent
+ON_CONTAINERS = "test_runs_on_containers.py"
 # How long an example takes says more of the other processes on the machine than of the code. In CI the
 # examples are the same each time: a change is judged by what it does, and new examples are for those who work
 # on the code.
@@ -60,10 +61,12 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything under tests/integration is repeated on PostgreSQL, save what brings its own platform."""
+    """Everything under tests/integration is repeated on PostgreSQL, save what brings its own platform, and
+    what is about containers: runs on them are, once."""
     for item in items:
         place = item.path.relative_to(ROOT).parts
-        if place[:2] == ("tests", "integration") and place[2] != "platform":
+        containers = item.get_closest_marker("docker") is not None and place[-1] != ON_CONTAINERS
+        if place[:2] == ("tests", "integration") and place[2] != "platform" and not containers:
             item.add_marker(pytest.mark.database)
 
 
