@@ -307,7 +307,11 @@ async def test_assignment(plant: Plant, assignment: str, expected: list[str]) ->
     """Three agents a, b and c came free in that order, after 2, 0 and 1 uses."""
     pool = await new_pool(min_size=3, assignment=assignment)
     async with plant.running(), plant.brokering() as broker:
-        await until(lambda: served(pool.pk, 3))
+
+        async def all_are_free() -> bool:
+            return (await broker.leases.figures([pool.pk]))[pool.pk].idle == 3
+
+        await until(all_are_free)
         held = [
             await broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=5) for n in range(3)
         ]
