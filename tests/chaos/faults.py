@@ -22,13 +22,16 @@ def kill_executor(plant: Plant, run_id: UUID, _random: random.Random) -> None:
 
 
 def freeze_executor(plant: Plant, run_id: UUID, _random: random.Random) -> None:
-    """The executor that drives the run stands still for longer than anybody waits for it, and then goes on:
-    what it still has in its hands must be refused."""
+    """The executor that drives the run stands still until another one drives it, and then goes on: what it
+    still has in its hands must be refused. (The first message about the run may go to the one that stands
+    still; the controller sends the next.)"""
     name = plant.driver_of(run_id) or "executor-0"
     pid = plant.pid(name)
     plant.send(name, signal.SIGSTOP)
     try:
-        time.sleep(6)
+        until = time.monotonic() + 30
+        while plant.driver_of(run_id) in (name, None) and time.monotonic() < until:
+            time.sleep(0.05)
     finally:
         os.kill(pid, signal.SIGCONT)
 
