@@ -21,6 +21,7 @@ from tests.swarm.hosts import Swarm, running_swarm
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_CONTAINERS = "test_runs_on_containers.py"
+ONCE = {"test_crash_points.py", "test_herd.py"}  # long, and about Redis and engines
 # How long an example takes says more of the other processes on the machine than of the code. In CI the
 # examples are the same each time: a change is judged by what it does, and new examples are for those who work
 # on the code.
@@ -65,8 +66,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     what is about containers: runs on them are, once."""
     for item in items:
         place = item.path.relative_to(ROOT).parts
-        containers = item.get_closest_marker("docker") is not None and place[-1] != ON_CONTAINERS
-        if place[:2] == ("tests", "integration") and place[2] != "platform" and not containers:
+        of_containers = item.get_closest_marker("docker") is not None and place[-1] != ON_CONTAINERS
+        once = of_containers or place[-1] in ONCE
+        if place[:2] == ("tests", "integration") and place[2] != "platform" and not once:
             item.add_marker(pytest.mark.database)
 
 
