@@ -28,6 +28,9 @@ import cel  # noqa: E402
 from workflows.domain.loops import KINDS, Unclear, compile_loop, cut_out, nests  # noqa: E402
 from workflows.domain.work import Evaluate, ExpressionError, Work  # noqa: E402
 
+# What the evaluator raises, beside ExpressionError, where there is no value.
+NO_VALUE = (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError)
+
 MAX_LENGTH = 4096
 ROOTS = frozenset({"params", "steps", "item", "index", "run", "state"})
 
@@ -70,7 +73,7 @@ class Expression:
             return self._evaluate(scope, Work(self.source))
         except ExpressionError:
             raise
-        except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as exc:
+        except NO_VALUE as exc:
             raise ExpressionError(f"${{{self.source}}} has no value: {_reason(exc)}") from exc
 
 
@@ -137,19 +140,12 @@ def _compile_cel(text: str) -> Expression:
         for loop, evaluate in found:
             try:
                 values[loop.name] = evaluate(values, work)
-            except (
-                ExpressionError,
-                RuntimeError,
-                TypeError,
-                ValueError,
-                LookupError,
-                ArithmeticError,
-            ) as exc:
+            except (ExpressionError, *NO_VALUE) as exc:
                 failed[loop.name] = exc  # it may stand in a branch that is never evaluated
         try:
             return main(values, work)
-        except Exception:
-            if failed:
+        except (ExpressionError, *NO_VALUE):
+            if failed:  # what is missing is missing because of it
                 raise next(iter(failed.values())) from None
             raise
 
