@@ -9,8 +9,8 @@ from scaling.facade import api as scaling
 from scaling.facade.contracts import Expected
 from workflows.domain.document import Document
 from workflows.domain.pools import pool_uses
+from workflows.domain.steps import AnyStep, MapReduceStep, MapStep
 from workflows.domain.triggers import Kind
-from workflows.domain.validation import parse_document
 from workflows.models import Trigger, WorkflowVersion
 from workflows.services.step_pools import first_pool_name
 
@@ -39,7 +39,7 @@ def _soon(now: datetime) -> list[Trigger]:
 def _first_steps(trigger: Trigger) -> Iterator[Expected]:
     """One agent for each step that waits for no other, and as many as it may have for a map."""
     version = WorkflowVersion.objects.get(workflow=trigger.workflow, number=trigger.workflow.version)
-    document = parse_document(version.document)
+    document = Document.model_validate(version.document)  # it was checked when it was saved
     assert trigger.due_at is not None
     for step in document.steps:
         if not step.needs and pool_uses(document, step):
@@ -47,8 +47,8 @@ def _first_steps(trigger: Trigger) -> Iterator[Expected]:
             yield Expected(trigger.team_id, pool, at, _agents(document, step))
 
 
-def _agents(document: Document, step: object) -> int:
+def _agents(document: Document, step: AnyStep) -> int:
     """A map's list is not known before it runs; its bound is."""
-    if not hasattr(step, "over"):
+    if not isinstance(step, MapStep | MapReduceStep):
         return 1
-    return int(getattr(step, "max_parallel", None) or document.max_parallel or 1)
+    return step.max_parallel or document.max_parallel or 1
