@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -48,12 +48,10 @@ def _waits(leases: Leases, pool_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
 def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
     rows = list(pools)
     ids = [pool.pk for pool in rows]
-    agents: dict[UUID, list[Agent]] = defaultdict(list)
     shares: dict[UUID, dict[str, float]] = defaultdict(dict)
     for share in PoolShare.objects.filter(pool_id__in=ids).select_related("team").order_by("team__slug"):
         shares[share.pool_id][share.team.slug] = share.weight
-    for agent in Agent.objects.filter(pool_id__in=ids, state__in=LIVE_VALUES):
-        agents[cast(UUID, agent.pool_id)].append(agent)
+    agents = _live_agents(ids)
     serving, figures, waits = _serving(leases, ids), _figures(leases, ids), _waits(leases, ids)
     return [
         pool_view(
@@ -66,6 +64,13 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
         )
         for pool in rows
     ]
+
+
+def _live_agents(pool_ids: Sequence[UUID]) -> Mapping[UUID, list[Agent]]:
+    found: dict[UUID, list[Agent]] = defaultdict(list)
+    for agent in Agent.objects.filter(pool_id__in=pool_ids, state__in=LIVE_VALUES):
+        found[cast(UUID, agent.pool_id)].append(agent)
+    return found
 
 
 def of_team(team_id: int) -> QuerySet[Pool]:
@@ -101,12 +106,17 @@ def agent_views(agents: Iterable[Agent], leases: Leases) -> list[AgentView]:
 
 def loads(leases: Leases) -> list[PoolLoad]:
     """Of every pool: the signals for sizing. Raises `redis.RedisError`: without Redis nothing can be said."""
-    rows = list(Pool.objects.filter(deleted_at__isnull=True).select_related("team"))
-    figures = leases.figures([pool.pk for pool in rows])
+    rows = list(Pool.objects.filter(deleted_at__isnull=True))
+    ids = [pool.pk for pool in rows]
+    figures, serving = leases.figures(ids), leases.agents(ids)
+    agents = _live_agents(ids)
     users: dict[tuple[int, str], list[str]] = defaultdict(list)
     for team_id, name, workflow in PoolUse.objects.values_list("team_id", "pool", "workflow"):
         users[team_id, name].append(workflow)
-    return [pool_load(view, figures[view.id], users[view.team_id, view.name]) for view in views(rows, leases)]
+    return [
+        pool_load(pool, agents[pool.pk], serving, figures[pool.pk], users[pool.team_id, pool.name])
+        for pool in rows
+    ]
 
 
 RECENT_STARTS = 50

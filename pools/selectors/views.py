@@ -52,6 +52,11 @@ def agent_view(agent: Agent, serving: ServingAgent | None) -> AgentView:
     )
 
 
+def _states(agents: Iterable[Agent], serving: Mapping[UUID, ServingAgent]) -> dict[str, int]:
+    counts = Counter(public_state(agent, serving.get(agent.pk)).value for agent in agents)
+    return {name: counts.get(name, 0) for name in COUNTED}
+
+
 def pool_view(
     pool: Pool,
     agents: Iterable[Agent],
@@ -61,8 +66,7 @@ def pool_view(
     shares: Mapping[str, float] | None = None,
 ) -> PoolView:
     """`agents` are the pool's live ones; the sum of `states` is their number."""
-    counts = Counter(public_state(agent, serving.get(agent.pk)).value for agent in agents)
-    states = {name: counts.get(name, 0) for name in COUNTED}
+    states = _states(agents, serving)
     ready = states["idle"] + states["active"]
     return PoolView(
         id=pool.pk,
@@ -94,31 +98,39 @@ def pool_view(
     )
 
 
-def pool_load(view: PoolView, figures: QueueFigures, users: Iterable[str]) -> PoolLoad:
+def pool_load(
+    pool: Pool,
+    agents: Iterable[Agent],
+    serving: Mapping[UUID, ServingAgent],
+    figures: QueueFigures,
+    users: Iterable[str],
+) -> PoolLoad:
+    """`agents` are the pool's live ones, `users` the workflows that count on it."""
+    states = _states(agents, serving)
     return PoolLoad(
-        pool_id=view.id,
-        team_id=view.team_id,
-        name=view.name,
-        workflow=view.workflow,
-        min_size=view.min_size,
-        max_size=view.max_size,
-        warm_up=view.warm_up,
-        idle_timeout=view.idle_timeout,
-        concurrency=view.settings["concurrency"],
-        starting=view.states["starting"],
-        idle=view.states["idle"],
-        active=view.states["active"],
+        pool_id=pool.pk,
+        team_id=pool.team_id,
+        name=pool.name,
+        workflow=pool.workflow,
+        min_size=pool.min_size,
+        max_size=pool.max_size,
+        warm_up=pool.warm_up,
+        idle_timeout=pool.idle_timeout,
+        concurrency=pool.concurrency,
+        starting=states["starting"],
+        idle=states["idle"],
+        active=states["active"],
         leases=figures.leases,
         waiting=figures.waiting,
         oldest_wait=figures.oldest_ms / 1000,
         asked=figures.asked,
         ended=figures.ended,
         held_seconds=figures.held_ms / 1000,
-        target_size=view.target_size,
-        drained=view.drained,
-        price=view.price,
-        problem=view.problem,
-        used_by=tuple(sorted({*users, *([view.workflow] if view.workflow else [])})),
+        target_size=pool.target_size,
+        drained=pool.drained_at is not None,
+        price=None if pool.price is None else float(pool.price),
+        problem=pool.problem,
+        used_by=tuple(sorted({*users, *([pool.workflow] if pool.workflow else [])})),
         known=figures.version >= 0,
     )
 
