@@ -10,13 +10,12 @@ Does not: keep records (labels are the record), or restart what died.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -46,6 +45,7 @@ from pools.runtime.cgroups import memory_in_use
 from pools.runtime.command_images import ensure_with_agent
 from pools.runtime.deployed import DeployedAgents
 from pools.runtime.docker_deployed import DockerDeployed
+from pools.runtime.docker_events import EventWatcher, told
 from pools.runtime.docker_networks import Networks
 from pools.runtime.images import USER, ensure_built_in
 
@@ -275,24 +275,8 @@ class DockerRuntime:
             created_at=created_at,
         )
 
-    async def events(self) -> AsyncIterator[AgentDeath]:
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[AgentDeath] = asyncio.Queue()
-        stop = threading.Event()
-
-        def tell(death: AgentDeath) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(queue.put_nowait, death)
-
-        watcher = EventWatcher(self._instance, tell, stop)
-        thread = threading.Thread(target=watcher.run, name="docker-events", daemon=True)
-        thread.start()
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            stop.set()
-            watcher.interrupt()
+    def events(self) -> AsyncIterator[AgentDeath]:
+        return told(lambda tell, stop: EventWatcher(self._instance, tell, stop))
 
     async def nodes(self) -> list[EngineNode]:
         return [await self._call(self._the_node)]
@@ -341,69 +325,3 @@ class DockerRuntime:
             return bytes(raw).decode("utf-8", "replace")
 
         return await self._call(read)
-
-
-def _patient() -> docker.DockerClient:
-    return docker.from_env(timeout=None)  # type: ignore[arg-type]
-
-
-class EventWatcher:
-    """Follows an engine's events in a thread, and takes the stream up again when it breaks."""
-
-    def __init__(
-        self,
-        instance: str,
-        tell: Callable[[AgentDeath], None],
-        stop: threading.Event,
-        connect: Callable[[], docker.DockerClient] = _patient,
-        *,
-        kind: str = "agentainer.agent",
-        actions: Sequence[str] = ("die",),
-    ) -> None:
-        """`kind` is the label with the ids of the agents that are watched."""
-        self._kind = kind
-        self._filters = {
-            "type": "container",
-            "event": list(actions),
-            "label": f"agentainer.instance={instance}",
-        }
-        self._tell = tell
-        self._stop = stop
-        self._connect = connect
-        self._stream: Any = None
-        self._client: docker.DockerClient | None = None
-
-    def run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._client = self._connect()
-                self._stream = self._client.api.events(decode=True, filters=self._filters)
-                for event in self._stream:
-                    self._read(event)
-                    if self._stop.is_set():
-                        break
-            except Exception as exc:  # whatever broke the stream, the timer's reconcile covers the gap
-                if not self._stop.is_set():
-                    log.warning("the Docker events broke off: %s", exc)
-            finally:
-                if self._client is not None:
-                    self._client.close()
-            self._stop.wait(1.0)
-
-    def _read(self, event: dict[str, Any]) -> None:
-        attributes = event.get("Actor", {}).get("Attributes", {})
-        agent = attributes.get(self._kind)
-        if agent:
-            died = event.get("Action") == "die"
-            self._tell(AgentDeath(UUID(agent), died and self._out_of_memory(event.get("id", ""))))
-
-    def _out_of_memory(self, container: str) -> bool:
-        assert self._client is not None
-        try:
-            return bool(self._client.api.inspect_container(container)["State"]["OOMKilled"])
-        except (DockerException, requests.RequestException, KeyError):
-            return False
-
-    def interrupt(self) -> None:
-        with contextlib.suppress(Exception):
-            self._stream.close()

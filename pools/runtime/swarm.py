@@ -24,7 +24,8 @@ from docker.errors import APIError, NotFound
 
 from pools.domain.nodes import Availability
 from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, Capability, EngineNode, RuntimeFault
-from pools.runtime.docker import DockerRuntime, EventWatcher
+from pools.runtime.docker import DockerRuntime
+from pools.runtime.docker_events import EventWatcher, MakeWatch, Tell, told
 from pools.runtime.swarm_deployed import SwarmDeployed
 from pools.runtime.swarm_hosts import Hosts
 from pools.runtime.swarm_plans import plan_of
@@ -40,7 +41,7 @@ from pools.runtime.swarm_shapes import (
     read_tasks,
     without_task,
 )
-from pools.runtime.swarm_watch import MakeWatch, SwarmWatch, Tell, told
+from pools.runtime.swarm_watch import SwarmWatch
 
 
 class SwarmRuntime(DockerRuntime):

@@ -30,6 +30,7 @@ from pools.runtime.deployed import (
     second_of,
 )
 from pools.runtime.docker_deployed import CHANGES, LABEL, PIDS, REALITY, usage_of
+from pools.runtime.docker_events import told
 from pools.runtime.docker_streams import streamed
 from pools.runtime.swarm_hosts import Hosts, NodeTrouble
 from pools.runtime.swarm_plans import Plan, tmpfs
@@ -42,7 +43,6 @@ from pools.runtime.swarm_shapes import (
     read_tasks,
     without_task,
 )
-from pools.runtime.swarm_watch import told
 
 if TYPE_CHECKING:
     from pools.runtime.swarm import SwarmRuntime

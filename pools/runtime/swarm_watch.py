@@ -6,21 +6,18 @@ Follows each node's events in a thread, and looks at the nodes twice a second.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pools.runtime.base import AgentDeath, EngineAway, RuntimeFault
-from pools.runtime.docker import EventWatcher
+from pools.runtime.docker_events import EventWatcher, Tell
 from pools.runtime.swarm_shapes import SwarmNode, SwarmTask
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5
-Tell = Callable[[AgentDeath], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class SwarmWatch:
         forget: Callable[[str], None],
         look: Callable[[], Mapping[str, SwarmNode]],
         tasks_on: Callable[[str], list[SwarmTask]],
-        tell: Callable[[AgentDeath], None],
+        tell: Tell,
         stop: threading.Event,
     ) -> None:
         self._watcher = follow
@@ -71,6 +68,9 @@ class SwarmWatch:
             self._stop.wait(LOOK_EVERY)
         for followed in self._followed.values():
             followed.end()
+
+    def interrupt(self) -> None:
+        """Nothing is to be broken off: it looks up twice a second."""
 
     def _step(self, nodes: Mapping[str, SwarmNode]) -> None:
         for ref, node in nodes.items():
@@ -106,24 +106,3 @@ class SwarmWatch:
         log.warning("node %s is lost, with %d tasks of agents", node.seen.name, len(tasks))
         for task in tasks:
             self._tell(AgentDeath(task.agent_id, node_lost=True))
-
-
-MakeWatch = Callable[[Tell, threading.Event], SwarmWatch]
-
-
-async def told(make: MakeWatch) -> AsyncIterator[AgentDeath]:
-    """What a watch tells, on the loop; it ends with the iteration."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[AgentDeath] = asyncio.Queue()
-    stop = threading.Event()
-
-    def tell(death: AgentDeath) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(queue.put_nowait, death)
-
-    threading.Thread(target=make(tell, stop).run, name="swarm-events", daemon=True).start()
-    try:
-        while True:
-            yield await queue.get()
-    finally:
-        stop.set()
