@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from aflow_site.api.serializers import Strict
 from scaling.domain.decisions import Action, Reason
 from scaling.domain.policies import PRESETS, Metric, Mode
 
@@ -13,7 +14,7 @@ POLICY_PRESETS = list(PRESETS)
 REASONS = [reason.value for reason in Reason]
 
 
-class PolicyFieldsSerializer(serializers.Serializer[Any]):
+class PolicyFieldsSerializer(Strict):
     """What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1."""
 
     preset = serializers.ChoiceField(choices=POLICY_PRESETS, required=False)
@@ -42,7 +43,6 @@ class PolicyFieldsSerializer(serializers.Serializer[Any]):
     )
     scale_to_zero = serializers.BooleanField(required=False, allow_null=True)
     min_idle = serializers.IntegerField(required=False, allow_null=True, min_value=0)
-    prediction = serializers.BooleanField(required=False, allow_null=True)
 
 
 class NewPolicySerializer(PolicyFieldsSerializer):

@@ -16,7 +16,8 @@ from scaling.domain.policies import DEFAULT_PRESET, NAMES, PRESETS, Mode, Policy
 from scaling.models import ScalingPolicy
 from teams.facade import api as teams
 
-SETTABLE = NAMES - {"mode"}
+# No forecast is made yet, so nobody can ask for one.
+SETTABLE = NAMES - {"mode", "prediction"}
 
 
 def policy_of(preset: str, values: Mapping[str, Any], mode: str, **base: Any) -> Policy:

@@ -75,7 +75,9 @@ class Scaler:
             row = for_load(rows, load)
             if row.mode == Mode.OFF if row else not load.warm_up:
                 continue  # it makes agents for the work at hand, and keeps them for their idle time-out
-            watch = self._watches.setdefault(load.pool_id, Watch(load, now))
+            watch = self._watches.get(load.pool_id)
+            if watch is None:
+                watch = self._watches[load.pool_id] = Watch(load, now)
             policy = effective(row, load)
             signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
             decision = decide(signals, policy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -76,6 +75,8 @@ def test_a_policys_life() -> None:
         ({"workflow": "w", "preset": "wild"}, "preset"),
         ({"workflow": "w", "cooldown": "soon"}, "cooldown"),
         ({"workflow": "w", "down_window": 1e300}, "down_window"),
+        ({"workflow": "w", "cool_down": 3}, "cool_down"),
+        ({"workflow": "w", "prediction": True}, "prediction"),
     ],
 )
 def test_bad_policies_are_refused_by_their_field(body: dict[str, Any], path: str) -> None:
@@ -210,7 +211,6 @@ async def test_sockets_that_are_refused_say_why(query: str, code: int) -> None:
     socket = WebsocketCommunicator(application, f"/ws/scaling/?{query}", headers=[(b"host", b"localhost")])
     await socket.connect()
     assert await socket.receive_output(60) == {"type": "websocket.close", "code": code}
-    await asyncio.sleep(0)
 
 
 DOCUMENT: dict[str, Any] = {

@@ -150,7 +150,6 @@ async def test_a_shadow_decides_and_changes_nothing() -> None:
         scaler = Scaler()
         await evaluate(scaler, NOW)
         held = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
-        await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(max_size=8)
         assert await evaluate(scaler, NOW + 2) == {}
         assert (await rows(pool))[-1].mode == "shadow"
         await broker.release(held, LeaseOutcome.OK)
