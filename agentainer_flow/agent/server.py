@@ -8,12 +8,11 @@ Does not: run bodies (`worker`), or know HTTP's bytes (`http`).
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import json
 import socket
 import uuid
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 
 from agentainer_flow.agent.aside import Aside
@@ -37,10 +36,9 @@ from agentainer_flow.agent.frames import (
 from agentainer_flow.agent.http import Connection, Exchange, Request, error_body
 from agentainer_flow.agent.scratch import Scratch
 from agentainer_flow.agent.settings import Settings
+from agentainer_flow.agent.sources import Sources
 from agentainer_flow.agent.workers import Worker, Workers, how_it_ended
 
-CODES_KEPT = 64
-CODE_BYTES_KEPT = 32 * 1024 * 1024
 MAX_WAITING = 256
 LONGEST_TIMER = 10 * 86400.0
 SMALL = 65536  # bytes that are cheaper to copy than to send on their own
@@ -63,7 +61,7 @@ class Agent:
         self._bundles = BundleStore(scratch.bundles)
         self._disk = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sources: OrderedDict[str, bytes] = OrderedDict()
+        self._sources = Sources()
         self._fence: int | None = None
         self._waiting: deque[Call] = deque()
         self._running: Call | None = None
@@ -137,7 +135,7 @@ class Agent:
             self._refuse_stale(call)
             return
         if call.source is not None:
-            self._keep(call.code, call.source)
+            self._sources.keep(call.code, call.source)
         if call.fence is not None:
             self._fence = call.fence
         exchange.on_gone = lambda: self._withdraw(call)
@@ -260,16 +258,6 @@ class Agent:
     def _refuse_stale(self, call: Call) -> None:
         call.refuse(409, STALE, f"The fence {call.fence} is lower than {self._fence}, which was seen here.")
 
-    def _keep(self, code: str, source: bytes) -> None:
-        if hashlib.sha256(source).hexdigest() != code:
-            raise BadCall('"source" does not have the sha256 in "runs.code".')
-        self._sources[code] = source
-        self._sources.move_to_end(code)
-        size = sum(map(len, self._sources.values()))
-        while len(self._sources) > CODES_KEPT or (size > CODE_BYTES_KEPT and len(self._sources) > 1):
-            _, gone = self._sources.popitem(last=False)
-            size -= len(gone)
-
     def _next(self) -> None:
         while self._waiting and self._running is None and not self._resetting:
             call = self._waiting.popleft()
@@ -286,10 +274,8 @@ class Agent:
 
     def _run(self, call: Call) -> None:
         if call.code:
-            if call.source is None:
-                call.source = self._sources[call.code]
-            if call.code in self._sources:
-                self._sources.move_to_end(call.code)
+            kept = self._sources.use(call.code)
+            call.source = kept if call.source is None else call.source
         if call.complete:  # a batch of nothing
             call.finish()
             return
