@@ -1,7 +1,8 @@
 """The scaler: a pool's signals and its policy in, a decision out. Pure: the same in gives the same out.
 
 The order of the rules: what the load asks for; windows and dead band against oscillation; how fast the size
-may change; the pool's limits; what the machines and the budget carry, last."""
+may change; the pool's limits; what the machines and the budget carry, last.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Square-root staffing (Halfin and Whitt, 1981): a load of `a` busy agents on average is served with short waits
 by a + z√a agents. So large pools run fuller than small ones at the same quality, which a fixed utilization
-misses: it buys too much for large pools and too little for small ones."""
+misses: it buys too much for large pools and too little for small ones.
+"""
 
 from __future__ import annotations
 

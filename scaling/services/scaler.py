@@ -1,7 +1,8 @@
 """The loop that decides: every two seconds, and when somebody begins to wait, for every pool.
 
 It runs beside the pools' controller and under its lead, so two never decide at once; what it says counts for
-a few seconds only, after which each pool follows its own demand again. Does not: make or end agents."""
+a few seconds only, after which each pool follows its own demand again. Does not: make or end agents.
+"""
 
 from __future__ import annotations
 

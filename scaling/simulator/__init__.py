@@ -1,2 +1,3 @@
 """The simulator: an arrival trace against any policy, under a virtual clock. Pure: seeds and clocks come from
-outside."""
+outside.
+"""

@@ -3,7 +3,8 @@ second.
 
 The same plant carries every policy, ours and the baselines. Its rules are those of `pools`: an arrival takes
 an idle agent or waits, first come first served; agents above the target leave when they are idle, and never
-under work; agents that start are paid for from the first moment."""
+under work; agents that start are paid for from the first moment.
+"""
 
 from __future__ import annotations
 

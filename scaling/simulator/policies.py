@@ -1,7 +1,8 @@
 """Policies by the names that people give them: ours by preset, the baselines by their usual short names.
 
 `NAME` or `NAME:NUMBER`; the number is the one knob of each: the target utilization of ours, of `hpa`, `hpac`
-and `kpa`; messages per agent of `keda`; the upper threshold of `threshold`; agents of `fixed`."""
+and `kpa`; messages per agent of `keda`; the upper threshold of `threshold`; agents of `fixed`.
+"""
 
 from __future__ import annotations
 

@@ -81,9 +81,6 @@ class Sizes:
         await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)
         counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
-        steering = self._steering(pool)
-        if steering is not None:
-            counts = replace(counts, steered=True, target_size=steering.size, ceiling=steering.ceiling)
         sizes = plan(counts)
         for agent in overdue[: sizes.retire_overdue]:
             await self._leases.drain(agent.pk, EndReason.MAX_AGE)
@@ -107,7 +104,7 @@ class Sizes:
             order=pool.scale_down_order,
         )
         target = sizes.target_size
-        if reaped and steering is None:
+        if reaped and not counts.steered:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
         if sizes.create and not reaped and self._creator.has_place(pool):
@@ -130,11 +127,14 @@ class Sizes:
             if (seen := serving.get(agent.pk)) is not None and rests(seen, pool.max_uses)
         )
         states -= resting
+        steering = self._steering(pool)
         return PoolFigures(
             min_size=pool.min_size,
             max_size=pool.max_size,
             warm_up=pool.warm_up,
-            target_size=pool.target_size,
+            target_size=steering.size if steering else pool.target_size,
+            steered=steering is not None,
+            ceiling=steering.ceiling if steering else None,
             starting=states[PublicState.STARTING],
             idle=states[PublicState.IDLE],
             active=states[PublicState.ACTIVE],

@@ -4,7 +4,8 @@ Source: KEDA documentation, "Scaling Deployments" and the scalers for queues: be
 length goes to a Horizontal Pod Autoscaler as an average value (desired = ceil(length / value)); from 0 to 1
 KEDA acts itself when it polls (every 30 s) and sees a message; to 0 it goes when the queue has been empty for
 the cooldown period of 300 s. As with RabbitMQ's default, messages that are being worked on are part of the
-length."""
+length.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ Source: Knative documentation, "Configuring concurrency", "Additional autoscalin
 KPA-specific settings: every 2 s, desired = ceil(mean concurrency / (target times target utilization)) over a
 stable window of 60 s; over a panic window of a tenth of it too, and when that one asks for 200 % of the ready
 pods, panic: for 60 s the size only rises. At most to 1000 times the size upwards and to one half downwards;
-to zero when the stable window saw nothing, after a grace period of 30 s."""
+to zero when the stable window saw nothing, after a grace period of 30 s.
+"""
 
 from __future__ import annotations
 

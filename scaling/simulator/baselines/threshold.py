@@ -2,7 +2,8 @@
 
 Source: Amazon EC2 Auto Scaling, "Step and simple scaling policies": an alarm on a metric's mean over a period
 changes the capacity by a percentage (PercentChangeInCapacity, rounded: a value above 1 down, one between 0
-and 1 up to 1, and the other way round below 0), and then nothing changes until the cooldown is over."""
+and 1 up to 1, and the other way round below 0), and then nothing changes until the cooldown is over.
+"""
 
 from __future__ import annotations
 
