@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from aflow_site.api.serializers import Strict
 from pools.facade import api as pools
 from pools.facade import leases
 from pools.facade.contracts import Code, Command, Invocation, LeaseOutcome
@@ -21,7 +22,7 @@ MOST_CODE = 1_000_000  # characters
 MOST_WORDS, LONGEST_WORD = 1000, 100_000  # of a command
 
 
-class LeaseWishSerializer(serializers.Serializer[Any]):
+class LeaseWishSerializer(Strict):
     timeout = serializers.FloatField(
         default=10.0, min_value=0, max_value=LONGEST_WAIT, help_text="Seconds to wait for an agent"
     )
@@ -59,7 +60,7 @@ class KeptSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class OutcomeSerializer(serializers.Serializer[Any]):
+class OutcomeSerializer(Strict):
     outcome = serializers.ChoiceField(
         choices=[outcome.value for outcome in LeaseOutcome],
         default=LeaseOutcome.OK.value,
@@ -67,7 +68,7 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     )
 
 
-class CallSerializer(serializers.Serializer[Any]):
+class CallSerializer(Strict):
     input = serializers.JSONField(default=None, allow_null=True)
     code = serializers.CharField(
         required=False, max_length=MOST_CODE, help_text="Python with a `main`, for the built-in agent"

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from aflow_site.api.serializers import Strict
 from pools.domain.agents import PublicState
 from pools.domain.deployments import DeployedState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
@@ -32,7 +33,7 @@ class StatesSerializer(serializers.Serializer[Any]):
     unhealthy = serializers.IntegerField()
 
 
-class ShareSerializer(serializers.Serializer[Any]):
+class ShareSerializer(Strict):
     team = serializers.SlugField()
     weight = serializers.FloatField(default=1.0)
 
@@ -101,7 +102,7 @@ class PoolListSerializer(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
-class PoolSettingsSerializer(serializers.Serializer[Any]):
+class PoolSettingsSerializer(Strict):
     """What people may set; all optional. Limits that depend on each other are checked by the service."""
 
     image = serializers.CharField(required=False, max_length=LONGEST_IMAGE)
@@ -156,16 +157,16 @@ class NewPoolSerializer(PoolSettingsSerializer):
     name = serializers.CharField(help_text=NAME_RULE)
 
 
-class ResizeSerializer(serializers.Serializer[Any]):
+class ResizeSerializer(Strict):
     min_size = serializers.IntegerField(min_value=0, max_value=MOST_AGENTS)
     max_size = serializers.IntegerField(min_value=1, max_value=MOST_AGENTS)
 
 
-class WarmSerializer(serializers.Serializer[Any]):
+class WarmSerializer(Strict):
     size = serializers.IntegerField(min_value=0, max_value=MOST_AGENTS)
 
 
-class DrainSerializer(serializers.Serializer[Any]):
+class DrainSerializer(Strict):
     within = serializers.FloatField(
         default=None,
         allow_null=True,

@@ -15,7 +15,7 @@ from django.conf import settings
 from pools.domain.agents import LIVE, AgentState
 from pools.facade.contracts import Code, Command, Handler, Invocation
 from pools.leases.scripts import prefix_of
-from pools.models import Agent
+from pools.models import Agent, Pool
 from pools.runtime.base import Runtime
 from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
@@ -109,3 +109,14 @@ def rows_of(pool_id: UUID, *states: AgentState) -> list[Agent]:
 
 async def served(pool_id: UUID, count: int) -> bool:
     return len(await rows_of(pool_id, AgentState.IDLE)) == count
+
+
+@database_sync_to_async
+def problem(pool: Pool) -> tuple[str | None, str | None]:
+    """Its kind, and its sentence."""
+    row = Pool.objects.get(pk=pool.pk)
+    return row.problem_kind, row.problem
+
+
+async def has_problem(pool: Pool, kind: str | None) -> bool:
+    return (await problem(pool))[0] == kind

@@ -135,6 +135,7 @@ def test_presets_and_shares(operator: Person, team: Team) -> None:
         ({"name": "ok", "price": -1}, "price"),
         ({"name": "ok", "price": "nan"}, "price"),
         ({"name": "ok", "shares": [{"team": "nobody"}]}, "shares.nobody"),
+        ({"name": "ok", "max_sise": 5}, "max_sise"),
         ({}, "name"),
     ],
 )

@@ -18,7 +18,7 @@ from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.selectors.views import agent_view
 from tests.factories.pools import make_pool
-from tests.fakes.pools import Plant, invocation, rows_of, served, until
+from tests.fakes.pools import Plant, has_problem, invocation, problem, rows_of, served, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,16 +45,6 @@ def memory(plant: Plant) -> MemoryRuntime:
 async def new_pool(**values: Any) -> Pool:
     pool: Pool = await database_sync_to_async(make_pool)(**values)
     return pool
-
-
-@database_sync_to_async
-def problem(pool: Pool) -> tuple[str | None, str | None]:
-    row = Pool.objects.get(pk=pool.pk)
-    return row.problem_kind, row.problem
-
-
-async def has_problem(pool: Pool, kind: str | None) -> bool:
-    return (await problem(pool))[0] == kind
 
 
 async def kill_under_work(plant: Plant, pool: Pool, times: int) -> None:

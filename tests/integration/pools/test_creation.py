@@ -23,7 +23,7 @@ from pools.services.agents import move
 from pools.services.controller import reality
 from pools.services.controller.creation import AT_ONCE
 from tests.factories.pools import make_pool
-from tests.fakes.pools import Plant, rows_of, served, until
+from tests.fakes.pools import Plant, has_problem, problem, rows_of, served, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,17 +36,6 @@ async def new_pool(**values: Any) -> Pool:
 def memory(plant: Plant) -> MemoryRuntime:
     assert isinstance(plant.runtime, MemoryRuntime)
     return plant.runtime
-
-
-@database_sync_to_async
-def problem(pool: Pool) -> tuple[str | None, str | None]:
-    """Its kind, and its sentence."""
-    row = Pool.objects.get(pk=pool.pk)
-    return row.problem_kind, row.problem
-
-
-async def has_problem(pool: Pool, kind: str | None) -> bool:
-    return (await problem(pool))[0] == kind
 
 
 # --- the image -------------------------------------------------------------------------------------------
