@@ -1630,6 +1630,7 @@ export interface components {
             message: string;
             traceback: string | null;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         CallRequest: {
             input?: unknown | null;
             /** @description Python with a `main`, for the built-in agent */
@@ -1794,6 +1795,7 @@ export interface components {
             /** @description Unified diff of both as YAML; null: too long */
             text: string | null;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         DrainRequest: {
             /**
              * Format: double
@@ -1926,6 +1928,7 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         LeaseWishRequest: {
             /**
              * Format: double
@@ -2011,7 +2014,6 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
-            prediction?: boolean | null;
             /** @description The pool that it is for */
             pool?: string | null;
             /** @description Or the workflow, for all pools that it made */
@@ -2187,7 +2189,6 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
-            prediction?: boolean | null;
         };
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         PatchedPoolSettingsRequest: {
@@ -2442,6 +2443,7 @@ export interface components {
             };
             version?: number | null;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         ResizeRequest: {
             min_size: number;
             max_size: number;
@@ -2560,6 +2562,7 @@ export interface components {
             /** @description Shown to nobody afterwards */
             value: string;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         Share: {
             team: string;
             /**
@@ -2568,6 +2571,7 @@ export interface components {
              */
             weight: number;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         ShareRequest: {
             team: string;
             /**
@@ -2794,6 +2798,7 @@ export interface components {
          * @enum {string}
          */
         ViaEnum: "session" | "token" | "webhook" | "schedule" | "platform";
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         WarmRequest: {
             size: number;
         };
