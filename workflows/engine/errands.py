@@ -1,6 +1,6 @@
 """What bodies have others do for them: agents they deploy and ask, runs they start, secrets of their team.
 
-A body that waits for one of these gives its place away meanwhile (docs/adr/0020). An agent of a body is a
+A body that waits for one of these gives its place away meanwhile (docs/adr/0024). An agent of a body is a
 name for a pool: each call to it is a lease of its own, given back after the call. Its requests cannot run
 errands themselves. Does not: outlive the request of the body.
 """

@@ -1,4 +1,4 @@
-"""Bodies that wait: their leases give their places to others meanwhile (docs/adr/0020).
+"""Bodies that wait: their leases give their places to others meanwhile (docs/adr/0024).
 
 A place is asked for again before the last answer is delivered. Does not: know what a body waits for.
 """

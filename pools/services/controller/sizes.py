@@ -278,7 +278,7 @@ class Sizes:
 
 def rests(seen: ServingAgent, max_uses: int) -> bool:
     """Whether bodies are parked on it, and nothing else is or ever will be at work there: what they wait for
-    may need its place in the pool, which others have then (docs/adr/0024-bodies-that-wait.md)."""
+    may need its place in the pool, which others have then (docs/adr/0024)."""
     worn_out = bool(seen.drain) or seen.promised >= max_uses
     return worn_out and 0 < seen.leases == seen.parked
 
