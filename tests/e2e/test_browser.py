@@ -67,7 +67,7 @@ def test_draw_two_steps_save_run_and_see_them_finish(page: Page, picture: Pictur
     expect(page.locator(".react-flow__edge")).to_have_count(1)
     picture("designer")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    expect(page.get_by_text("Unsaved changes", exact=True)).to_have_count(0, timeout=15_000)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page).to_have_url(re.compile("/runs/"), timeout=15_000)
     status = page.get_by_role("status").filter(has_text=re.compile("^(pending|running|completed)$"))
@@ -131,6 +131,7 @@ def test_sizes_of_a_pool_are_changed_in_place(page: Page, platform: LivePlatform
     expect(pool).to_be_visible()
     pool.get_by_role("button", name=re.compile("size", re.IGNORECASE)).first.click()
     page.get_by_label(re.compile("max", re.IGNORECASE)).last.fill("4")
-    page.get_by_role("button", name="Save").last.click()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_role("button", name="Save").last.click()
     expect(page.get_by_text("4").first).to_be_visible()
     assert platform.http.get("pools/by-hand/").json()["max_size"] == 4
