@@ -106,8 +106,8 @@ def affordable(
     free: float, *, live: int, leased: int, rate: float, start_time: float, held_up: HeldUp
 ) -> int:
     """How many agents a pool may have. `rate`: of one, by the second. Agents at work are never counted out:
-    their calls have reserved what they cost. Of the others, while work waits for the money that they cost, one
-    stays if there is enough for it and for that work."""
+    their calls have reserved what they cost. Of the others, while work waits for the money that they cost,
+    one stays if there is enough for it and for that work."""
     if rate <= 0:
         return 10**6
     if held_up.seconds >= PATIENCE:
