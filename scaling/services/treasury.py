@@ -24,6 +24,7 @@ from pools.facade import api as pools
 from pools.facade.contracts import PoolLoad
 from scaling.domain.budgets import (
     HOLD,
+    USEFUL,
     BudgetMode,
     HeldUp,
     Scope,
@@ -164,7 +165,7 @@ def most_agents(paid: Sequence[PoolLoad], free: float, held_up: HeldUp) -> dict[
     shared among the pools by what each lacks, in money, so that none starves."""
     lacks = {}
     for load in paid:
-        each = per_second(load.rate) * (HOLD + ASSUMED_START)
+        each = per_second(load.rate) * (HOLD + ASSUMED_START + USEFUL)
         lacks[str(load.pool_id)] = (max(0, _wanted(load) - _live(load)) * each, 1.0)
     shares = fair_shares(free, lacks) if free > 0 else {}
     most = {}
