@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 import redis
 import redis.asyncio
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from scaling.domain.budgets import Reserve, Till
@@ -34,7 +33,7 @@ class Bank:
     ) -> None:
         figures = Till(limit, **{**NO_TILL, **till})
         allowed = {} if most is None else {POOL: most}
-        await database_sync_to_async(self.keep.put)(budget, figures, allowed, enforce=enforce)
+        await asyncio.to_thread(self.keep.put, budget, figures, allowed, enforce=enforce)
 
     async def reserve(
         self, holder: str, *budgets: UUID, amount: float = 1.0, priority: int = 0, only_ask: bool = False
@@ -74,7 +73,7 @@ async def test_the_scripts_say_what_the_rules_say(bank: Bank) -> None:
             rate=0.0,
             committed=random.uniform(0, 3),
         )
-        await database_sync_to_async(bank.keep.put)(budget, till, {}, enforce=True)
+        await asyncio.to_thread(bank.keep.put, budget, till, {}, enforce=True)
         amount, holder = random.uniform(0.01, 4), f"h{number}"
         free = till.free(held.values(), 0.0)
         answer = await bank.reserve(holder, budget, amount=amount)
@@ -93,7 +92,7 @@ async def test_the_scripts_say_what_the_rules_say(bank: Bank) -> None:
             await bank.ask.settle(gone, [budget])
     assert granted > 50
     assert refused > 50
-    standing = await database_sync_to_async(bank.keep.standing)(budget)
+    standing = await asyncio.to_thread(bank.keep.standing, budget)
     assert standing.reserved == pytest.approx(sum(one.at(0.0) for one in held.values()), abs=0.1)
 
 
@@ -111,10 +110,10 @@ async def test_in_all_budgets_or_in_none(bank: Bank) -> None:
     answer = await bank.reserve("a", rich, poor)
     assert answer is not None
     assert (answer.kind, answer.budget) == ("full", poor)
-    assert (await database_sync_to_async(bank.keep.standing)(rich)).reserved == 0
+    assert (await asyncio.to_thread(bank.keep.standing, rich)).reserved == 0
     await bank.put(poor, 5.0)
     assert await bank.reserve("a", rich, poor) is None
-    assert (await database_sync_to_async(bank.keep.standing)(rich)).reserved == pytest.approx(1.0, abs=0.01)
+    assert (await asyncio.to_thread(bank.keep.standing, rich)).reserved == pytest.approx(1.0, abs=0.01)
 
 
 async def test_asking_reserves_nothing_and_asking_again_counts_once(bank: Bank) -> None:
@@ -194,5 +193,5 @@ async def test_reserves_of_former_drivers_are_forgotten(bank: Bank) -> None:
     for holder in ("run/step/1/7", "run/step/1/8", "other/step/1/7"):
         assert await bank.reserve(holder, budget) is None
     await bank.ask.forget("run/", "/8", [budget])
-    standing = await database_sync_to_async(bank.keep.standing)(budget)
+    standing = await asyncio.to_thread(bank.keep.standing, budget)
     assert standing.reserved == pytest.approx(2.0, abs=0.01)
