@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from handbook import decisions
+from handbook import decisions, examples
 from handbook.files import problems
 from handbook.reference import command_line, document, errors, rest, shapes
 
@@ -56,14 +56,24 @@ def gather(pages: Path) -> None:
     shutil.copytree(WRITTEN, pages)
     shutil.copy(ROOT / "CHANGELOG.md", pages / "changelog.md")
     (pages / "adr" / "index.md").write_text(decisions.page(), encoding="utf-8")
+    (pages / "examples").mkdir()
+    for name, text in examples.pages().items():
+        (pages / "examples" / name).write_text(text, encoding="utf-8")
     for name, page in PAGES.items():
         (pages / "reference" / name).write_text(page(), encoding="utf-8")
 
 
 def configuration() -> str:
-    """Zensical's, with every decision in its navigation."""
-    names = ", ".join(f'"adr/{file.name}"' for file in decisions.files())
-    return CONFIGURATION.read_text(encoding="utf-8").replace('"adr/*.md"', names)
+    """Zensical's, with every decision and every example in its navigation."""
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    many = {
+        "adr": [file.name for file in decisions.files()],
+        "examples": [examples.page_of(file) for file in examples.files()],
+    }
+    for directory, names in many.items():
+        listed = ", ".join(f'"{directory}/{name}"' for name in names)
+        text = text.replace(f'"{directory}/*.md"', listed)
+    return text
 
 
 def _zensical(place: Path) -> None:

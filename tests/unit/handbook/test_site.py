@@ -1,0 +1,107 @@
+"""The site is built strictly, of everything that there is, and needs no internet."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handbook import building, decisions, examples
+from handbook.files import problems
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("site") / "site"
+    building.build(made)
+    return made
+
+
+def named(navigation: Any) -> Iterator[str]:
+    """The files that a navigation leads to."""
+    if isinstance(navigation, str):
+        yield navigation
+    elif isinstance(navigation, dict):
+        for inner in navigation.values():
+            yield from named(inner)
+    else:
+        for inner in navigation:
+            yield from named(inner)
+
+
+def text_of(page: Path) -> str:
+    return re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+
+
+def test_every_page_is_built_and_in_the_navigation(site: Path, tmp_path: Path) -> None:
+    building.gather(tmp_path / "docs")
+    gathered = {str(file.relative_to(tmp_path / "docs")) for file in (tmp_path / "docs").rglob("*.md")}
+    navigation = list(named(tomllib.loads(building.configuration())["project"]["nav"]))
+
+    assert set(navigation) == gathered
+    assert len(navigation) == len(set(navigation))
+    assert all((site / name).with_suffix(".html").is_file() for name in gathered)
+
+
+def test_decisions_and_examples_are_all_there(site: Path) -> None:
+    assert len(decisions.files()) > 20
+    assert {file.stem for file in decisions.files()} <= {page.stem for page in (site / "adr").iterdir()}
+    assert (site / "examples" / examples.page_of(Path("hello.yaml"))).with_suffix(".html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("workflows", "max_concurrent_runs"),
+        ("context", "compare_and_set"),
+        ("client", "change_trigger"),
+        ("client", "PreconditionFailed"),
+        ("testing", "assert_called_times"),
+        ("agent", "ResultStream"),
+        ("command-line", "--batch-size"),
+        ("rest", "/runs/{run_id}/replay/"),
+        ("shapes", "graceful_shutdown"),
+        ("document", "min_success_rate"),
+        ("errors", "precondition_failed"),
+    ],
+)
+def test_references_are_made_of_the_code(site: Path, page: str, name: str) -> None:
+    assert name in text_of(site / "reference" / f"{page}.html")
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("[nowhere](nowhere.md)", "page does not exist"),
+        ("[nowhere](tutorial.md#nowhere)", "anchor does not exist"),
+        ("![no picture](images/nothing.png)", "images/nothing.png, which is not there"),
+        ('<script src="https://example.com/a.js"></script>', "needs the internet"),
+    ],
+)
+def test_what_leads_nowhere_fails_the_build(
+    added: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gather = building.gather
+
+    def spoilt(pages: Path) -> None:
+        gather(pages)
+        index = pages / "index.md"
+        index.write_text(f"{index.read_text(encoding='utf-8')}\n{added}\n", encoding="utf-8")
+
+    monkeypatch.setattr(building, "gather", spoilt)
+
+    with pytest.raises(building.BuildFailed, match=told):
+        building.build(tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_the_check_of_files_knows_what_the_platform_serves(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        '<a href="/api/v1/docs/">a</a><a href="https://cel.dev">b</a><img src="c.png">'
+    )
+
+    assert problems(tmp_path) == ["a.html: <img> leads to c.png, which is not there."]
