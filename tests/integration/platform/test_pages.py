@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.live_platform import LivePlatform
+from tests.live_platform import ROOT, LivePlatform
 from tests.snippets.fences import is_live, pages
 from tests.snippets.running import PageRun
 
@@ -21,6 +22,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
     platform = LivePlatform(tmp_path_factory.mktemp("pages"))
     platform.up("--no-examples", "--runtime", "process")
     try:
+        # Pages count on this example to be there, as it is after the first start.
+        census = yaml.safe_load((ROOT / "examples" / "code-census.yaml").read_text("utf-8"))
+        assert platform.http.post("workflows/", json=census).status_code == 201
         yield platform
     finally:
         platform.down()
