@@ -17,8 +17,8 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Checked or run. Other languages stand for pictures and outputs, which nobody copies.
-RUN = ("python", "sh", "yaml", "json")
-KNOWN = (*RUN, "text", "csv", "dockerfile")
+RUN = ("python", "sh", "yaml", "json", "dockerfile")
+KNOWN = (*RUN, "text", "csv")
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXEMPT = re.compile(r"<!--\s*not run:\s*(.+?)\s*-->")
 _LIVE = re.compile(r"WorkflowClient\(\)|AsyncWorkflowClient\(\)")

@@ -58,6 +58,10 @@ class PageRun:
                 self._compare(fence, self._sh(fence))
             case "yaml" | "json":
                 check_data(fence)
+            case "dockerfile":
+                raise AssertionError(
+                    f"{fence.where}: nothing here builds images; say above why it is not run."
+                )
 
     def _write(self, fence: Fence) -> None:
         file = self.directory / str(fence.title)

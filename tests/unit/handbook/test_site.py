@@ -76,14 +76,18 @@ def test_references_are_made_of_the_code(site: Path, page: str, name: str) -> No
 @pytest.mark.parametrize(
     ("added", "told"),
     [
-        ("[nowhere](nowhere.md)", "page does not exist"),
-        ("[nowhere](tutorial.md#nowhere)", "anchor does not exist"),
-        ("![no picture](images/nothing.png)", "images/nothing.png, which is not there"),
-        ('<script src="https://example.com/a.js"></script>', "needs the internet"),
+        (
+            "[nowhere](nowhere.md) [nor here](tutorial.md#nowhere)",
+            ["page does not exist", "anchor does not exist"],
+        ),
+        (
+            '![no picture](images/nothing.png)\n\n<script src="https://example.com/a.js"></script>',
+            ["images/nothing.png, which is not there", "needs the internet"],
+        ),
     ],
 )
 def test_what_leads_nowhere_fails_the_build(
-    added: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    added: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gather = building.gather
 
@@ -94,8 +98,9 @@ def test_what_leads_nowhere_fails_the_build(
 
     monkeypatch.setattr(building, "gather", spoilt)
 
-    with pytest.raises(building.BuildFailed, match=told):
+    with pytest.raises(building.BuildFailed) as failure:
         building.build(tmp_path / "site")
+    assert all(sentence in str(failure.value) for sentence in told)
     assert not (tmp_path / "site").exists()
 
 
