@@ -21,7 +21,9 @@ RUN = ("python", "sh", "yaml", "json", "dockerfile")
 KNOWN = (*RUN, "text", "csv")
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXEMPT = re.compile(r"<!--\s*not run:\s*(.+?)\s*-->")
-_LIVE = re.compile(r"WorkflowClient\(\)|AsyncWorkflowClient\(\)")
+# What needs a platform: the client, in Python or in a shell; curl; verbs that look at one.
+_LIVE_PYTHON = re.compile(r"WorkflowClient\(\)")
+_LIVE_SHELL = re.compile(r"\bcurl\b|\.aflow/|\baflow (?!up|down|test|docs|bench|verify)\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ def fences(page: str) -> list[Fence]:
 
 def is_live(page: str) -> bool:
     """Whether it needs a running platform."""
+    needs = {"python": _LIVE_PYTHON, "sh": _LIVE_SHELL}
     return any(
-        one.exempt is None
-        and (one.language == "sh" or (one.language == "python" and _LIVE.search(one.code) is not None))
+        one.exempt is None and one.language in needs and needs[one.language].search(one.code) is not None
         for one in fences(page)
     )
 

@@ -25,7 +25,6 @@ from tests.snippets.fences import ROOT, Fence, fences
 
 PRINTED_URL = "http://127.0.0.1:8000"
 BLOCK_SECONDS = 180
-_AFLOW = f'#!/bin/sh\nexec "{sys.executable}" "{shell.__file__}" "$@"\n'
 
 
 class PageRun:
@@ -36,9 +35,7 @@ class PageRun:
         self.directory = directory
         self.live = live
         self.module = types.ModuleType("page_" + re.sub(r"\W", "_", page))
-        launcher = directory / "aflow"
-        launcher.write_text(_AFLOW)
-        launcher.chmod(0o755)
+        shell.install(directory)
         if live is not None:
             (directory / ".aflow").symlink_to(live.data_dir)
 
@@ -96,7 +93,9 @@ class PageRun:
         before = f". {kept}\n" if kept.exists() else ""
         keep = f"declare -p | grep -v '^declare -[a-z]*[ri]' > {kept}"
         script = f"set -eu -o pipefail\n{before}{code}\n{keep}\n"
-        return self._program(fence, ["bash", "-c", script])
+        printed = self._program(fence, ["bash", "-c", script])
+        shell.check_noted(self.directory, fence.where)
+        return printed
 
     def _program(self, fence: Fence, command: list[str]) -> str:
         done = subprocess.run(
