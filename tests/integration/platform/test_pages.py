@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -26,3 +28,14 @@ def _census(platform: LivePlatform) -> None:
 @pytest.mark.parametrize("page", LIVE)
 def test_what_the_page_shows_runs(page: str, tmp_path: Path, platform: LivePlatform) -> None:
     PageRun(page, tmp_path, platform).run()
+
+
+def test_every_metric_is_told_of_and_there_is_no_other(platform: LivePlatform) -> None:
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(agentainer_\w+)` \|([^|]*)\|", page, re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    text = httpx.get(f"{platform.url}/metrics", trust_env=False, timeout=30).text
+
+    assert set(re.findall(r"^# TYPE (agentainer_\w+)", text, re.MULTILINE)) == set(told)
+    for name, labels in re.findall(r"^(agentainer_\w+)\{([^}]*)\}", text, re.MULTILINE):
+        assert set(re.findall(r"(\w+)=", labels)) <= told[re.sub(r"_(sum|count)$", "", name)], name
