@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -65,7 +66,8 @@ def _sentence(summary: str | None) -> str:
 
 def _usage(parser: argparse.ArgumentParser) -> str:
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-    return f"```text\n{usage}\n```\n"
+    lines = textwrap.wrap(usage, 80, subsequent_indent="    ", break_on_hyphens=False)
+    return "```text\n" + "\n".join(lines) + "\n```\n"
 
 
 def _arguments(parser: argparse.ArgumentParser, known: set[str]) -> str:

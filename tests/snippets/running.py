@@ -36,6 +36,7 @@ class PageRun:
         self.live = live
         self.module = types.ModuleType("page_" + re.sub(r"\W", "_", page))
         shell.install(directory)
+        (directory / ".venv").symlink_to(sys.prefix)
         if live is not None:
             (directory / ".aflow").symlink_to(live.data_dir)
 

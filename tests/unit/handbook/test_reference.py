@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
-from pathlib import Path
 
 from agentainer_flow.cli.main import build_parser
 from handbook.building import PAGES, ROOT, WRITTEN
@@ -13,6 +12,7 @@ from handbook.reference.command_line import PLATFORM, verbs
 from handbook.reference.rest import operations
 from pools.domain.settings import PRESETS, Settings
 from scaling.domain.policies import Policy
+from tests.snippets.fences import pages
 
 # Set by `up` for its own processes: nobody else has a reason to.
 OWN = {"AFLOW_INSTANCE", "AFLOW_PORT", "AFLOW_REDIS_PORT", "AFLOW_URL"}
@@ -83,5 +83,27 @@ def test_made_pages_tell_of_every_shape() -> None:
     assert json.dumps("fail_fast") in document
 
 
-def test_the_readme_is_short() -> None:
-    assert len(Path(ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+def test_every_reason_of_waiting_is_told_of() -> None:
+    source = (ROOT / "workflows" / "selectors" / "waiting.py").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (`[a-z_`, ]+`) \|", (WRITTEN / "howto" / "why.md").read_text("utf-8"), re.MULTILINE
+    )
+
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert told == set(re.findall(r'_reason\(\s*"(\w+)"', source))
+
+
+def test_no_page_tells_of_a_setting_that_is_not_there() -> None:
+    known = names_in("settings.md") | {"AFLOW_TEST_BROWSER"}
+    for page in ["README.md", *(file for file in pages() if file.startswith("docs/"))]:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert set(re.findall(r"`(AFLOW_[A-Z_]+)(?:=\w+)?`", text)) <= known, page
+
+
+def test_the_readme_is_short_and_leads_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) < 150
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert len(links) > 30
+    assert [link for link in links if not (ROOT / link).exists()] == []
