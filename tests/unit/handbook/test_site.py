@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from handbook import building, decisions, examples
+from handbook.__main__ import main
 from handbook.files import problems
 
 
@@ -110,3 +111,17 @@ def test_the_check_of_files_knows_what_the_platform_serves(tmp_path: Path) -> No
     )
 
     assert problems(tmp_path) == ["a.html: <img> leads to c.png, which is not there."]
+
+
+def test_the_command_says_where_the_site_is_or_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise building.BuildFailed("index.md leads nowhere")
+
+    monkeypatch.setattr(building, "build", lambda: None)
+    assert main() == 0
+    assert str(building.SITE) in capsys.readouterr().out
+    monkeypatch.setattr(building, "build", broken)
+    assert main() == 1
+    assert "index.md leads nowhere" in capsys.readouterr().err
