@@ -21,6 +21,7 @@ RUN = ("python", "sh", "yaml", "json", "dockerfile")
 KNOWN = (*RUN, "text", "csv")
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXEMPT = re.compile(r"<!--\s*not run:\s*(.+?)\s*-->")
+_COMMAND = re.compile(r"(\./)?aflow \w")
 # What needs a platform: the client, in Python or in a shell; curl; verbs that look at one.
 _LIVE_PYTHON = re.compile(r"WorkflowClient\(\)")
 _LIVE_SHELL = re.compile(r"\bcurl\b|\.aflow/|\baflow (?!up|down|test|docs|bench|verify)\w")
@@ -62,6 +63,13 @@ def fences(page: str) -> list[Fence]:
             found.append(_expecting(last, fence.code) if last.language in ("sh", "python") else last)
         found.append(fence)
     return found
+
+
+def commands(page: str) -> list[str]:
+    """Lines of `aflow` in the text itself, between backticks."""
+    tokens = MarkdownIt().parse((ROOT / page).read_text("utf-8"))
+    inline = [inner for token in tokens for inner in token.children or () if inner.type == "code_inline"]
+    return [" ".join(one.content.split()) for one in inline if _COMMAND.match(one.content)]
 
 
 def is_live(page: str) -> bool:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.snippets.fences import KNOWN, ROOT, RUN, fences, is_live, pages
+from agentainer_flow.cli.main import build_parser
+from handbook.reference.command_line import PLATFORM, platform_parser, verbs
+from tests.snippets.fences import KNOWN, ROOT, RUN, commands, fences, is_live, pages
 from tests.snippets.running import PageRun
 
 # Blocks that cannot run here, by page. Each says why, above the block.
@@ -42,3 +44,18 @@ def test_no_block_hides_from_the_tests(page: str) -> None:
     marks = [line for line in (ROOT / page).read_text("utf-8").splitlines() if line.strip().startswith("```")]
 
     assert len(marks) == 2 * len(fences(page))
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if commands(page)])
+def test_commands_in_the_text_are_there_with_their_flags(page: str) -> None:
+    client = dict(verbs(build_parser()))
+    for command in commands(page):
+        words = command.split()[1:]
+        if words[0] in PLATFORM:
+            parser = platform_parser(words[0])
+        else:
+            named = [name for name in (words[0], " ".join(words[:2])) if name in client]
+            assert named, f"{page}: there is no {command}"
+            parser = client[named[0]]
+        known = {flag for action in parser._actions for flag in action.option_strings}
+        assert {word for word in words if word.startswith("-")} <= known, f"{page}: {command}"
