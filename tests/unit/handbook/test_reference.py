@@ -93,6 +93,21 @@ def test_every_reason_of_waiting_is_told_of() -> None:
     assert told == set(re.findall(r'_reason\(\s*"(\w+)"', source))
 
 
+def test_every_key_of_the_canvas_is_told_of() -> None:
+    actions = ROOT / "frontend" / "src" / "canvas" / "actions"
+    source = "".join(file.read_text(encoding="utf-8") for file in sorted(actions.glob("*.ts")))
+    keys = {
+        label: hotkey.replace("mod", "Ctrl").replace("shift", "Shift").replace("+", " ")
+        for label, hotkey in re.findall(r'label: "([^"]+)",(?:\n.*){0,2}?\n\s*hotkey: "([^"]+)"', source)
+    }
+    page = (WRITTEN / "howto" / "designer.md").read_text(encoding="utf-8")
+
+    assert len(keys) > 8
+    assert {
+        label: key for key, label in re.findall(r"^\| ([A-Z][\w ]*) \| ([A-Z][\w ]+) \|$", page, re.MULTILINE)
+    } == keys
+
+
 def test_no_page_tells_of_a_setting_that_is_not_there() -> None:
     known = names_in("settings.md") | {"AFLOW_TEST_BROWSER"}
     for page in ["README.md", *(file for file in pages() if file.startswith("docs/"))]:
