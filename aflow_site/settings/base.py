@@ -1,6 +1,6 @@
 """Settings shared by every environment, read from environment variables by `environs`.
 
-Each variable that people may set is listed in the README under "Settings".
+Each variable that people may set is listed in docs/reference/settings.md.
 """
 
 from decimal import Decimal
@@ -207,6 +207,7 @@ STATIC_ROOT = DATA_DIR / "static"
 # Vite puts the content's hash into the names of what it builds: browsers may keep those for ever.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+DOCUMENTATION = BASE_DIR / "site"  # what `./aflow docs` builds
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.exists() else []
 
 LANGUAGE_CODE = "en"
