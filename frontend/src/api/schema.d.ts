@@ -1695,7 +1695,7 @@ export interface components {
         Budget: {
             /** Format: uuid */
             id: string;
-            scope: components["schemas"]["ScopeEnum"];
+            scope: components["schemas"]["BudgetScopeEnum"];
             target: string | null;
             period: components["schemas"]["PeriodEnum"];
             timezone: string;
@@ -1707,7 +1707,7 @@ export interface components {
             reserved: string;
             /** @description At the period's end, if it goes on as in the last day */
             forecast: string;
-            mode: components["schemas"]["ModeB85Enum"];
+            mode: components["schemas"]["BudgetModeEnum"];
             state: components["schemas"]["BudgetStateEnum"];
             /** @description Calls that wait for it */
             waiting: number;
@@ -1726,6 +1726,19 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /**
+         * @description * `audit` - audit
+         *     * `enforce` - enforce
+         * @enum {string}
+         */
+        BudgetModeEnum: "audit" | "enforce";
+        /**
+         * @description * `team` - team
+         *     * `pool` - pool
+         *     * `workflow` - workflow
+         * @enum {string}
+         */
+        BudgetScopeEnum: "team" | "pool" | "workflow";
         /**
          * @description * `ok` - ok
          *     * `warning` - warning
@@ -1832,7 +1845,7 @@ export interface components {
             clamped_by: string[];
             /** @description The policy as it counted */
             policy: unknown;
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** Format: date-time */
             at: string;
         };
@@ -2106,19 +2119,6 @@ export interface components {
             staff: boolean;
         };
         /**
-         * @description * `audit` - audit
-         *     * `enforce` - enforce
-         * @enum {string}
-         */
-        ModeB85Enum: "audit" | "enforce";
-        /**
-         * @description * `act` - act
-         *     * `shadow` - shadow
-         *     * `off` - off
-         * @enum {string}
-         */
-        ModeEaeEnum: "act" | "shadow" | "off";
-        /**
          * @description * `isolated` - isolated
          *     * `egress` - egress
          * @enum {string}
@@ -2137,10 +2137,10 @@ export interface components {
              *     * `audit` - audit
              *     * `enforce` - enforce
              */
-            mode?: components["schemas"]["ModeB85Enum"];
+            mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
-            scope: components["schemas"]["ScopeEnum"];
+            scope: components["schemas"]["BudgetScopeEnum"];
             /** @description The pool or the workflow that it is for */
             target?: string | null;
             period: components["schemas"]["PeriodEnum"];
@@ -2157,7 +2157,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEaeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2335,7 +2335,7 @@ export interface components {
              *     * `audit` - audit
              *     * `enforce` - enforce
              */
-            mode?: components["schemas"]["ModeB85Enum"];
+            mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
         };
@@ -2349,7 +2349,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEaeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2456,12 +2456,19 @@ export interface components {
             pool: string | null;
             workflow: string | null;
             preset: components["schemas"]["PolicyPresetEnum"];
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** @description What is set beside the preset */
             values: unknown;
             /** Format: date-time */
             updated_at: string;
         };
+        /**
+         * @description * `act` - act
+         *     * `shadow` - shadow
+         *     * `off` - off
+         * @enum {string}
+         */
+        PolicyModeEnum: "act" | "shadow" | "off";
         /**
          * @description * `aggressive` - aggressive
          *     * `balanced` - balanced
@@ -2743,13 +2750,6 @@ export interface components {
          * @enum {string}
          */
         ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
-        /**
-         * @description * `team` - team
-         *     * `pool` - pool
-         *     * `workflow` - workflow
-         * @enum {string}
-         */
-        ScopeEnum: "team" | "pool" | "workflow";
         Secret: {
             name: string;
             /** @description Who set it last */
@@ -2906,6 +2906,11 @@ export interface components {
             role: string;
             /** @description More runs wait for their turn */
             max_concurrent_runs: number | null;
+            /**
+             * Format: double
+             * @description Of its share, where agents are short; set by staff
+             */
+            capacity_weight: number;
             /** @description null: the platform's own */
             retention_days: number | null;
             platform_retention_days: number;
