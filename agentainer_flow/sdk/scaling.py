@@ -12,12 +12,15 @@ from agentainer_flow.sdk.options import Duration
 
 Preset = Literal["aggressive", "balanced", "conservative", "reactive"]
 PRESETS = ("aggressive", "balanced", "conservative", "reactive")
+Predictor = Literal["naive", "ml-based"]
+PREDICTORS = ("naive", "ml-based")
 METRICS = ("queue_depth", "response_time", "utilization", "schedule")
 
 
 class Scaling(TypedDict, total=False):
     """`min`, `max` and `min_idle` in agents, thresholds as shares of busy agents; `policy` is the preset
-    whose values count for what is left out."""
+    whose values count for what is left out. `prediction`: a forecast by `predictor` is a floor of the size,
+    while it pays."""
 
     enabled: bool
     policy: Preset
@@ -31,8 +34,11 @@ class Scaling(TypedDict, total=False):
     up_window: Duration
     down_window: Duration
     min_idle: int
+    prediction: bool | Literal["on", "off"]
+    predictor: Predictor
 
 
+_SWITCH = {True: "on", False: "off"}
 _agents = partial(options.whole, high=1000)
 _READ: dict[str, Callable[[str, str, Any], Any]] = {
     "enabled": options.flag,
@@ -47,6 +53,8 @@ _READ: dict[str, Callable[[str, str, Any], Any]] = {
     "up_window": options.duration,
     "down_window": options.duration,
     "min_idle": partial(_agents, low=0),
+    "prediction": lambda where, name, value: options.choice(where, name, _SWITCH.get(value, value), ("on", "off")),
+    "predictor": partial(options.choice, allowed=PREDICTORS),
 }
 
 

@@ -8,10 +8,22 @@ from rest_framework import serializers
 
 from aflow_site.api.serializers import Strict
 from scaling.domain.decisions import Action, Reason
-from scaling.domain.policies import PRESETS, Metric, Mode
+from scaling.domain.policies import PRESETS, Metric, Mode, Predictor
 
 POLICY_PRESETS = list(PRESETS)
 REASONS = [reason.value for reason in Reason]
+PREDICTORS = [predictor.value for predictor in Predictor]
+SWITCH = ["off", "on"]
+
+
+class SwitchField(serializers.ChoiceField):
+    """`on` and `off`, which YAML reads as true and false."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=SWITCH, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(SWITCH[data] if isinstance(data, bool) else data)
 
 
 class PolicyFieldsSerializer(Strict):
@@ -43,6 +55,18 @@ class PolicyFieldsSerializer(Strict):
     )
     scale_to_zero = serializers.BooleanField(required=False, allow_null=True)
     min_idle = serializers.IntegerField(required=False, allow_null=True, min_value=0)
+
+    prediction = SwitchField(
+        required=False,
+        allow_null=True,
+        help_text="on: a forecast of the load is a floor of the size, while it pays",
+    )
+    predictor = serializers.ChoiceField(
+        choices=PREDICTORS,
+        required=False,
+        allow_null=True,
+        help_text="ml-based: learns, and serves while it does better than the naive one",
+    )
 
 
 class NewPolicySerializer(PolicyFieldsSerializer):
