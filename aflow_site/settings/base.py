@@ -190,6 +190,7 @@ SPECTACULAR_SETTINGS = {
         "PoolPresetEnum": "pools.api.serializers.POOL_PRESETS",
         "PolicyPresetEnum": "scaling.api.serializers.POLICY_PRESETS",
         "DecisionReasonEnum": "scaling.api.serializers.REASONS",
+        "ForecastCauseEnum": "scaling.api.serializers.FORECAST_CAUSES",
         "AgentRequestFailReasonEnum": "pools.api.agent_serializers.FAIL_REASONS",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },

@@ -38,7 +38,12 @@ class Scaling(TypedDict, total=False):
     predictor: Predictor
 
 
-_SWITCH = {True: "on", False: "off"}
+def _switch(where: str, name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return options.choice(where, name, value, ("on", "off"))
+
+
 _agents = partial(options.whole, high=1000)
 _READ: dict[str, Callable[[str, str, Any], Any]] = {
     "enabled": options.flag,
@@ -53,7 +58,7 @@ _READ: dict[str, Callable[[str, str, Any], Any]] = {
     "up_window": options.duration,
     "down_window": options.duration,
     "min_idle": partial(_agents, low=0),
-    "prediction": lambda where, name, value: options.choice(where, name, _SWITCH.get(value, value), ("on", "off")),
+    "prediction": _switch,
     "predictor": partial(options.choice, allowed=PREDICTORS),
 }
 

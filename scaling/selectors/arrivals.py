@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from scaling.domain.rollup import Bin, Closed, Counters
-from scaling.models import ArrivalHour, ForecastHour, PoolForecast
+from scaling.models import ArrivalHour, ForecastHour
 
 PER_HOUR = 60  # bins
 
@@ -65,7 +65,3 @@ def newest(pool_ids: Iterable[UUID]) -> dict[UUID, Closed]:
         for row in rows
         if newest_hours[row.pool_id] == row.hour
     }
-
-
-def outlooks_of(team_id: int) -> QuerySet[PoolForecast]:
-    return PoolForecast.objects.filter(team_id=team_id)

@@ -26,10 +26,11 @@ class Wanted:
 class Board:
     wanted: dict[UUID, Wanted] = field(default_factory=dict)
     outlooks: dict[UUID, Outlook] = field(default_factory=dict)
+    asked: bool = False  # whether `wanted` is what is wanted, and not merely empty
 
     def ask(self, wanted: dict[UUID, Wanted]) -> None:
         """In place of all that was asked for before."""
-        self.wanted = wanted
+        self.wanted, self.asked = wanted, True
         self.outlooks = {pool_id: one for pool_id, one in self.outlooks.items() if pool_id in wanted}
 
     def outlook(self, pool_id: UUID, at: float) -> Outlook | None:

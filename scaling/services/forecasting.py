@@ -47,6 +47,7 @@ class Forecasting:
         self._board = board
         self._foresights: dict[UUID, Foresight] = {}
         self._apprentice: Apprentice | None = None
+        self._told: set[UUID] | None = None  # the pools that the rows tell of
 
     async def run(self, leader: Leader) -> None:
         """For ever. Whoever does not lead any more writes nothing."""
@@ -54,11 +55,15 @@ class Forecasting:
         step = sync_to_async(self._step, thread_sensitive=False)
         try:
             while True:
-                if (self._board.wanted or self._foresights) and await leader.leads():
+                if self._due and await leader.leads():
                     await step(time.time())
                 await asyncio.sleep(EVERY)
         finally:
             self.close()
+
+    @property
+    def _due(self) -> bool:
+        return self._board.asked and (bool(self._board.wanted) or self._told is None or bool(self._told))
 
     def _step(self, at: float) -> None:
         close_old_connections()
@@ -80,6 +85,9 @@ class Forecasting:
         wanted = dict(self._board.wanted)
         for pool_id in set(self._foresights) - set(wanted):
             del self._foresights[pool_id]
+        if self._told != set(wanted):
+            PoolForecast.objects.exclude(pool_id__in=wanted).delete()
+            self._told = set(wanted)
         if self._apprentice is not None and all(
             one.predictor != Predictor.LEARNED for one in wanted.values()
         ):

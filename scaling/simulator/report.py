@@ -21,6 +21,7 @@ COLUMNS = (
     ("turns/h", "right"),
     ("up", "right"),
     ("down", "right"),
+    ("forecast held", "right"),
 )
 
 
@@ -42,6 +43,7 @@ def table(verdicts: Sequence[Verdict]) -> Table:
             f"{mean.reversals_per_hour:.1f}",
             _seconds(mean.scale_up_seconds),
             _seconds(mean.scale_down_seconds),
+            "-" if mean.forecast_coverage is None else f"{mean.forecast_coverage:.1%}",
         )
     return made
 

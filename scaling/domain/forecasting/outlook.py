@@ -36,7 +36,7 @@ SENTENCES: dict[str, str] = {
     Why.UNTRIED: "too few forecasts have met what came",
     Why.COVERAGE: f"fewer than {TRUSTED:.0%} of the last day's forecasts held",
     Why.NO_BETTER: "the last value alone forecasts as well",
-    Why.NOT_ASKED: "its policy asks for no prediction",
+    Why.NOT_ASKED: "its policy asks for no prediction, or the first forecast is on its way",
 }
 
 

@@ -19,7 +19,7 @@ from tests.factories.pools import make_team
 from tests.fakes.deployed import Person
 from tests.integration.scaling.test_api import DOCUMENT, load_of
 from workflows.models import Trigger
-from workflows.services.demand import foresee
+from workflows.services.demand import Demand
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -49,6 +49,7 @@ def test_agents_are_there_when_a_schedule_fires() -> None:
     assert person("POST", "triggers/", body)[0] == 201
     pool = Pool.objects.get(team=person.team, name="nightly-m")
     now = timezone.now()
+    foresee = Demand().foresee
     assert foresee(now - timedelta(days=400)) == 0
     due = now + timedelta(seconds=60)
     Trigger.objects.update(due_at=due)
