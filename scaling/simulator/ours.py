@@ -28,7 +28,7 @@ class Ours:
         self._prediction = prediction
         self._arrived = 0  # in the present bin
         self._bins = 0
-        self.foreseen: list[tuple[float, float]] = []  # what was expected at most, and what came
+        self.held: list[bool] = []  # of each forecast whether no more came
 
     def decide(self, seen: Observation) -> int:
         memory, policy = self._memory, self._policy
@@ -80,6 +80,6 @@ class Ours:
         )
         self._arrived = 0
         for outcome in self._prediction.see(load):
-            self.foreseen.append((outcome.guess.high, outcome.came))
+            self.held.append(outcome.held)
         if self._bins % REFIT == 0:
             self._prediction.refit()

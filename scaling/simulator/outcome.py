@@ -32,8 +32,8 @@ class Outcome:
     forecast_coverage: float | None = None
 
 
-def judge(course: Course, conditions: Conditions, foreseen: Sequence[tuple[float, float]] = ()) -> Outcome:
-    """`foreseen`: the loads that the policy expected at most, each with what came."""
+def judge(course: Course, conditions: Conditions, held: Sequence[bool] = ()) -> Outcome:
+    """`held`: of each of the policy's forecasts whether no more came."""
     waits = np.asarray(course.waits)
     p50, p95, p99 = np.percentile(waits, (50, 95, 99))
     hours = len(course.sizes) / 3600
@@ -47,7 +47,7 @@ def judge(course: Course, conditions: Conditions, foreseen: Sequence[tuple[float
         reversals_per_hour=reversals([size for _, size in course.targets]) / hours,
         scale_up_seconds=_p95(_episodes(np.asarray(course.loads) > np.asarray(course.ready))),
         scale_down_seconds=_p95(_falls(course)),
-        forecast_coverage=float(np.mean([high >= came for high, came in foreseen])) if foreseen else None,
+        forecast_coverage=float(np.mean(held)) if held else None,
     )
 
 

@@ -42,7 +42,7 @@ def one(trace: Trace, conditions: Conditions, job: tuple[str, int]) -> Outcome:
     work = workload.draw(trace, conditions, seed)
     policy = make(name, work, conditions)
     course = plant.run(policy, work, conditions)
-    return judge(course, conditions, policy.foreseen if isinstance(policy, Ours) else ())
+    return judge(course, conditions, policy.held if isinstance(policy, Ours) else ())
 
 
 def study(

@@ -24,6 +24,7 @@ class Adaptive:
         self.quantile = quantile
         self._level = quantile  # 1 - alpha
         self._misses: deque[float] = deque(maxlen=REMEMBERED)
+        self._sorted: np.ndarray | None = None
 
     @property
     def ready(self) -> bool:
@@ -34,14 +35,20 @@ class Adaptive:
         return self.at(self._level)
 
     def at(self, level: float) -> float:
-        """The misses' quantile; beyond the largest (or smallest) of them the span of all is added."""
-        misses = np.fromiter(self._misses, dtype=float)
-        if level >= 1:
-            return float(misses.max() + (misses.max() - np.median(misses)) * (level - 1) * 10)
-        return float(np.quantile(misses, max(0.0, level)))
+        """The misses' quantile; beyond the largest, more and more of their upper half's span is added."""
+        if self._sorted is None:
+            self._sorted = np.sort(np.fromiter(self._misses, dtype=float))
+        misses = self._sorted
+        place = min(1.0, max(0.0, level)) * (len(misses) - 1)
+        below = int(place)
+        above = min(below + 1, len(misses) - 1)
+        found = float(misses[below] + (misses[above] - misses[below]) * (place - below))
+        return found + max(0.0, level - 1) * 5 * float(misses[-1] - misses[len(misses) // 2])
 
-    def tell(self, miss: float, held: bool) -> None:
-        """`held`: whether the forecast with its margin was not below what came."""
+    def tell(self, miss: float, held: bool | None = None) -> None:
+        """`held`: whether the forecast with its margin was not below what came; None: it had none yet."""
         self._misses.append(miss)
-        self._level += GAMMA * (self.quantile - held)
-        self._level = min(1.2, max(0.0, self._level))
+        self._sorted = None
+        if held is not None:
+            self._level += GAMMA * (self.quantile - held)
+            self._level = min(1.2, max(0.0, self._level))

@@ -48,10 +48,12 @@ def last(loads: Series, since: int) -> Series:
 
 def trailing_mean(loads: Series, since: int, over: int, lag: int = 0) -> Series:
     """Of the `over` bins that end `lag` bins before each index; NaN where none of them is known."""
+    first = max(0, since - lag - over)
+    ends = np.arange(since, len(loads) + 1) - lag - first
+    loads = loads[first:]
     known = ~np.isnan(loads)
     totals = np.concatenate(([0.0], np.cumsum(np.where(known, loads, 0.0))))
     counts = np.concatenate(([0], np.cumsum(known)))
-    ends = np.arange(since, len(loads) + 1) - lag
     begins = np.maximum(0, ends - over)
     ends = np.maximum(0, ends)
     number = counts[ends] - counts[begins]

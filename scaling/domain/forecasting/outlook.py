@@ -15,6 +15,7 @@ from scaling.domain.rollup import WIDTH
 from scaling.domain.staffing import staff, z_of
 
 QUANTILE = 0.9
+ROUNDING = 1e-6  # busy agents: logarithms there and back
 
 
 class Why(StrEnum):
@@ -60,7 +61,7 @@ class Outcome:
 
     @property
     def held(self) -> bool:
-        return self.guess.high >= self.came
+        return self.guess.high >= self.came - ROUNDING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from scaling.domain.decisions import TRUSTED
 from scaling.domain.forecasting.history import DAY, NOTHING, History, known_share
 from scaling.domain.forecasting.naive import LastValue, Season
@@ -48,14 +50,15 @@ class Prediction:
 
     def _try(self, track: Track, past: History, since: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        most = self._most
         if track.forecaster.fit(past.until(since), self.horizon):
             for offset, raw in enumerate(track.forecaster.guess(past, since, self.horizon)[:-1]):
                 index = since + offset
                 outcomes += track.settle(past.until(index), self.horizon)
-                track.add(past.first + index, float(raw))
+                track.add(past.first + index, float(raw), most)
             outcomes += track.settle(past, self.horizon)
         if track.forecaster.fit(past, self.horizon):
-            track.add(past.end, float(track.forecaster.guess(past, len(past), self.horizon)[-1]))
+            track.add(past.end, float(track.forecaster.guess(past, len(past), self.horizon)[-1]), most)
         return outcomes
 
     def refit(self) -> None:
@@ -67,14 +70,21 @@ class Prediction:
         """A bin is over, with that load (NaN: not known). Returns the outcomes of the one that served."""
         self.past = self.past.with_load(load)
         settled: list[Outcome] = []
+        most = self._most
         for track in (self._benchmark, *self._tracks):
             outcomes = track.settle(self.past, self.horizon)
             if track is self._serving:
                 settled = outcomes
             raw = track.forecaster.guess(self.past, len(self.past), self.horizon)[-1]
-            track.add(self.past.end, float(raw))
+            track.add(self.past.end, float(raw), most)
         self._choose()
         return settled
+
+    @property
+    def _most(self) -> float:
+        """Twice the largest load that is known: what is more than that, the scaler answers when it comes."""
+        known = self.past.loads[~np.isnan(self.past.loads)]
+        return 2 * float(known.max()) if known.size else 0.0
 
     def _choose(self) -> None:
         """The least loss serves; it is on while it is better than the last value."""

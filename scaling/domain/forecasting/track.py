@@ -12,6 +12,7 @@ from scaling.domain.forecasting.history import DAY, History
 from scaling.domain.forecasting.outlook import QUANTILE, Guess, Outcome, Standing
 from scaling.domain.forecasting.port import Forecaster
 
+HIGHEST = 50.0  # logarithm of a load
 ROLLING = DAY  # outcomes that coverage and loss are of
 
 
@@ -40,22 +41,28 @@ class Track:
             if math.isnan(came):
                 continue
             outcome = Outcome(guess, came)
-            self._intervals.tell(math.log1p(came) - guess.raw, outcome.held)
-            if not math.isnan(guess.high):
+            miss = math.log1p(came) - guess.raw
+            if math.isnan(guess.high):
+                self._intervals.tell(miss)
+            else:
+                self._intervals.tell(miss, outcome.held)
                 self._losses.append(pinball(guess.high, came))
                 self._held.append(outcome.held)
                 found.append(outcome)
         return found
 
-    def add(self, at: int, raw: float) -> None:
-        """The forecaster's guess for the horizon that begins with bin `at`; NaN: it has none."""
+    def add(self, at: int, raw: float, most: float) -> None:
+        """The forecaster's guess for the horizon that begins with bin `at`; NaN: it has none. No forecast is
+        beyond `most` busy agents, whatever the misses were."""
         if math.isnan(raw):
             self.newest = None
             return
         high = median = math.nan
         if self._intervals.ready:
-            high = max(0.0, math.expm1(raw + self._intervals.margin()))
-            median = max(0.0, math.expm1(raw + self._intervals.at(0.5)))
+            high, median = (
+                min(most, max(0.0, math.expm1(min(raw + margin, HIGHEST))))
+                for margin in (self._intervals.margin(), self._intervals.at(0.5))
+            )
         self.newest = Guess(at, raw, high, median)
         self._open.append(self.newest)
 

@@ -11,9 +11,10 @@ from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.sdk.definition import definition_of
 from agentainer_flow.sdk.exporting import python_of
-from agentainer_flow.sdk.scaling import METRICS, PRESETS, Scaling
+from agentainer_flow.sdk.scaling import METRICS, PREDICTORS, PRESETS, Scaling
 from scaling.domain.policies import PRESETS as SERVER_PRESETS
 from scaling.domain.policies import Metric
+from scaling.domain.policies import Predictor as ServerPredictor
 from workflows.domain.document import Document
 from workflows.domain.document import Scaling as ServerScaling
 
