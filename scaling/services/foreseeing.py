@@ -39,7 +39,7 @@ class Foresight:
         """Tries the forecasters on what is kept of the bins before `end`; slow."""
         first = read.first_bin(self._pool_id, end - KEPT)
         bins = [] if first is None else read.bins_of(self._pool_id, first, end)
-        while bins and bins[-1] is None:  # the last one may be on its way
+        if bins and bins[-1] is None:  # it may be on its way
             bins.pop()
         self._bins = bins[-LEASES_BEFORE:]
         loads = [math.nan if load is None else load for load in loads_of(bins)]

@@ -95,7 +95,6 @@ _models: dict[str, Learned] = {}
 
 
 def _begin() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
     os.nice(NICENESS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

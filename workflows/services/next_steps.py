@@ -91,8 +91,8 @@ class NextSteps:
         known = self._took.get((workflow_id, key))
         if known is not None and timedelta(0) <= now - known[0] < REMEMBERED:
             return known[1]
-        newest = Run.objects.filter(workflow_id=workflow_id).order_by("-created_at").values("pk")[:LATELY]
-        rows = Step.objects.filter(run__in=list(newest.values_list("pk", flat=True)), key=key)
+        ended = Run.objects.filter(workflow_id=workflow_id, state__in=RUN_FINAL).order_by("-created_at")
+        rows = Step.objects.filter(run__in=list(ended.values_list("pk", flat=True)[:LATELY]), key=key)
         took = rows.filter(state=StepState.COMPLETED).aggregate(mean=Avg(F("finished_at") - F("started_at")))
         mean = took["mean"].total_seconds() if took["mean"] is not None else None
         if len(self._took) >= MOST_REMEMBERED:
@@ -111,7 +111,7 @@ def agents_of(document: Document, step: AnyStep) -> int:
 def _live() -> list[Run]:
     live = Run.objects.exclude(state__in=RUN_FINAL).filter(
         state=RunState.RUNNING,
-        document=None,  # the trial of one step has none after it
+        document__isnull=True,  # the trial of one step has none after it
         pause_requested_at=None,
         cancel_requested_at=None,
     )

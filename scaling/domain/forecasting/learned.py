@@ -40,8 +40,10 @@ class Learned:
         """Raises NotInstalled."""
         try:
             from sklearn.ensemble import HistGradientBoostingRegressor  # large: see above
+            from threadpoolctl import threadpool_limits
         except ImportError as exc:
             raise NotInstalled from exc
+        threadpool_limits(1, user_api="openmp")  # so small a model is no work for several threads
         first = max(0, len(past) - MOST)
         features = features_of(past, first, horizon)[:-1]
         wanted = np.log1p(coming_maxima(past.loads, horizon))[first:]
