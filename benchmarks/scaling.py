@@ -6,12 +6,13 @@
 No platform is needed. Each policy runs each seed; with `--points` every outcome is a JSON line there, and one
 that stands there already is not run again: after `--minutes` it stops, and the same command goes on.
 
-Then for each trace, offset, start time, family of ours and baseline one JSON line. A baseline's setting is
-`better` if, seed by seed, our frontier reaches a higher attainment with as many agent-seconds, or the same
-with fewer, and `worse` the other way round, each by more than the 95 % interval over the seeds; `level`
-otherwise. `attainment` is our mean advantage in points at matched agent-seconds, `agent_seconds` our mean
-saving as a share at matched attainment, over those settings that our frontier reaches. Turns an hour are of
-both at the usual setting, `coverage` is how often our forecasts at 0.9 held.
+Then for each trace, offset, start time and baseline one JSON line for each family of ours, and one for all of
+them together (`any`). For how many of the baseline's settings is our frontier, seed by seed, `better`: a
+higher attainment with as many agent-seconds, or the same with fewer; `worse`: the other way round, each by
+more than the 95 % interval over the seeds; else `level`; `outside`: cheaper and with less attainment than any
+of our settings. `attainment` is our mean advantage at matched agent-seconds, `agent_seconds` our mean saving
+as a share at matched attainment, each with its interval. Turns an hour are of both at the usual setting,
+`coverage` is how often our forecasts at 0.9 held.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import numpy as np
 from aflow_site.kernel.errors import InvalidInput
 from scaling.facade.simulation import Conditions, Outcome, Trace, one, read
 
-UTILIZATIONS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+UTILIZATIONS = (0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 BASELINES = {
     "hpa": (0.4, 0.5, 0.6, 0.7, 0.8),
     "hpac": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
@@ -43,6 +44,7 @@ BASELINES = {
     "fixed": (15, 18, 21, 24, 30, 36, 48),
 }
 USUAL = 0.7
+ANY = "any"
 USUAL_OF = {"threshold": 0.8}
 
 Points = dict[str, dict[int, Outcome]]  # by policy and seed
@@ -70,7 +72,7 @@ def advantage(ours: Iterable[Outcome], theirs: Outcome) -> tuple[float, float]:
     costs, held = frontier(ours)
     cost, attained = theirs.agent_seconds, theirs.slo_attainment
     gained = float(np.interp(cost, costs, held, left=np.nan)) - attained  # more than the most buys no less
-    needed = float(np.interp(attained, held, costs, left=costs[0], right=np.nan))
+    needed = float(np.interp(attained, held, costs, left=np.nan, right=np.nan))
     return gained, 1 - needed / cost
 
 
@@ -83,14 +85,21 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def verdict(gained: tuple[float, float], saved: tuple[float, float]) -> str:
-    signs = [np.sign(mean) for mean, half in (gained, saved) if not np.isnan(mean) and abs(mean) > half]
+    known = [pair for pair in (gained, saved) if not np.isnan(pair[0])]
+    signs = [np.sign(mean) for mean, half in known if abs(mean) > half]
     if any(sign > 0 for sign in signs):
         return "better"
-    return "worse" if signs else "level"
+    if signs:
+        return "worse"
+    return "level" if known else "outside"
 
 
 def compare(family: str, baseline: str, points: Points) -> dict[str, Any]:
-    ours = {name: seeds for name, seeds in points.items() if name.partition(":")[0] == family}
+    ours = {
+        name: seeds
+        for name, seeds in points.items()
+        if (name.partition(":")[0] == family if family != ANY else name.partition(":")[0] not in BASELINES)
+    }
     counts: dict[str, int] = defaultdict(int)
     gains, savings = [], []
     for knob in BASELINES[baseline]:
@@ -103,10 +112,10 @@ def compare(family: str, baseline: str, points: Points) -> dict[str, Any]:
     return {
         "ours": family,
         "baseline": baseline,
-        **{name: counts[name] for name in ("better", "level", "worse")},
+        **{name: counts[name] for name in ("better", "level", "worse", "outside")},
         "attainment": _overall(gains),
         "agent_seconds": _overall(savings),
-        "our_turns_per_hour": _turns(ours[f"{family}:{USUAL}"]),
+        "our_turns_per_hour": _turns(ours.get(f"{family}:{USUAL}", {})),
         "turns_per_hour": _turns(points.get(f"{baseline}:{USUAL_OF.get(baseline, USUAL)}", {})),
         "coverage": _coverage(ours.values()),
     }
@@ -194,7 +203,7 @@ def main() -> None:
                 print(json.dumps({"benchmark": "scaling", **asdict(place), "skipped": exc.detail}))
                 continue
             points = ledger.points(place, options.hours, jobs)
-            for family in options.ours:
+            for family in (*options.ours, ANY):
                 for baseline in BASELINES:
                     told = {"benchmark": "scaling", **asdict(place), **compare(family, baseline, points)}
                     print(json.dumps(told), flush=True)

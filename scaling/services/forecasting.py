@@ -48,6 +48,7 @@ class Forecasting:
         self._foresights: dict[UUID, Foresight] = {}
         self._apprentice: Apprentice | None = None
         self._told: set[UUID] | None = None  # the pools that the rows tell of
+        self._ended = False
 
     async def run(self, leader: Leader) -> None:
         """For ever. Whoever does not lead any more writes nothing."""
@@ -75,7 +76,8 @@ class Forecasting:
             close_old_connections()
 
     def close(self) -> None:
-        """Ends the process that learns, if there is one."""
+        """Ends the process that learns, if there is one, and a step that is under way."""
+        self._ended = True
         self._foresights.clear()
         if self._apprentice is not None:
             self._apprentice.close()
@@ -93,6 +95,8 @@ class Forecasting:
         ):
             self._apprentice.close()
         for pool_id, one in wanted.items():
+            if self._ended:
+                return
             self._advance(pool_id, one, at)
 
     def _advance(self, pool_id: UUID, wanted: Wanted, at: float) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from aflow_site.kernel.errors import Fault, InvalidInput
 from scaling.domain.forecasting.contest import forecasters_for
 from scaling.domain.forecasting.history import History
+from scaling.domain.forecasting.learned import NotInstalled
 from scaling.domain.forecasting.outlook import horizon_of
 from scaling.domain.forecasting.prediction import Prediction
 from scaling.domain.policies import PRESETS, Predictor, of_preset
@@ -45,7 +46,10 @@ def _ours(preset: str, predictor: str | None = None) -> Maker:
 
 def _prediction(predictor: str, workload: Workload, conditions: Conditions) -> Prediction:
     prediction = Prediction(horizon_of(conditions.start_time, EVERY), forecasters_for(predictor))
-    prediction.prime(History(-len(workload.loads), np.asarray(workload.loads)))
+    try:
+        prediction.prime(History(-len(workload.loads), np.asarray(workload.loads)))
+    except NotInstalled as exc:
+        raise InvalidInput(f"Nothing can learn here: {exc}.") from exc
     return prediction
 
 

@@ -15,6 +15,7 @@ from scaling.domain.rollup import WIDTH
 from scaling.domain.staffing import staff, z_of
 
 QUANTILE = 0.9
+IN_TIME = 6.0  # seconds: a tenth of a bin
 ROUNDING = 1e-6  # busy agents: logarithms there and back
 
 
@@ -91,8 +92,9 @@ class Outlook:
 
 
 def horizon_of(start_time: float, tick: float) -> int:
-    """Bins until an agent that is started at the next evaluation serves. Seconds."""
-    return max(1, math.ceil((start_time + tick) / WIDTH))
+    """Bins in which agents serve at the latest that are started in the coming one, at its end too; those few
+    do not count that would come `IN_TIME` late. Seconds."""
+    return 1 + max(0, math.ceil((start_time + tick - IN_TIME) / WIDTH))
 
 
 def forecast_of(outlook: Outlook, policy: Policy, slots: int = 1) -> Forecast | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -247,6 +248,16 @@ async def test_the_loop_writes_nothing_without_the_lead(
     await until(stepped)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def test_who_asks_for_no_forecast_loads_nothing_for_it() -> None:
+    """The web process and an idle controller stay as small as they were."""
+    program = (
+        "import sys, django; django.setup(); import aflow_site.urls, scaling.services.scaler, scaling.facade.api;"
+        "print([name for name in ('numpy', 'sklearn', 'scipy') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 # --- over HTTP --------------------------------------------------------------------------------------------

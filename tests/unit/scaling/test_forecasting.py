@@ -239,4 +239,5 @@ def test_the_floor_is_staffed_for_the_load_that_is_expected_at_most() -> None:
 
 
 def test_the_horizon_reaches_until_a_new_agent_serves() -> None:
-    assert [horizon_of(start, 2.0) for start in (0.5, 3.0, 58.0, 59.0, 200.0)] == [1, 1, 1, 2, 4]
+    starts = (0.5, 3.0, 10.0, 30.0, 60.0, 70.0, 200.0)
+    assert [horizon_of(start, 2.0) for start in starts] == [1, 1, 2, 2, 2, 3, 5]
