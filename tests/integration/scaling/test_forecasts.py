@@ -97,7 +97,7 @@ def test_the_scaler_heeds_what_is_forecast_and_the_decision_says_so(
     load_of(pool)
     scaler = Scaler(board)
     assert scaler.evaluate(1000.0, NOW + 1)[pool.pk].size == 0
-    assert board.wanted == wanted(pool)
+    assert board.wanted == wanted(pool, horizon=2)  # no agent has started yet: five seconds are assumed
     forecasts.step(NOW + 1)
     assert scaler.evaluate(1002.0, NOW + 3)[pool.pk].size > 60
     decision = ScalingDecision.objects.latest("pk")
@@ -252,10 +252,12 @@ async def test_the_loop_writes_nothing_without_the_lead(
 
 def test_who_asks_for_no_forecast_loads_nothing_for_it() -> None:
     """The web process and an idle controller stay as small as they were."""
-    program = (
-        "import sys, django; django.setup(); import aflow_site.urls, scaling.services.scaler, scaling.facade.api;"
-        "print([name for name in ('numpy', 'sklearn', 'scipy') if name in sys.modules])"
-    )
+    program = """
+import sys, django
+django.setup()
+import aflow_site.urls, scaling.facade.api
+print([name for name in ("numpy", "scipy", "sklearn") if name in sys.modules])
+"""
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
