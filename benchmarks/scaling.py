@@ -1,7 +1,8 @@
 """Frontier against frontier: our scaler and the well-known ones, each at several settings, on real traces.
 
     ./aflow bench scaling TRACE.csv … [--offsets 100,400] [--start-times 3,60] [--seeds 3] [--hours 24]
-                          [--ours balanced,balanced+ml] [--points FILE] [--minutes 30]
+                          [--ours balanced,balanced+ml] [--utilizations 0.6,0.7] [--points FILE]
+                          [--minutes 30] [--processes 2]
 
 No platform is needed. Each policy runs each seed; with `--points` every outcome is a JSON line there, and one
 that stands there already is not run again: after `--minutes` it stops, and the same command goes on.
@@ -184,7 +185,7 @@ def main() -> None:
     options = parse()
     ledger = Ledger(options.points)
     until = time.monotonic() + options.minutes * 60
-    names = [f"{family}:{knob}" for family in options.ours for knob in UTILIZATIONS]
+    names = [f"{family}:{knob}" for family in options.ours for knob in options.utilizations]
     names += [f"{family}:{knob}" for family, knobs in BASELINES.items() for knob in knobs]
     jobs = [(name, seed) for name in names for seed in range(options.seeds)]
     with ProcessPoolExecutor(options.processes or os.cpu_count()) as pool:
@@ -225,6 +226,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--ours", type=lambda text: text.split(","), default=["balanced", "reactive", "balanced+ml"]
     )
+    parser.add_argument("--utilizations", type=numbers, default=UTILIZATIONS, help="settings of ours")
     parser.add_argument("--points", type=Path)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--processes", type=int)
