@@ -12,6 +12,8 @@ from scaling.domain.forecasting.history import KEPT
 from scaling.domain.rollup import WIDTH
 from scaling.simulator.trace import Trace
 
+MOST = 1e9  # arrivals in a bin of the past; a quiet day scaled up makes busy ones before it absurd
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -103,4 +105,4 @@ def _loads(history: np.ndarray, width: float, service: float, seed: int) -> np.n
     edges = history.size * width - np.arange(bins, -1, -1) * WIDTH
     expected = np.diff(np.interp(edges, np.arange(ends.size) * width, ends))
     # A stream of its own: what comes is drawn the same, whatever came before.
-    return np.random.default_rng((seed, 1)).poisson(np.maximum(0.0, expected)) * service / WIDTH
+    return np.random.default_rng((seed, 1)).poisson(np.clip(expected, 0.0, MOST)) * service / WIDTH

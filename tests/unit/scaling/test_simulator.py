@@ -103,6 +103,12 @@ def test_history_is_drawn_in_the_bins_that_pools_keep() -> None:
     assert workload.draw(DAY, Conditions(hours=1), 1).loads == ()
 
 
+def test_a_quiet_day_after_a_busy_one_can_be_drawn() -> None:
+    trace = Trace(3600.0, (*(1e18,) * 24, *(1e-6,) * 24))
+    work = workload.draw(trace, Conditions(offset_hours=24), 1)
+    assert max(work.loads) < math.inf
+
+
 def test_what_comes_is_drawn_the_same_whatever_came_before() -> None:
     one, other = Trace(300.0, (*range(576),)), Trace(300.0, (*(0,) * 288, *range(288, 576)))
     drawn = [workload.draw(trace, Conditions(offset_hours=24, hours=2), 5) for trace in (one, other)]
