@@ -199,6 +199,7 @@ SPECTACULAR_SETTINGS = {
         "BudgetModeEnum": "scaling.api.budget_serializers.MODES",
         "BudgetScopeEnum": "scaling.api.budget_serializers.SCOPES",
         "BudgetStateEnum": "scaling.api.budget_serializers.STATES",
+        "ForecastCauseEnum": "scaling.api.serializers.FORECAST_CAUSES",
         "AgentRequestFailReasonEnum": "pools.api.agent_serializers.FAIL_REASONS",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },
