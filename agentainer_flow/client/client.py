@@ -15,10 +15,11 @@ from agentainer_flow.client.execution import WorkflowExecution
 from agentainer_flow.client.paths import new_key, part
 from agentainer_flow.client.pools import PoolMethods
 from agentainer_flow.client.triggers import TriggerMethods
-from agentainer_flow.errors import Conflict
+from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
 from agentainer_flow.sdk.options import ExecutionMode
+from agentainer_flow.sdk.sourcing import source as source_of
 
 if TYPE_CHECKING:
     import httpx
@@ -138,7 +139,8 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         mapper: str,
         reducer: str | None = None,
         *,
-        items: Sequence[Any],
+        items: Sequence[Any] | None = None,
+        source: str | Mapping[str, Any] | None = None,
         batch_size: int = 1,
         pool_size: int | None = None,
         max_parallel: int | None = None,
@@ -149,8 +151,13 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
     ) -> WorkflowExecution:
         """Maps and reduces a list with images, as `@mapreduce` does, for scripts that have no class.
 
-        It is kept as a workflow `map-reduce-…`, the same for the same arguments beside the items.
+        In place of `items`, `source` says where they lie: a path or URL, or a dict that says more
+        (`sdk.sourcing.Source`). It is kept as a workflow `map-reduce-…`, the same for the same arguments
+        beside those two. Raises DefinitionError when not exactly one of them is given.
         """
+        if (items is None) == (source is None):
+            raise DefinitionError("map_reduce: give items, or a source that they lie in.")
+        over = list(items or ()) if source is None else source_of("map_reduce", source)
         step = {
             "mapper": {"image": mapper},
             "reducer": None if reducer is None else {"image": reducer},
@@ -166,11 +173,15 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         name = f"map-reduce-{digest}"
         document: dict[str, Any] = {
             "name": name,
-            "params": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+            "params": {
+                "type": "object",
+                "properties": {"items": {"type": ["array", "object"]}},
+                "required": ["items"],
+            },
             "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
         }
         self.save_workflow(document)
-        return self.run(name, {"items": list(items)}, mode=mode)
+        return self.run(name, {"items": over}, mode=mode)
 
     def execution(self, run_id: str) -> WorkflowExecution:
         """A run that was started elsewhere."""

@@ -20,6 +20,7 @@ from agentainer_flow.sdk.inputs import output_of
 from agentainer_flow.sdk.mapreducing import MapReduce
 from agentainer_flow.sdk.options import RetryPolicy
 from agentainer_flow.sdk.parts import Case, Part, without_none
+from agentainer_flow.sdk.sourcing import is_relative
 from agentainer_flow.sdk.steps import MARK as STEP_MARK
 from agentainer_flow.sdk.steps import Step
 from agentainer_flow.sdk.writing import Writer
@@ -71,6 +72,12 @@ class Workflow:
                 raise DefinitionError(f"step {attribute}: another step is called {step_id} too; rename one.")
             taken.add(step_id)
         return ids
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths that its sources name among the files of its module, which agents must have."""
+        sources = (part.source for part in self.steps.values() if isinstance(part, MapReduce) and part.source)
+        return tuple(one["source"] for one in sources if is_relative(one["source"]))
 
     @cached_property
     def names(self) -> Names:
@@ -185,8 +192,11 @@ def parts_of(cls: type) -> dict[str, Part]:
 
 def _part_of(name: str, value: Any) -> Part | None:
     if isinstance(value, Part):
-        if isinstance(value, MapReduce) and value.over is None:
-            raise DefinitionError(f"step {name}: mapreduce(…) needs over=…, unless it decorates a method.")
+        if isinstance(value, MapReduce) and value.over is None and value.source is None:
+            sentence = "mapreduce(…) needs over=… or source=…, unless it decorates a method."
+            raise DefinitionError(f"step {name}: {sentence}")
+        if isinstance(value, MapReduce) and value.mapper is None:
+            raise DefinitionError(f"step {name}: mapreduce(…) needs mapper=….")
         return value
     if isinstance(value, Case):
         raise DefinitionError(f"{name}: case(…) goes inside branch([…]).")

@@ -14,10 +14,11 @@ from agentainer_flow.client.aio.pools import AsyncPoolMethods
 from agentainer_flow.client.aio.triggers import AsyncTriggerMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.paths import new_key, part
-from agentainer_flow.errors import Conflict
+from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
 from agentainer_flow.sdk.options import ExecutionMode
+from agentainer_flow.sdk.sourcing import source as source_of
 
 if TYPE_CHECKING:
     import httpx
@@ -141,7 +142,8 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
         mapper: str,
         reducer: str | None = None,
         *,
-        items: Sequence[Any],
+        items: Sequence[Any] | None = None,
+        source: str | Mapping[str, Any] | None = None,
         batch_size: int = 1,
         pool_size: int | None = None,
         max_parallel: int | None = None,
@@ -152,8 +154,13 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
     ) -> AsyncWorkflowExecution:
         """Maps and reduces a list with images, as `@mapreduce` does, for scripts that have no class.
 
-        It is kept as a workflow `map-reduce-…`, the same for the same arguments beside the items.
+        In place of `items`, `source` says where they lie: a path or URL, or a dict that says more
+        (`sdk.sourcing.Source`). It is kept as a workflow `map-reduce-…`, the same for the same arguments
+        beside those two. Raises DefinitionError when not exactly one of them is given.
         """
+        if (items is None) == (source is None):
+            raise DefinitionError("map_reduce: give items, or a source that they lie in.")
+        over = list(items or ()) if source is None else source_of("map_reduce", source)
         step = {
             "mapper": {"image": mapper},
             "reducer": None if reducer is None else {"image": reducer},
@@ -169,11 +176,15 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
         name = f"map-reduce-{digest}"
         document: dict[str, Any] = {
             "name": name,
-            "params": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+            "params": {
+                "type": "object",
+                "properties": {"items": {"type": ["array", "object"]}},
+                "required": ["items"],
+            },
             "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
         }
         await self.save_workflow(document)
-        return await self.run(name, {"items": list(items)}, mode=mode)
+        return await self.run(name, {"items": over}, mode=mode)
 
     async def execution(self, run_id: str) -> AsyncWorkflowExecution:
         """A run that was started elsewhere."""
