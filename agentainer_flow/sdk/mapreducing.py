@@ -128,6 +128,8 @@ def mapreduce(
     where = "mapreduce(…)"
     if over is not None and source is not None:
         raise DefinitionError(f"{where}: give over or source, not both.")
+    if mapper is None and not (over is None and source is None):
+        raise DefinitionError(f"{where}: missing a required argument: 'mapper'.")
 
     def size(name: str, value: object) -> int | None:
         return None if value is None else options.whole(where, name, value, low=1, high=10_000)

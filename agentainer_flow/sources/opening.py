@@ -117,6 +117,7 @@ def _raw(source: str, options: Mapping[str, Any], root: Path | None) -> Iterator
             file = _Answer(urllib.request.urlopen(_request(source, options), timeout=SILENCE))
         else:
             store, path = _store(source, options)
+            store.info(path)  # obstore leaves half a file behind when there is none
             file = store.open(path, "rb")
     with file:
         yield file
@@ -134,6 +135,7 @@ def _told(source: str) -> Iterator[None]:
     except PermissionError:
         raise SourceError(source, "it may not be read.") from None
     except urllib.error.HTTPError as exc:
+        exc.close()
         what = (
             "there is no such file"
             if exc.code in (404, 410)

@@ -201,7 +201,8 @@ def s3() -> Iterator[dict[str, Any]]:
         "orders/2027/a.jsonl.gz": gzip.compress(ORDERS * 10_000),
         "orders/2027/b.csv": b"id\n1\n",
     }.items():
-        put = urllib.request.Request(f"{endpoint}/{path}", data=content, method="PUT")
+        kind = {"Content-Type": "application/octet-stream"}
+        put = urllib.request.Request(f"{endpoint}/{path}", data=content, headers=kind, method="PUT")
         urllib.request.urlopen(put).close()
     yield {"endpoint": endpoint, "region": "us-east-1", "client_options": {"allow_http": True}, **keys}
     server.stop()
