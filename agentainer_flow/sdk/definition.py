@@ -51,6 +51,7 @@ class Workflow:
     priority: int | None = None
     max_concurrent_runs: int | None = None
     scaling: dict[str, Any] | None = None
+    triggers: list[dict[str, Any]] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     layout: Mapping[str, Any] = field(default_factory=dict)
     output: Any = LAST
@@ -113,6 +114,7 @@ class Workflow:
             "priority": self.priority,
             "max_concurrent_runs": self.max_concurrent_runs,
             "scaling": self.scaling,
+            "triggers": self.triggers,
             "layout": dict(self.layout) or None,
             "output": self._output(own.last()) if self.output is LAST else self.output,
         }

@@ -68,6 +68,10 @@ def document_faults(document: Document) -> Iterator[Fault]:
     yield from _zero_faults("timeout", document.timeout, None)
     yield from _zero_faults("defaults.timeout", document.defaults.timeout, None)
     yield from retry_faults("defaults.retry", document.defaults.retry, None)
+    names = [trigger.name for trigger in document.triggers]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield Fault(f"triggers[{place}].name", f"Another trigger is called {name}, too; rename one.")
 
 
 # --- steps that call agents --------------------------------------------------------------------------------

@@ -2691,6 +2691,8 @@ export interface components {
             config: unknown;
             params: unknown;
             enabled: boolean;
+            /** @description The workflow's document names it */
+            declared: boolean;
             /**
              * Format: date-time
              * @description A schedule's next moment
@@ -2721,6 +2723,8 @@ export interface components {
             config: unknown;
             params: unknown;
             enabled: boolean;
+            /** @description The workflow's document names it */
+            declared: boolean;
             /**
              * Format: date-time
              * @description A schedule's next moment

@@ -38,6 +38,7 @@ VALUES: dict[str, Any] = {
     "verb": "start",
     "config": {},
     "image": "python",
+    "items": None,
 }
 OF_EVERY_LIST = {"limit", "cursor"}
 RUN = {"id": "00000000-0000-7000-8000-000000000000", "state": "completed", "output": None}
@@ -53,7 +54,7 @@ class Recorder:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         workflow = {"name": "w", "version": 1, "document": {}, "etag": '"1"'}
-        body = {**RUN, **workflow, "results": [], "next": None, "lines": [], "key": "k"}
+        body = {**RUN, **workflow, "results": [], "next": None, "lines": [], "key": "k", "secret": "s"}
         return httpx.Response(200, json=body)
 
 
