@@ -140,6 +140,7 @@ class Reading:
         return Attempts(
             context=context,
             record=record,
+            step=self.step,
             call=call,
             retry=document.retry_of(self.step),
             pool=self.pool,

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflows', '0003_firings_and_expiry'),
+        ('workflows', '0004_charged_runs'),
     ]
 
     operations = [
