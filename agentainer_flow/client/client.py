@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from agentainer_flow.client.agents import AgentMethods
+from agentainer_flow.client.budgets import BudgetMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.execution import WorkflowExecution
 from agentainer_flow.client.paths import new_key, part
@@ -18,6 +19,7 @@ from agentainer_flow.client.triggers import TriggerMethods
 from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
 from agentainer_flow.sdk.sourcing import source as source_of
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
+class WorkflowClient(AgentMethods, BudgetMethods, PoolMethods, TriggerMethods):
     """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
     checkout in which it runs. Raises ConfigError when none of them is there.
 
@@ -66,6 +68,7 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
         bundle = make_bundle(cls)
+        check_imports(bundle)
         document = compile_workflow(cls, bundle)
         self._transport.request(
             "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}

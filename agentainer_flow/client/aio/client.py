@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from agentainer_flow.client.aio.agents import AsyncAgentMethods
+from agentainer_flow.client.aio.budgets import AsyncBudgetMethods
 from agentainer_flow.client.aio.execution import AsyncWorkflowExecution
 from agentainer_flow.client.aio.pools import AsyncPoolMethods
 from agentainer_flow.client.aio.triggers import AsyncTriggerMethods
@@ -17,6 +18,7 @@ from agentainer_flow.client.paths import new_key, part
 from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
 from agentainer_flow.sdk.sourcing import source as source_of
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMethods):
+class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethods, AsyncTriggerMethods):
     """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
     checkout in which it runs. Raises ConfigError when none of them is there.
 
@@ -65,6 +67,7 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
         bundle = make_bundle(cls)
+        check_imports(bundle)
         document = compile_workflow(cls, bundle)
         await self._transport.request(
             "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}

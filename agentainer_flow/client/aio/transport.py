@@ -94,6 +94,7 @@ class AsyncTransport:
                 continue
             except httpx.HTTPError as exc:
                 raise requests.silence(self.url, exc) from exc
+            requests.check_version(self.url, answer)
             if pause is None or not safe or answer.status_code not in requests.TRY_AGAIN:
                 return answer
             await asyncio.sleep(requests.patience(answer, pause))

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ VALUES: dict[str, Any] = {
     "config": {},
     "image": "python",
     "items": None,
+    "since": datetime(2027, 1, 1, tzinfo=UTC),
+    "until": datetime(2027, 1, 2, tzinfo=UTC),
+    "scope": "pool",
+    "group": "pool",
+    "limit": 5,
 }
 OF_EVERY_LIST = {"limit", "cursor"}
 RUN = {"id": "00000000-0000-7000-8000-000000000000", "state": "completed", "output": None}
