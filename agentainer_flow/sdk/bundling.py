@@ -5,10 +5,8 @@ A module outside of packages goes alone; of a package goes the whole of the oute
 
 from __future__ import annotations
 
-import hashlib
 import io
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +44,8 @@ def make_bundle(cls: type) -> Bundle:
     name = _import_name(module, path)
     files = _package_files(name, path) if "." in name else {path.name: path}
     files |= _source_files(cls, _home(name, path))
+    import hashlib  # which loads much; see `_zip`
+
     content = _zip(files)
     return Bundle(name, content, hashlib.sha256(content).hexdigest())
 
@@ -128,6 +128,8 @@ def _package_files(name: str, path: Path) -> dict[str, Path]:
 
 
 def _zip(files: dict[str, Path]) -> bytes:
+    import zipfile  # whoever only defines a workflow does not wait for it
+
     buffer = io.BytesIO()
     # Stored, not deflated: what deflating gives differs between versions of zlib.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

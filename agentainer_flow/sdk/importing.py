@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import io
 import sys
-import zipfile
 from collections.abc import Iterator
 
 from agentainer_flow.errors import BundleError
@@ -20,6 +19,8 @@ _THERE = frozenset({*sys.stdlib_module_names, "agentainer_flow", "fsspec", "obst
 
 def check_imports(bundle: Bundle) -> None:
     """Raises BundleError, which names the file, the line and the module."""
+    import zipfile  # whoever only defines a workflow does not wait for it
+
     with zipfile.ZipFile(io.BytesIO(bundle.content)) as archive:
         names = set(archive.namelist())
         own = {name.partition("/")[0].removesuffix(".py") for name in names}

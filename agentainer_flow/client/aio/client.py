@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -175,7 +175,7 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
             "min_success_rate": min_success_rate,
         }
         given = {name: value for name, value in step.items() if value is not None}
-        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        digest = f"{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}"
         name = f"map-reduce-{digest}"
         document: dict[str, Any] = {
             "name": name,
