@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 from agentainer_flow.errors import DefinitionError
@@ -20,6 +20,7 @@ from agentainer_flow.sdk.inputs import output_of
 from agentainer_flow.sdk.mapreducing import MapReduce
 from agentainer_flow.sdk.options import RetryPolicy
 from agentainer_flow.sdk.parts import Case, Part, without_none
+from agentainer_flow.sdk.runnable import Runnable
 from agentainer_flow.sdk.sourcing import is_relative
 from agentainer_flow.sdk.steps import MARK as STEP_MARK
 from agentainer_flow.sdk.steps import Step
@@ -136,16 +137,9 @@ def attach(cls: C, workflow: Workflow) -> C:
     """Checks the workflow and makes it known to its class."""
     workflow.check()
     setattr(cls, MARK, workflow)
-    setattr(cls, "to_document", staticmethod(lambda: compile_workflow(cls)))  # noqa: B010 - types do not know it
-    setattr(cls, "run_local", staticmethod(partial(_run_local, cls)))  # noqa: B010
+    for name in ("run_local", "to_document"):
+        setattr(cls, name, vars(Runnable)[name])
     return cls
-
-
-def _run_local(cls: type, /, **params: Any) -> Any:
-    """One run in this process, with no server; see `agentainer_flow.testing.run_workflow_locally`."""
-    from agentainer_flow.testing import run_workflow_locally  # which knows this module
-
-    return run_workflow_locally(cls, params)
 
 
 def definition_of(cls: type) -> Workflow:

@@ -7,7 +7,10 @@ import io
 import json
 import sys
 import tarfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from textwrap import dedent
 from typing import Any
 
@@ -15,8 +18,7 @@ import docker
 import pytest
 
 from agentainer_flow import ExecutionMode, RunFailed, WorkflowClient
-from pools.runtime.images import built_in_tag, ensure_built_in
-from tests.fakes.outside import outside
+from pools.runtime.images import ensure_built_in
 from tests.live_platform import LivePlatform
 
 pytestmark = pytest.mark.docker
@@ -179,6 +181,30 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         sys.modules.pop(name, None)
 
 
+@contextmanager
+def served(engine: docker.DockerClient, body: bytes) -> Iterator[str]:
+    """A URL where ordinary containers get."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: Any) -> None:
+            """Nothing is said."""
+
+    (config,) = engine.networks.get("bridge").attrs["IPAM"]["Config"]
+    server = ThreadingHTTPServer((str(config["Gateway"]), 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{config['Gateway']}:{server.server_port}/lines.txt"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.mark.usefixtures("images")
 def test_a_source_that_came_with_the_program(client: WorkflowClient, programs: Any) -> None:
     given = {"where": "user_programs/orders.jsonl"}
@@ -211,12 +237,10 @@ def test_a_source_outside(client: WorkflowClient, programs: Any) -> None:
         ],
     }
     try:
-        with outside(engine, built_in_tag()) as (address, port):
+        with served(engine, b"one\ntwo\n") as url:
             client.save_workflow(document)
-            where = {"where": f"http://{address}:{port}/"}
-            read = client.run("reads-outside", where, mode=ExecutionMode.ASYNC)
-            read.wait(SECONDS)
-            assert read.state == "completed", read.error
+            read = client.run("reads-outside", {"where": url}, mode=ExecutionMode.ASYNC)
+            assert read.result(SECONDS) == ["one", "two"]
     finally:
         engine.close()
         client.delete_pool("outside")
