@@ -200,6 +200,7 @@ def _workflow_verbs(add: Add) -> None:
     export = add("export", commands.export_workflow, "print a workflow's document as JSON, or as Python")
     export.add_argument("name")
     export.add_argument("--python", action="store_true", help="as SDK code that compiles to the same")
+    export.add_argument("--yaml", action="store_true", help="with the schema that editors check it by")
     export.add_argument("--version", type=int, help="left out: the newest")
     diff = add("diff", commands.diff_workflow, "what changed between two versions")
     diff.add_argument("name")

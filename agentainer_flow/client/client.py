@@ -108,6 +108,12 @@ class WorkflowClient(AgentMethods, BudgetMethods, PoolMethods, TriggerMethods):
         """With the newest version's "document" and its "etag"."""
         return self._answer("GET", f"workflows/{part(name)}/")
 
+    def export_workflow(self, name: str, version: int | None = None) -> str:
+        """A version's document as YAML, which editors check by the schema that its first line names."""
+        path, query = f"workflows/{part(name)}/export/", {"version": version}
+        text: str = (self._transport.raw("GET", path, params=query)).text
+        return text
+
     def delete_workflow(self, name: str) -> None:
         """Its runs and versions stay."""
         self._transport.request("DELETE", f"workflows/{part(name)}/")

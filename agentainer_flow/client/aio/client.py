@@ -111,6 +111,12 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
         """With the newest version's "document" and its "etag"."""
         return await self._answer("GET", f"workflows/{part(name)}/")
 
+    async def export_workflow(self, name: str, version: int | None = None) -> str:
+        """A version's document as YAML, which editors check by the schema that its first line names."""
+        path, query = f"workflows/{part(name)}/export/", {"version": version}
+        text: str = (await self._transport.raw("GET", path, params=query)).text
+        return text
+
     async def delete_workflow(self, name: str) -> None:
         """Its runs and versions stay."""
         await self._transport.request("DELETE", f"workflows/{part(name)}/")

@@ -70,6 +70,17 @@ def test_export_as_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["name"] == "hello"
 
 
+def test_export_as_yaml(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path.endswith("/workflows/hello/export/")
+        assert request.url.params["version"] == "3"
+        return httpx.Response(200, text="name: hello\n")
+
+    twin.trouble = answer
+    assert main(["workflow", "export", "hello", "--yaml", "--version", "3"]) == 0
+    assert capsys.readouterr().out == "name: hello\n"
+
+
 def test_pools_triggers_and_secrets(
     answers: Answers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
