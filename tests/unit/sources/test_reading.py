@@ -41,11 +41,12 @@ def write(path: Path, content: bytes) -> str:
         ("a.txt", "eins\n\nzwölf".encode(), ["eins", "", "zwölf"]),
         ("a", b"one\r\ntwo\r\n", ["one", "two"]),
         ("empty.csv", b"", []),
-        ("a.jsonl.gz", gzip.compress(ORDERS), [{"id": 1}, {"id": 2}]),
+        ("a.jsonl.gz", gzip.compress(ORDERS, mtime=0), [{"id": 1}, {"id": 2}]),
         ("a.csv.bz2", bz2.compress(b"id\n1\n"), [{"id": "1"}]),
         ("a.txt.xz", lzma.compress(b"one\n"), ["one"]),
-        ("compressed.jsonl", gzip.compress(ORDERS), [{"id": 1}, {"id": 2}]),
+        ("compressed.jsonl", gzip.compress(ORDERS, mtime=0), [{"id": 1}, {"id": 2}]),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_items_of_a_file(tmp_path: Path, name: str, content: bytes, items: list[Any]) -> None:
     source = write(tmp_path / name, content)
@@ -88,6 +89,7 @@ BROKEN = gzip.compress(b"".join(b"%d\n" % (n * n) for n in range(50_000)))[:-200
         ("a.txt", b"one\n" + b"x" * (reading_module.LONGEST + 1), 2, "longer than 900 KiB"),
         ("a.zip", b"PK\x03\x04....", None, "a zip archive holds several files"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_read_is_told_with_its_line(
     tmp_path: Path, name: str, content: bytes, line: int | None, says: str
@@ -152,7 +154,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
 
 def test_a_url(serve: Callable[..., str]) -> None:
-    base = serve(gzip.compress(ORDERS))
+    base = serve(gzip.compress(ORDERS, mtime=0))
     assert list(read_items(f"{base}/orders.jsonl.gz?signature=secret")) == [{"id": 1}, {"id": 2}]
     with pytest.raises(SourceError, match="the server answered 403") as failure:
         list(read_items(f"{base}/orders.jsonl.gz?signature=secret", options={"headers": {"X-Key": "no"}}))
