@@ -68,6 +68,16 @@ class Scaling(Part):
         return {"preset": self.policy, "mode": "act" if self.enabled else "off", **own}
 
 
+class DeclaredTrigger(Part):
+    """Starts runs by itself; made, changed and removed with the document. `config` is what its kind needs."""
+
+    name: Name
+    kind: Literal["schedule", "webhook", "event"]
+    config: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict, description="Of every run; no secrets")
+    enabled: Flag | None = Field(default=None, description="Left out: on at first, then as people set it")
+
+
 class Document(Part):
     model_config = ConfigDict(extra="forbid", frozen=True, title="Agentainer Flow workflow")
 
@@ -90,6 +100,7 @@ class Document(Part):
     )
     steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
     scaling: Scaling | None = None
+    triggers: tuple[DeclaredTrigger, ...] = Field(default=(), max_length=100)
     output: Any = None
     layout: dict[str, Position] = Field(default_factory=dict)
 

@@ -3086,6 +3086,8 @@ export interface components {
             config: unknown;
             params: unknown;
             enabled: boolean;
+            /** @description The workflow's document names it */
+            declared: boolean;
             /**
              * Format: date-time
              * @description A schedule's next moment
@@ -3116,6 +3118,8 @@ export interface components {
             config: unknown;
             params: unknown;
             enabled: boolean;
+            /** @description The workflow's document names it */
+            declared: boolean;
             /**
              * Format: date-time
              * @description A schedule's next moment
