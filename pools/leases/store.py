@@ -56,8 +56,12 @@ class AsyncLeases:
         times = (str(max(0, int(wait * 1000))), str(priority), str(int(ttl * 1000)), str(most_waiting))
         return Answer.parse(await self._run("acquire", *asked, *times))
 
-    async def withdraw(self, pool_id: str, holder: str, token: str, *, keep: bool) -> Answer:
-        return Answer.parse(await self._run("withdraw", pool_id, holder, token, "1" if keep else "0"))
+    async def withdraw(
+        self, pool_id: str, holder: str, token: str, *, keep: bool, client: str = ""
+    ) -> Answer:
+        """`client`: nothing is given back that another has asked for since; empty: whoever has it."""
+        answer = await self._run("withdraw", pool_id, holder, token, "1" if keep else "0", client)
+        return Answer.parse(answer)
 
     async def release(self, token: str, outcome: str, uses: int, reason: str = "errors") -> bool:
         """False when the lease had been lost before."""
@@ -299,6 +303,10 @@ class Leases:
         """As `AsyncLeases.release`."""
         reply: bytes = self._run("release", token, outcome, str(uses), reason)
         return reply == b"released"
+
+    def withdraw(self, pool_id: UUID, holder: str, token: str, *, client: str) -> None:
+        """As `AsyncLeases.withdraw`, of what is not wanted any more."""
+        self._run("withdraw", str(pool_id), holder, token, "0", client)
 
     def nudge(self, what: str = "") -> None:
         self.client.publish(self.keys.nudge, what)
