@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx
 from django.conf import settings
@@ -14,6 +15,8 @@ from django.db import connection
 
 from aflow_site.supervision.redis_server import free_port
 from tests.live_platform import ROOT, clean_environment
+
+STOP_SECONDS = 8
 
 
 def _environment() -> dict[str, str]:
@@ -34,9 +37,15 @@ def _environment() -> dict[str, str]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WebProcess:
+    port: int
+    pid: int
+
+
 @contextlib.asynccontextmanager
-async def web_process() -> AsyncIterator[int]:
-    """Its port; it answers."""
+async def web_process() -> AsyncIterator[WebProcess]:
+    """One that answers."""
     port = free_port()
     command = (sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port))
     process = await asyncio.create_subprocess_exec(
@@ -49,7 +58,11 @@ async def web_process() -> AsyncIterator[int]:
                     if (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200:
                         break
                 await asyncio.sleep(0.1)
-        yield port
+        yield WebProcess(port, process.pid)
     finally:
         process.terminate()
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            process.kill()  # as the supervisor does: a request was under way
+            await process.wait()

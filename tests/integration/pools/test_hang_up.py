@@ -90,9 +90,9 @@ async def settled(broker: Broker, pool: Pool, **wanted: int) -> None:
 async def place(size: int) -> AsyncIterator[tuple[Visitor, Broker, Pool]]:
     pool, token = await new_pool(size)
     plant = site(MemoryRuntime())
-    async with web_process() as port, plant.running(), plant.brokering() as broker:
+    async with web_process() as web, plant.running(), plant.brokering() as broker:
         await until(lambda: served(pool.pk, size))
-        yield Visitor(port, token, pool), broker, pool
+        yield Visitor(web.port, token, pool), broker, pool
     await plant.runtime.close()
 
 
