@@ -15,7 +15,7 @@ from channels.db import database_sync_to_async
 
 from aflow_site.kernel.hang_up import HangUp
 from pools.facade import leases
-from pools.facade.contracts import LeaseOutcome
+from pools.facade.contracts import Lease, LeaseOutcome
 from pools.leases.rules import TTL_SECONDS
 from pools.leases.scripts import QueueFigures
 from pools.models import Pool
@@ -31,7 +31,7 @@ from tests.fakes.web import web_process
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOUR = 3600
-ROUNDS, CLIENTS = 12, 8
+ROUNDS, CLIENTS = 8, 8
 
 
 class Visitor:
@@ -96,37 +96,36 @@ async def place(size: int) -> AsyncIterator[tuple[Visitor, Broker, Pool]]:
     await plant.runtime.close()
 
 
-async def test_whoever_hangs_up_waits_no_more() -> None:
-    async with place(1) as (visitor, broker, pool), contextlib.AsyncExitStack() as stays:
-        held = await broker.acquire(pool.pk, holder="run/1", team_id=pool.team_id, timeout=60)
-        async with visitor.asking(), visitor.asking():
-            await settled(broker, pool, waiting=2)
-            patient = await stays.enter_async_context(visitor.asking())
-            await settled(broker, pool, waiting=3)
-        await settled(broker, pool, waiting=1)
-        await broker.release(held, LeaseOutcome.OK)
-        assert await status_of(patient) == 201
-        await settled(broker, pool, waiting=0, leases=1)
-
-
-async def test_whoever_hangs_up_at_any_moment_gets_nothing() -> None:
-    """Before the request is read, while it is looked at, while it waits."""
+async def test_whoever_hangs_up_gets_nothing() -> None:
+    """While it waits, while its request is looked at, before it is read."""
     chance = Random(7)
-    async with place(2) as (visitor, broker, pool):
+    async with place(2) as (visitor, broker, pool), contextlib.AsyncExitStack() as stays:
+
+        async def hold() -> list[Lease]:
+            return [
+                await broker.acquire(pool.pk, holder=f"run/{n}", team_id=pool.team_id, timeout=60)
+                for n in range(2)
+            ]
 
         async def impatient() -> None:
             async with visitor.asking():
                 await asyncio.sleep(chance.random() * 0.1)
 
         for _ in range(ROUNDS):
-            held = [
-                await broker.acquire(pool.pk, holder=f"run/{n}", team_id=pool.team_id, timeout=60)
-                for n in range(2)
-            ]
+            held = await hold()
             await asyncio.gather(*(impatient() for _ in range(CLIENTS)))
             for lease in held:
                 await broker.release(lease, LeaseOutcome.OK)
             await settled(broker, pool, waiting=0, leases=0, idle=2)
+        held = await hold()
+        async with visitor.asking(), visitor.asking():
+            await settled(broker, pool, waiting=2)
+            patient = await stays.enter_async_context(visitor.asking())
+            await settled(broker, pool, waiting=3)
+        await settled(broker, pool, waiting=1)
+        await broker.release(held[0], LeaseOutcome.OK)
+        assert await status_of(patient) == 201
+        await settled(broker, pool, waiting=0, leases=2)
 
 
 async def in_a_thread(pool: Pool, hang_up: HangUp) -> asyncio.Future[Any]:
