@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from aflow_site.kernel.errors import NotFound
+from aflow_site.kernel.errors import NotFound, Overloaded
 from aflow_site.kernel.hang_up import HangUp
 from pools.domain.agents import EndReason
 from pools.domain.tokens import agent_token
@@ -30,7 +30,7 @@ from pools.facade.contracts import (
 )
 from pools.leases.scripts import Grant
 from pools.leases.store import AsyncLeases, HeldLease, Leases
-from pools.leases.wire import PATIENCE, Wire
+from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.models import Pool
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.broker import HANDSHAKE, VALIDATE_AFTER_MS
@@ -77,10 +77,13 @@ def borrow(door: Door, pool: Pool, team_id: int, wish: Wish, hang_up: HangUp) ->
     """Raises `LeaseTimeout` when none came free, or too many wait already.
 
     Whoever hangs up waits no more: the wait is withdrawn then, or what it was just given is put back, and
-    `asyncio.CancelledError` is raised.
+    `asyncio.CancelledError` is raised. Raises `Overloaded` when Redis goes away meanwhile.
     """
     with _place_to_wait():
-        return asyncio.run(_borrow(door, pool.pk, team_id, wish, hang_up))
+        try:
+            return asyncio.run(_borrow(door, pool.pk, team_id, wish, hang_up))
+        except (ConnectionError, RedisReplyError) as exc:
+            raise Overloaded("Redis does not answer; ask again.", headers={"Retry-After": "2"}) from exc
 
 
 def put_back(leases: Leases, loan: Loan) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
+from django.conf import LazySettings
 
+from pools.leases.store import AsyncLeases
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services import borrowing
@@ -208,3 +210,34 @@ async def test_too_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         async with plant.brokering() as broker:
             figures = (await broker.leases.figures([pool.pk]))[pool.pk]
             assert (figures.leases, figures.waiting) == (0, 0)
+
+
+def test_without_redis_programs_are_told_to_ask_again(settings: LazySettings) -> None:
+    """Not that something of ours broke, which it did not."""
+    pool = make_pool()
+    operator = Person(pool.team, Role.OPERATOR)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    for method, path, body in (
+        ("POST", f"pools/{pool.name}/leases/", {"timeout": 0.3}),
+        ("GET", "leases/", None),
+        ("POST", "leases/t/heartbeat/", None),
+        ("POST", "leases/t/invoke/", {"input": 1}),
+        ("DELETE", "leases/t/", None),
+    ):
+        answer = operator.ask(method, path, body)
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), path
+
+
+async def test_redis_goes_away_after_the_grant(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, operator = await new_pool(max_size=1)
+
+    async def away(self: AsyncLeases, tokens: Sequence[str]) -> list[int]:
+        raise ConnectionError("gone")
+
+    async with running(pool) as plant, plant.brokering() as broker:
+        with monkeypatch.context() as patched:
+            patched.setattr(AsyncLeases, "heartbeat", away)
+            status, told = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 5})
+        assert (status, told["code"], operator.retry_after) == (503, "overloaded", "2")
+        figures = (await broker.leases.figures([pool.pk]))[pool.pk]
+        assert (figures.leases, figures.waiting) == (0, 0)
