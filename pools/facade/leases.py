@@ -57,10 +57,9 @@ def ask(team_id: int, token: str, invocation: Invocation, hang_up: HangUp) -> In
 def list_leases(team_id: int, pool: str | None = None) -> list[LeaseView]:
     """The team's live leases in the pools that it may use; those to expire first come first."""
     rows = selectors.usable_by(team_id)
-    found = []
-    for row in rows.filter(name=pool) if pool else rows:
-        held = (lease_store().lease(token) for token in lease_store().tokens(row.pk))
-        found += [_view(row.name, lease) for lease in held if lease is not None and lease.team_id == team_id]
+    names = dict((rows.filter(name=pool) if pool else rows).values_list("pk", "name"))
+    held = lease_store().held(list(names))
+    found = [_view(names[lease.pool_id], lease) for lease in held if lease.team_id == team_id]
     return sorted(found, key=lambda view: view.expires_at)
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import redis
 from channels.db import database_sync_to_async
 from django.conf import LazySettings
 
@@ -129,6 +130,29 @@ async def test_a_lease_that_nobody_keeps_ends() -> None:
         assert status == 201
         assert second["agent"] != lease["agent"]
         assert (await operator("DELETE", f"leases/{lease['token']}/"))[0] == 404
+
+
+async def test_many_leases_are_listed_in_few_round_trips(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, operator = await new_pool(min_size=3, max_size=3)
+    async with running(pool):
+        path = f"pools/{pool.name}/leases/"
+        fences = [(await operator("POST", path, {"timeout": 20}))[1]["fence"] for _ in range(3)]
+        trips: list[str] = []
+
+        def count(name: str) -> None:
+            asked = getattr(redis.Redis, name)
+
+            def counted(self: redis.Redis, *args: Any, **more: Any) -> Any:
+                trips.append(name)
+                return asked(self, *args, **more)
+
+            monkeypatch.setattr(redis.Redis, name, counted)
+
+        count("execute_command")
+        count("pipeline")
+        _, shown = await operator("GET", "leases/")
+        assert sorted(one["fence"] for one in shown["results"]) == sorted(fences)
+        assert len(trips) == 3
 
 
 async def test_a_poisoned_agent_is_replaced() -> None:
