@@ -746,6 +746,7 @@ export interface paths {
          * @description Borrows a warm agent, waiting for up to `timeout` seconds; 503 with Retry-After when none came.
          *
          *     The same Idempotency-Key gets the same lease again. Keep it with `heartbeat`, or it ends after `ttl`.
+         *     Whoever hangs up before the answer gets none.
          */
         post: operations["pools_lease"];
         delete?: never;
@@ -1055,7 +1056,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description The document's steps, and those of the iteration that each loop is in, or ended with.
+         * @description The document's steps in its order, then those of the iteration that each loop is in, or ended with.
          *
          *     `?iteration=refine.3` gives the steps of another iteration of a loop.
          */
@@ -4936,7 +4937,11 @@ export interface operations {
     steps_list: {
         parameters: {
             query?: {
+                /** @description Of `next` or `previous` */
+                cursor?: string;
                 iteration?: string;
+                /** @description Steps on a page, up to 500 */
+                limit?: number;
             };
             header?: never;
             path: {
