@@ -208,6 +208,13 @@ class Keys:
         return f"{self.prefix}:pool:{pool_id}:{part}"
 
 
+def wait_of(entry: bytes) -> tuple[int, int]:
+    """How long somebody waited for a lease, and when that ended, in milliseconds (0: written before ends
+    were)."""
+    wait, _, at = entry.partition(b":")
+    return int(wait), int(at or 0)
+
+
 def prefix_of(instance: str) -> str:
     """Two installations may share one Redis."""
     return f"aflow:{instance}:pools"

@@ -92,6 +92,16 @@ class Run(models.Model):
         return str(self.id)
 
 
+class PastEnds(models.Model):
+    """How many runs ended in a state of which no row tells any more: they were deleted, or taken up again."""
+
+    state = models.CharField(max_length=16, choices=RUN_STATES, unique=True)
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.state}"
+
+
 class RunTag(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
     tag = models.CharField(max_length=100)

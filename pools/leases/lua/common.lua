@@ -10,7 +10,7 @@
 -- P:pool:ID:idle          sorted set agent -> idle since     P:pool:ID:open   sorted set agent -> leases it has, of
 --                                                            those that can take one more
 -- P:pool:ID:condemned     set: leave soon        P:pool:ID:leases    sorted set token -> expiry
--- P:pool:ID:holders       hash holder -> token   P:pool:ID:waits     list of the last waits in ms
+-- P:pool:ID:holders       hash holder -> token   P:pool:ID:waits     list of the last waits, `ms:granted at`
 -- P:pool:ID:waiters       hash holder -> what it asked
 -- P:pool:ID:queue:TEAM    sorted set holder -> turn, of one team's waiters
 -- P:pool:ID:turns         sorted set team -> start tag of its first waiter, of the teams that wait

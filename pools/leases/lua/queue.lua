@@ -115,7 +115,7 @@ local function make_lease(pool, w, agent, uses_left, rules)
   call('HINCRBY', stats, 'wait_ms', int(wait))
   call('HINCRBY', stats, 'wait_count', 1)
   changed(pool)
-  if call('LPUSH', pool_key(pool, 'waits'), int(wait)) > WAITS_KEPT + 100 then
+  if call('LPUSH', pool_key(pool, 'waits'), int(wait) .. ':' .. int(now)) > WAITS_KEPT + 100 then
     call('LTRIM', pool_key(pool, 'waits'), 0, WAITS_KEPT - 1)
   end
 end
