@@ -139,6 +139,16 @@ AFLOW_CURRENCY = env.str("AFLOW_CURRENCY", "USD")  # of prices; nothing is conve
 AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
 AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 
+# --- alerts ---------------------------------------------------------------------------------------------
+# A pool is saturated once so many have waited for its agents all the time for so many seconds.
+AFLOW_ALERT_WAITING = env.int("AFLOW_ALERT_WAITING", 10, validate=AT_LEAST_1)
+AFLOW_ALERT_SECONDS = env.float("AFLOW_ALERT_SECONDS", 60.0, validate=AT_LEAST_0)
+# Networks that webhooks may go to although they are not on the open Internet.
+AFLOW_WEBHOOK_NETWORKS: list[str] = env.list("AFLOW_WEBHOOK_NETWORKS", [])
+vars().update(env.dj_email_url("EMAIL_URL", "smtp://localhost:25"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "agentainer@localhost")
+
 # --- sign-in --------------------------------------------------------------------------------------------
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
@@ -183,6 +193,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
         "TriggerKindEnum": ["schedule", "webhook", "event"],
+        "AlertKindEnum": "teams.api.alert_serializers.ALERT_KINDS",
+        "AlertStateEnum": "teams.api.alert_serializers.ALERT_STATES",
+        "AlertChannelKindEnum": "teams.api.alert_serializers.CHANNEL_KINDS",
+        "AlertDeliveryStateEnum": "teams.api.alert_serializers.DELIVERY_STATES",
         "CapacityTypeEnum": "pools.api.serializers.CAPACITY_TYPES",
         "NodeCapacityTypeEnum": "pools.api.serializers.NODE_CAPACITY_TYPES",
         "AgentKindEnum": "pools.api.serializers.KINDS",

@@ -22,6 +22,7 @@ from aflow_site.kernel.errors import FlowError, NotFound
 from aflow_site.kernel.waits import set_within
 from pools.domain.names import name_for_image
 from pools.domain.nodes import NodeAction
+from pools.domain.saturation import SaturationRule
 from pools.facade import site
 from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
@@ -337,6 +338,7 @@ class PoolController(_PoolController):
             instance=settings.AFLOW_INSTANCE,
             secret=settings.SECRET_KEY,
             control_url=settings.AFLOW_URL,
+            saturation=SaturationRule(settings.AFLOW_ALERT_WAITING, settings.AFLOW_ALERT_SECONDS),
             **options,
         )
 

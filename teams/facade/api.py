@@ -1,6 +1,7 @@
 """The only door to teams: who asks, for which team, with which rights, and who did what.
 
-Does not: send mail, show secrets to people, or know about workflows and pools.
+Does not: show secrets to people, or know about workflows and pools. Alerts have a door of their own
+(`teams.facade.alerts`).
 """
 
 from __future__ import annotations
