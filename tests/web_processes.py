@@ -1,4 +1,4 @@
-"""Real web processes beside the test's own: the same database, Redis and keys."""
+"""Real processes beside the test's own, with its database, Redis and keys: web processes, and an executor."""
 
 from __future__ import annotations
 
@@ -89,3 +89,19 @@ def api(url: str, token: str) -> httpx.Client:
 def answer(response: httpx.Response, *expected: int) -> Any:
     assert response.status_code in (expected or (200, 201)), response.text
     return response.json() if response.content else None
+
+
+@contextmanager
+def executor_process(directory: Path, **more: str) -> Iterator[None]:
+    """It takes up runs from the moment that it is ready."""
+    command = [sys.executable, "-m", "celery", "-A", "aflow_site", "--skip-checks", "worker"]
+    command += ["--pool=solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with (directory / "executor.log").open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(directory, **more), stdout=output, stderr=output
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=60)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from aflow_site.kernel import tracing
 from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
 from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.records import RunRecord, StepRecord
@@ -57,6 +58,10 @@ class Agents:
 
     async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord) -> Lease:
         """A lease, waited for as long as the pool lives; NoAgent when it does not."""
+        with tracing.span("lease", pool=pool, step_id=step.key, priority=self._run.priority):
+            return await self._lease(pool, kind, holder, step)
+
+    async def _lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord) -> Lease:
         pool_id = await self.pool_id(pool, kind)
         waiting = asyncio.ensure_future(
             self.broker.acquire(

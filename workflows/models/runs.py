@@ -60,6 +60,9 @@ class Run(models.Model):
     claimed_by = models.UUIDField(null=True)
     fence = models.PositiveBigIntegerField(default=0)
     last_seq = models.PositiveBigIntegerField(default=0)
+    traceparent = models.CharField(
+        max_length=55, blank=True, default="", help_text="The span that started it, where traces are on"
+    )
 
     class Meta:
         constraints = [

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from aflow_site.kernel import tracing
 from aflow_site.kernel.errors import Conflict, InvalidInput, NotFound
 from aflow_site.kernel.ids import new_id
 from teams.facade import api as teams
@@ -113,6 +114,7 @@ def new_run(
         trigger_id=request.trigger,
         depth=request.depth,
         created_at=timezone.now(),
+        traceparent=tracing.traceparent(),
     )
 
 

@@ -280,6 +280,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alert-channels/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Where alerts go, by name. For operators: addresses of webhooks are often as good as passwords. */
+        get: operations["alert_channels_list"];
+        put?: never;
+        /** @description Adds one. The answer holds what its webhooks are signed with, this once. */
+        post: operations["alert_channels_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-channels/{channel_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["alert_channels_get"];
+        put?: never;
+        post?: never;
+        delete: operations["alert_channels_remove"];
+        options?: never;
+        head?: never;
+        patch: operations["alert_channels_change"];
+        trace?: never;
+    };
+    "/api/v1/alert-channels/{channel_id}/test/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sends a test at once; 502 with the reason when it was not taken. */
+        post: operations["alert_channels_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the team was alerted of, the newest first. Alerts are resolved when their cause ends. */
+        get: operations["alerts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/artifacts/{sha256}/": {
         parameters: {
             query?: never;
@@ -1598,6 +1666,69 @@ export interface components {
          * @enum {string}
          */
         AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated" | "created" | "running" | "stopped" | "paused" | "failed";
+        Alert: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AlertKindEnum"];
+            /** @description `pool/python`, `budget/…` */
+            subject: string;
+            /** @description What a budget counts over; empty where there is none */
+            period: string;
+            state: components["schemas"]["AlertStateEnum"];
+            sentence: string;
+            facts: unknown;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            resolved_at: string | null;
+        };
+        AlertChannel: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            kind: components["schemas"]["AlertChannelKindEnum"];
+            target: string;
+            kinds: components["schemas"]["AlertKindEnum"][];
+            enabled: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            last: components["schemas"]["LastDelivery"] | null;
+        };
+        /**
+         * @description * `email` - email
+         *     * `webhook` - webhook
+         * @enum {string}
+         */
+        AlertChannelKindEnum: "email" | "webhook";
+        AlertChannelList: {
+            results: components["schemas"]["AlertChannel"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `sent` - sent
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        AlertDeliveryStateEnum: "pending" | "sent" | "failed";
+        /**
+         * @description * `creation` - creation
+         *     * `saturation` - saturation
+         *     * `budget_50` - budget_50
+         *     * `budget_80` - budget_80
+         *     * `budget_100` - budget_100
+         *     * `budget_forecast` - budget_forecast
+         * @enum {string}
+         */
+        AlertKindEnum: "creation" | "saturation" | "budget_50" | "budget_80" | "budget_100" | "budget_forecast";
+        /**
+         * @description * `open` - open
+         *     * `resolved` - resolved
+         * @enum {string}
+         */
+        AlertStateEnum: "open" | "resolved";
         Answer: {
             output: unknown | null;
             error: components["schemas"]["CallError"] | null;
@@ -1899,6 +2030,16 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        LastDelivery: {
+            state: components["schemas"]["AlertDeliveryStateEnum"];
+            attempts: number;
+            problem: string | null;
+            /**
+             * Format: date-time
+             * @description When it was sent, or is tried next
+             */
+            at: string;
+        };
         Lease: {
             /** @description Whoever has it has the agent */
             token: string;
@@ -1978,6 +2119,32 @@ export interface components {
          * @enum {string}
          */
         NetworkEnum: "isolated" | "egress";
+        NewChannelAnswer: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            kind: components["schemas"]["AlertChannelKindEnum"];
+            target: string;
+            kinds: components["schemas"]["AlertKindEnum"][];
+            enabled: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            last: components["schemas"]["LastDelivery"] | null;
+            /** @description What its webhooks are signed with; shown this once */
+            secret: string | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        NewChannelRequest: {
+            name: string;
+            target: string;
+            /** @description Only these; empty: all */
+            kinds?: components["schemas"]["AlertKindEnum"][];
+            enabled?: boolean;
+            /** @description For webhooks */
+            secret?: string;
+            kind: components["schemas"]["AlertChannelKindEnum"];
+        };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         NewPolicyRequest: {
             preset?: components["schemas"]["PolicyPresetEnum"];
@@ -2152,6 +2319,18 @@ export interface components {
             /** Format: uuid */
             run: string;
             step: string;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        PatchedChannelChangesRequest: {
+            /** @description Lower-case letters, digits, - and _; up to 63 characters */
+            name?: string;
+            /** @description E-mail addresses, parted by commas, or a web address */
+            target?: string;
+            /** @description Only these; empty: all */
+            kinds?: components["schemas"]["AlertKindEnum"][];
+            enabled?: boolean;
+            /** @description For webhooks */
+            secret?: string;
         };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         PatchedPolicyFieldsRequest: {
@@ -3285,6 +3464,158 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeployedList"];
+                };
+            };
+        };
+    };
+    alert_channels_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannelList"];
+                };
+            };
+        };
+    };
+    alert_channels_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannelRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewChannelAnswer"];
+                };
+            };
+        };
+    };
+    alert_channels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannel"];
+                };
+            };
+        };
+    };
+    alert_channels_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    alert_channels_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedChannelChangesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannel"];
+                };
+            };
+        };
+    };
+    alert_channels_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    alerts_list: {
+        parameters: {
+            query?: {
+                kind?: "budget_100" | "budget_50" | "budget_80" | "budget_forecast" | "creation" | "saturation";
+                state?: "open" | "resolved";
+                /** @description Such as `pool/python` */
+                subject?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"][];
                 };
             };
         };

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from aflow_site.kernel import tracing
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
 from workflows.domain.expressions import compile_template
 from workflows.domain.json_lists import NoList
@@ -281,8 +282,10 @@ class MapRun(Body):
             self.context, self.record, attempt, places, errands=self._errands(lease, call, attempt)
         )
         invocation = self.call.invocation(inputs, call.indexes, attempt, listener)
+        key = self.record.key
         try:
-            return await send(self.context.agents.broker, lease, invocation)
+            with tracing.span("attempt", step_id=key, attempt=attempt, item_indexes=call.indexes):
+                return await send(self.context.agents.broker, lease, invocation)
         finally:
             await listener.close()
 
