@@ -117,6 +117,8 @@ AFLOW_NODE_ZONE = env.str(
 )
 # Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
+# Runs of a team that are under way or wait for their turn; more are refused, and told when to come back.
+AFLOW_RUNS_OPEN = env.int("AFLOW_RUNS_OPEN", 10_000, validate=AT_LEAST_1)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2, validate=AT_LEAST_1)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from django.conf import settings
 
 from pools.facade import site
 from pools.facade.api import lease_store
-from pools.facade.contracts import Invocation, InvocationResult, Lease, LeaseOutcome, LeaseView
+from pools.facade.contracts import (
+    Invocation,
+    InvocationResult,
+    Lease,
+    LeaseOutcome,
+    LeaseTimeout,
+    LeaseView,
+)
 from pools.leases.store import HeldLease
 from pools.selectors import pools as selectors
 from pools.services import borrowing
@@ -18,6 +26,9 @@ from pools.services.borrowing import Wish
 __all__ = ["Wish", "ask", "borrow", "give_back", "keep", "list_leases"]
 
 
+LONGEST_AWAY = 300  # seconds after which anybody may ask again, however long the queue is
+
+
 def _door() -> borrowing.Door:
     return borrowing.Door(settings.REDIS_URL, site.key_prefix(), settings.SECRET_KEY)
 
@@ -25,10 +36,17 @@ def _door() -> borrowing.Door:
 def borrow(team_id: int, pool: str, wish: Wish) -> Lease:
     """A lease on a healthy agent of a pool that the team may use.
 
-    Raises `PoolNotFound`, and `LeaseTimeout` when none came free in time or too many wait.
+    Raises `PoolNotFound`, and `LeaseTimeout` when none came free in time or too many wait: its Retry-After
+    tells when one should come free, by the queue and what leases took so far.
     """
     row = services.find(team_id, pool, selectors.usable_by(team_id))
-    return borrowing.borrow(_door(), row, team_id, wish)
+    try:
+        return borrowing.borrow(_door(), row, team_id, wish)
+    except LeaseTimeout as exc:
+        estimate = selectors.views([row], lease_store())[0].wait_estimate
+        if estimate is not None:
+            exc.headers["Retry-After"] = str(min(LONGEST_AWAY, max(1, math.ceil(estimate))))
+        raise
 
 
 def keep(team_id: int, token: str) -> datetime:

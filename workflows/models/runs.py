@@ -89,6 +89,7 @@ class Run(models.Model):
                 name="run_live",
             ),
             models.Index(fields=["finished_at"], name="run_by_end"),
+            models.Index(fields=["team", "state"], name="run_of_team_by_state"),
         ]
 
     def __str__(self) -> str:

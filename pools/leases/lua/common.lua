@@ -17,7 +17,8 @@
 -- P:pool:ID:finish        hash team -> finish tag; floor: the virtual time since when it waits; hold: ms that it keeps
 --                         a lease
 -- P:agent:ID              hash: pool, address, boot, nonce, state, uses, reserved, busy, parked, slots, errors, tenant,
---                         born, last_used, drain. busy: leases that run; parked: those whose bodies wait
+--                         born, last_used, drain, held_ms. busy: leases that run; parked: those whose bodies wait;
+--                         held_ms: what its leases that ended took together
 -- P:agent:ID:leases       set of tokens          P:agent:ID:resuming    list of tokens that want their place back
 -- P:lease:TOKEN           hash: pool, agent, holder, team, client, fence, expires, uses_left, wait_ms, idle_ms, at,
 --                         cost, parked ('1' while its body waits)

@@ -177,6 +177,7 @@ local function end_lease(token)
   correct(pool, v[5], tonumber(v[8]), took)
   if call('SREM', agent_key(agent, 'leases'), token) == 1 then
     call('HINCRBY', agent_key(agent), v[9] == '1' and 'parked' or 'busy', -1)
+    call('HINCRBY', agent_key(agent), 'held_ms', int(took))
     if v[9] == '1' then call('LREM', agent_key(agent, 'resuming'), 0, token) end
     if v[9] ~= '1' then call('HINCRBY', agent_key(agent), 'reserved', -tonumber(v[6])) end
   end

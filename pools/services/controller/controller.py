@@ -40,6 +40,7 @@ from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
+from pools.services.controller.usages import Usages
 from pools.services.lease_rules import rules_of
 from pools.services.loops import for_ever
 
@@ -95,6 +96,7 @@ class PoolController:
             finished=self._nudged.set,
             ready_within=ready_within,
         )
+        self.usages = Usages(self.registry)
         self.reality = Reality(
             self.registry,
             runtime,
@@ -102,6 +104,7 @@ class PoolController:
             self._http,
             self.creator,
             self.remover,
+            self.usages,
             secret=secret,
             instance=instance,
             leader=self._leadership.token,
@@ -116,7 +119,7 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
-        self._checks = Checks(self.registry, runtime, self.leases, self._http, secret=secret)
+        self._checks = Checks(self.registry, runtime, self.leases, self._http, self.usages, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
         self.alarms = Alarms(self.registry, self.leases, saturation or SaturationRule())
         self._learned_at = 0.0
@@ -168,6 +171,7 @@ class PoolController:
         serving = await self._serving(pool_ids)
         await self.reality.restore_missing(set(serving))
         self._checks.begin(serving)
+        await self.usages.save_when_due()
         self.loops.forget_others()
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
