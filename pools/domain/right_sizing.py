@@ -15,7 +15,7 @@ Pure; memory in bytes, CPU in cores, times in seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +123,7 @@ def advise(use: PoolUse, *, cpu: float, memory: int, memory_threshold: float, co
     return Advice(cores, size, _sentence(cores, size))
 
 
-def _figure(used: Histogram, now: float, samples: int, rounded: Any) -> Figure:
+def _figure(used: Histogram, now: float, samples: int, rounded: Callable[[float], float]) -> Figure:
     p90 = used.percentile(TARGET)
     advised = rounded(p90) if p90 is not None and samples >= ENOUGH else None
     return Figure(now, advised, samples, used.percentile(LOW), p90, used.percentile(HIGH))
@@ -141,22 +141,20 @@ def _memory(size: float) -> int:
 
 
 def _sentence(cpu: Figure, memory: Figure) -> str:
-    parts = []
-    for name, figure, said in (("CPU", cpu, _cores), ("memory", memory, _mib)):
-        if figure.advised is None:
-            parts.append(f"too little is known of its {name} yet ({figure.samples} of {ENOUGH} samples)")
-        elif not figure.differs:
-            parts.append(f"{said(figure.now)} are right")
-        else:
-            more = "more than" if figure.advised < figure.now else "less than"
-            need = f"{said(figure.now)} are {more} it needs; {said(figure.advised)} would do"
-            parts.append(need)
-    sentence = "; ".join(parts)
-    return sentence[0].upper() + sentence[1:] + "."
+    return f"CPU: {_words(cpu, _cores)}; memory: {_words(memory, _mib)}."
+
+
+def _words(figure: Figure, said: Callable[[float], str]) -> str:
+    if figure.advised is None:
+        return f"too little is known yet ({figure.samples} of {ENOUGH} samples)"
+    if not figure.differs:
+        return f"{said(figure.now)} is right"
+    compared = "more" if figure.advised < figure.now else "less"
+    return f"{said(figure.now)} is {compared} than it needs, {said(figure.advised)} would do"
 
 
 def _cores(value: float) -> str:
-    return f"{value:g} cores"
+    return "1 core" if value == 1 else f"{value:g} cores"
 
 
 def _mib(value: float) -> str:

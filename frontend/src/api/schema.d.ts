@@ -716,6 +716,46 @@ export interface paths {
         patch: operations["pools_update"];
         trace?: never;
     };
+    "/api/v1/pools/{name}/advice/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description What its agents really need of CPU and memory, out of what they used: the 90th percentile of a
+         *     histogram that halves each day, and 15 % on top.
+         */
+        get: operations["pools_advice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/advice/apply/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Sets what is advised; free agents are replaced now, leased ones after their lease. 409 when there
+         *     is nothing to change.
+         */
+        post: operations["pools_apply_advice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/{name}/drain/": {
         parameters: {
             query?: never;
@@ -1553,6 +1593,50 @@ export interface components {
          * @enum {string}
          */
         ActionEnum: "scale_up" | "scale_down" | "hold";
+        Advice: {
+            pool: string;
+            /**
+             * Format: date-time
+             * @description When the first sample came
+             */
+            since: string | null;
+            /** @description Cores, while leased */
+            cpu: components["schemas"]["AdvisedFigure"];
+            /** @description Bytes */
+            memory: components["schemas"]["AdvisedFigure"];
+            sentence: string;
+            /** @description What applying it would set; empty: nothing */
+            changes: components["schemas"]["AdvisedChanges"];
+        };
+        AdvisedChanges: {
+            /** Format: double */
+            cpu?: number;
+            memory?: number;
+        };
+        AdvisedFigure: {
+            /**
+             * Format: double
+             * @description What is set
+             */
+            now: number;
+            /**
+             * Format: double
+             * @description null: too little is known yet
+             */
+            advised: number | null;
+            samples: number;
+            /**
+             * Format: double
+             * @description Of what was used
+             */
+            p50: number | null;
+            /** Format: double */
+            p90: number | null;
+            /** Format: double */
+            p95: number | null;
+            /** @description By so much that it is worth new agents */
+            differs: boolean;
+        };
         /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
         Agent: {
             /** Format: uuid */
@@ -2551,6 +2635,16 @@ export interface components {
             utilization: number;
             /** @description Acquires in the queue */
             waiting: number;
+            /**
+             * Format: date-time
+             * @description Of the first in the queue
+             */
+            waiting_since: string | null;
+            /**
+             * Format: double
+             * @description Seconds that whoever asks now will wait; null: not known
+             */
+            wait_estimate: number | null;
             /** @description Live leases */
             leases: number;
             target_size: number;
@@ -4220,6 +4314,48 @@ export interface operations {
                 "application/json": components["schemas"]["PatchedPoolSettingsRequest"];
             };
         };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_advice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Advice"];
+                };
+            };
+        };
+    };
+    pools_apply_advice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             200: {
                 headers: {

@@ -119,6 +119,13 @@ def test_each_setting_of_the_pool_counts() -> None:
     assert "memory" not in advice(use, memory=550 * MIB)
 
 
+def test_the_sentence() -> None:
+    told = advise(used(0.2, 480 * MIB), cpu=1.0, memory=600 * MIB, memory_threshold=0.9, concurrency=1)
+    assert (
+        told.sentence == "CPU: 1 core is more than it needs, 0.25 cores would do; memory: 600 MiB is right."
+    )
+
+
 def test_too_few_samples_advise_nothing() -> None:
     few = advise(
         used(3.0, 900 * MIB, ENOUGH - 1), cpu=1.0, memory=512 * MIB, memory_threshold=0.9, concurrency=1
