@@ -8,3 +8,6 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         # Makes ours the current Celery application in every process, so that nudges go to our broker.
         from aflow_site import celery  # noqa: F401
+        from aflow_site.kernel import tracing
+
+        tracing.start()

@@ -34,7 +34,7 @@ django.setup()
 from pools.facade import api as pools  # noqa: E402 (Django must be ready)
 from pools.facade.contracts import Code, Invocation, LeaseOutcome  # noqa: E402
 from pools.models import Pool  # noqa: E402
-from pools.runtime.cgroups import memory_in_use  # noqa: E402
+from pools.runtime.cgroups import use_of  # noqa: E402
 from pools.services.controller.creation import AT_ONCE  # noqa: E402
 
 CODE = "import time\n\ndef main(item):\n    return time.time()\n"
@@ -148,8 +148,8 @@ def filled(platform: Platform, client: docker.DockerClient, times: int) -> tuple
         rates.append(FILL / (time.perf_counter() - begun))
         time.sleep(REST)
         agents = platform.call("GET", "agents/?pool=bench-fill")["results"]
-        used = (memory_in_use(str(client.containers.get(agent["container"]).id)) for agent in agents)
-        memory += [size / 1e6 for size in used if size is not None]
+        used = (use_of(str(client.containers.get(agent["container"]).id)) for agent in agents)
+        memory += [use.memory / 1e6 for use in used if use is not None]
         platform.call("DELETE", "pools/bench-fill/")
         while platform.call("GET", "agents/?pool=bench-fill")["results"]:
             time.sleep(0.1)

@@ -18,6 +18,7 @@ from pools.facade import api as pools
 from scaling.models import Budget
 from scaling.selectors.budgets import figures, last_told
 from scaling.selectors.counts import counted
+from teams.facade import api as teams
 
 PREFIX = "agentainer_scaling_"
 
@@ -37,14 +38,16 @@ class ScalingCollector(Collector):
         try:
             for (action, reason), number in sorted(counted().items()):
                 decisions.add_metric([action, reason], number)
-            sizes, targets = Counter[str](), Counter[str]()
+            sizes, targets = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
             for load in pools.load():
                 for workflow in load.used_by:
-                    sizes[workflow] += load.starting + load.idle + load.active
-                    targets[workflow] += load.target_size
-            for workflow in sorted(targets):
-                current.add_metric([workflow], sizes[workflow])
-                target.add_metric([workflow], targets[workflow])
+                    sizes[load.team_id, workflow] += load.starting + load.idle + load.active
+                    targets[load.team_id, workflow] += load.target_size
+            slugs = teams.slugs_of(team for team, _ in targets)
+            labels = teams.Labels((name, team, slugs[team]) for team, name in targets)
+            for used in sorted(targets):
+                current.add_metric([labels.of(*used)], sizes[used])
+                target.add_metric([labels.of(*used)], targets[used])
         except (redis.RedisError, ConnectionError):
             pass  # without Redis there is no truth to tell; the families stand there empty
         return decisions, current, target, *budget_families()

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "aflow_site.api.versions.tell_version",
+    "aflow_site.api.tracing.trace_requests",
     "aflow_site.api.problems.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -120,6 +121,8 @@ AFLOW_NODE_ZONE = env.str(
 )
 # Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
+# Runs of a team that are under way or wait for their turn; more are refused, and told when to come back.
+AFLOW_RUNS_OPEN = env.int("AFLOW_RUNS_OPEN", 10_000, validate=AT_LEAST_1)
 AFLOW_EXECUTORS = env.int("AFLOW_EXECUTORS", 2, validate=AT_LEAST_1)
 AFLOW_URL = env.str("AFLOW_URL", "http://127.0.0.1:8000")
 
@@ -146,6 +149,16 @@ AFLOW_MAX_AGENTS = env.int("AFLOW_MAX_AGENTS", 0, validate=AT_LEAST_0)
 AFLOW_AGENT_PRICE: Decimal = env.decimal("AFLOW_AGENT_PRICE", Decimal(0), validate=AT_LEAST_0)
 AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
 AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
+
+# --- alerts ---------------------------------------------------------------------------------------------
+# A pool is saturated once so many have waited for its agents all the time for so many seconds.
+AFLOW_ALERT_WAITING = env.int("AFLOW_ALERT_WAITING", 10, validate=AT_LEAST_1)
+AFLOW_ALERT_SECONDS = env.float("AFLOW_ALERT_SECONDS", 60.0, validate=AT_LEAST_0)
+# Networks that webhooks may go to although they are not on the open Internet.
+AFLOW_WEBHOOK_NETWORKS: list[str] = env.list("AFLOW_WEBHOOK_NETWORKS", [])
+vars().update(env.dj_email_url("EMAIL_URL", "smtp://localhost:25"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "agentainer@localhost")
 
 # --- sign-in --------------------------------------------------------------------------------------------
 LOGIN_URL = "/login/"
@@ -191,6 +204,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": ["pending", "running", "paused", "waiting", "completed", "failed", "cancelled"],
         "TriggerKindEnum": ["schedule", "webhook", "event"],
+        "AlertKindEnum": "teams.api.alert_serializers.ALERT_KINDS",
+        "AlertStateEnum": "teams.api.alert_serializers.ALERT_STATES",
+        "AlertChannelKindEnum": "teams.api.alert_serializers.CHANNEL_KINDS",
+        "AlertDeliveryStateEnum": "teams.api.alert_serializers.DELIVERY_STATES",
         "CapacityTypeEnum": "pools.api.serializers.CAPACITY_TYPES",
         "NodeCapacityTypeEnum": "pools.api.serializers.NODE_CAPACITY_TYPES",
         "AgentKindEnum": "pools.api.serializers.KINDS",

@@ -21,8 +21,16 @@ from aflow_site.supervision.troubles import PlatformTrouble
 DEFAULT_PORT = 8000
 DEFAULT_HOST = "127.0.0.1"
 # What is kept: the settings of the platform and of the Docker client, never the whole environment.
-KEPT = ("ALLOWED_HOSTS", "CELERY_BROKER_URL", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "REDIS_URL")
-KEPT_PREFIXES = ("AFLOW_", "DOCKER_")
+KEPT = (
+    "ALLOWED_HOSTS",
+    "CELERY_BROKER_URL",
+    "CSRF_TRUSTED_ORIGINS",
+    "DATABASE_URL",
+    "DEFAULT_FROM_EMAIL",
+    "EMAIL_URL",
+    "REDIS_URL",
+)
+KEPT_PREFIXES = ("AFLOW_", "DOCKER_", "OTEL_")
 
 
 def add_data_dir_argument(parser: argparse.ArgumentParser) -> None:

@@ -83,6 +83,10 @@ class PoolSerializer(serializers.Serializer[Any]):
     states = StatesSerializer()
     utilization = serializers.FloatField(help_text="Active agents among those idle or active, 0 to 1")
     waiting = serializers.IntegerField(help_text="Acquires in the queue")
+    waiting_since = serializers.DateTimeField(allow_null=True, help_text="Of the first in the queue")
+    wait_estimate = serializers.FloatField(
+        allow_null=True, help_text="Seconds that whoever asks now will wait; null: not known"
+    )
     leases = serializers.IntegerField(help_text="Live leases")
     target_size = serializers.IntegerField()
     wait_p50_ms = serializers.FloatField(allow_null=True)
@@ -217,3 +221,27 @@ class NodeListSerializer(serializers.Serializer[Any]):
     results = NodeSerializer(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
+
+
+class AdvisedFigureSerializer(serializers.Serializer[Any]):
+    now = serializers.FloatField(help_text="What is set")
+    advised = serializers.FloatField(allow_null=True, help_text="null: too little is known yet")
+    samples = serializers.IntegerField()
+    p50 = serializers.FloatField(allow_null=True, help_text="Of what was used")
+    p90 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    differs = serializers.BooleanField(help_text="By so much that it is worth new agents")
+
+
+class AdvisedChangesSerializer(serializers.Serializer[Any]):
+    cpu = serializers.FloatField(required=False)
+    memory = serializers.IntegerField(required=False)
+
+
+class AdviceSerializer(serializers.Serializer[Any]):
+    pool = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True, help_text="When the first sample came")
+    cpu = AdvisedFigureSerializer(help_text="Cores, while leased")
+    memory = AdvisedFigureSerializer(help_text="Bytes")
+    sentence = serializers.CharField()
+    changes = AdvisedChangesSerializer(help_text="What applying it would set; empty: nothing")

@@ -11,6 +11,8 @@ urlpatterns = [
     path("pools/<str:name>/drain/", views.DrainView.as_view()),
     path("pools/<str:name>/resume/", views.ResumeView.as_view()),
     path("pools/<str:name>/recycle/", views.RecycleView.as_view()),
+    path("pools/<str:name>/advice/", views.AdviceView.as_view()),
+    path("pools/<str:name>/advice/apply/", views.ApplyAdviceView.as_view()),
     path("pools/<str:name>/leases/", leases.PoolLeasesView.as_view()),
     path("leases/", leases.LeaseListView.as_view()),
     path("leases/<str:token>/", leases.LeaseView.as_view()),

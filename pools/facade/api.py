@@ -23,6 +23,7 @@ from aflow_site.kernel.errors import FlowError, NotFound
 from aflow_site.kernel.waits import set_within
 from pools.domain.names import name_for_image
 from pools.domain.nodes import NodeAction
+from pools.domain.saturation import SaturationRule
 from pools.facade import site
 from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
@@ -41,8 +42,10 @@ from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.selectors import pools as selectors
 from pools.selectors import prices
 from pools.selectors.nodes import node_views
+from pools.selectors.usage import advice_shape
 from pools.services import nodes as node_services
 from pools.services import pools as services
+from pools.services import usage
 from pools.services.agents import NotLeading
 from pools.services.broker.broker import Broker as _Broker
 from pools.services.controller.controller import PoolController as _PoolController
@@ -56,6 +59,8 @@ __all__ = [
     "Broker",
     "PoolController",
     "act_on_node",
+    "advice",
+    "apply_advice",
     "check_pool",
     "check_unused",
     "create_pool",
@@ -172,6 +177,16 @@ def warm_pool(team_id: int, name: str, size: int) -> PoolView:
     """So many agents are started now, within the pool's limits; the idle time-out ends them again."""
     services.set_target(services.find(team_id, name).pk, size, lease_store())
     return get_pool(team_id, name)
+
+
+def advice(team_id: int, name: str) -> dict[str, Any]:
+    """What the pool's agents really need of CPU and memory (`selectors.usage`). Raises `PoolNotFound`."""
+    return advice_shape(services.find(team_id, name))
+
+
+def apply_advice(team_id: int, name: str) -> PoolView:
+    """Raises `PoolNotFound`, and `Conflict` when there is nothing to change."""
+    return _view(usage.apply_advice(team_id, name, lease_store()))
 
 
 def note_uses(team_id: int, workflow: str, names: Iterable[str]) -> None:
@@ -346,6 +361,7 @@ class PoolController(_PoolController):
             instance=settings.AFLOW_INSTANCE,
             secret=settings.SECRET_KEY,
             control_url=settings.AFLOW_URL,
+            saturation=SaturationRule(settings.AFLOW_ALERT_WAITING, settings.AFLOW_ALERT_SECONDS),
             **options,
         )
 

@@ -94,6 +94,8 @@ class PoolView:
     waiting: int  # acquires in the queue
     leases: int  # live leases
     target_size: int
+    waiting_since: datetime | None = None  # of the first in the queue
+    wait_estimate: float | None = None  # seconds that whoever asks now will wait, where that is known
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -9,7 +10,13 @@ from django.conf import settings
 from aflow_site.kernel.hang_up import HangUp
 from pools.facade import site
 from pools.facade.api import lease_store
-from pools.facade.contracts import Invocation, InvocationResult, LeaseOutcome, LeaseView
+from pools.facade.contracts import (
+    Invocation,
+    InvocationResult,
+    LeaseOutcome,
+    LeaseTimeout,
+    LeaseView,
+)
 from pools.leases.store import HeldLease
 from pools.selectors import pools as selectors
 from pools.services import borrowing
@@ -19,6 +26,9 @@ from pools.services.borrowing import Loan, Wish
 __all__ = ["Loan", "Wish", "ask", "borrow", "give_back", "keep", "list_leases", "put_back"]
 
 
+LONGEST_AWAY = 300  # seconds after which anybody may ask again, however long the queue is
+
+
 def _door() -> borrowing.Door:
     return borrowing.Door(settings.REDIS_URL, site.key_prefix(), settings.SECRET_KEY)
 
@@ -26,11 +36,18 @@ def _door() -> borrowing.Door:
 def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
     """A lease on a healthy agent of a pool that the team may use.
 
-    Raises `PoolNotFound`, and `LeaseTimeout` when none came free in time or too many wait.
-    Whoever hangs up gets none, and `asyncio.CancelledError` is raised.
+    Raises `PoolNotFound`, and `LeaseTimeout` when none came free in time or too many wait: its Retry-After
+    tells when one should come free, by the queue and what leases took so far. Whoever hangs up gets none, and
+    `asyncio.CancelledError` is raised.
     """
     row = services.find(team_id, pool, selectors.usable_by(team_id))
-    return borrowing.borrow(_door(), row, team_id, wish, hang_up)
+    try:
+        return borrowing.borrow(_door(), row, team_id, wish, hang_up)
+    except LeaseTimeout as exc:
+        estimate = selectors.views([row], lease_store())[0].wait_estimate
+        if estimate is not None:
+            exc.headers["Retry-After"] = str(min(LONGEST_AWAY, max(1, math.ceil(estimate))))
+        raise
 
 
 def put_back(loan: Loan) -> None:

@@ -124,7 +124,8 @@ class QueueFigures:
 class ServingAgent:
     """An agent as Redis sees it. `state`: idle, leased, draining (leased, its last), condemned. `leases`: how
     many it has, of which `parked` ones run nothing; `promised`: requests that it has served or its leases may
-    send; `tenant`: the team it served last ("" for none); `born_ms` by the server's clock."""
+    send; `tenant`: the team it served last ("" for none); `born_ms` by the server's clock; `held_ms`: what
+    its leases that ended took together."""
 
     id: UUID
     pool_id: UUID
@@ -138,13 +139,14 @@ class ServingAgent:
     born_ms: int
     parked: int = 0
     promised: int = 0
+    held_ms: int = 0
 
     @classmethod
     def parse_all(cls, reply: Iterable[bytes]) -> list[ServingAgent]:
         found = []
         for text in reply:
             agent, pool, state, uses, used, boot, drain, leases, tenant, *more = text.decode().split("|")
-            born, parked, reserved = map(int, more)
+            born, parked, reserved, held = map(int, more)
             found.append(
                 cls(
                     UUID(agent),
@@ -159,6 +161,7 @@ class ServingAgent:
                     born,
                     parked,
                     int(uses) + reserved,
+                    held,
                 )
             )
         return found
@@ -206,6 +209,13 @@ class Keys:
 
     def pool(self, pool_id: UUID, part: str) -> str:
         return f"{self.prefix}:pool:{pool_id}:{part}"
+
+
+def wait_of(entry: bytes) -> tuple[int, int]:
+    """How long somebody waited for a lease, and when that ended, in milliseconds (0: written before ends
+    were)."""
+    wait, _, at = entry.partition(b":")
+    return int(wait), int(at or 0)
 
 
 def prefix_of(instance: str) -> str:

@@ -18,6 +18,7 @@ from pools.leases.scripts import (
     Script,
     ServingAgent,
     load,
+    wait_of,
 )
 from pools.leases.wire import Argument, Wire
 
@@ -251,16 +252,20 @@ class Leases:
             return {}
         return {agent.id: agent for agent in ServingAgent.parse_all(self._run("agents", *map(str, pool_ids)))}
 
-    def waits_ms(self, pool_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
-        """The last waits of each pool, the newest first, in milliseconds."""
+    def waits_ms(self, pool_ids: Sequence[UUID], within: float | None = None) -> dict[UUID, list[int]]:
+        """The last waits of each pool, the newest first, in milliseconds; with `within` only those that ended
+        in so many seconds before now, by the server's clock."""
         if not pool_ids:
             return {}
         pipe = self.client.pipeline(transaction=False)
+        pipe.time()
         for pool_id in pool_ids:
             pipe.lrange(self.keys.pool(pool_id, "waits"), 0, -1)
+        (seconds, micros), *found = pipe.execute()
+        since = 0.0 if within is None else (seconds + micros / 1e6 - within) * 1000
         return {
-            pool_id: [int(wait) for wait in waits]
-            for pool_id, waits in zip(pool_ids, pipe.execute(), strict=True)
+            pool_id: [wait for wait, at in map(wait_of, waits) if at >= since]
+            for pool_id, waits in zip(pool_ids, found, strict=True)
         }
 
     def place(self, pool_id: UUID, holders: str) -> int | None:

@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 
 from pools.domain.deployments import DeployedState, Desired
 from pools.domain.requests import RequestState
-from pools.metrics.labels import Labels
 from pools.models import AgentRequest, DeployedAgent
 from pools.selectors.readings import Readings
+from teams.facade.api import Labels
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@
   pruning of ended agents and a pool that is deleted and made again;
 - number and sum of waits, and failed checks, are counted in Redis, where they happen: they begin at 0 when
   Redis loses its memory or the pool is deleted, as Prometheus expects of a process that was restarted.
-Quantiles are of the last waits (a thousand for each pool), and of the agents that ended within a day.
+Quantiles are over moving windows: of the waits that ended in the last ten minutes (the last thousand of each
+pool at most), and of the agents that ended within a day. A window without any tells none.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from prometheus_client.registry import Collector
 
 from pools.domain.quantiles import nearest_rank
 from pools.leases.store import Leases
-from pools.metrics.labels import Labels
 from pools.models import Agent, EndedAgents, Pool
 from pools.selectors.pools import views
+from teams.facade.api import Labels
 
 QUANTILES = (0.5, 0.9, 0.99)
 STARTUP_WINDOW = 300.0  # seconds; the gauge is the median of these
+WAITS_WINDOW = 600.0  # seconds
 LIFETIMES = timedelta(hours=24)
 PREFIX = "agentainer_pool_"
 
@@ -62,26 +64,37 @@ class PoolCollector(Collector):
             PREFIX + "utilization", "Active agents among those that are idle or active", labels=["pool"]
         )
         waiting = GaugeMetricFamily(PREFIX + "waiting", "Acquires in the queue", labels=["pool"])
+        problem = GaugeMetricFamily(
+            PREFIX + "problem",
+            "1 while the pool cannot have the agents that it wants",
+            labels=["pool", "kind"],
+        )
         for view in views(pools, self._leases):
             label = labels.of(view.team_id, view.name)
             for state, number in view.states.items():
                 size.add_metric([label, state], number)
             utilization.add_metric([label], view.utilization)
             waiting.add_metric([label], view.waiting)
-        return size, utilization, waiting
+            if view.problem_kind is not None:
+                problem.add_metric([label, view.problem_kind], 1)
+        return size, utilization, waiting, problem
 
     def _waits(self, pools: Sequence[Pool], labels: Labels) -> Iterable[Metric]:
         family = Metric(PREFIX + "wait_time_seconds", "Time from acquire to lease", "summary")
+        oldest = GaugeMetricFamily(
+            PREFIX + "oldest_wait_seconds", "For how long the first in the queue has waited", labels=["pool"]
+        )
         ids = [pool.pk for pool in pools]
         try:
-            waits, figures = self._leases.waits_ms(ids), self._leases.figures(ids)
+            waits, figures = self._leases.waits_ms(ids, WAITS_WINDOW), self._leases.figures(ids)
         except redis.RedisError:
-            return [family]
+            return family, oldest
         for pool in pools:
             label = labels.of(pool.team_id, pool.name)
             seconds = [wait / 1000 for wait in waits[pool.pk]]
             _add_summary(family, label, seconds, figures[pool.pk].wait_ms / 1000, figures[pool.pk].wait_count)
-        return [family]
+            oldest.add_metric([label], figures[pool.pk].oldest_ms / 1000)
+        return family, oldest
 
     def _startup(self) -> Metric:
         family = GaugeMetricFamily(

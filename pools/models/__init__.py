@@ -3,6 +3,7 @@ from .deployments import DeployedAgent
 from .nodes import Node
 from .pools import Pool, PoolShare, PoolUse
 from .requests import AgentRequest
+from .usage import PoolUsage
 
 __all__ = [
     "Agent",
@@ -13,5 +14,6 @@ __all__ = [
     "Pool",
     "PoolEpoch",
     "PoolShare",
+    "PoolUsage",
     "PoolUse",
 ]

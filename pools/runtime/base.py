@@ -37,7 +37,7 @@ class Capability(StrEnum):
     CLOSED_NETWORK = "closed_network"  # neither other agents nor the outside are in reach
     BUNDLES = "bundles"  # its built-in agents run functions out of uploaded bundles
     DEPLOYS = "deploys"  # agents outside of pools, too (`pools.runtime.deployed`)
-    MEASURES = "measures"  # it tells how much memory an agent uses
+    MEASURES = "measures"  # it tells how much memory and CPU an agent uses
     ANY_IMAGE = "any_image"  # commands run in images that know nothing of agents
 
 
@@ -112,6 +112,14 @@ class AgentHandle:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentUse:
+    """`memory` in bytes, without file cache that could go; `cpu_seconds` since its start (None: not told)."""
+
+    memory: int
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AgentDeath:
     agent_id: UUID
     out_of_memory: bool = False
@@ -179,8 +187,8 @@ class Runtime(Protocol):
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         """The last lines of what the agent wrote; empty for an unknown agent."""
 
-    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
-        """Bytes in use by the agent of that `AgentHandle.ref`; None when it cannot be told."""
+    async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
+        """What the agent of that `AgentHandle.ref` uses; None when it cannot be told."""
 
 
 def check_place(place: Place, node: EngineNode) -> None:

@@ -34,12 +34,6 @@ class Use:
     sent: int | None
 
 
-def memory_in_use(container: str, root: Path = ROOT) -> int | None:
-    """Bytes, without file cache that could go; None when the container is not of this machine."""
-    found = _directory(container, root)
-    return None if found is None else _memory(found)
-
-
 def use_of(container: str, root: Path = ROOT, proc: Path = PROC) -> Use | None:
     """None when the container is not of this machine, or has ended."""
     directory = _directory(container, root)

@@ -33,6 +33,7 @@ from pools.runtime.base import (
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    AgentUse,
     Capability,
     EngineAway,
     EngineNode,
@@ -41,7 +42,7 @@ from pools.runtime.base import (
     RuntimeFault,
     check_place,
 )
-from pools.runtime.cgroups import memory_in_use
+from pools.runtime.cgroups import use_of as use_in_cgroups
 from pools.runtime.command_images import ensure_with_agent
 from pools.runtime.deployed import DeployedAgents
 from pools.runtime.docker_deployed import DockerDeployed
@@ -301,20 +302,25 @@ class DockerRuntime:
             "instead, or make it a swarm (AFLOW_RUNTIME=swarm)."
         )
 
-    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
-        used = await asyncio.to_thread(memory_in_use, ref)
-        return used if used is not None else await self._call(lambda: self._memory_told(ref))
+    async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
+        used = await asyncio.to_thread(use_in_cgroups, ref)
+        if used is not None:
+            return AgentUse(used.memory, used.cpu_seconds)
+        return await self._call(lambda: self._use_told(ref))
 
-    def _memory_told(self, ref: str) -> int | None:
+    def _use_told(self, ref: str) -> AgentUse | None:
         """By an engine on another machine."""
         try:
-            told = self.client.api.stats(ref, stream=False, one_shot=True)["memory_stats"]
+            told = self.client.api.stats(ref, stream=False, one_shot=True)
         except NotFound:
             return None
-        cache = told.get("stats", {}).get(
-            "total_inactive_file", told.get("stats", {}).get("inactive_file", 0)
+        memory = told["memory_stats"]
+        cache = memory.get("stats", {}).get(
+            "total_inactive_file", memory.get("stats", {}).get("inactive_file", 0)
         )
-        return max(0, told["usage"] - cache) if "usage" in told else None
+        if "usage" not in memory:
+            return None
+        return AgentUse(max(0, memory["usage"] - cache), told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9)
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         def read() -> str:

@@ -26,6 +26,7 @@ from pools.runtime.base import (
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    AgentUse,
     Capability,
     EngineAway,
     EngineNode,
@@ -48,7 +49,8 @@ class MemoryAgent:
     code: dict[str, str] = field(default_factory=dict)
     fence: int = 0
     concurrency: int = 1
-    memory: int = 0  # bytes in use
+    memory: int = 0  # bytes in use; 0: not told
+    cpu_seconds: float | None = None
     served: int = 0
     resets: int = 0
     knows_reset: bool = True  # images need not
@@ -216,9 +218,9 @@ class MemoryRuntime:
     async def tidy(self) -> None:
         return None
 
-    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+    async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
         agent = self.agents.get(agent_id)
-        return agent.memory if agent else None
+        return AgentUse(agent.memory, agent.cpu_seconds) if agent and agent.memory else None
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         agent = self.agents.get(agent_id)

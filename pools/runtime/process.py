@@ -31,6 +31,7 @@ from pools.runtime.base import (
     AgentDeath,
     AgentHandle,
     AgentSpec,
+    AgentUse,
     Capability,
     EngineNode,
     ImageMissing,
@@ -231,9 +232,9 @@ class ProcessRuntime:
     async def set_availability(self, node: str, wanted: Availability) -> None:
         raise NotSupported("Local processes have one node, this machine: resize or delete its pools instead.")
 
-    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+    async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
         known = self._read(self._path(agent_id))
-        return await asyncio.to_thread(_memory_of_group, known.pid) if known is not None else None
+        return await asyncio.to_thread(_use_of_group, known.pid) if known is not None else None
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         try:
@@ -329,11 +330,15 @@ def _free_port() -> int:
         return port
 
 
-def _memory_of_group(pid: int) -> int | None:
-    """Of a process and its children, shared pages counted once."""
+def _use_of_group(pid: int) -> AgentUse | None:
+    """Of a process and its children, those that ended included; pages that they share are counted once."""
     try:
         leader = psutil.Process(pid)
         family = [leader, *leader.children(recursive=True)]
-        return sum(process.memory_full_info().pss for process in family)
+        memory = sum(process.memory_full_info().pss for process in family)
+        times = [process.cpu_times() for process in family]
     except psutil.Error:
         return None
+    return AgentUse(
+        memory, sum(one.user + one.system + one.children_user + one.children_system for one in times)
+    )

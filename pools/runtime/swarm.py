@@ -23,7 +23,15 @@ import docker
 from docker.errors import APIError, NotFound
 
 from pools.domain.nodes import Availability
-from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, Capability, EngineNode, RuntimeFault
+from pools.runtime.base import (
+    AgentDeath,
+    AgentHandle,
+    AgentSpec,
+    AgentUse,
+    Capability,
+    EngineNode,
+    RuntimeFault,
+)
 from pools.runtime.choose import NO_EGRESS
 from pools.runtime.docker import DockerRuntime
 from pools.runtime.docker_events import EventWatcher, MakeWatch, Tell, told
@@ -211,7 +219,7 @@ class SwarmRuntime(DockerRuntime):
 
         return make
 
-    async def memory_of(self, agent_id: UUID, ref: str) -> int | None:
+    async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
         return None  # a node's engine would have to be asked; its own limit ends an agent that takes too much
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -85,6 +85,8 @@ def pool_view(
         states=states,
         utilization=round(states["active"] / ready, 4) if ready else 0.0,
         waiting=figures.waiting,
+        waiting_since=_waiting_since(figures),
+        wait_estimate=wait_estimate(figures, ready * pool.concurrency),
         leases=figures.leases,
         target_size=pool.target_size,
         wait_p50_ms=nearest_rank(waits_ms, 0.5),
@@ -100,6 +102,24 @@ def pool_view(
         weight=pool.weight,
         shares=dict(shares or {}),
     )
+
+
+def _waiting_since(figures: QueueFigures) -> datetime | None:
+    """Since when the first in the queue waits, to the second."""
+    if not figures.waiting:
+        return None
+    return (datetime.now(UTC) - timedelta(milliseconds=figures.oldest_ms)).replace(microsecond=0)
+
+
+def wait_estimate(figures: QueueFigures, slots: int) -> float | None:
+    """Seconds that whoever asks now will wait, by what leases took so far and the `slots` that serve; 0 while
+    one is free, None when nothing is known."""
+    if not figures.waiting and figures.idle:
+        return 0.0
+    if not figures.ended:
+        return None
+    mean = figures.held_ms / figures.ended / 1000
+    return round((figures.waiting + 1) * mean / max(1, slots), 1)
 
 
 def pool_load(
@@ -162,6 +182,8 @@ def pool_payload(view: PoolView, reader: int) -> dict[str, Any]:
         "states": dict(view.states),
         "utilization": view.utilization,
         "waiting": view.waiting,
+        "waiting_since": _text(view.waiting_since),
+        "wait_estimate": view.wait_estimate,
         "leases": view.leases,
         "target_size": view.target_size,
         "wait_p50_ms": view.wait_p50_ms,

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from teams.api.alerts import AlertChannelListView, AlertChannelTestView, AlertChannelView, AlertListView
 from teams.api.views import AuditListView, MeView, SecretListView, SecretView, TeamView
 
 urlpatterns = [
@@ -8,4 +9,8 @@ urlpatterns = [
     path("secrets/", SecretListView.as_view()),
     path("secrets/<str:name>/", SecretView.as_view()),
     path("audit/", AuditListView.as_view()),
+    path("alerts/", AlertListView.as_view()),
+    path("alert-channels/", AlertChannelListView.as_view()),
+    path("alert-channels/<uuid:channel_id>/", AlertChannelView.as_view()),
+    path("alert-channels/<uuid:channel_id>/test/", AlertChannelTestView.as_view()),
 ]

@@ -1,5 +1,15 @@
+from .alerts import Alert, AlertChannel, AlertDelivery
 from .audit import AuditEntry
 from .members import ApiToken, Membership, Team
 from .secrets import Secret
 
-__all__ = ["ApiToken", "AuditEntry", "Membership", "Secret", "Team"]
+__all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertDelivery",
+    "ApiToken",
+    "AuditEntry",
+    "Membership",
+    "Secret",
+    "Team",
+]

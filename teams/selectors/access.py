@@ -65,3 +65,8 @@ def teams_of(user_id: int) -> list[TeamSummary]:
 def team_ids(slugs: Iterable[str]) -> dict[str, int]:
     """The ids of those teams that there are, by slug."""
     return dict(Team.objects.filter(slug__in=list(slugs)).values_list("slug", "id"))
+
+
+def slugs_of(ids: Iterable[int]) -> dict[int, str]:
+    """The slugs of those teams that there are, by id."""
+    return dict(Team.objects.filter(pk__in=set(ids)).values_list("pk", "slug"))

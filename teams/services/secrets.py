@@ -39,6 +39,18 @@ def _box(key: str) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(derived.derive(key.encode())))
 
 
+def seal(value: str) -> str:
+    return _box(settings.SECRET_KEY).encrypt(value.encode()).decode()
+
+
+def open_sealed(sealed: str) -> str:
+    """Raises `SecretLost`."""
+    try:
+        return _box(settings.SECRET_KEY).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise SecretLost("It was sealed under another SECRET_KEY; set it again.") from None
+
+
 @transaction.atomic
 def set_secret(team_id: int, name: str, value: str, *, author: str) -> tuple[SecretView, bool]:
     """The secret, and whether it is new. Raises `InvalidInput`, `Conflict` when there are too many."""
@@ -48,7 +60,7 @@ def set_secret(team_id: int, name: str, value: str, *, author: str) -> tuple[Sec
     known = Secret.objects.filter(team_id=team_id)
     if not known.filter(name=name).exists() and known.count() >= MOST:
         raise Conflict(f"A team keeps {MOST} secrets at most; delete some.")
-    sealed = _box(settings.SECRET_KEY).encrypt(value.encode()).decode()
+    sealed = seal(value)
     row, new = Secret.objects.update_or_create(
         team_id=team_id, name=name, defaults={"sealed": sealed, "author": author}
     )
@@ -81,8 +93,8 @@ def secret_values(team_id: int, names: Iterable[str]) -> dict[str, str]:
     values = {}
     for row in Secret.objects.filter(team_id=team_id, name__in=list(names)):
         try:
-            values[row.name] = _box(settings.SECRET_KEY).decrypt(row.sealed.encode()).decode()
-        except InvalidToken:
+            values[row.name] = open_sealed(row.sealed)
+        except SecretLost:
             raise SecretLost(
                 f"The secret {row.name} was sealed under another SECRET_KEY; set it again."
             ) from None

@@ -1,24 +1,15 @@
-"""Signed deliveries: HMAC-SHA256 over the time and the body, as hexadecimal text after ``sha256=``.
-
-The time is part of what is signed, so that a delivery that somebody recorded is good for minutes only.
-"""
+"""What makes a signed delivery to a trigger good: the signature, and that it is recent."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from datetime import datetime
 
-TIMESTAMP_HEADER = "X-Agentainer-Timestamp"
-SIGNATURE_HEADER = "X-Agentainer-Signature"
-DELIVERY_HEADER = "X-Agentainer-Delivery"
+from aflow_site.kernel.signatures import DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+
+__all__ = ["DELIVERY_HEADER", "SIGNATURE_HEADER", "TIMESTAMP_HEADER", "is_recent", "is_signed", "sign"]
+
 TOLERANCE = 300  # seconds between the sender's clock and ours
-
-
-def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """`timestamp` is Unix seconds as text."""
-    message = timestamp.encode() + b"." + body
-    return "sha256=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
 def is_signed(secret: str, timestamp: str, body: bytes, signature: str) -> bool:

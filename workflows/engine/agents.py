@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from aflow_site.kernel import tracing
 from pools.facade.contracts import (
     AgentError,
     AgentKind,
@@ -103,6 +104,10 @@ class Agents:
     async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
         """A lease that the budgets allow for `bound`, waited for as long as the pool lives; NoAgent when it
         does not."""
+        with tracing.span("lease", pool=pool, step_id=step.key, priority=self._run.priority):
+            return await self._lease(pool, kind, holder, step, bound)
+
+    async def _lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
         view = await self._pool(pool, kind)
         rate = budgets.per_second(view.rate) / view.settings["concurrency"]
         while True:

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import close_old_connections
 
+from aflow_site.kernel import tracing
 from aflow_site.kernel.clock import Clock
 from aflow_site.kernel.json import to_json
 from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, read_ref, unpacked
@@ -118,7 +119,7 @@ class RunContext:
             close_old_connections()
             return function(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self.threads, call)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, tracing.carried(call))
 
     # --- values in rows --------------------------------------------------------------------------
 

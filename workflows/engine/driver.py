@@ -11,6 +11,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from aflow_site.kernel import tracing
 from workflows.domain.outputs import output_template
 from workflows.domain.states import BUDGET, STEP_ACTIVE, RunState, StepState, check_run
 from workflows.domain.steps import CallingStep
@@ -85,10 +86,14 @@ class RunDriver:
 
         Raises what keeps the run from being written down.
         """
+        run = self.run
         try:
-            self._heed(await self.context.read(load_news, self.run.id))
-            await self._take_over()
-            await self._drive()
+            with tracing.span(
+                "run", parent=run.traceparent, workflow=run.workflow, run_id=run.id, version=run.version
+            ):
+                self._heed(await self.context.read(load_news, run.id))
+                await self._take_over()
+                await self._drive()
         except ClaimLost:
             log.info("run %s was taken over by another executor", self.run.id)
         finally:

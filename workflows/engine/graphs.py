@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import Error as DatabaseTrouble
 
+from aflow_site.kernel import tracing
 from pools.facade.contracts import AgentError
 from workflows.domain.graph import nodes_of
 from workflows.domain.planner import Planner, SkipReason
@@ -150,7 +151,7 @@ class Graph:
         body = self._body(key)
         if self._streams:
             body.on_begin = self.look
-        task = asyncio.create_task(self._guarded(key, body), name=f"{self.context.run.id}/{key}")
+        task = asyncio.create_task(self._traced(key, body), name=f"{self.context.run.id}/{key}")
         task.add_done_callback(lambda ended: self._has_ended(key, ended))
         self._tasks[key], self._bodies[key] = task, body
 
@@ -173,6 +174,11 @@ class Graph:
             case WaitStep():
                 return WaitRun(context, step, record, scope)
         return SingleStep(context, step, record, scope)
+
+    async def _traced(self, key: str, body: StepBody) -> None:
+        record = self._records[key]
+        with tracing.span("step", step_id=record.key, type=record.type, pool=record.pool or None):
+            await self._guarded(key, body)
 
     async def _guarded(self, key: str, body: StepBody) -> None:
         """The step, if its condition holds, within its total time-out."""

@@ -44,6 +44,7 @@ def load_run(run_id: UUID, fence: int) -> RunRecord:
         created_by=row.created_by,
         tags=tuple(row.tags.values_list("tag", flat=True)),
         priority=row.priority,
+        traceparent=row.traceparent,
         depth=row.depth,
         parent_run=row.parent_step.run_id if row.parent_step else None,
         deadline=row.deadline,

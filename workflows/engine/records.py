@@ -129,6 +129,7 @@ class RunRecord:
     created_by: str = ""
     tags: tuple[str, ...] = ()
     priority: int = 0
+    traceparent: str = ""
     depth: int = 0
     parent_run: UUID | None = None
     deadline: datetime | None = None

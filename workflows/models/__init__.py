@@ -1,7 +1,7 @@
 from .artifacts import Artifact, ArtifactUse
 from .definitions import Bundle, Workflow, WorkflowVersion
 from .executors import Executor
-from .runs import Event, Item, LogLine, Run, RunMessage, RunTag, RunValue, Step
+from .runs import Event, Item, LogLine, PastEnds, Run, RunMessage, RunTag, RunValue, Step
 from .triggers import Firing, Trigger
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Firing",
     "Item",
     "LogLine",
+    "PastEnds",
     "Run",
     "RunMessage",
     "RunTag",

@@ -62,6 +62,9 @@ class Run(models.Model):
     last_seq = models.PositiveBigIntegerField(default=0)
     charged = models.JSONField(default=dict, help_text="Pool -> [ms, billionths] that the ledger has of it")
     charged_at = models.DateTimeField(null=True, help_text="When the ledger was told, after its end")
+    traceparent = models.CharField(
+        max_length=55, blank=True, default="", help_text="The span that started it, where traces are on"
+    )
 
     class Meta:
         constraints = [
@@ -93,10 +96,21 @@ class Run(models.Model):
                 condition=Q(charged_at__isnull=True, finished_at__isnull=False),
                 name="run_uncharged",
             ),
+            models.Index(fields=["team", "state"], name="run_of_team_by_state"),
         ]
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class PastEnds(models.Model):
+    """How many runs ended in a state of which no row tells any more: they were deleted, or taken up again."""
+
+    state = models.CharField(max_length=16, choices=RUN_STATES, unique=True)
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.state}"
 
 
 class RunTag(models.Model):

@@ -1,7 +1,11 @@
-"""Runs, steps and the queue as Prometheus figures, read from the rows at each scrape."""
+"""Runs, steps and the queue as Prometheus figures, read from the rows at each scrape.
+
+`agentainer_runs_total` counts every end: also of runs that were deleted since, or taken up again.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from django.db.models import Count
@@ -9,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from workflows.domain.states import RUN_FINAL, RunState, StepState
-from workflows.models import Item, Run, Step
+from workflows.models import Item, PastEnds, Run, Step
 from workflows.selectors.health import live_executors
 
 
@@ -25,16 +29,27 @@ class WorkflowMetrics(Collector):
         return []  # nothing is read at registration
 
     def _runs(self) -> Iterator[Metric]:
-        counts = dict(Run.objects.values_list("state").annotate(count=Count("id")).order_by())
+        rows = Run.objects.order_by().values_list("state").annotate(number=Count("id"))
+        counts = Counter[str]()
+        # In one statement: a run that is deleted meanwhile is counted once.
+        for state, number in rows.union(PastEnds.objects.values_list("state", "number"), all=True):
+            counts[state] += number
         finished = CounterMetricFamily("agentainer_runs", "Runs that have ended", labels=["state"])
         live = GaugeMetricFamily("agentainer_runs_live", "Runs that have not ended", labels=["state"])
         for state in RunState:
             family = finished if state in RUN_FINAL else live
-            family.add_metric([state.value], counts.get(state.value, 0))
+            family.add_metric([state.value], counts[state.value])
         yield finished
         yield live
 
     def _steps(self) -> Iterator[Metric]:
+        under_way = Run.objects.exclude(state__in=sorted(state.value for state in RUN_FINAL))
+        counted = Step.objects.filter(run__in=under_way).values_list("state").annotate(number=Count("pk"))
+        numbers = dict(counted.order_by())
+        family = GaugeMetricFamily("agentainer_steps", "Steps of runs that have not ended", labels=["state"])
+        for state in StepState:
+            family.add_metric([state.value], numbers.get(state.value, 0))
+        yield family
         live = [StepState.QUEUED, StepState.RUNNING]
         steps = Step.objects.filter(state__in=live, run__state=RunState.RUNNING).exclude(type="map")
         items = Item.objects.filter(state__in=live, step__run__state=RunState.RUNNING)

@@ -8,14 +8,14 @@ and stays as long as one of them is not over.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 
 from aflow_site.kernel.clock import system_clock
 from pools.facade import api as pools
@@ -34,7 +34,7 @@ from workflows.models import (
     Step,
     Workflow,
 )
-from workflows.services import artifacts
+from workflows.services import artifacts, past_ends
 from workflows.services.step_pools import end_pools
 
 PAGE = 200  # runs
@@ -141,10 +141,18 @@ def _delete_runs(run_ids: list[UUID], time: _Time) -> bool:
             while _delete_chunk(model, {f"{field}__in": page}):
                 if time.is_up:
                     return False
-        Run.objects.filter(pk__in=page, state__in=RUN_FINAL).delete()
+        _delete_rows(page)
         if time.is_up:
             return start + PAGE >= len(run_ids)
     return True
+
+
+def _delete_rows(run_ids: list[UUID]) -> None:
+    with transaction.atomic():
+        rows = Run.objects.select_for_update().filter(pk__in=run_ids, state__in=RUN_FINAL)
+        ended = dict(rows.values_list("pk", "state"))
+        past_ends.keep(Counter(ended.values()))
+        Run.objects.filter(pk__in=list(ended)).delete()
 
 
 def _delete_chunk(model: type[models.Model], where: dict[str, Any]) -> bool:

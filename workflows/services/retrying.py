@@ -13,7 +13,7 @@ from workflows.domain.document import Document
 from workflows.domain.graph import descendants, needs_of
 from workflows.domain.states import RUN_FINAL, RunState, StepState, check_run
 from workflows.models import Item, Run, RunMessage, Step
-from workflows.services import artifacts
+from workflows.services import artifacts, past_ends
 from workflows.services.charging import charge_run, spent_of
 from workflows.services.nudges import nudge
 from workflows.services.params import check_params
@@ -51,6 +51,7 @@ def retry_run(run: Run, *, author: str) -> Run:
         Step.objects.filter(run=run, key__contains=".").delete()
         RunMessage.objects.filter(run=run, kind="decision", taken_by=None).delete()
         check_run(RunState(run.state), RunState.PENDING)
+        past_ends.keep({run.state: 1})
         run.state, run.error, run.output = RunState.PENDING, None, None
         run.finished_at = run.deadline = run.cancel_requested_at = run.pause_requested_at = None
         run.parked, run.wake_at, run.claimed_by = False, None, None

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from aflow_site.kernel import tracing
 from aflow_site.kernel.errors import Conflict, InvalidInput, NotFound
 from aflow_site.kernel.ids import new_id
 from teams.facade import api as teams
@@ -20,6 +21,7 @@ from workflows.domain.shapes import run_shape
 from workflows.models import Run, RunTag, Step, Workflow, WorkflowVersion
 from workflows.services.journal import append_event
 from workflows.services.nudges import nudge
+from workflows.services.overload import check_room
 from workflows.services.params import check_params
 from workflows.services.step_pools import first_pool_name
 
@@ -61,13 +63,16 @@ class Parent:
 def start_run(
     team_id: int, workflow_name: str, request: RunRequest, *, author: str, parent: Parent | None = None
 ) -> tuple[Run, bool]:
-    """The run, and whether it is new. InvalidParams with every fault; Conflict for a key used otherwise."""
+    """The run, and whether it is new. InvalidParams with every fault; Conflict for a key used otherwise;
+    `Overloaded` when the team has more to do already than may wait."""
     workflow = Workflow.objects.filter(team_id=team_id, name=workflow_name, archived_at=None).first()
     if workflow is None:
         raise NotFound(f"There is no workflow {workflow_name}.")
     earlier = _earlier(workflow, request, parent)
     if earlier is not None:
         return earlier, False
+    if parent is None and request.trigger is None and not request.depth:
+        check_room(team_id)  # what was accepted before may start runs whatever waits
     version = workflow.versions.filter(number=request.version or workflow.version).first()
     if version is None:
         raise NotFound(f"{workflow_name} has no version {request.version}; the newest is {workflow.version}.")
@@ -113,6 +118,7 @@ def new_run(
         trigger_id=request.trigger,
         depth=request.depth,
         created_at=timezone.now(),
+        traceparent=tracing.traceparent(),
     )
 
 

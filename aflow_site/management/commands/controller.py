@@ -1,6 +1,7 @@
 """The controller process: what must happen on time, whoever else is alive.
 
 Pools: reconcile with the runtime, sizes, health, live figures. Scaling: how large each pool shall be.
+Teams: alerts that are due.
 Workflows: runs without a living driver, triggers that are due, and what is older than it is kept.
 """
 
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand
 
 from pools.facade import api as pools
 from scaling.facade import api as scaling
+from teams.facade import alerts
 from workflows.facade import api as workflows
 
 
@@ -37,3 +39,4 @@ async def _main() -> None:
         group.create_task(workflows.foresee_forever(stop))
         group.create_task(workflows.keep_accounts_forever(stop))
         group.create_task(workflows.tidy_forever(stop))
+        group.create_task(alerts.deliver_forever(stop))

@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { query, request } from "./client";
 import { keys } from "./keys";
-import type { Agent, LeaseInfo, NewPool, Page, Pool, PoolSettings } from "./types";
+import type { Agent, LeaseInfo, NewPool, Page, Pool, PoolAdvice, PoolSettings } from "./types";
 
 const at = (name: string) => `pools/${encodeURIComponent(name)}/`;
 
@@ -33,3 +33,11 @@ export const drainPool = (name: string, within: number | null) => act(name, "dra
 export const resumePool = (name: string) => act(name, "resume");
 /** Replaces every agent: free ones now, leased ones after their lease. */
 export const recyclePool = (name: string) => act(name, "recycle");
+/** What its agents really need of CPU and memory; it changes with each minute of use. */
+export const poolAdvice = (pool: string) =>
+  queryOptions({
+    queryKey: keys.advice(pool),
+    queryFn: ({ signal }) => request<PoolAdvice>(`${at(pool)}advice/`, { signal }),
+    refetchInterval: 60_000,
+  });
+export const applyAdvice = (name: string) => act(name, "advice/apply");

@@ -280,6 +280,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alert-channels/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Where alerts go, by name. For operators: addresses of webhooks are often as good as passwords. */
+        get: operations["alert_channels_list"];
+        put?: never;
+        /** @description Adds one. The answer holds what its webhooks are signed with, this once. */
+        post: operations["alert_channels_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-channels/{channel_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["alert_channels_get"];
+        put?: never;
+        post?: never;
+        delete: operations["alert_channels_remove"];
+        options?: never;
+        head?: never;
+        patch: operations["alert_channels_change"];
+        trace?: never;
+    };
+    "/api/v1/alert-channels/{channel_id}/test/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sends a test at once; 502 with the reason when it was not taken. */
+        post: operations["alert_channels_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the team was alerted of, the newest first. Alerts are resolved when their cause ends. */
+        get: operations["alerts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/artifacts/{sha256}/": {
         parameters: {
             query?: never;
@@ -714,6 +782,46 @@ export interface paths {
         head?: never;
         /** @description Changes settings. A new image replaces the agents of the old one; running leases finish first. */
         patch: operations["pools_update"];
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/advice/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description What its agents really need of CPU and memory, out of what they used: the 90th percentile of a
+         *     histogram that halves each day, and 15 % on top.
+         */
+        get: operations["pools_advice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{name}/advice/apply/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Sets what is advised; free agents are replaced now, leased ones after their lease. 409 when there
+         *     is nothing to change.
+         */
+        post: operations["pools_apply_advice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/pools/{name}/drain/": {
@@ -1574,6 +1682,50 @@ export interface components {
          * @enum {string}
          */
         ActionEnum: "scale_up" | "scale_down" | "hold";
+        Advice: {
+            pool: string;
+            /**
+             * Format: date-time
+             * @description When the first sample came
+             */
+            since: string | null;
+            /** @description Cores, while leased */
+            cpu: components["schemas"]["AdvisedFigure"];
+            /** @description Bytes */
+            memory: components["schemas"]["AdvisedFigure"];
+            sentence: string;
+            /** @description What applying it would set; empty: nothing */
+            changes: components["schemas"]["AdvisedChanges"];
+        };
+        AdvisedChanges: {
+            /** Format: double */
+            cpu?: number;
+            memory?: number;
+        };
+        AdvisedFigure: {
+            /**
+             * Format: double
+             * @description What is set
+             */
+            now: number;
+            /**
+             * Format: double
+             * @description null: too little is known yet
+             */
+            advised: number | null;
+            samples: number;
+            /**
+             * Format: double
+             * @description Of what was used
+             */
+            p50: number | null;
+            /** Format: double */
+            p90: number | null;
+            /** Format: double */
+            p95: number | null;
+            /** @description By so much that it is worth new agents */
+            differs: boolean;
+        };
         /** @description A pool's agent, or a deployed one (which has more to tell: its own address does). */
         Agent: {
             /** Format: uuid */
@@ -1687,6 +1839,69 @@ export interface components {
          * @enum {string}
          */
         AgentStateEnum: "starting" | "idle" | "active" | "draining" | "unhealthy" | "terminated" | "created" | "running" | "stopped" | "paused" | "failed";
+        Alert: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AlertKindEnum"];
+            /** @description `pool/python`, `budget/…` */
+            subject: string;
+            /** @description What a budget counts over; empty where there is none */
+            period: string;
+            state: components["schemas"]["AlertStateEnum"];
+            sentence: string;
+            facts: unknown;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            resolved_at: string | null;
+        };
+        AlertChannel: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            kind: components["schemas"]["AlertChannelKindEnum"];
+            target: string;
+            kinds: components["schemas"]["AlertKindEnum"][];
+            enabled: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            last: components["schemas"]["LastDelivery"] | null;
+        };
+        /**
+         * @description * `email` - email
+         *     * `webhook` - webhook
+         * @enum {string}
+         */
+        AlertChannelKindEnum: "email" | "webhook";
+        AlertChannelList: {
+            results: components["schemas"]["AlertChannel"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `sent` - sent
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        AlertDeliveryStateEnum: "pending" | "sent" | "failed";
+        /**
+         * @description * `creation` - creation
+         *     * `saturation` - saturation
+         *     * `budget_50` - budget_50
+         *     * `budget_80` - budget_80
+         *     * `budget_100` - budget_100
+         *     * `budget_forecast` - budget_forecast
+         * @enum {string}
+         */
+        AlertKindEnum: "creation" | "saturation" | "budget_50" | "budget_80" | "budget_100" | "budget_forecast";
+        /**
+         * @description * `open` - open
+         *     * `resolved` - resolved
+         * @enum {string}
+         */
+        AlertStateEnum: "open" | "resolved";
         Answer: {
             output: unknown | null;
             error: components["schemas"]["CallError"] | null;
@@ -2149,6 +2364,16 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        LastDelivery: {
+            state: components["schemas"]["AlertDeliveryStateEnum"];
+            attempts: number;
+            problem: string | null;
+            /**
+             * Format: date-time
+             * @description When it was sent, or is tried next
+             */
+            at: string;
+        };
         Lease: {
             /** @description Whoever has it has the agent */
             token: string;
@@ -2243,6 +2468,32 @@ export interface components {
             period: components["schemas"]["PeriodEnum"];
             /** @description That of the installation */
             currency?: string;
+        };
+        NewChannelAnswer: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            kind: components["schemas"]["AlertChannelKindEnum"];
+            target: string;
+            kinds: components["schemas"]["AlertKindEnum"][];
+            enabled: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            last: components["schemas"]["LastDelivery"] | null;
+            /** @description What its webhooks are signed with; shown this once */
+            secret: string | null;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        NewChannelRequest: {
+            name: string;
+            target: string;
+            /** @description Only these; empty: all */
+            kinds?: components["schemas"]["AlertKindEnum"][];
+            enabled?: boolean;
+            /** @description For webhooks */
+            secret?: string;
+            kind: components["schemas"]["AlertChannelKindEnum"];
         };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         NewPolicyRequest: {
@@ -2449,6 +2700,18 @@ export interface components {
             mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        PatchedChannelChangesRequest: {
+            /** @description Lower-case letters, digits, - and _; up to 63 characters */
+            name?: string;
+            /** @description E-mail addresses, parted by commas, or a web address */
+            target?: string;
+            /** @description Only these; empty: all */
+            kinds?: components["schemas"]["AlertKindEnum"][];
+            enabled?: boolean;
+            /** @description For webhooks */
+            secret?: string;
         };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         PatchedPolicyFieldsRequest: {
@@ -2702,6 +2965,16 @@ export interface components {
             utilization: number;
             /** @description Acquires in the queue */
             waiting: number;
+            /**
+             * Format: date-time
+             * @description Of the first in the queue
+             */
+            waiting_since: string | null;
+            /**
+             * Format: double
+             * @description Seconds that whoever asks now will wait; null: not known
+             */
+            wait_estimate: number | null;
             /** @description Live leases */
             leases: number;
             target_size: number;
@@ -3689,6 +3962,158 @@ export interface operations {
             };
         };
     };
+    alert_channels_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannelList"];
+                };
+            };
+        };
+    };
+    alert_channels_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannelRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewChannelAnswer"];
+                };
+            };
+        };
+    };
+    alert_channels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannel"];
+                };
+            };
+        };
+    };
+    alert_channels_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    alert_channels_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedChannelChangesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannel"];
+                };
+            };
+        };
+    };
+    alert_channels_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    alerts_list: {
+        parameters: {
+            query?: {
+                kind?: "budget_100" | "budget_50" | "budget_80" | "budget_forecast" | "creation" | "saturation";
+                state?: "open" | "resolved";
+                /** @description Such as `pool/python` */
+                subject?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"][];
+                };
+            };
+        };
+    };
     artifacts_get: {
         parameters: {
             query?: never;
@@ -4445,6 +4870,48 @@ export interface operations {
                 "application/json": components["schemas"]["PatchedPoolSettingsRequest"];
             };
         };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+        };
+    };
+    pools_advice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Advice"];
+                };
+            };
+        };
+    };
+    pools_apply_advice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             200: {
                 headers: {

@@ -25,6 +25,7 @@ export type AgentRequestDetail = Schemas["AgentRequestDetail"];
 export type Node = Schemas["Node"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
+export type PoolAdvice = Schemas["Advice"];
 export type LeaseInfo = Schemas["LeaseListItem"];
 export type LogLine = Schemas["LogLine"];
 export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };

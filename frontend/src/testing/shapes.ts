@@ -95,6 +95,8 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     states: { starting: 0, idle: 0, active: 0, draining: 0, unhealthy: 0 },
     utilization: 0,
     waiting: 0,
+    waiting_since: null,
+    wait_estimate: null,
     leases: 0,
     target_size: 1,
     wait_p50_ms: null,

@@ -10,14 +10,15 @@
 -- P:pool:ID:idle          sorted set agent -> idle since     P:pool:ID:open   sorted set agent -> leases it has, of
 --                                                            those that can take one more
 -- P:pool:ID:condemned     set: leave soon        P:pool:ID:leases    sorted set token -> expiry
--- P:pool:ID:holders       hash holder -> token   P:pool:ID:waits     list of the last waits in ms
+-- P:pool:ID:holders       hash holder -> token   P:pool:ID:waits     list of the last waits, `ms:granted at`
 -- P:pool:ID:waiters       hash holder -> what it asked
 -- P:pool:ID:queue:TEAM    sorted set holder -> turn, of one team's waiters
 -- P:pool:ID:turns         sorted set team -> start tag of its first waiter, of the teams that wait
 -- P:pool:ID:finish        hash team -> finish tag; floor: the virtual time since when it waits; hold: ms that it keeps
 --                         a lease
 -- P:agent:ID              hash: pool, address, boot, nonce, state, uses, reserved, busy, parked, slots, errors, tenant,
---                         born, last_used, drain. busy: leases that run; parked: those whose bodies wait
+--                         born, last_used, drain, held_ms. busy: leases that run; parked: those whose bodies wait;
+--                         held_ms: what its leases that ended took together
 -- P:agent:ID:leases       set of tokens          P:agent:ID:resuming    list of tokens that want their place back
 -- P:lease:TOKEN           hash: pool, agent, holder, team, client, fence, expires, uses_left, wait_ms, idle_ms, at,
 --                         cost, parked ('1' while its body waits)

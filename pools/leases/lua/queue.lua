@@ -117,7 +117,7 @@ local function make_lease(pool, w, agent, uses_left, rules)
   call('HINCRBY', stats, 'wait_ms', int(wait))
   call('HINCRBY', stats, 'wait_count', 1)
   changed(pool)
-  if call('LPUSH', pool_key(pool, 'waits'), int(wait)) > WAITS_KEPT + 100 then
+  if call('LPUSH', pool_key(pool, 'waits'), int(wait) .. ':' .. int(now)) > WAITS_KEPT + 100 then
     call('LTRIM', pool_key(pool, 'waits'), 0, WAITS_KEPT - 1)
   end
 end
@@ -179,6 +179,7 @@ local function end_lease(token)
   correct(pool, v[5], tonumber(v[8]), took)
   if call('SREM', agent_key(agent, 'leases'), token) == 1 then
     call('HINCRBY', agent_key(agent), v[9] == '1' and 'parked' or 'busy', -1)
+    call('HINCRBY', agent_key(agent), 'held_ms', int(took))
     if v[9] == '1' then call('LREM', agent_key(agent, 'resuming'), 0, token) end
     if v[9] ~= '1' then call('HINCRBY', agent_key(agent), 'reserved', -tonumber(v[6])) end
   end

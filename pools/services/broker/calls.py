@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import orjson
 
+from aflow_site.kernel import tracing
 from pools.domain.agents import EndReason
 from pools.facade.contracts import (
     AgentError,
@@ -153,7 +154,13 @@ class Caller:
         lease = held.lease
         body = encode(invocation, lease=lease.token, fence=lease.fence, with_source=with_source)
         url = f"http://{lease.address}{invocation.path}"
-        return await self._http.send(url, body, held.headers, limit=MAX_ANSWER_BYTES, sink=conversation.hear)
+        with tracing.span(
+            "agent call", kind="client", agent_id=lease.agent_id, url__full=url, fence=lease.fence
+        ):
+            # Agents that trace go on from here; the built-in one does not.
+            here = tracing.traceparent()
+            headers = {**held.headers, "traceparent": here} if here else held.headers
+            return await self._http.send(url, body, headers, limit=MAX_ANSWER_BYTES, sink=conversation.hear)
 
     async def _upload(self, held: Held, handler: Handler) -> AgentError | None:
         """Why the agent did not take the bundle; None when it did."""

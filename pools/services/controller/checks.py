@@ -1,5 +1,5 @@
 """Checks of agents in service: of idle ones whether they answer, before somebody leases them; of all of them
-how much memory they use.
+what they use.
 
 Does not: ask leased agents for their health; whoever works with them finds out.
 """
@@ -21,6 +21,7 @@ from pools.models import Agent, Pool
 from pools.runtime.base import Runtime
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.controller.registry import Registry
+from pools.services.controller.usages import Usages
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +33,20 @@ class Checks:
     """`secret` makes the agents' tokens."""
 
     def __init__(
-        self, registry: Registry, runtime: Runtime, leases: AsyncLeases, http: AgentHttp, *, secret: str
+        self,
+        registry: Registry,
+        runtime: Runtime,
+        leases: AsyncLeases,
+        http: AgentHttp,
+        usages: Usages,
+        *,
+        secret: str,
     ) -> None:
         self._registry = registry
         self._runtime = runtime
         self._leases = leases
         self._http = http
+        self._usages = usages
         self._secret = secret
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._due: dict[UUID, float] = {}  # on the monotonic clock
@@ -58,7 +67,7 @@ class Checks:
                 self._due[seen.id] = min(self._due[seen.id], now + pool.health_check_interval)
                 continue
             self._due[seen.id] = now + pool.health_check_interval
-            self.tasks[seen.id] = asyncio.create_task(self._check(agent, pool, idle=seen.state == "idle"))
+            self.tasks[seen.id] = asyncio.create_task(self._check(agent, pool, seen))
             self.tasks[seen.id].add_done_callback(partial(self._done, seen.id))
 
     def _done(self, agent_id: UUID, task: asyncio.Task[None]) -> None:
@@ -72,13 +81,15 @@ class Checks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _check(self, agent: Agent, pool: Pool, *, idle: bool) -> None:
+    async def _check(self, agent: Agent, pool: Pool, seen: ServingAgent) -> None:
         async with self._slots:
-            used = await self._runtime.memory_of(agent.pk, agent.container)
-            if used is not None and used > pool.memory_threshold * pool.memory:
-                log.info("agent %s uses %d MiB, and is replaced", agent.pk, used // 1024**2)
+            use = await self._runtime.use_of(agent.pk, agent.container)
+            if use is not None:
+                await self._usages.note(agent, pool, seen, use)
+            if use is not None and use.memory > pool.memory_threshold * pool.memory:
+                log.info("agent %s uses %d MiB, and is replaced", agent.pk, use.memory // 1024**2)
                 await self._leases.drain(agent.pk, EndReason.MEMORY)
-            elif idle:
+            elif seen.state == "idle":
                 await self._check_health(agent)
 
     async def _check_health(self, agent: Agent) -> None:

@@ -18,6 +18,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from pools.domain.saturation import SaturationRule
 from pools.facade.contracts import Steering
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
@@ -26,6 +27,8 @@ from pools.runtime.base import EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
 from pools.services import epochs
+from pools.services.controller.alarms import EVERY as ALARMS_EVERY
+from pools.services.controller.alarms import Alarms
 from pools.services.controller.checks import Checks
 from pools.services.controller.crash_loops import CrashLoops
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
@@ -38,6 +41,7 @@ from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
 from pools.services.controller.takeover import remember
+from pools.services.controller.usages import Usages
 from pools.services.lease_rules import rules_of
 from pools.services.loops import for_ever
 
@@ -64,6 +68,7 @@ class PoolController:
         control_url: str = "",
         ready_within: float = CREATION_TIMEOUT,
         silence: Silence | None = None,
+        saturation: SaturationRule | None = None,
     ) -> None:
         self._runtime = runtime
         self._redis_url = redis_url
@@ -92,6 +97,7 @@ class PoolController:
             finished=self._nudged.set,
             ready_within=ready_within,
         )
+        self.usages = Usages(self.registry)
         self.reality = Reality(
             self.registry,
             runtime,
@@ -99,6 +105,7 @@ class PoolController:
             self._http,
             self.creator,
             self.remover,
+            self.usages,
             secret=secret,
             instance=instance,
             leader=self._leadership.token,
@@ -113,8 +120,9 @@ class PoolController:
             instance=instance,
             leader=self._leadership.token,
         )
-        self._checks = Checks(self.registry, runtime, self.leases, self._http, secret=secret)
+        self._checks = Checks(self.registry, runtime, self.leases, self._http, self.usages, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
+        self.alarms = Alarms(self.registry, self.leases, saturation or SaturationRule())
         self._learned_at = 0.0
         self._pruned_at = 0.0
         self._flushed: dict[UUID, tuple[int, int]] = {}
@@ -165,6 +173,7 @@ class PoolController:
         serving = await self._serving(pool_ids)
         await self.reality.restore_missing(set(serving))
         self._checks.begin(serving)
+        await self.usages.save_when_due()
         self.loops.forget_others()
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
@@ -231,6 +240,7 @@ class PoolController:
             "nudges": self._listen,
             "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
             "the lead": partial(self._repeat, self._renew, BEAT),
+            "the alarms": partial(self._repeat, self.alarms.look, ALARMS_EVERY),
             **self.beside,
         }
         helpers = [asyncio.create_task(for_ever(loop, name)) for name, loop in loops.items()]

@@ -22,6 +22,7 @@ from pools.services.agents import NotLeading
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
+from pools.services.controller.usages import Usages
 from pools.services.lease_rules import rules_of
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Reality:
         http: AgentHttp,
         creator: Creator,
         remover: Remover,
+        usages: Usages,
         *,
         secret: str,
         instance: str,
@@ -53,6 +55,7 @@ class Reality:
         self._http = http
         self._creator = creator
         self._remover = remover
+        self._usages = usages
         self._secret = secret
         self._instance = instance
         self._leader = leader
@@ -142,6 +145,9 @@ class Reality:
         if death.node_lost:
             self.died(death.agent_id, "its node is lost", EndReason.NODE_LOST)
         elif death.out_of_memory:
+            agent = self._registry.agents.get(death.agent_id)
+            if agent is not None:
+                self._usages.ran_out(agent)
             self.died(death.agent_id, "out of memory", EndReason.MEMORY)
         else:
             self.died(death.agent_id, "its process ended")

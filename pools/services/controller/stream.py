@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.leases.scripts import QueueFigures, ServingAgent, wait_of
 from pools.leases.store import AsyncLeases
 from pools.models import Agent
 from pools.selectors.views import agent_payload, agent_view, pool_payload, pool_view
@@ -86,7 +86,7 @@ class Sampler:
         self._waits_at = clock
         for pool_id in pool_ids:
             raw = await self._leases.wire.call("LRANGE", self._leases.keys.pool(pool_id, "waits"), 0, -1)
-            self._waits[pool_id] = [int(wait) for wait in raw]
+            self._waits[pool_id] = [wait_of(entry)[0] for entry in raw]
 
     def _pool_messages(
         self, figures: Mapping[UUID, QueueFigures], serving: Mapping[UUID, ServingAgent]

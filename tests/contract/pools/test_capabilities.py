@@ -87,17 +87,20 @@ async def test_an_agent_is_limited(runtime: Runtime, http: AgentHttp) -> None:
 
 
 @having(Capability.MEASURES)
-async def test_memory_in_use_is_told(runtime: Runtime, http: AgentHttp) -> None:
-    """What a body keeps is in it."""
+async def test_what_an_agent_uses_is_told(runtime: Runtime, http: AgentHttp) -> None:
+    """What a body keeps is in its memory, and what it works in its CPU seconds."""
     spec = new_spec()
     handle = await runtime.create(spec)
     await ready(http, handle, spec)
-    before = await runtime.memory_of(spec.agent_id, handle.ref)
+    before = await runtime.use_of(spec.agent_id, handle.ref)
     await ask(http, handle, spec, KEEP, {"megabytes": 64})
-    after = await runtime.memory_of(spec.agent_id, handle.ref)
+    after = await runtime.use_of(spec.agent_id, handle.ref)
     assert before is not None
     assert after is not None
-    assert 60 * 2**20 < after - before < 200 * 2**20
+    assert 60 * 2**20 < after.memory - before.memory < 200 * 2**20
+    assert before.cpu_seconds is not None
+    assert after.cpu_seconds is not None
+    assert after.cpu_seconds > before.cpu_seconds
 
 
 @having(Capability.CLOSED_NETWORK)

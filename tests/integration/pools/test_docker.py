@@ -205,9 +205,12 @@ async def test_what_agents_use_is_read_without_asking_the_engine(
     handle = await runtime.create(new_spec())
     if use_of(handle.ref) is None:
         lack("docker", "the engine's containers are not on this machine")
-    monkeypatch.setattr(DockerRuntime, "_memory_told", refuse)
+    monkeypatch.setattr(DockerRuntime, "_use_told", refuse)
     monkeypatch.setattr(DockerDeployed, "usage", refuse)
-    assert (await runtime.memory_of(handle.agent_id, handle.ref) or 0) > 1_000_000
+    used = await runtime.use_of(handle.agent_id, handle.ref)
+    assert used is not None
+    assert used.memory > 1_000_000
+    assert used.cpu_seconds is not None
     usage = await runtime.deployed.usage_now(handle.agent_id, handle.ref)
     assert usage is not None
     assert usage.memory > 1_000_000

@@ -35,8 +35,15 @@ async def running(pool: Pool) -> AsyncIterator[tuple[Plant, PoolController, Brok
     plant = site(MemoryRuntime())
     async with plant.running() as controller, plant.brokering() as broker:
         await until(lambda: served(pool.pk, pool.target_size))
+        await until(lambda: known(pool))
         yield plant, controller, broker
     await plant.runtime.close()
+
+
+@database_sync_to_async
+def known(pool: Pool) -> bool:
+    """Redis was told of it: a controller that has just begun has to do that first."""
+    return any(load.pool_id == pool.pk and load.known for load in pools.load())
 
 
 @database_sync_to_async

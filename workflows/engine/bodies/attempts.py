@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from aflow_site.kernel import tracing
 from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome
 from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
 from workflows.domain.steps import CallingStep, Retry
@@ -47,6 +48,10 @@ class Attempts:
     async def _attempt(self, value: Any) -> bool:
         """Whether it was the last one. What came of it is noted before the lease is given back: a finished
         result must not be lost while Redis is away."""
+        with tracing.span("attempt", step_id=self.record.key, attempt=self.record.attempts + 1):
+            return await self._try(value)
+
+    async def _try(self, value: Any) -> bool:
         context, record = self.context, self.record
         async with context.slots:
             holder = f"{context.run.id}/{record.key}/{record.attempts + 1}/{context.run.fence}"

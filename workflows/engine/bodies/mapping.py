@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from aflow_site.kernel import tracing
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
 from workflows.domain.artifacts import read_ref, unpacked
 from workflows.domain.expressions import compile_template
@@ -308,8 +309,10 @@ class MapRun(Body):
             self.context, self.record, attempt, places, errands=self._errands(lease, call, attempt)
         )
         invocation = self.call.invocation(inputs, call.indexes, attempt, listener)
+        key = self.record.key
         try:
-            return await send(self.context.agents.broker, lease, invocation)
+            with tracing.span("attempt", step_id=key, attempt=attempt, item_indexes=call.indexes):
+                return await send(self.context.agents.broker, lease, invocation)
         finally:
             await listener.close()
 

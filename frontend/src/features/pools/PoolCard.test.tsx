@@ -93,6 +93,50 @@ describe("a pool", () => {
     expect(resume).toHaveAccessibleDescription(/needs the role operator/);
   });
 
+  it("tells that it is saturated: since when, and what to expect", async () => {
+    const since = new Date(Date.now() - 75_000).toISOString();
+    const { container } = await show({ ...busy, waiting_since: since, wait_estimate: 42 });
+    expect(screen.getByRole("status")).toHaveTextContent(
+      /^4 steps wait for 5 agents, the first for 1 m 15 s\. Who asks now waits about 42(\.0)? s\./,
+    );
+    expect(await faultsOf(container)).toEqual([]);
+  });
+
+  it("says nothing of a queue that has just begun", async () => {
+    await show({ ...busy, waiting_since: new Date().toISOString(), wait_estimate: 1 });
+    expect(screen.queryByRole("status")).toBeNull();
+  });
+
+  it("tells what its agents really need, and gives them that", async () => {
+    const figure = { now: 1, advised: 0.25, samples: 40, p50: 0.1, p90: 0.2, p95: 0.21, differs: true };
+    const told = {
+      pool: "census",
+      since: "2026-11-25T12:00:00Z",
+      cpu: figure,
+      memory: { ...figure, now: 2 ** 29, advised: 2 ** 26 },
+      sentence: "CPU: 1 core is more than it needs, 0.25 cores would do; memory: 512 MiB is right.",
+      changes: { cpu: 0.25 },
+    };
+    stubAnswers({
+      "GET me/": aPerson("operator"),
+      "GET pools/census/advice/": told,
+      "POST pools/census/advice/apply/": busy,
+    });
+    const { container } = await renderPage(<PoolCard pool={busy} chosen={false} />);
+    expect(await screen.findByText(/0.25 cores would do/)).toBeVisible();
+    expect(await faultsOf(container)).toEqual([]);
+    await userEvent.click(screen.getByRole("button", { name: "Apply the advice for census" }));
+    const asked = () => vi.mocked(fetch).mock.calls.map(([path]) => String(path));
+    await waitFor(() => expect(asked()).toContain("/api/v1/pools/census/advice/apply/"));
+  });
+
+  it("advises nothing while too little is known", async () => {
+    stubAnswers({ "GET me/": aPerson("operator"), "GET pools/census/advice/": { sentence: "Too little." } });
+    await renderPage(<PoolCard pool={busy} chosen={false} />);
+    await waitFor(() => expect(vi.mocked(fetch).mock.calls.join()).toContain("advice/"));
+    expect(screen.queryByText(/Too little/)).toBeNull();
+  });
+
   it("tells the limits of its agents, and with whom it is shared", async () => {
     await show(aPool("census", { cpu: 2, shares: [{ team: "acme", weight: 1 }] }));
     expect(figure("limits per agent")).toBe("2 cores, 512 MiB");

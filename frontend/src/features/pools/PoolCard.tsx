@@ -10,11 +10,13 @@ import { Trouble } from "@/components/Trouble";
 import { bytes, clock, count, duration, percent, plural, seconds } from "@/format";
 import { useNow } from "@/format/useNow";
 import { knownSince, WINDOW_MS } from "@/realtime/pools/history";
+import { AdviceLine } from "./AdviceLine";
 import { Agents } from "./Agents";
 import { DrainedNote } from "./DrainedNote";
 import { LeaseList } from "./LeaseList";
 import classes from "./Pools.module.css";
 import { PoolActions } from "./PoolActions";
+import { SaturationNote } from "./SaturationNote";
 import { Sizes } from "./Sizes";
 import { CAPACITIES } from "./settings/words";
 import { Sparkline } from "./Sparkline";
@@ -54,6 +56,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
       </header>
       {pool.problem && <Trouble>{pool.problem}</Trouble>}
       {pool.drained && <DrainedNote pool={pool} />}
+      {!pool.drained && <SaturationNote pool={pool} />}
       <MainFigures pool={pool} />
       <figure className={classes.spark}>
         <Sparkline name={pool.name} />
@@ -65,6 +68,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
         </figcaption>
       </figure>
       <SmallFigures pool={pool} />
+      {pool.team === own && <AdviceLine pool={pool} />}
       <Agents pool={pool} />
       <LeaseList pool={pool} />
     </section>

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 
 class Labels:
-    """The label `pool`, or `agent`, the same in every family: its name alone (`python`), or `team/name` (by
-    the team's slug) where two teams have, or had, one of that name. One team alone sees plain names.
+    """A label such as `pool`, `agent` or `workflow`, the same in every family: its name alone (`python`), or
+    `team/name` (by the team's slug) where two teams have, or had, one of that name. One team alone sees plain
+    names.
 
     `known`: name, team's id and team's slug of each.
     """
