@@ -8,10 +8,12 @@ Runs beside the pools' controller and under its lead, as the scaler does, which 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -23,6 +25,7 @@ from django.db import IntegrityError, transaction
 from pools.facade import api as pools
 from pools.facade.contracts import PoolLoad
 from scaling.domain.budgets import (
+    FORECAST,
     HOLD,
     USEFUL,
     BudgetMode,
@@ -34,19 +37,22 @@ from scaling.domain.budgets import (
     crossed,
     fair_shares,
 )
-from scaling.domain.money import per_second
+from scaling.domain.money import per_second, text
 from scaling.models import Budget, BudgetAlert
 from scaling.reserves.store import Reserves
-from scaling.selectors.budgets import Figures, Told, figures, standing_key
+from scaling.selectors.budgets import Figures, Told, figures, plain, sentence_of, standing_key
 from scaling.selectors.counts import counters
 from scaling.services import in_hand
 from scaling.services.ledger import Metering, forget
+from teams.facade import alerts
+from teams.facade.alerts import AlertKind
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds
 METER_EVERY = 10.0  # where nobody has a budget
 FORGET_EVERY = 3600.0
+KINDS_OF_ALERTS = 4
 ASSUMED_START = 5.0  # seconds
 
 
@@ -64,6 +70,7 @@ class Treasury:
         self._known: set[str] = set()
         self._metered: datetime | None = None
         self._forgot: datetime | None = None
+        self._periods: dict[UUID, datetime] = {}
 
     async def run(self) -> None:
         while True:
@@ -124,16 +131,56 @@ class Treasury:
             client.hset(standing_key(), mapping=texts)  # type: ignore[arg-type]
 
     def _alert(self, row: Budget, seen: Figures, now: datetime) -> None:
+        """Once in each period; what was said in the one before is over."""
+        if self._periods.get(row.pk) != seen.starts_at:
+            self._periods[row.pk] = seen.starts_at
+            for past in row.alerts.filter(starts_at__lt=seen.starts_at)[:KINDS_OF_ALERTS]:
+                alerts.resolve_alert(
+                    row.team_id, kind_of(past.threshold), subject_of(row), period=period_key(past.starts_at)
+                )
         for threshold in crossed(seen.spent, seen.forecast, float(row.limit)):
-            try:
-                with transaction.atomic():
-                    _, fresh = BudgetAlert.objects.get_or_create(
-                        budget=row, starts_at=seen.starts_at, threshold=threshold, defaults={"at": now}
+            with contextlib.suppress(IntegrityError), transaction.atomic():  # it may just have been deleted
+                _, fresh = BudgetAlert.objects.get_or_create(
+                    budget=row, starts_at=seen.starts_at, threshold=threshold, defaults={"at": now}
+                )
+                if fresh:
+                    alerts.raise_alert(
+                        row.team_id,
+                        kind_of(threshold),
+                        subject_of(row),
+                        facts_of(row, seen, threshold),
+                        period=period_key(seen.starts_at),
                     )
-            except IntegrityError:  # the budget has just been deleted
-                return
-            if fresh:
-                log.warning("budget %s: %s of %s spent (%s)", row, round(seen.spent, 6), row.limit, threshold)
+
+
+def kind_of(threshold: str) -> AlertKind:
+    return AlertKind(f"budget_{threshold}")
+
+
+def subject_of(row: Budget) -> str:
+    return "/".join(part for part in ("budget", row.scope, row.target, row.period) if part)
+
+
+def period_key(starts_at: datetime) -> str:
+    return starts_at.strftime("%Y-%m-%dT%H:%MZ")
+
+
+def facts_of(row: Budget, seen: Figures, threshold: str) -> dict[str, Any]:
+    spent = f"{seen.spent:.6g} {row.currency}"
+    if threshold == FORECAST:
+        what = f"will not last: {spent} is spent, and {seen.forecast:.6g} will be at the end of the period"
+    else:
+        what = f"is spent to {threshold} %: {spent}"
+    return {
+        "sentence": f"The budget of {sentence_of(row)} {what}.",
+        "budget": str(row.pk),
+        "limit": plain(row.limit),
+        "spent": text(seen.spent_nanos),
+        "forecast": round(seen.forecast, 6),
+        "currency": row.currency,
+        "starts_at": seen.starts_at.isoformat(),
+        "ends_at": seen.ends_at.isoformat(),
+    }
 
 
 def pays_for(row: Budget, load: PoolLoad) -> bool:

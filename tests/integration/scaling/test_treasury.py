@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from scaling.services import in_hand
 from scaling.services.ledger import bin_of
 from scaling.services.scaler import Scaler
 from scaling.services.treasury import Treasury
+from teams.models import Alert
 from tests.factories.pools import make_pool
 from tests.fakes.pools import served, site, until
 
@@ -143,6 +144,24 @@ async def test_an_audit_takes_nobodys_agents_and_tells_all_the_same() -> None:
         await look(treasury)
         thresholds = database_sync_to_async(lambda: [alert.threshold for alert in BudgetAlert.objects.all()])
         assert set(await thresholds()) - {"forecast"} == {"50", "80"}, "each once"
+        told = await database_sync_to_async(lambda: list(Alert.objects.filter(kind="budget_80")))()
+        assert [(alert.subject, alert.resolved_at) for alert in told] == [
+            (f"budget/pool/{pool.name}/month", None)
+        ]
+        assert "is spent to 80 %: 0.9" in told[0].facts["sentence"]
+
+
+async def test_alerts_of_a_period_that_is_over_are_resolved() -> None:
+    pool = await new_pool(min_size=0, max_size=5, price=DEAR)
+    async with running(pool):
+        await budget(pool, 1, period="hour")
+        await spend(pool, 0.6)
+        treasury = Treasury()
+        await look(treasury)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        await database_sync_to_async(treasury.look)(later, NOW)
+        (alert,) = await database_sync_to_async(lambda: list(Alert.objects.filter(kind="budget_50")))()
+        assert alert.resolved_at is not None
 
 
 async def test_of_two_budgets_the_scarcer_counts() -> None:
