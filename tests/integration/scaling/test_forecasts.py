@@ -172,7 +172,7 @@ def test_a_forecast_of_another_time_is_none(board: Board, forecasts: Forecasting
 def test_who_learns_does_so_in_a_process_of_its_own(board: Board, forecasts: Forecasting) -> None:
     pool = make_pool()
     end = number_of(NOW) - 30
-    keep_history(pool, number_of(NOW) - 3 * DAY, end)
+    keep_history(pool, number_of(NOW) - 2 * DAY, end)
     board.ask(wanted(pool, "ml-based"))
     forecasts.step(end * WIDTH)
     standings = {one.name: one for one in board.outlooks[pool.pk].standings}
