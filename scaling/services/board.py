@@ -31,7 +31,8 @@ class Board:
     def ask(self, wanted: dict[UUID, Wanted]) -> None:
         """In place of all that was asked for before."""
         self.wanted, self.asked = wanted, True
-        self.outlooks = {pool_id: one for pool_id, one in self.outlooks.items() if pool_id in wanted}
+        for pool_id in set(self.outlooks) - set(wanted):  # in place: the forecasts write to it meanwhile
+            self.outlooks.pop(pool_id, None)
 
     def outlook(self, pool_id: UUID, at: float) -> Outlook | None:
         """None while there is none, or it is of another time than `at` (seconds since the epoch)."""

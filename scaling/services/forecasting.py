@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY = 5.0  # seconds
+PAUSE = 300.0  # seconds
 MOST_MISSED = 2 * 1440  # bins
 LATE = 30.0  # seconds after its end in which a bin is waited for; then it is not known
 
@@ -48,10 +49,12 @@ class Forecasting:
         self._foresights: dict[UUID, Foresight] = {}
         self._apprentice: Apprentice | None = None
         self._told: set[UUID] | None = None  # the pools that the rows tell of
+        self._left_alone: dict[UUID, float] = {}  # until when, after a fault
         self._ended = False
 
     async def run(self, leader: Leader) -> None:
         """For ever. Whoever does not lead any more writes nothing."""
+        self._ended = False
         # A thread of its own: the scaler's reads are not to wait for a forecaster that is fitted.
         step = sync_to_async(self._step, thread_sensitive=False)
         try:
@@ -97,7 +100,19 @@ class Forecasting:
         for pool_id, one in wanted.items():
             if self._ended:
                 return
-            self._advance(pool_id, one, at)
+            if not 0 < self._left_alone.get(pool_id, 0.0) - at <= PAUSE:
+                self._careful(pool_id, one, at)
+
+    def _careful(self, pool_id: UUID, wanted: Wanted, at: float) -> None:
+        """A fault with one pool does not cost the others their forecasts, nor itself for ever."""
+        try:
+            self._advance(pool_id, wanted, at)
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("pool %s is not forecast for a while", pool_id)
+            self._foresights.pop(pool_id, None)
+            self._left_alone[pool_id] = at + PAUSE
 
     def _advance(self, pool_id: UUID, wanted: Wanted, at: float) -> None:
         foresight = self._foresights.get(pool_id)

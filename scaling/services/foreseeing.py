@@ -27,7 +27,7 @@ class Foresight:
 
     def __init__(self, pool_id: UUID, wanted: Wanted, apprentice: Apprentice) -> None:
         self.wanted = wanted
-        self._pool_id = pool_id
+        self.pool_id = pool_id
         self._fitted_at = 0
         forecasters: list[Forecaster] = [Season()]
         if wanted.predictor == Predictor.LEARNED:
@@ -37,8 +37,8 @@ class Foresight:
 
     def begin(self, end: int) -> list[Outcome]:
         """Tries the forecasters on what is kept of the bins before `end`; slow."""
-        first = read.first_bin(self._pool_id, end - KEPT)
-        bins = [] if first is None else read.bins_of(self._pool_id, first, end)
+        first = read.first_bin(self.pool_id, end - KEPT)
+        bins = [] if first is None else read.bins_of(self.pool_id, first, end)
         if bins and bins[-1] is None:  # it may be on its way
             bins.pop()
         self._bins = bins[-LEASES_BEFORE:]

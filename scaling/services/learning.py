@@ -83,6 +83,9 @@ class Remote:
         except ConnectionError as exc:
             log.warning("forecasts of pool %s: %s", self._key, exc)
             self.problem = str(exc)
+        except Exception:  # whatever a model makes of odd figures: the others go on
+            log.exception("forecasts of pool %s", self._key)
+            self.problem = "it failed; the controller's log says how"
         else:
             self.problem = ""
             return found

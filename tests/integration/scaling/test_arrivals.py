@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
+from channels.db import database_sync_to_async
 
-from pools.facade.contracts import PoolLoad
+from pools.facade.contracts import PoolLoad, Steering
 from pools.models import Pool
-from scaling.domain.rollup import Bin, number_of
+from scaling.domain.rollup import Bin, Closed, Counters, number_of
 from scaling.models import ArrivalHour
 from scaling.selectors.arrivals import bins_of, first_bin
-from scaling.services.arrivals import KEPT_HOURS, Arrivals, forget
+from scaling.services import scaler
+from scaling.services.arrivals import KEPT_HOURS, Arrivals, Kept, forget
 from tests.factories.pools import make_pool
+from tests.fakes.pools import until
 from tests.integration.scaling.test_api import load_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -100,6 +105,43 @@ def test_a_clock_that_is_set_back_changes_nothing_that_is_kept(load: PoolLoad) -
     after = bins_of(load.pool_id, FIRST, FIRST + 20)
     assert after[:10] == before[:10]
     assert [one.arrived for one in after[10:14]] == [180] * 4
+
+
+class Helm:
+    """The controller, which may have lost the lead."""
+
+    def __init__(self) -> None:
+        self.leading = False
+        self.asked = asyncio.Event()
+
+    def steer(self, sizes: dict[UUID, Steering], valid: float) -> None:
+        pass
+
+    async def woken(self, within: float) -> None:
+        pass
+
+    async def leads(self) -> bool:
+        self.asked.set()
+        return self.leading
+
+
+async def test_only_who_leads_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = await database_sync_to_async(lambda: load_of(make_pool()))()
+    monkeypatch.setattr(scaler, "NOT_FASTER_THAN", 0.01)
+    helm, steering = Helm(), scaler.Scaler()
+    monkeypatch.setattr(steering.arrivals, "see", lambda _loads, _at: None)
+    closed = Closed(FIRST, Bin(1, 1, 2.0), Counters(1, 1, 2.0))
+    steering.arrivals._over = [Kept(load.team_id, load.pool_id, closed)]
+    task = asyncio.create_task(steering.run(helm))
+    await asyncio.wait_for(helm.asked.wait(), 60)
+    helm.asked.clear()
+    await asyncio.wait_for(helm.asked.wait(), 60)
+    exists = database_sync_to_async(ArrivalHour.objects.exists)
+    assert not await exists()
+    helm.leading = True
+    await until(exists)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def test_pools_are_kept_apart_and_forgotten_when_they_are_gone(load: PoolLoad) -> None:

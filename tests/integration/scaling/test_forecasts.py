@@ -24,7 +24,8 @@ from scaling.models import ArrivalHour, ForecastHour, PoolForecast, ScalingDecis
 from scaling.services import forecasting, learning
 from scaling.services.board import Board, Wanted
 from scaling.services.decisions import replay
-from scaling.services.forecasting import LATE, Forecasting
+from scaling.services.forecasting import LATE, PAUSE, Forecasting
+from scaling.services.foreseeing import Foresight
 from scaling.services.learning import Apprentice, Remote
 from scaling.services.scaler import Scaler
 from teams.domain.roles import Role
@@ -171,7 +172,7 @@ def test_a_forecast_of_another_time_is_none(board: Board, forecasts: Forecasting
 def test_who_learns_does_so_in_a_process_of_its_own(board: Board, forecasts: Forecasting) -> None:
     pool = make_pool()
     end = number_of(NOW) - 30
-    keep_history(pool, number_of(NOW) - 3 * DAY, end)
+    keep_history(pool, number_of(NOW) - 2 * DAY, end)
     board.ask(wanted(pool, "ml-based"))
     forecasts.step(end * WIDTH)
     standings = {one.name: one for one in board.outlooks[pool.pk].standings}
@@ -218,6 +219,47 @@ def test_a_process_that_does_not_answer_is_not_waited_for_for_ever(monkeypatch: 
     assert remote.problem == learning.AWAY
     assert math.isnan(remote.guess(History(0, NO_LOADS), 0, 1)[0])
     apprentice.close()
+
+
+def test_a_model_that_fails_costs_nobody_else_the_forecast(
+    board: Board, forecasts: Forecasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: Apprentice, _work: Any, *_given: Any) -> None:
+        raise ValueError("odd figures")
+
+    monkeypatch.setattr(Apprentice, "ask", broken)
+    pool = make_pool()
+    keep_history(pool, number_of(NOW) - 2 * DAY, number_of(NOW))
+    board.ask(wanted(pool, "ml-based"))
+    forecasts.step(NOW)
+    outlook = board.outlooks[pool.pk]
+    assert (outlook.on, outlook.serving) == (True, "naive")
+    assert outlook.standings[2].problem.startswith("it failed")
+
+
+def test_a_fault_with_one_pool_is_not_the_others(
+    board: Board, forecasts: Forecasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = make_pool(), make_pool()
+    for pool in (bad, good):
+        keep_history(pool, number_of(NOW) - 2 * DAY, number_of(NOW))
+    board.ask({**wanted(bad), **wanted(good)})
+    begin, tried = Foresight.begin, []
+
+    def failing(self: Foresight, end: int) -> Any:
+        tried.append(self.pool_id)
+        if self.pool_id == bad.pk:
+            raise ZeroDivisionError
+        return begin(self, end)
+
+    monkeypatch.setattr(Foresight, "begin", failing)
+    forecasts.step(NOW)
+    assert set(board.outlooks) == {good.pk}
+    forecasts.step(NOW + 10)
+    assert tried.count(bad.pk) == 1  # it is left alone for a while
+    monkeypatch.undo()
+    forecasts.step(NOW + PAUSE + 1)
+    assert set(board.outlooks) == {good.pk, bad.pk}
 
 
 async def test_the_loop_writes_nothing_without_the_lead(
