@@ -1,10 +1,11 @@
 from django.urls import path
 
-from scaling.api import budgets, views
+from scaling.api import budgets, forecasts, views
 
 urlpatterns = [
     path("policies/", views.PolicyListView.as_view()),
     path("policies/<uuid:policy_id>/", views.PolicyView.as_view()),
+    path("forecasts/", forecasts.ForecastListView.as_view()),
     path("decisions/", views.DecisionListView.as_view()),
     path("decisions/<int:decision_id>/", views.DecisionView.as_view()),
     path("decisions/<int:decision_id>/replay/", views.ReplayView.as_view()),

@@ -57,6 +57,10 @@ class Scaling(Part):
     up_window: Seconds | None = None
     down_window: Seconds | None = None
     min_idle: Whole | None = Field(default=None, ge=0, le=1000)
+    prediction: Literal["off", "on"] | Flag | None = Field(
+        default=None, description="on: a forecast of the load is a floor of the size, while it pays"
+    )
+    predictor: Literal["naive", "ml-based"] | None = None
 
     def as_policy(self) -> dict[str, Any]:
         """As `scaling` takes it."""

@@ -432,6 +432,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forecasts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What is forecast of the pools whose policies ask for it; of one pool also what was, and came. */
+        get: operations["forecasts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hooks/{trigger_id}/": {
         parameters: {
             query?: never;
@@ -729,6 +746,7 @@ export interface paths {
          * @description Borrows a warm agent, waiting for up to `timeout` seconds; 503 with Retry-After when none came.
          *
          *     The same Idempotency-Key gets the same lease again. Keep it with `heartbeat`, or it ends after `ttl`.
+         *     Whoever hangs up before the answer gets none.
          */
         post: operations["pools_lease"];
         delete?: never;
@@ -1038,7 +1056,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description The document's steps, and those of the iteration that each loop is in, or ended with.
+         * @description The document's steps in its order, then those of the iteration that each loop is in, or ended with.
          *
          *     `?iteration=refine.3` gives the steps of another iteration of a loop.
          */
@@ -1695,7 +1713,7 @@ export interface components {
         Budget: {
             /** Format: uuid */
             id: string;
-            scope: components["schemas"]["ScopeEnum"];
+            scope: components["schemas"]["BudgetScopeEnum"];
             target: string | null;
             period: components["schemas"]["PeriodEnum"];
             timezone: string;
@@ -1707,7 +1725,7 @@ export interface components {
             reserved: string;
             /** @description At the period's end, if it goes on as in the last day */
             forecast: string;
-            mode: components["schemas"]["ModeB85Enum"];
+            mode: components["schemas"]["BudgetModeEnum"];
             state: components["schemas"]["BudgetStateEnum"];
             /** @description Calls that wait for it */
             waiting: number;
@@ -1726,6 +1744,19 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /**
+         * @description * `audit` - audit
+         *     * `enforce` - enforce
+         * @enum {string}
+         */
+        BudgetModeEnum: "audit" | "enforce";
+        /**
+         * @description * `team` - team
+         *     * `pool` - pool
+         *     * `workflow` - workflow
+         * @enum {string}
+         */
+        BudgetScopeEnum: "team" | "pool" | "workflow";
         /**
          * @description * `ok` - ok
          *     * `warning` - warning
@@ -1832,7 +1863,7 @@ export interface components {
             clamped_by: string[];
             /** @description The policy as it counted */
             policy: unknown;
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** Format: date-time */
             at: string;
         };
@@ -1998,6 +2029,85 @@ export interface components {
             detail: string;
             run: components["schemas"]["FiredRun"] | null;
         };
+        Forecast: {
+            pool: string;
+            /** Format: uuid */
+            pool_id: string;
+            /** @description Whether the forecast is a floor of the size */
+            on: boolean;
+            why: components["schemas"]["ForecastCauseEnum"];
+            /** @description A sentence for people */
+            explanation: string;
+            /**
+             * @description The policy's
+             *
+             *     * `naive` - naive
+             *     * `ml-based` - ml-based
+             */
+            predictor: components["schemas"]["PredictorEnum"] | components["schemas"]["NullEnum"];
+            /** @description Who makes the forecast that counts */
+            serving: string | null;
+            /** Format: double */
+            quantile: number;
+            /**
+             * Format: double
+             * @description Share that held, of the last day's
+             */
+            coverage: number | null;
+            /**
+             * Format: double
+             * @description Seconds: the start time, in whole minutes
+             */
+            horizon: number | null;
+            /**
+             * Format: double
+             * @description Busy agents expected at most
+             */
+            load: number | null;
+            /** Format: double */
+            median: number | null;
+            forecasters: components["schemas"]["Standing"][];
+            /** Format: date-time */
+            at: string | null;
+            /** @description When a pool is named */
+            series?: components["schemas"]["ForecastPoint"][];
+        };
+        /**
+         * @description * `pays` - pays
+         *     * `no_season` - no_season
+         *     * `missing` - missing
+         *     * `untried` - untried
+         *     * `coverage` - coverage
+         *     * `no_better` - no_better
+         *     * `not_asked` - not_asked
+         * @enum {string}
+         */
+        ForecastCauseEnum: "pays" | "no_season" | "missing" | "untried" | "coverage" | "no_better" | "not_asked";
+        ForecastPoint: {
+            /**
+             * Format: date-time
+             * @description The beginning of a minute
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description Busy agents that its arrivals needed
+             */
+            load: number | null;
+            /**
+             * Format: double
+             * @description At most, from then over the horizon
+             */
+            forecast: number | null;
+            /** Format: double */
+            median: number | null;
+            /**
+             * Format: double
+             * @description The largest load over the horizon
+             */
+            came: number | null;
+            forecaster: string | null;
+        };
         /**
          * @description * `pool` - pool
          *     * `workflow` - workflow
@@ -2106,19 +2216,6 @@ export interface components {
             staff: boolean;
         };
         /**
-         * @description * `audit` - audit
-         *     * `enforce` - enforce
-         * @enum {string}
-         */
-        ModeB85Enum: "audit" | "enforce";
-        /**
-         * @description * `act` - act
-         *     * `shadow` - shadow
-         *     * `off` - off
-         * @enum {string}
-         */
-        ModeEaeEnum: "act" | "shadow" | "off";
-        /**
          * @description * `isolated` - isolated
          *     * `egress` - egress
          * @enum {string}
@@ -2137,10 +2234,10 @@ export interface components {
              *     * `audit` - audit
              *     * `enforce` - enforce
              */
-            mode?: components["schemas"]["ModeB85Enum"];
+            mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
-            scope: components["schemas"]["ScopeEnum"];
+            scope: components["schemas"]["BudgetScopeEnum"];
             /** @description The pool or the workflow that it is for */
             target?: string | null;
             period: components["schemas"]["PeriodEnum"];
@@ -2157,7 +2254,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEaeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2183,6 +2280,20 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
+            /**
+             * @description on: a forecast of the load is a floor of the size, while it pays
+             *
+             *     * `off` - off
+             *     * `on` - on
+             */
+            prediction?: components["schemas"]["PredictionEnum"] | components["schemas"]["NullEnum"];
+            /**
+             * @description ml-based: learns, and serves while it does better than the naive one
+             *
+             *     * `naive` - naive
+             *     * `ml-based` - ml-based
+             */
+            predictor?: components["schemas"]["PredictorEnum"] | components["schemas"]["NullEnum"];
             /** @description The pool that it is for */
             pool?: string | null;
             /** @description Or the workflow, for all pools that it made */
@@ -2335,7 +2446,7 @@ export interface components {
              *     * `audit` - audit
              *     * `enforce` - enforce
              */
-            mode?: components["schemas"]["ModeB85Enum"];
+            mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
         };
@@ -2349,7 +2460,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEaeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2375,6 +2486,20 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
+            /**
+             * @description on: a forecast of the load is a floor of the size, while it pays
+             *
+             *     * `off` - off
+             *     * `on` - on
+             */
+            prediction?: components["schemas"]["PredictionEnum"] | components["schemas"]["NullEnum"];
+            /**
+             * @description ml-based: learns, and serves while it does better than the naive one
+             *
+             *     * `naive` - naive
+             *     * `ml-based` - ml-based
+             */
+            predictor?: components["schemas"]["PredictorEnum"] | components["schemas"]["NullEnum"];
         };
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         PatchedPoolSettingsRequest: {
@@ -2456,12 +2581,19 @@ export interface components {
             pool: string | null;
             workflow: string | null;
             preset: components["schemas"]["PolicyPresetEnum"];
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** @description What is set beside the preset */
             values: unknown;
             /** Format: date-time */
             updated_at: string;
         };
+        /**
+         * @description * `act` - act
+         *     * `shadow` - shadow
+         *     * `off` - off
+         * @enum {string}
+         */
+        PolicyModeEnum: "act" | "shadow" | "off";
         /**
          * @description * `aggressive` - aggressive
          *     * `balanced` - balanced
@@ -2603,6 +2735,18 @@ export interface components {
          * @enum {string}
          */
         PoolPresetEnum: "aggressive" | "balanced" | "performance";
+        /**
+         * @description * `off` - off
+         *     * `on` - on
+         * @enum {string}
+         */
+        PredictionEnum: "off" | "on";
+        /**
+         * @description * `naive` - naive
+         *     * `ml-based` - ml-based
+         * @enum {string}
+         */
+        PredictorEnum: "naive" | "ml-based";
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
@@ -2743,13 +2887,6 @@ export interface components {
          * @enum {string}
          */
         ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
-        /**
-         * @description * `team` - team
-         *     * `pool` - pool
-         *     * `workflow` - workflow
-         * @enum {string}
-         */
-        ScopeEnum: "team" | "pool" | "workflow";
         Secret: {
             name: string;
             /** @description Who set it last */
@@ -2826,6 +2963,24 @@ export interface components {
             p50: number;
             /** Format: double */
             p95: number;
+        };
+        Standing: {
+            /** @description last (the benchmark), naive or ml-based */
+            name: string;
+            /** @description Forecasts of the last day whose outcome is known */
+            outcomes: number;
+            /**
+             * Format: double
+             * @description Mean loss in busy agents
+             */
+            pinball: number | null;
+            /**
+             * Format: double
+             * @description Share of its forecasts that held
+             */
+            coverage: number | null;
+            /** @description Why it makes none; empty otherwise */
+            problem: string;
         };
         StateList: {
             results: components["schemas"]["Value"][];
@@ -2906,6 +3061,11 @@ export interface components {
             role: string;
             /** @description More runs wait for their turn */
             max_concurrent_runs: number | null;
+            /**
+             * Format: double
+             * @description Of its share, where agents are short; set by staff
+             */
+            capacity_weight: number;
             /** @description null: the platform's own */
             retention_days: number | null;
             platform_retention_days: number;
@@ -3796,6 +3956,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Replay"];
+                };
+            };
+        };
+    };
+    forecasts_list: {
+        parameters: {
+            query?: {
+                /** @description Of the series, 1 to 48 */
+                hours?: number;
+                /** @description With its series */
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"][];
                 };
             };
         };
@@ -4753,7 +4937,11 @@ export interface operations {
     steps_list: {
         parameters: {
             query?: {
+                /** @description Of `next` or `previous` */
+                cursor?: string;
                 iteration?: string;
+                /** @description Steps on a page, up to 500 */
+                limit?: number;
             };
             header?: never;
             path: {
