@@ -51,7 +51,7 @@ class Bodies:
     def items(self, ctx: Context) -> list[int]:
         return list(range({items}))
 
-    @step(parallel=True, pool_size=1)
+    @step(parallel=True, batch_size={batch}, pool_config={{"size": 1, "warm_up": True, "max_uses": 10**9}})
     def work(self, ctx: Context, item: int) -> int:
         return item
 """
@@ -103,8 +103,8 @@ def firsts(client: WorkflowClient, folder: Path, times: int) -> list[float]:
     return found
 
 
-def bodies(client: WorkflowClient, folder: Path, items: int, times: int) -> list[float]:
-    program = loaded(folder, BODIES.format(items=items))
+def bodies(client: WorkflowClient, folder: Path, items: int, batch: int, times: int) -> list[float]:
+    program = loaded(folder, BODIES.format(items=items, batch=batch))
     client.run(program)  # its agent is warm from here on
     found = []
     for _ in range(times):
@@ -131,7 +131,9 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         report("sdk", "deploy and first result", firsts(client, Path(folder), given.times), "s")
-        report("sdk", "bodies in one warm agent", bodies(client, Path(folder), given.items, 3), "bodies/s")
+        for batch in (1, 50):
+            found = bodies(client, Path(folder), given.items, batch, 3)
+            report("sdk", f"bodies in one warm agent, {batch} a call", found, "bodies/s")
 
 
 if __name__ == "__main__":
