@@ -73,6 +73,7 @@ async def test_redis_loses_its_memory(plant: Plant) -> None:
     pool = await new_pool(min_size=2, max_size=2)
     async with plant.running() as controller, plant.brokering(heartbeat=0.1) as broker:
         await until(lambda: served(pool.pk, 2))
+        await until(lambda: not controller.creator.tasks)  # Redis knows both
         lease = await broker.acquire(pool.pk, holder="before", team_id=pool.team_id, timeout=10)
         await flush(plant, controller.leases.wire.call)
         after = [
