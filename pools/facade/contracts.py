@@ -148,6 +148,63 @@ class NodeView:
     agents: int  # live ones of all teams, deployed ones too
     note: str  # what is wrong with it, in sentences; empty when nothing is
     changed_at: datetime  # when its state last changed
+    on_demand_price: Decimal | None = None  # of such a machine on demand, per hour
+    leave_by: datetime | None = None  # its cloud takes it away then
+    idle_price: Decimal | None = None  # per hour, for the part of it that no agent has; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """A rented machine; prices per hour, `cost` so far."""
+
+    id: UUID
+    state: str  # requested | launched | joined | leaving
+    ref: str
+    node: str  # the node that it is; empty until it has joined
+    capacity_type: str  # on_demand | spot
+    zone: str
+    price: Decimal | None
+    on_demand_price: Decimal | None
+    cost: Decimal
+    requested_at: datetime
+    leave_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A node group with its live machines; `explanation` is of its last decision. Times in seconds."""
+
+    name: str
+    provider: str
+    template: Mapping[str, Any]
+    zones: tuple[str, ...]
+    min: int
+    max: int
+    on_demand_base: int | None
+    prefer_spot: bool
+    spot_fallback: bool
+    max_price: Decimal | None
+    idle_timeout: float
+    join_timeout: float
+    problem: str | None
+    explanation: str | None
+    machines: tuple[MachineView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCosts:
+    """What nodes cost, per hour and (rented machines) since a moment. `idle`: for capacity that no agent has;
+    `unpriced`: nodes whose price is not known, and which are in none of the sums."""
+
+    currency: str
+    price: Decimal
+    on_demand_price: Decimal
+    saved: Decimal
+    idle: Decimal
+    unpriced: int
+    since: datetime | None
+    cost_so_far: Decimal
+    saved_so_far: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +242,15 @@ class PoolLoad:
 @dataclass(frozen=True, slots=True)
 class Steering:
     """The size that a pool shall have from now on, between its limits. `ceiling`: the most agents that may
-    be, even if that is below `min_size` and somebody waits; None: the pool's own limit."""
+    be, even if that is below `min_size` and somebody waits; None: the pool's own limit.
+
+    `prefer_spot`: agents above what is usual go to spot nodes, of a pool that does not say itself where they
+    go; without `spot_fallback` they wait for such nodes when there are none."""
 
     size: int
     ceiling: int | None = None
+    prefer_spot: bool = False
+    spot_fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,22 +394,28 @@ class LeaseTimeout(Overloaded):
 
 
 class LeaseLost(FlowError):
-    """The lease expired, was revoked, or was fenced by a newer one: the result must not be used."""
+    """The lease expired, was revoked, or was fenced by a newer one: the result must not be used.
+
+    `interrupted` tells that its agent's machine is taken away: the work has nothing to do with that.
+    """
 
     code = "lease_lost"
     status = 409
     title = "The lease is gone"
+    interrupted = False
 
 
 class AgentLost(FlowError):
     """The agent died or became unreachable during the request; the work may be tried on another.
 
-    `began` is False when the body cannot have begun: then it has nothing to do with the loss.
+    `began` is False when the body cannot have begun: then it has nothing to do with the loss. Nor has it when
+    its machine is taken away (`interrupted`).
     """
 
     code = "agent_lost"
     status = 502
     title = "The agent was lost"
+    interrupted = False
 
     def __init__(self, detail: str, *, began: bool = True) -> None:
         super().__init__(detail)

@@ -1,5 +1,6 @@
 from .agents import Agent, EndedAgents, PoolEpoch
 from .deployments import DeployedAgent
+from .node_groups import Machine, NodeGroup, NodeGroupDecision
 from .nodes import Node
 from .pools import Pool, PoolShare, PoolUse
 from .requests import AgentRequest
@@ -9,7 +10,10 @@ __all__ = [
     "AgentRequest",
     "DeployedAgent",
     "EndedAgents",
+    "Machine",
     "Node",
+    "NodeGroup",
+    "NodeGroupDecision",
     "Pool",
     "PoolEpoch",
     "PoolShare",

@@ -86,7 +86,9 @@ class Scaler:
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
             made.append(Made(load, policy, signals, decision))
             if acts:
-                sizes[load.pool_id] = Steering(decision.target_size)
+                sizes[load.pool_id] = Steering(
+                    decision.target_size, prefer_spot=policy.prefer_spot, spot_fallback=policy.spot_fallback
+                )
         self._forget_pools({load.pool_id for load in loads})
         decisions.record([one for one in made if self._is_news(one, now)])
         decisions.count(one.decision for one in made)

@@ -18,6 +18,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from pools.domain.room import Demand
 from pools.facade.contracts import Steering
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
@@ -96,6 +97,7 @@ class PoolController:
             runtime,
             self.leases,
             self._http,
+            self.nodes,
             self.creator,
             self.remover,
             secret=secret,
@@ -164,6 +166,7 @@ class PoolController:
         await self.reality.restore_missing(set(serving))
         self._checks.begin(serving)
         self.loops.forget_others()
+        self._sizes.spreading.forget_others(pool_ids)
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)
@@ -277,6 +280,15 @@ class PoolController:
             except (RedisError, OSError) as exc:
                 log.warning("nudges broke off: %s", exc)
             await asyncio.sleep(0.5)
+
+    @property
+    def leader(self) -> str:
+        """By which rows know who leads."""
+        return self._leadership.token
+
+    def demands(self) -> list[Demand]:
+        """What the agents of all pools need, of those that are not made yet, too."""
+        return [demand for demands in self._sizes.spreading.demands.values() for demand in demands]
 
     def nudge(self) -> None:
         self._nudged.set()
