@@ -109,6 +109,10 @@ class _ForMachines(APIView):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        door.known_machine(self.token(request))  # before anything is said of the body
+
     def token(self, request: Request) -> str:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""

@@ -79,6 +79,11 @@ def machine_notice(token: str, notice: Mapping[str, Any]) -> datetime:
 # --- machines that join --------------------------------------------------------------------------------
 
 
+def known_machine(token: str) -> None:
+    """Raises `NotAuthenticated`."""
+    machine_rows.by_token(token, settings.SECRET_KEY)
+
+
 def invitation(token: str) -> Invitation:
     """For a rented machine that has not joined. Raises `NotAuthenticated`, `Conflict`, `EngineTrouble`."""
     machine_rows.may_join(machine_rows.by_token(token, settings.SECRET_KEY))

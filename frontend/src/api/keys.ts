@@ -51,6 +51,7 @@ export const keys = {
   agentRequests: (id: string) => ["deployed", id, "requests"] as const,
   agentRequest: (id: string, request: string) => ["deployed", id, "requests", request] as const,
   nodes: () => ["nodes"] as const,
+  nodeCosts: () => ["node-costs"] as const,
   leases: (pool: string) => ["leases", pool] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),

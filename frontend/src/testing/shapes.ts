@@ -131,11 +131,14 @@ export function aNode(name: string, fields: Partial<Node> = {}): Node {
     state: "ready",
     capacity: { cpus: 4, memory: 8 * 1024 ** 3 },
     price: null,
+    on_demand_price: null,
+    idle_price: null,
     capacity_type: "on_demand",
     zone: "",
     agents: 0,
     note: "",
     changed_at: CREATED,
+    leave_by: null,
     ...fields,
   };
 }

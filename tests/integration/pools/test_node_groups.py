@@ -177,7 +177,7 @@ async def test_what_a_machine_is_told_holds_its_own_token_and_no_other_secret(he
 
 
 async def test_a_shortage_of_spot_falls_back_and_comes_back(here: Site) -> None:
-    await make_group()
+    await make_group(idle_timeout=3600.0)
     here.provider.short = {SPOT}
     groups = here.groups()
     here.fact(5)

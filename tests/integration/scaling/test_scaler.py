@@ -193,3 +193,13 @@ async def test_it_runs_beside_the_controller_and_wakes_when_somebody_waits() -> 
         await asyncio.gather(task, return_exceptions=True)
         for lease in leases:
             await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_what_a_policy_says_of_spot_goes_with_the_size() -> None:
+    pool = await new_pool(min_size=1, max_size=4)
+    async with running(pool):
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1)}
+        await new_policy(pool, prefer_spot=True)
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, prefer_spot=True)}
+        await database_sync_to_async(ScalingPolicy.objects.update)(values={"spot_fallback": False})
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, spot_fallback=False)}
