@@ -26,6 +26,7 @@ class MachineEnd(StrEnum):
     REFUSED = "refused"  # the provider did not launch it
     NEVER_JOINED = "never_joined"
     VANISHED = "vanished"  # somebody else ended it
+    LOST = "lost"  # the engine has not heard of it for long
     GROUP_REMOVED = "group_removed"
 
 

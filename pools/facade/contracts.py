@@ -154,60 +154,6 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineView:
-    """A rented machine; prices per hour, `cost` so far."""
-
-    id: UUID
-    state: str  # requested | launched | joined | leaving
-    ref: str
-    node: str  # the node that it is; empty until it has joined
-    capacity_type: str  # on_demand | spot
-    zone: str
-    price: Decimal | None
-    on_demand_price: Decimal | None
-    cost: Decimal
-    requested_at: datetime
-    leave_by: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupView:
-    """A node group with its live machines; `explanation` is of its last decision. Times in seconds."""
-
-    name: str
-    provider: str
-    template: Mapping[str, Any]
-    zones: tuple[str, ...]
-    min: int
-    max: int
-    on_demand_base: int | None
-    prefer_spot: bool
-    spot_fallback: bool
-    max_price: Decimal | None
-    idle_timeout: float
-    join_timeout: float
-    problem: str | None
-    explanation: str | None
-    machines: tuple[MachineView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NodeCosts:
-    """What nodes cost, per hour and (rented machines) since a moment. `idle`: for capacity that no agent has;
-    `unpriced`: nodes whose price is not known, and which are in none of the sums."""
-
-    currency: str
-    price: Decimal
-    on_demand_price: Decimal
-    saved: Decimal
-    idle: Decimal
-    unpriced: int
-    since: datetime | None
-    cost_so_far: Decimal
-    saved_so_far: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class PoolLoad:
     """The signals from which a pool's size is decided. `asked`, `ended`, `held_seconds` are counters that
     only rise, until Redis loses its memory: acquires, leases that ended, and how long those were held

@@ -21,7 +21,8 @@ from django.db.models import QuerySet
 from aflow_site.kernel.errors import Conflict, FlowError
 from pools.domain.interruptions import read_notice
 from pools.facade import site
-from pools.facade.contracts import GroupView, NodeCosts, NodeView
+from pools.facade.contracts import NodeView
+from pools.facade.node_contracts import GroupView, NodeCosts
 from pools.leases.store import Leases
 from pools.models import NodeGroupDecision
 from pools.providers.base import NodeProvider, ProviderFault

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from pools.domain.machines import LIVE
-from pools.facade.contracts import GroupView, MachineView
+from pools.facade.node_contracts import GroupView, MachineView
 from pools.models import Machine, Node, NodeGroup, NodeGroupDecision
 
 

@@ -12,7 +12,8 @@ from django.db.models import Min, Sum
 from pools.domain.agents import LIVE
 from pools.domain.deployments import DeployedState, Desired
 from pools.domain.nodes import NodeState, idle_share
-from pools.facade.contracts import NodeCosts, NodeView
+from pools.facade.contracts import NodeView
+from pools.facade.node_contracts import NodeCosts
 from pools.models import Agent, DeployedAgent, Machine, Node
 from pools.selectors.node_groups import number, text
 

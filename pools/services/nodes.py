@@ -113,6 +113,10 @@ def name_of(ref: str) -> str | None:
     return None if row is None else row.name
 
 
+def by_ref() -> dict[str, Node]:
+    return {row.ref: row for row in Node.objects.all()}
+
+
 def emptied() -> list[Node]:
     """Nodes of a drain of ours that carry no agent any more."""
     busy = Agent.objects.filter(state__in=[state.value for state in LIVE]).values("node")

@@ -116,6 +116,7 @@ class PoolController:
         )
         self._checks = Checks(self.registry, runtime, self.leases, self._http, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
+        self._ticked = False
         self._learned_at = 0.0
         self._pruned_at = 0.0
         self._flushed: dict[UUID, tuple[int, int]] = {}
@@ -171,6 +172,7 @@ class PoolController:
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)
         await self._save(serving)
+        self._ticked = True
 
     async def _tell_pools(self) -> None:
         """Redis learns each pool's settings; saying them again changes nothing."""
@@ -286,8 +288,11 @@ class PoolController:
         """By which rows know who leads."""
         return self._leadership.token
 
-    def demands(self) -> list[Demand]:
-        """What the agents of all pools need, of those that are not made yet, too."""
+    def demands(self) -> list[Demand] | None:
+        """What the agents of all pools need, of those that are not made yet, too; None before the first
+        round."""
+        if not self._ticked:
+            return None
         return [demand for demands in self._sizes.spreading.demands.values() for demand in demands]
 
     def nudge(self) -> None:

@@ -8,6 +8,7 @@ Does not: place agents, or take a machine from under a lease.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from decimal import Decimal
 from pools.domain.deployments import Desired
 from pools.domain.machines import HERE, MachineEnd, MachineState
 from pools.domain.node_groups import GroupFigures, GroupRules, MachineFigures, plan
-from pools.domain.nodes import CapacityType, facts_of
+from pools.domain.nodes import CapacityType, NodeFacts, facts_of
 from pools.domain.offers import Offer
 from pools.domain.placement import ANYWHERE
 from pools.domain.quantiles import nearest_rank
@@ -46,14 +47,15 @@ Kind = tuple[int, str, str]  # a group, a capacity type, a zone
 
 
 class NodeGroups:
-    """`demands` tells what agents need; `instance` and `leader` are the controller's, for the fence."""
+    """`demands` tells what agents need, None while nobody knows; `instance` and `leader` are the
+    controller's, for the fence."""
 
     def __init__(
         self,
         runtime: Runtime,
         provider: NodeProvider,
         *,
-        demands: Callable[[], Sequence[Demand]],
+        demands: Callable[[], Sequence[Demand] | None],
         leads: Callable[[], Awaitable[bool]],
         instance: str,
         leader: str,
@@ -69,6 +71,7 @@ class NodeGroups:
         self.renting = Renting(runtime, provider, secret=secret, url=url, short=self._note_shortage)
         self._short: dict[Kind, float] = {}  # until when, on the monotonic clock
         self._prices: dict[Kind, tuple[Decimal | None, float]] = {}
+        self._coming: list[tuple[int, Room]] = []
         self._needed: dict[int, deque[tuple[float, int]]] = {}
         self._pruned_at = float("-inf")
 
@@ -102,8 +105,12 @@ class NodeGroups:
         await self._meter(machines)
         await self.renting.heed_notices(machines, nodes)
         await self.renting.welcome(machines, nodes)
+        self._coming = await self._on_their_way(machines, nodes)
         for group in groups:
-            await self._decide(group, machines, nodes)
+            try:
+                await self._decide(group, machines, nodes)
+            except ProviderFault as exc:
+                await in_database(group_rows.tell_problem, group, str(exc))
         machines = await self._machines(groups)
         await self.renting.launch(machines)
         await self.renting.see_off(machines, nodes)
@@ -135,6 +142,20 @@ class NodeGroups:
 
     # --- deciding ----------------------------------------------------------------------------------
 
+    async def _on_their_way(
+        self, machines: Sequence[Machine], nodes: dict[str, EngineNode]
+    ) -> list[tuple[int, Room]]:
+        """Machines that are no nodes yet, by their group: what waits for them asks no other group."""
+        found = []
+        for machine in machines:
+            if machine.group is None or machine.node_ref in nodes or MachineState(machine.state) not in HERE:
+                continue
+            with contextlib.suppress(ProviderFault):
+                shape = await asyncio.to_thread(self._provider.shape, machine.group.template)
+                facts = NodeFacts(machine.price, CapacityType(machine.capacity_type), machine.zone)
+                found.append((machine.group.pk, Room(str(machine.pk), facts, shape.cpus, shape.memory)))
+        return found
+
     async def _decide(
         self, group: NodeGroup, machines: Sequence[Machine], nodes: dict[str, EngineNode]
     ) -> None:
@@ -147,6 +168,9 @@ class NodeGroups:
         if group.provider != self._provider.name:
             sentence = f"The provider {group.provider} is not set up here (AFLOW_NODE_PROVIDER)."
             await in_database(group_rows.tell_problem, group, sentence)
+            return
+        demands = self._demands()
+        if demands is None:
             return
         shape = await asyncio.to_thread(self._provider.shape, group.template)
         rules = GroupRules(
@@ -162,7 +186,7 @@ class NodeGroups:
         )
         seen = GroupFigures(
             machines=tuple([await self._figures(machine, nodes) for machine in own]),
-            demands=(*self._demands(), *await in_database(_deployed)),
+            demands=(*demands, *await in_database(_deployed)),
             elsewhere=self._elsewhere(group, machines, nodes),
             offers=tuple(await self._offers(group)),
             usual=self._usual(group),
@@ -171,6 +195,10 @@ class NodeGroups:
         self._note_need(group, decided.needed)
         await in_database(group_rows.record, group, decided, len(own), now())
         allowed = self.renting.breaker(group).allowed(len(decided.launch), time.monotonic())
+        for number, offer in enumerate(decided.launch[:allowed]):
+            facts = NodeFacts(offer.price, offer.capacity_type, offer.zone)
+            room = Room(f"{group.name}-{number}", facts, shape.cpus, shape.memory)
+            self._coming.append((group.pk, room))
         if allowed:
             demand = await self._price(group, CapacityType.ON_DEMAND, "")
             await in_database(
@@ -193,10 +221,12 @@ class NodeGroups:
             agents = sum([await in_database(agents_on, node.name, pooled=pooled) for pooled in (True, False)])
         moment = now()
         await in_database(rows.note_empty, machine, node is not None and agents == 0, moment)
-        since = machine.empty_since
+        since, state = machine.empty_since, MachineState(machine.state)
+        if state is MachineState.JOINED and (node is None or not node.takes_agents):
+            state = MachineState.LEAVING  # for now: somebody cordoned it, or it is not heard of
         return MachineFigures(
             id=machine.pk,
-            state=MachineState(machine.state),
+            state=state,
             capacity_type=CapacityType(machine.capacity_type),
             zone=machine.zone,
             price=machine.price,
@@ -207,13 +237,14 @@ class NodeGroups:
     def _elsewhere(
         self, group: NodeGroup, machines: Sequence[Machine], nodes: dict[str, EngineNode]
     ) -> tuple[Room, ...]:
-        """Nodes that take agents and are not this group's."""
+        """Nodes that take agents and are not this group's, and what comes of other groups."""
         own = {machine.node_ref for machine in machines if machine.group_id == group.pk}
-        return tuple(
+        there = [
             Room(node.name, facts_of(node.labels), node.cpus, node.memory)
             for node in nodes.values()
             if node.takes_agents and node.ref not in own
-        )
+        ]
+        return (*there, *(room for group_id, room in self._coming if group_id != group.pk))
 
     # --- offers ------------------------------------------------------------------------------------
 
@@ -236,7 +267,10 @@ class NodeGroups:
         key = (group.pk, kind.value, zone)
         price, until = self._prices.get(key, (None, 0.0))
         if time.monotonic() >= until:
-            price = await asyncio.to_thread(self._provider.price, group.template, kind, zone)
+            try:
+                price = await asyncio.to_thread(self._provider.price, group.template, kind, zone)
+            except ProviderFault as exc:  # it is as it was, and notices are heeded all the same
+                log.warning("no new price for node group %s: %s", group.name, exc)
             self._prices[key] = (price, time.monotonic() + PRICES_FOR)
         return price
 

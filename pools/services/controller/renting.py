@@ -25,8 +25,9 @@ from pools.domain.nodes import (
     ZONE_LABEL,
     Availability,
     CapacityType,
+    NodeState,
 )
-from pools.models import Agent, DeployedAgent, Machine, NodeGroup
+from pools.models import Agent, DeployedAgent, Machine, Node, NodeGroup
 from pools.providers.base import NoCapacity, NodeProvider, Order, ProviderAway, ProviderFault, RentedMachine
 from pools.providers.cloud_init import user_data
 from pools.runtime.base import EngineNode, Runtime
@@ -192,8 +193,19 @@ class Renting:
     # --- going -------------------------------------------------------------------------------------
 
     async def heed_notices(self, machines: Sequence[Machine], nodes: Mapping[str, EngineNode]) -> None:
-        """Machines that are taken away leave, and their nodes know until when."""
+        """Machines that are taken away leave, and their nodes know until when; somebody may have told that of
+        the node. One that the engine has not heard of for long is given up."""
+        known: dict[str, Node] = await in_database(node_rows.by_ref)
         for machine in machines:
+            row = known.get(machine.node_ref)
+            if row is not None and row.leave_by is not None:
+                await in_database(rows.note_notice, machine, row.leave_by)
+            if (
+                row is not None
+                and machine.state == MachineState.JOINED.value
+                and self._is_given_up(machine, row)
+            ):
+                await self.move(machine, MachineState.LEAVING, MachineEnd.LOST)
             if machine.leave_by is None:
                 continue
             if machine.state != MachineState.LEAVING.value:
@@ -201,6 +213,10 @@ class Renting:
             if (node := nodes.get(machine.node_ref)) is not None:
                 await self._close(node)
                 await in_database(node_rows.note_interruption, node.ref, machine.leave_by)
+
+    def _is_given_up(self, machine: Machine, row: Node) -> bool:
+        patience = machine.group.join_timeout if machine.group is not None else 0.0
+        return row.state == NodeState.LOST.value and now() - row.changed_at > timedelta(seconds=patience)
 
     async def see_off(self, machines: Sequence[Machine], nodes: Mapping[str, EngineNode]) -> None:
         """Those that leave: no agents go there, those that are there leave, and with the last one it ends."""

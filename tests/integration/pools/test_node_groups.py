@@ -28,7 +28,7 @@ from pools.services.agents import NotLeading
 from pools.services.controller.controller import PoolController
 from pools.services.controller.groups import NodeGroups
 from pools.services.machines import joined
-from pools.services.nodes import mirror
+from pools.services.nodes import mirror, note_interruption
 from teams.domain.roles import Role
 from teams.models import AuditEntry
 from tests.factories.members import Api, assert_problem, member
@@ -50,7 +50,7 @@ class Site:
         self.runtime = MemoryRuntime(nodes=())
         self.plant = Plant(self.runtime)
         self.provider = FakeProvider()
-        self.demands: list[Demand] = []
+        self.demands: list[Demand] | None = []
         self.leading = True
 
     def groups(self, controller: PoolController | None = None) -> NodeGroups:
@@ -369,6 +369,75 @@ async def test_money_is_metered_and_prices_are_renewed(here: Site) -> None:
     assert machine.price == Decimal("0.04")
     (node,) = here.runtime.machines.values()
     assert node.labels["agentainer.price"] == "0.04"
+
+
+async def test_a_notice_that_staff_told_of_the_node_has_another_come(here: Site) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (machine,) = await machines("joined")
+    leave_by = datetime.now(UTC) + timedelta(seconds=120)
+    await here.runtime.set_availability(machine.node_ref, Availability.PAUSE)
+    await database_sync_to_async(note_interruption)(machine.node_ref, leave_by)
+    await here.settle(groups)
+    assert [one.end_reason for one in await machines("leaving")] == ["spot_interruption"]
+    assert await kinds() == ["spot"]
+
+
+async def test_what_is_cordoned_or_lost_is_no_room_and_what_stays_lost_is_given_up(here: Site) -> None:
+    await make_group(idle_timeout=3600.0)
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (first,) = await machines("joined")
+    await here.runtime.set_availability(first.node_ref, Availability.PAUSE)
+    await here.settle(groups)
+    assert len(await machines("joined")) == 2
+    await here.runtime.lose(f"node-{first.ref}")
+    await here.settle(groups)
+    assert len(await machines("joined")) == 2
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    await database_sync_to_async(Node.objects.filter(state="lost").update)(changed_at=long_ago)
+    await groups.step()
+    assert [(one.pk, one.end_reason) for one in await machines("gone")] == [(first.pk, "lost")]
+
+
+async def test_nothing_is_decided_before_anybody_knows_what_is_needed(here: Site) -> None:
+    await make_group(min=1)
+    here.demands = None
+    await here.settle(here.groups())
+    assert await machines() == []
+
+
+async def test_two_groups_do_not_both_answer_one_demand(here: Site) -> None:
+    await make_group()
+    await make_group(name="others")
+    here.fact(5)
+    groups = here.groups()
+    await groups.step()
+    await groups.step()
+    await here.settle(groups)
+    assert [machine.group_name for machine in await machines()] == ["others"]
+
+
+async def test_notices_are_heeded_while_no_price_is_to_be_had(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (machine,) = await machines("joined")
+
+    def refuse(*_: Any) -> None:
+        raise ProviderFault("No prices today.")
+
+    monkeypatch.setattr(here.provider, "price", refuse)
+    here.provider.taken = {machine.ref: datetime.now(UTC) + timedelta(seconds=120)}
+    await here.groups().step()
+    (left,) = await machines("leaving")
+    assert (left.end_reason, left.price) == ("spot_interruption", Decimal("0.03"))
 
 
 # --- with the controller -------------------------------------------------------------------------------
