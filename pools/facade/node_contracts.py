@@ -1,4 +1,4 @@
-"""What crosses the border of `pools` about node groups and nodes' money: frozen dataclasses, never ORM rows."""
+"""What crosses the border of `pools` about node groups and money of nodes: frozen dataclasses, never rows."""
 
 from __future__ import annotations
 

@@ -143,6 +143,17 @@ def group_decisions(name: str) -> QuerySet[NodeGroupDecision]:
     return services.find(name).decisions.all()
 
 
+def provider_problem() -> str | None:
+    """Why no machines can be rented, in a sentence, or None."""
+    try:
+        provider = site.provider()
+        if provider is not None:
+            provider.machines()
+    except ProviderFault as exc:
+        return str(exc)
+    return None
+
+
 def _provider() -> NodeProvider | None:
     try:
         return site.provider()

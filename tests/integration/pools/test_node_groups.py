@@ -20,6 +20,7 @@ from pools.domain.nodes import Availability, CapacityType
 from pools.domain.placement import ANYWHERE, Place
 from pools.domain.room import Demand, demand_of
 from pools.facade import site
+from pools.facade.nodes import provider_problem
 from pools.models import Machine, Node, NodeGroup, NodeGroupDecision, Pool
 from pools.providers.base import ProviderAway, ProviderFault, RentedMachine
 from pools.runtime.memory import MemoryRuntime
@@ -636,3 +637,16 @@ def test_costs_tell_what_spot_saves_and_what_is_idle(served_site: Site) -> None:
         None,
     )
     assert (by_name["a"]["on_demand_price"], by_name["b"]["on_demand_price"]) == (0.1, 0.1)
+
+
+def test_what_keeps_the_provider_from_answering_is_told(
+    served_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the doctor asks."""
+    assert provider_problem() is None
+
+    def refuse() -> list[RentedMachine]:
+        raise ProviderAway("It does not know us.")
+
+    monkeypatch.setattr(served_site.provider, "machines", refuse)
+    assert provider_problem() == "It does not know us."

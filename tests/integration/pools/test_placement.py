@@ -183,7 +183,7 @@ async def test_spot_fallback_alone_decides_whether_agents_wait_for_spot_nodes(sp
         assert "spot capacity" in ((await problem(pool))[1] or "")
         assert await rows_of(pool.pk) == []
         # They are what node groups see, of spot alone.
-        assert [demand.place for demand in controller.demands() or ()] == [Place("spot", "north")]
+        await until(lambda: [one.place for one in controller.demands() or ()] == [Place("spot", "north")])
         controller.steer({pool.pk: Steering(2, prefer_spot=True)}, 600)
         await until(lambda: served(pool.pk, 2))
         assert nodes_of(spread, pool) == ["b", "b"]
