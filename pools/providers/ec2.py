@@ -11,6 +11,7 @@ API: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +31,7 @@ from pools.providers.base import (
 )
 from pools.providers.ec2_templates import check_template
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 INSTANCE_TAG, MACHINE_TAG, GROUP_TAG = "agentainer.instance", "agentainer.machine", "agentainer.group"
@@ -91,7 +93,7 @@ class Ec2Provider:
         try:
             answer = self._ask(lambda ec2: ec2.create_fleet(**self._fleet(name, order)))
         finally:
-            self._ask(lambda ec2: ec2.delete_launch_template(LaunchTemplateName=name))
+            self._drop_template(name)
         refs = [ref for row in answer.get("Instances", []) for ref in row["InstanceIds"]]
         if not refs:
             raise _unfulfilled(answer.get("Errors", []))
@@ -125,6 +127,13 @@ class Ec2Provider:
         except _Refused as exc:
             if exc.code != EXISTS_ALREADY:  # an attempt before broke off
                 raise
+
+    def _drop_template(self, name: str) -> None:
+        """One that stays costs nothing; whether there is a machine is known by now."""
+        try:
+            self._ask(lambda ec2: ec2.delete_launch_template(LaunchTemplateName=name))
+        except ProviderFault as exc:
+            log.warning("the launch template %s stays: %s", name, exc)
 
     def _fleet(self, name: str, order: Order) -> dict[str, Any]:
         override: dict[str, Any] = {"InstanceType": order.template["instance_type"]}
