@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,20 +56,56 @@ def noting(ec2: Any, call: str) -> Iterator[list[dict[str, Any]]]:
 def test_what_a_machine_is_told_is_its_own_and_the_template_goes(ec2: Any) -> None:
     provider = Ec2Provider("contract", ec2)
     with noting(ec2, "CreateLaunchTemplate") as made:
-        machine = provider.launch(order(ec2_template(ec2, disk_gib=40), user_data="#cloud-config\nsecret"))
+        machine = provider.launch(order(ec2_template(ec2), user_data="#cloud-config\nsecret"))
     told = ec2.describe_instance_attribute(InstanceId=machine.ref, Attribute="userData")["UserData"]["Value"]
     assert base64.b64decode(told).decode() == "#cloud-config\nsecret"
     assert ec2.describe_launch_templates()["LaunchTemplates"] == []
     (data,) = [one["LaunchTemplateData"] for one in made]
     # Containers on the machine, one hop farther, do not reach it.
     assert data["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
-    assert data["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 40
     tags = ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [machine.ref]}])["Tags"]
     assert {tag["Key"]: tag["Value"] for tag in tags}.items() >= {
         ("agentainer.instance", "contract"),
         ("agentainer.machine", str(machine.machine_id)),
         ("agentainer.group", "workers"),
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sent"),
+    [
+        ("security_groups", ["sg-0abc"], {"SecurityGroupIds": ["sg-0abc"]}),
+        ("key_name", "ours", {"KeyName": "ours"}),
+        ("iam_profile", "nodes", {"IamInstanceProfile": {"Name": "nodes"}}),
+        (
+            "disk_gib",
+            40,
+            {
+                "BlockDeviceMappings": [
+                    {
+                        "DeviceName": "/dev/xvda",
+                        "Ebs": {"VolumeSize": 40, "VolumeType": "gp3", "DeleteOnTermination": True},
+                    }
+                ]
+            },
+        ),
+    ],
+)
+def test_each_field_of_a_template_is_sent(ec2: Any, field: str, value: Any, sent: dict[str, Any]) -> None:
+    """Whether EC2 has such a group, key or profile is another matter, and refused by it."""
+    templates = []
+    for fields in ({}, {field: value}):
+        with noting(ec2, "CreateLaunchTemplate") as made, suppress(ProviderFault):
+            Ec2Provider("contract", ec2).launch(order(ec2_template(ec2, **fields)))
+        templates.append({name: made[0]["LaunchTemplateData"].get(name) for name in sent})
+    assert templates == [dict.fromkeys(sent), sent]
+
+
+def test_the_disk_is_the_one_that_the_image_names(ec2: Any) -> None:
+    with noting(ec2, "CreateLaunchTemplate") as made:
+        template = ec2_template(ec2, disk_gib=40, disk_name="/dev/sda1")
+        Ec2Provider("contract", ec2).launch(order(template))
+    assert made[0]["LaunchTemplateData"]["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
 
 
 def test_other_installations_machines_are_not_ours(ec2: Any) -> None:

@@ -20,12 +20,13 @@ from pools.domain.nodes import Availability, CapacityType
 from pools.domain.placement import ANYWHERE, Place
 from pools.domain.room import Demand, demand_of
 from pools.facade import site
-from pools.facade.nodes import provider_problem
+from pools.facade.nodes import group_loop, provider_problem
 from pools.models import Machine, Node, NodeGroup, NodeGroupDecision, Pool
 from pools.providers.base import ProviderAway, ProviderFault, RentedMachine
 from pools.runtime.memory import MemoryRuntime
 from pools.services import epochs
 from pools.services.agents import NotLeading
+from pools.services.controller import groups as loop
 from pools.services.controller.controller import PoolController
 from pools.services.controller.groups import NodeGroups
 from pools.services.machines import joined
@@ -283,6 +284,19 @@ async def test_who_does_not_lead_rents_nothing(here: Site) -> None:
     with pytest.raises(NotLeading):
         await here.groups().step()
     assert await machines() == []
+
+
+async def test_what_is_usual_is_on_demand(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the time of the last hour, once there is some of it to tell by."""
+    await make_group(on_demand_base=None, idle_timeout=3600.0)
+    groups = here.groups()
+    here.fact(21)
+    await here.settle(groups)
+    assert await kinds() == ["spot", "spot"]  # nothing is known yet
+    monkeypatch.setattr(loop, "USUAL_FROM", 0.0)
+    here.fact(61)
+    await here.settle(groups, 2)
+    assert (await kinds())[2:] == ["on_demand", "on_demand"]
 
 
 # --- going -------------------------------------------------------------------------------------------------
@@ -568,6 +582,21 @@ def test_the_setting_chooses_the_provider(settings: LazySettings, monkeypatch: p
     found = site.provider()
     assert found is not None
     assert found.name == "ec2"
+
+
+async def test_without_a_provider_no_loop_runs(
+    served_site: Site, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = served_site.plant.controller()
+    assert list(group_loop(controller, served_site.runtime)) == ["node groups"]
+    monkeypatch.setattr(site, "provider", lambda: None)
+    assert group_loop(controller, served_site.runtime) == {}
+
+    def missing() -> None:
+        raise ProviderFault("boto3 is missing.")
+
+    monkeypatch.setattr(site, "provider", missing)
+    assert group_loop(controller, served_site.runtime) == {}
 
 
 def rented(**values: Any) -> Machine:

@@ -21,6 +21,7 @@ from pools.facade.contracts import Steering
 from pools.models import Agent, Pool
 from pools.runtime.base import AgentSpec
 from pools.runtime.memory import MemoryRuntime
+from pools.services.controller import spreading
 from tests.fakes.pools import Plant, has_problem, problem, rows_of, served, until
 from tests.integration.pools.test_settings import change, memory, new_pool, reasons
 
@@ -196,3 +197,15 @@ async def test_a_pool_that_says_where_its_agents_run_is_obeyed(spread: Plant) ->
         controller.steer({pool.pk: Steering(2, prefer_spot=True, spot_fallback=False)}, 600)
         await until(lambda: served(pool.pk, 2))
         assert nodes_of(spread, pool) == ["b", "b"]
+
+
+async def test_what_is_usual_is_not_on_spot_nodes(spread: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = await new_pool(min_size=0, max_size=5)
+    async with spread.running() as controller:
+        controller.steer({pool.pk: Steering(3, prefer_spot=True)}, 600)
+        await until(lambda: served(pool.pk, 3))
+        assert nodes_of(spread, pool) == ["a", "a", "a"]  # nothing is known yet
+        monkeypatch.setattr(spreading, "ENOUGH", 0.0)
+        controller.steer({pool.pk: Steering(5, prefer_spot=True)}, 600)
+        await until(lambda: served(pool.pk, 5))
+        assert nodes_of(spread, pool).count("a") == 3

@@ -161,8 +161,8 @@ def test_the_windows_hold_changes_back_for_their_time() -> None:
 
 
 def test_no_field_is_left_out() -> None:
-    # What becomes of a decision is not the scaler's; windows are tested above.
-    elsewhere = {"mode", "up_window", "down_window"}
+    # What becomes of a decision is not the scaler's, nor where agents run; windows are tested above.
+    elsewhere = {"mode", "up_window", "down_window", "prefer_spot", "spot_fallback"}
     assert {field.name for field in fields(Policy)} - elsewhere == set(CHANGES)
 
 
