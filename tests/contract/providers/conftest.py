@@ -14,6 +14,7 @@ from pools.providers.ec2 import Ec2Provider
 from tests.fakes.provider import FakeProvider
 
 ZONE = "eu-central-1a"  # where this server puts all that it makes
+IMAGE = "ami-03cf127a"  # one that it has
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +26,8 @@ def moto() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def ec2(moto: str) -> Iterator[Any]:
-    """boto3's own client; nothing of a test before is there."""
+@pytest.fixture(scope="session")
+def _client(moto: str) -> Iterator[Any]:
     client = boto3.client(
         "ec2",
         endpoint_url=moto,
@@ -36,12 +36,19 @@ def ec2(moto: str) -> Iterator[Any]:
         aws_secret_access_key="testing",
     )
     yield client
+    client.close()
+
+
+@pytest.fixture
+def ec2(_client: Any) -> Iterator[Any]:
+    """boto3's own client; nothing of a test before is there."""
+    client = _client
+    yield client
     refs = [
         row["InstanceId"] for one in client.describe_instances()["Reservations"] for row in one["Instances"]
     ]
     if refs:
         client.terminate_instances(InstanceIds=refs)
-    client.close()
 
 
 @pytest.fixture(params=["fake", "ec2"])
@@ -59,6 +66,5 @@ def template(provider: NodeProvider, request: pytest.FixtureRequest) -> Template
 
 
 def ec2_template(ec2: Any, **fields: Any) -> Template:
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    wanted = {"image_id": image, "instance_type": "m5.large", "on_demand_price": 0.115, **fields}
+    wanted = {"image_id": IMAGE, "instance_type": "m5.large", "on_demand_price": 0.115, **fields}
     return Ec2Provider("contract", ec2).check(wanted)
