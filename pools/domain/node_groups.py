@@ -256,11 +256,16 @@ def _shrink(
     return GroupPlan((), ends, GroupReason.IDLE, text, needed)
 
 
+def _everything_fits(machines: int) -> str:
+    noun = "machine carries" if machines == 1 else "machines carry"
+    return f"{machines} {noun} what other nodes do not." if machines else "Everything fits on other nodes."
+
+
 def _back_to_spot(
     rules: GroupRules, seen: GroupFigures, here: list[MachineFigures], base: int, needed: int
 ) -> GroupPlan:
     """One at a time: a spot machine first; an on-demand one leaves when what is on it fits elsewhere."""
-    steady = GroupPlan(explanation=f"{len(here)} machines carry everything.", needed=needed)
+    steady = GroupPlan(explanation=_everything_fits(len(here)), needed=needed)
     over = [machine for machine in here if machine.capacity_type is ON_DEMAND]
     joined = [machine for machine in over if machine.state is MachineState.JOINED]
     if len(over) <= base or not joined or any(machine.state is not MachineState.JOINED for machine in here):

@@ -11,7 +11,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from asgiref.sync import async_to_sync
@@ -123,7 +125,13 @@ def create_group(team_id: int, data: Mapping[str, Any], *, author: str) -> Group
     """Raises `Conflict`, `InvalidInput`, `ProviderTrouble`."""
     if Capability.GROWS not in site.runtime().can:
         raise Conflict("Machines join a swarm alone: set AFLOW_RUNTIME=swarm, and start the platform again.")
-    row = services.create(data, _provider(), team_id=team_id, author=author)
+    provider = _provider()
+    if provider is not None and _is_here_alone(settings.AFLOW_URL):
+        raise Conflict(
+            f"AFLOW_URL is {settings.AFLOW_URL}, which leads other machines to themselves: set it to where "
+            "they reach this platform, and start it again."
+        )
+    row = services.create(data, provider, team_id=team_id, author=author)
     return selectors.group_views([row])[0]
 
 
@@ -141,6 +149,13 @@ def delete_group(team_id: int, name: str, *, author: str) -> None:
 def group_decisions(name: str) -> QuerySet[NodeGroupDecision]:
     """For a paginator, the newest first: rows are turned by `decision_payload`. Raises `NotFound`."""
     return services.find(name).decisions.all()
+
+
+def _is_here_alone(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def provider_problem() -> str | None:

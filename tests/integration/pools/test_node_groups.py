@@ -16,7 +16,9 @@ from channels.db import database_sync_to_async
 from django.conf import LazySettings, settings
 
 from pools.domain.machines import machine_token
+from pools.domain.node_groups import GroupPlan, GroupReason
 from pools.domain.nodes import Availability, CapacityType
+from pools.domain.offers import Offer
 from pools.domain.placement import ANYWHERE, Place
 from pools.domain.room import Demand, demand_of
 from pools.facade import site
@@ -30,6 +32,7 @@ from pools.services.controller import groups as loop
 from pools.services.controller.controller import PoolController
 from pools.services.controller.groups import NodeGroups
 from pools.services.machines import joined
+from pools.services.node_groups import record
 from pools.services.nodes import mirror, note_interruption
 from teams.domain.roles import Role
 from teams.models import AuditEntry
@@ -499,7 +502,8 @@ async def test_a_pool_without_room_gets_machines_and_gives_them_back(here: Site)
 
 
 @pytest.fixture
-def served_site(monkeypatch: pytest.MonkeyPatch) -> Site:
+def served_site(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Site:
+    settings.AFLOW_URL = "https://flow.example"
     found = Site()
     monkeypatch.setattr(site, "runtime", lambda: found.runtime)
     monkeypatch.setattr(site, "provider", lambda: found.provider)
@@ -573,6 +577,32 @@ def test_without_a_provider_or_a_swarm_there_are_no_groups(
     monkeypatch.setattr(served_site.runtime, "can", frozenset())
     body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
     assert "AFLOW_RUNTIME=swarm" in body["detail"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
+def test_machines_must_reach_the_platform(served_site: Site, settings: LazySettings, url: str) -> None:
+    settings.AFLOW_URL = url
+    body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
+    assert f"AFLOW_URL is {url}" in body["detail"]
+
+
+def test_decisions_are_listed_with_what_they_did(served_site: Site) -> None:
+    group = NodeGroup.objects.create(name="workers", provider="fake")
+    offer = Offer(SPOT, "north", Decimal("0.03"))
+    now = datetime.now(UTC)
+    for at, plan in (
+        (now, GroupPlan((offer,), (), GroupReason.DEMAND, "Agents ask for one.", 1)),
+        (now + timedelta(seconds=5), GroupPlan(explanation="1 machines carry everything.", needed=1)),
+        (now + timedelta(seconds=9), GroupPlan(explanation="1 machines carry everything.", needed=1)),
+    ):
+        record(group, plan, 0, at)
+    listed = staff()("GET", "node-groups/workers/decisions/").json()["results"]
+    assert [(row["action"], row["reason"], row["needed"]) for row in listed] == [
+        ("hold", "steady", 1),
+        ("launch", "demand", 1),
+    ]
+    assert listed[1]["launched"] == [{"capacity_type": "spot", "zone": "north", "price": 0.03}]
+    assert staff()("GET", "node-groups/workers/").json()["explanation"] == "1 machines carry everything."
 
 
 def test_the_setting_chooses_the_provider(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
