@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +32,18 @@ from tests.swarm.hosts import Host, Swarm
 pytestmark = [pytest.mark.swarm, pytest.mark.django_db(transaction=True)]
 
 
-@contextmanager
-def rented(directory: Path, swarm: Swarm) -> Iterator[Host]:
-    host = Host(directory / "rented", "rented", len(swarm.hosts))
-    host.boot()
+@asynccontextmanager
+async def rented(swarm: Swarm) -> AsyncIterator[Host]:
+    # Its sockets must have short names.
+    directory = Path(tempfile.mkdtemp(prefix="aflow-swarm-"))
+    host = Host(directory, "rented", len(swarm.hosts))
     try:
-        host.wait()
+        await asyncio.to_thread(host.boot)
+        await asyncio.to_thread(host.wait)
         yield host
     finally:
-        host.kill()
+        await asyncio.to_thread(host.kill)
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
 @contextmanager
@@ -88,16 +94,18 @@ async def test_a_machine_joins_by_itself_carries_agents_and_leaves(
             await until(holds, 180)
 
         await when(lambda: provider.orders)
-        with rented(tmp_path, swarm) as host, first_start(host, provider.orders[0].user_data, tmp_path):
-            await when(lambda: served(pool.pk, 1))
-            assert [agent.node for agent in await rows_of(pool.pk, AgentState.IDLE)] == ["rented"]
-            (node,) = [one for one in await runtime.nodes() if one.name == "rented"]
-            assert node.labels["agentainer.engine"] == host.engine
-            await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(
-                min_size=0, target_size=0, idle_timeout=0.1
-            )
-            await when(lambda: not provider.machines())
-            assert "rented" not in [one.name for one in await runtime.nodes()]
+        told = provider.orders[0].user_data
+        async with rented(swarm) as host:
+            with first_start(host, told, tmp_path):
+                await when(lambda: served(pool.pk, 1))
+                assert [agent.node for agent in await rows_of(pool.pk, AgentState.IDLE)] == ["rented"]
+                (node,) = [one for one in await runtime.nodes() if one.name == "rented"]
+                assert node.labels["agentainer.engine"] == host.engine
+                await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(
+                    min_size=0, target_size=0, idle_timeout=0.1
+                )
+                await when(lambda: not provider.machines())
+                assert "rented" not in [one.name for one in await runtime.nodes()]
     gone = await database_sync_to_async(Machine.objects.get)()
     assert (gone.state, gone.end_reason) == ("gone", "idle")
     await runtime.close()

@@ -18,14 +18,14 @@ from decimal import Decimal
 
 from pools.domain.deployments import Desired
 from pools.domain.machines import HERE, MachineEnd, MachineState
-from pools.domain.node_groups import GroupFigures, GroupRules, MachineFigures, plan
+from pools.domain.node_groups import GroupFigures, GroupPlan, GroupRules, MachineFigures, plan
 from pools.domain.nodes import CapacityType, NodeFacts, facts_of
 from pools.domain.offers import Offer
 from pools.domain.placement import ANYWHERE
 from pools.domain.quantiles import nearest_rank
 from pools.domain.room import Demand, Room, demand_of
 from pools.models import DeployedAgent, Machine, NodeGroup
-from pools.providers.base import NodeProvider, ProviderFault
+from pools.providers.base import NodeProvider, ProviderFault, Shape
 from pools.runtime.base import EngineNode, Runtime, RuntimeFault
 from pools.services import machines as rows
 from pools.services import node_groups as group_rows
@@ -173,17 +173,6 @@ class NodeGroups:
         if demands is None:
             return
         shape = await asyncio.to_thread(self._provider.shape, group.template)
-        rules = GroupRules(
-            min=group.min,
-            max=group.max,
-            on_demand_base=group.on_demand_base,
-            prefer_spot=group.prefer_spot,
-            spot_fallback=group.spot_fallback,
-            max_price=group.max_price,
-            idle_timeout=group.idle_timeout,
-            cpus=shape.cpus,
-            memory=shape.memory,
-        )
         seen = GroupFigures(
             machines=tuple([await self._figures(machine, nodes) for machine in own]),
             demands=(*demands, *await in_database(_deployed)),
@@ -191,28 +180,27 @@ class NodeGroups:
             offers=tuple(await self._offers(group)),
             usual=self._usual(group),
         )
-        decided = plan(rules, seen)
+        decided = plan(_rules(group, shape), seen)
         self._note_need(group, decided.needed)
         await in_database(group_rows.record, group, decided, len(own), now())
-        allowed = self.renting.breaker(group).allowed(len(decided.launch), time.monotonic())
-        for number, offer in enumerate(decided.launch[:allowed]):
-            facts = NodeFacts(offer.price, offer.capacity_type, offer.zone)
-            room = Room(f"{group.name}-{number}", facts, shape.cpus, shape.memory)
-            self._coming.append((group.pk, room))
-        if allowed:
-            demand = await self._price(group, CapacityType.ON_DEMAND, "")
-            await in_database(
-                rows.request,
-                group,
-                decided.launch[:allowed],
-                demand,
-                instance=self._instance,
-                leader=self._leader,
-                now=now(),
-            )
+        await self._order(group, decided, shape)
         by_id = {machine.pk: machine for machine in own}
         for machine_id, reason in decided.leave:
             await self.renting.move(by_id[machine_id], MachineState.LEAVING, reason)
+
+    async def _order(self, group: NodeGroup, decided: GroupPlan, shape: Shape) -> None:
+        """The intent to rent what was decided, as far as machines lately came."""
+        allowed = self.renting.breaker(group).allowed(len(decided.launch), time.monotonic())
+        if not allowed:
+            return
+        offers = decided.launch[:allowed]
+        for number, offer in enumerate(offers):
+            facts = NodeFacts(offer.price, offer.capacity_type, offer.zone)
+            room = Room(f"{group.name}-{number}", facts, shape.cpus, shape.memory)
+            self._coming.append((group.pk, room))
+        demand = await self._price(group, CapacityType.ON_DEMAND, "")
+        fence = {"instance": self._instance, "leader": self._leader, "now": now()}
+        await in_database(rows.request, group, offers, demand, **fence)
 
     async def _figures(self, machine: Machine, nodes: dict[str, EngineNode]) -> MachineFigures:
         node = nodes.get(machine.node_ref)
@@ -290,6 +278,20 @@ class NodeGroups:
         if not seen or seen[-1][0] - seen[0][0] < USUAL_FROM:
             return None
         return nearest_rank([needed for _, needed in seen], 0.5)
+
+
+def _rules(group: NodeGroup, shape: Shape) -> GroupRules:
+    return GroupRules(
+        min=group.min,
+        max=group.max,
+        on_demand_base=group.on_demand_base,
+        prefer_spot=group.prefer_spot,
+        spot_fallback=group.spot_fallback,
+        max_price=group.max_price,
+        idle_timeout=group.idle_timeout,
+        cpus=shape.cpus,
+        memory=shape.memory,
+    )
 
 
 def _deployed() -> list[Demand]:

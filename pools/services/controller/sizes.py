@@ -110,9 +110,7 @@ class Sizes:
         if reaped and not counts.steered:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
-        kinds = self.spreading.kinds(pool, steering, agents, sizes.create)
-        self.spreading.note_size(pool, target)
-        self.spreading.note_demand(pool, self._staying(agents), kinds, sizes.create - len(kinds))
+        kinds = self.spreading.divide(pool, steering, agents, sizes.create, target)
         if kinds and not reaped and has_place:
             await self._create(pool, kinds, epoch, counts.resting)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from pools.domain.nodes import CapacityType
@@ -39,14 +39,6 @@ class Spreading:
         self._sizes = {pk: sizes for pk, sizes in self._sizes.items() if pk in kept}
         self.demands = {pk: demands for pk, demands in self.demands.items() if pk in kept}
 
-    def note_size(self, pool: Pool, target: int) -> None:
-        now = time.monotonic()
-        sizes = self._sizes.setdefault(pool.pk, deque())
-        if not sizes or now - sizes[-1][0] >= EVERY:
-            sizes.append((now, target))
-        while sizes[0][0] < now - WINDOW:
-            sizes.popleft()
-
     def must_be(self, pool: Pool, steering: Steering | None, agents: Iterable[Agent]) -> Place:
         """The place that a new agent would have to have."""
         strict = _prefers(pool, steering) and steering is not None and not steering.spot_fallback
@@ -54,18 +46,32 @@ class Spreading:
             return Place(CapacityType.SPOT.value, pool.zone)
         return pool.place
 
-    def kinds(self, pool: Pool, steering: Steering | None, agents: Iterable[Agent], count: int) -> list[str]:
-        """The capacity type of each of so many new agents (empty: the pool's); fewer where some must wait."""
-        if not _prefers(pool, steering) or steering is None:
-            return [""] * count
-        mix = Mix(
-            base=self._base(pool),
-            others=self._others(agents),
-            spot_open=self._is_open(pool, CapacityType.SPOT),
-            on_demand_open=self._is_open(pool, CapacityType.ON_DEMAND),
-            fallback=steering.spot_fallback,
-        )
-        return kinds_for(count, mix)
+    def divide(
+        self, pool: Pool, steering: Steering | None, agents: Sequence[Agent], count: int, target: int
+    ) -> list[str]:
+        """The capacity type of each of `count` new agents (empty: the pool's); fewer where some must wait.
+        `target` is the pool's size, of which what is usual is told later on."""
+        kinds = [""] * count
+        if _prefers(pool, steering) and steering is not None:
+            mix = Mix(
+                base=self._base(pool),
+                others=self._others(agents),
+                spot_open=self._is_open(pool, CapacityType.SPOT),
+                on_demand_open=self._is_open(pool, CapacityType.ON_DEMAND),
+                fallback=steering.spot_fallback,
+            )
+            kinds = kinds_for(count, mix)
+        self._note_size(pool, target)
+        self._note_demand(pool, agents, kinds, count - len(kinds))
+        return kinds
+
+    def _note_size(self, pool: Pool, target: int) -> None:
+        now = time.monotonic()
+        sizes = self._sizes.setdefault(pool.pk, deque())
+        if not sizes or now - sizes[-1][0] >= EVERY:
+            sizes.append((now, target))
+        while sizes[0][0] < now - WINDOW:
+            sizes.popleft()
 
     def _is_open(self, pool: Pool, kind: CapacityType) -> bool:
         """There is such a node, and the engine did not refuse to place an agent there just now."""
@@ -86,9 +92,10 @@ class Spreading:
             if agent.node not in self._nodes.draining and not agent.end_reason
         )
 
-    def note_demand(self, pool: Pool, staying: Iterable[Agent], kinds: Iterable[str], waiting: int) -> None:
+    def _note_demand(self, pool: Pool, agents: Iterable[Agent], kinds: Iterable[str], waiting: int) -> None:
         """`kinds`: of those that are made now; `waiting`: those that wait for spot nodes."""
-        wanted = Counter([*(agent.capacity_type for agent in staying), *kinds])
+        staying = [agent.capacity_type for agent in agents if agent.node not in self._nodes.draining]
+        wanted = Counter([*staying, *kinds])
         wanted[CapacityType.SPOT.value] += waiting
         self.demands[pool.pk] = [
             demand_of(Place(kind or pool.place.capacity_type, pool.zone), pool.cpu, pool.memory, count)
