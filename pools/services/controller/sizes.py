@@ -71,6 +71,8 @@ class Sizes:
     ) -> None:
         agents = self._registry.of_pool(pool.pk)
         self._remove_condemned(agents, serving)
+        if pool.deleted_at is not None or pool.drained_at is not None:
+            self.spreading.demands.pop(pool.pk, None)
         if pool.deleted_at is not None:
             await self._wind_up(pool, agents, serving)
             return

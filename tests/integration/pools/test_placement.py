@@ -209,3 +209,12 @@ async def test_what_is_usual_is_not_on_spot_nodes(spread: Plant, monkeypatch: py
         controller.steer({pool.pk: Steering(5, prefer_spot=True)}, 600)
         await until(lambda: served(pool.pk, 5))
         assert nodes_of(spread, pool).count("a") == 3
+
+
+async def test_a_pool_that_is_drained_needs_no_room(spread: Plant) -> None:
+    pool = await new_pool(min_size=2, max_size=2)
+    async with spread.running() as controller:
+        await until(lambda: [demand.count for demand in controller.demands() or ()] == [2])
+        await change(pool, drained_at=datetime.now(UTC))
+        controller.nudge()
+        await until(lambda: controller.demands() == [])
