@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -22,9 +23,10 @@ from pools.facade.contracts import PoolLoad, Steering
 from scaling.domain.decisions import Action
 from scaling.domain.policies import Mode
 from scaling.domain.scaler import decide
-from scaling.services import decisions
+from scaling.services import decisions, rationing
 from scaling.services.decisions import Made
 from scaling.services.policies import all_policies, effective, for_load
+from scaling.services.treasury import Treasury
 from scaling.services.watching import Watch
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ class Helm(Protocol):
 
 
 class Scaler:
-    def __init__(self) -> None:
+    def __init__(self, treasury: Treasury | None = None) -> None:
+        self._treasury = treasury or Treasury()
         self._watches: dict[UUID, Watch] = {}
         self._recorded: dict[UUID, tuple[tuple[object, ...], float]] = {}
         self._start_times: dict[UUID, float] = {}
@@ -70,10 +73,15 @@ class Scaler:
         """
         loads = [load for load in pools.load() if load.known and not load.drained]
         self._learn_starts(loads, now)
-        rows = all_policies()
-        made, sizes = [], {}
+        rows, rooms = all_policies(), rationing.rooms(loads)
+        made: list[Made] = []
+        sizes: dict[UUID, Steering] = {}
         for load in loads:
-            row = for_load(rows, load)
+            row, ceiling = for_load(rows, load), self._treasury.ceilings.get(load.pool_id)
+            room = rooms.get(load.pool_id)
+            cap = _cap(ceiling, room)
+            if cap is not None:  # whoever decides its size, it counts
+                sizes[load.pool_id] = replace(cap, size=None)
             if row.mode == Mode.OFF if row else not load.warm_up:
                 continue  # it makes agents for the work at hand, and keeps them for their idle time-out
             watch = self._watches.get(load.pool_id)
@@ -81,13 +89,17 @@ class Scaler:
                 watch = self._watches[load.pool_id] = Watch(load, now)
             policy = effective(row, load)
             signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
+            signals = replace(signals, affordable=ceiling, room=room)
             decision = decide(signals, policy)
             acts = policy.mode == Mode.ACT
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
             made.append(Made(load, policy, signals, decision))
             if acts:
-                sizes[load.pool_id] = Steering(
-                    decision.target_size, prefer_spot=policy.prefer_spot, spot_fallback=policy.spot_fallback
+                sizes[load.pool_id] = replace(
+                    cap or Steering(None),
+                    size=decision.target_size,
+                    prefer_spot=policy.prefer_spot,
+                    spot_fallback=policy.spot_fallback,
                 )
         self._forget_pools({load.pool_id for load in loads})
         decisions.record([one for one in made if self._is_news(one, now)])
@@ -118,3 +130,10 @@ class Scaler:
         if now - self._tidied_at >= TIDIED_EVERY:
             self._tidied_at = now
             decisions.forget(datetime.fromtimestamp(at, UTC))
+
+
+def _cap(affordable: int | None, room: int | None) -> Steering | None:
+    """The stronger of two limits that no pool's own settings can raise."""
+    if affordable is None or (room is not None and room < affordable):
+        return None if room is None else Steering(None, room, "scale_down")
+    return Steering(None, affordable, "budget")

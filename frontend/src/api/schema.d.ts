@@ -314,6 +314,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/budgets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["budgets_list"];
+        put?: never;
+        /** @description What was spent in the period before it was made counts. 409 when there is one of the same kind. */
+        post: operations["budgets_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/{budget_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["budgets_get"];
+        put?: never;
+        post?: never;
+        delete: operations["budgets_delete"];
+        options?: never;
+        head?: never;
+        /** @description Counts within seconds; calls that wait for the budget ask again by themselves. */
+        patch: operations["budgets_update"];
+        trace?: never;
+    };
+    "/api/v1/budgets/{budget_id}/burn/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How it was spent in this period, up to now. */
+        get: operations["budgets_burn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/bundles/": {
         parameters: {
             query?: never;
@@ -1296,6 +1347,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/spend/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description By pool, workflow and team: from the ledger, in whole quarters of an hour, idle time apart. By run
+         *     and step: what agents were at work for them, told when they end.
+         */
+        get: operations["spend_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{slug}/": {
         parameters: {
             query?: never;
@@ -1755,9 +1826,82 @@ export interface components {
             target: string;
             details: unknown;
         };
+        Budget: {
+            /** Format: uuid */
+            id: string;
+            scope: components["schemas"]["BudgetScopeEnum"];
+            target: string | null;
+            period: components["schemas"]["PeriodEnum"];
+            timezone: string;
+            currency: string;
+            limit: string;
+            /** @description In this period: of agents' time, at work or not */
+            spent: string;
+            /** @description By calls that run, up to their time-outs */
+            reserved: string;
+            /** @description At the period's end, if it goes on as in the last day */
+            forecast: string;
+            mode: components["schemas"]["BudgetModeEnum"];
+            state: components["schemas"]["BudgetStateEnum"];
+            /** @description Calls that wait for it */
+            waiting: number;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** @description Of this period */
+            alerts: components["schemas"]["BudgetAlert"][];
+            /** Format: date-time */
+            updated_at: string;
+        };
+        BudgetAlert: {
+            /** @description 50, 80 or 100 (per cent), or forecast */
+            threshold: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description * `audit` - audit
+         *     * `enforce` - enforce
+         * @enum {string}
+         */
+        BudgetModeEnum: "audit" | "enforce";
+        /**
+         * @description * `team` - team
+         *     * `pool` - pool
+         *     * `workflow` - workflow
+         * @enum {string}
+         */
+        BudgetScopeEnum: "team" | "pool" | "workflow";
+        /**
+         * @description * `ok` - ok
+         *     * `warning` - warning
+         *     * `exhausted` - exhausted
+         * @enum {string}
+         */
+        BudgetStateEnum: "ok" | "warning" | "exhausted";
         Bundle: {
             sha256: string;
             size: number;
+        };
+        Burn: {
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            currency: string;
+            limit: string;
+            forecast: string;
+            points: components["schemas"]["BurnPoint"][];
+        };
+        BurnPoint: {
+            /**
+             * Format: date-time
+             * @description The end of a quarter of an hour
+             */
+            at: string;
+            /** @description Up to then, in this period */
+            spent: string;
         };
         CallError: {
             type: string;
@@ -1868,7 +2012,7 @@ export interface components {
             clamped_by: string[];
             /** @description The policy as it counted */
             policy: unknown;
-            mode: components["schemas"]["ModeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** Format: date-time */
             at: string;
         };
@@ -2099,6 +2243,15 @@ export interface components {
          * @enum {string}
          */
         GroupDecisionReasonEnum: "demand" | "min" | "fallback" | "back_to_spot" | "idle" | "max" | "no_capacity" | "steady";
+        /**
+         * @description * `pool` - pool
+         *     * `workflow` - workflow
+         *     * `team` - team
+         *     * `run` - run
+         *     * `step` - step
+         * @enum {string}
+         */
+        GroupEnum: "pool" | "workflow" | "team" | "run" | "step";
         GroupList: {
             results: components["schemas"]["Group"][];
             next: string | null;
@@ -2255,18 +2408,34 @@ export interface components {
             staff: boolean;
         };
         /**
-         * @description * `act` - act
-         *     * `shadow` - shadow
-         *     * `off` - off
-         * @enum {string}
-         */
-        ModeEnum: "act" | "shadow" | "off";
-        /**
          * @description * `isolated` - isolated
          *     * `egress` - egress
          * @enum {string}
          */
         NetworkEnum: "isolated" | "egress";
+        /** @description What can be changed. */
+        NewBudgetRequest: {
+            /**
+             * Format: decimal
+             * @description For each period
+             */
+            limit: string;
+            /**
+             * @description audit: counts and tells. enforce: nothing starts that it could not pay
+             *
+             *     * `audit` - audit
+             *     * `enforce` - enforce
+             */
+            mode?: components["schemas"]["BudgetModeEnum"];
+            /** @description Whose days and months count, such as Europe/Berlin */
+            timezone?: string;
+            scope: components["schemas"]["BudgetScopeEnum"];
+            /** @description The pool or the workflow that it is for */
+            target?: string | null;
+            period: components["schemas"]["PeriodEnum"];
+            /** @description That of the installation */
+            currency?: string;
+        };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         NewGroupRequest: {
             /** @description What its machines are made of, in the provider's own terms */
@@ -2312,7 +2481,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2514,6 +2683,23 @@ export interface components {
             run: string;
             step: string;
         };
+        /** @description What can be changed. */
+        PatchedBudgetFieldsRequest: {
+            /**
+             * Format: decimal
+             * @description For each period
+             */
+            limit?: string;
+            /**
+             * @description audit: counts and tells. enforce: nothing starts that it could not pay
+             *
+             *     * `audit` - audit
+             *     * `enforce` - enforce
+             */
+            mode?: components["schemas"]["BudgetModeEnum"];
+            /** @description Whose days and months count, such as Europe/Berlin */
+            timezone?: string;
+        };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PatchedGroupFieldsRequest: {
             /** @description What its machines are made of, in the provider's own terms */
@@ -2558,7 +2744,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2656,18 +2842,32 @@ export interface components {
             params?: unknown;
             enabled?: boolean;
         };
+        /**
+         * @description * `hour` - hour
+         *     * `day` - day
+         *     * `month` - month
+         * @enum {string}
+         */
+        PeriodEnum: "hour" | "day" | "month";
         Policy: {
             /** Format: uuid */
             id: string;
             pool: string | null;
             workflow: string | null;
             preset: components["schemas"]["PolicyPresetEnum"];
-            mode: components["schemas"]["ModeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** @description What is set beside the preset */
             values: unknown;
             /** Format: date-time */
             updated_at: string;
         };
+        /**
+         * @description * `act` - act
+         *     * `shadow` - shadow
+         *     * `off` - off
+         * @enum {string}
+         */
+        PolicyModeEnum: "act" | "shadow" | "off";
         /**
          * @description * `aggressive` - aggressive
          *     * `balanced` - balanced
@@ -2751,9 +2951,14 @@ export interface components {
             zone: string;
             /**
              * Format: double
-             * @description Of an agent-hour; null: not known
+             * @description Of an agent-hour; null: by its nodes
              */
             price: number | null;
+            /**
+             * Format: double
+             * @description What an agent-hour costs now: its price, or else by its nodes
+             */
+            rate: number;
             /** @description Nobody gets a lease until it is resumed */
             drained: boolean;
             /**
@@ -2984,6 +3189,37 @@ export interface components {
             name: string;
             payload?: unknown | null;
         };
+        Spend: {
+            group: components["schemas"]["GroupEnum"];
+            currency: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+            /** @description The dearest first; runs: the last 500 */
+            lines: components["schemas"]["SpendLine"][];
+            /** @description The sum of the lines */
+            total: components["schemas"]["SpendLine"];
+        };
+        SpendLine: {
+            /** @description Of the pool, workflow, team or step; the id of the run */
+            name: string;
+            /** Format: double */
+            agent_seconds: number;
+            cost: string;
+            /**
+             * Format: double
+             * @description That agents were at work
+             */
+            busy_seconds: number;
+            busy_cost: string;
+            /**
+             * Format: double
+             * @description The rest; runs and steps have none
+             */
+            idle_seconds: number;
+            idle_cost: string;
+        };
         Spread: {
             /** Format: double */
             p50: number;
@@ -3069,6 +3305,11 @@ export interface components {
             role: string;
             /** @description More runs wait for their turn */
             max_concurrent_runs: number | null;
+            /**
+             * Format: double
+             * @description Of its share, where agents are short; set by staff
+             */
+            capacity_weight: number;
             /** @description null: the platform's own */
             retention_days: number | null;
             platform_retention_days: number;
@@ -3734,6 +3975,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+        };
+    };
+    budgets_list: {
+        parameters: {
+            query?: {
+                scope?: "pool" | "team" | "workflow";
+                target?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"][];
+                };
+            };
+        };
+    };
+    budgets_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBudgetRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+        };
+    };
+    budgets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+        };
+    };
+    budgets_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    budgets_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedBudgetFieldsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+        };
+    };
+    budgets_burn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Burn"];
                 };
             };
         };
@@ -5292,6 +5665,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    spend_list: {
+        parameters: {
+            query?: {
+                /** @description The last 30 days when it is left out */
+                from?: string;
+                group?: "pool" | "run" | "step" | "team" | "workflow";
+                /** @description Of which run the steps are, by group=step */
+                run?: string;
+                to?: string;
+                /** @description Only its runs */
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spend"];
+                };
             };
         };
     };

@@ -89,6 +89,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     zone: "",
     drained: false,
     price: null,
+    rate: 0,
     secrets: [],
     weight: 1,
     shares: [],

@@ -62,6 +62,12 @@ class Sizes:
         steering, until = self._steered.get(pool.pk, (None, 0.0))
         return steering if time.monotonic() < until else None
 
+    def _why_fewer(self, pool: Pool) -> EndReason:
+        steering = self._steering(pool)
+        if steering is None or steering.ceiling is None:
+            return EndReason.SCALE_DOWN
+        return EndReason(steering.why)
+
     async def step(
         self,
         pool: Pool,
@@ -95,7 +101,7 @@ class Sizes:
                 sizes.retire_idle,
                 idle=0,
                 keep=counts.serving - counts.starting - sizes.retire_idle,
-                reason=EndReason.SCALE_DOWN if counts.ceiling is None else EndReason.BUDGET,
+                reason=self._why_fewer(pool),
                 order=pool.scale_down_order,
             )
         await self._drain_surplus(agents, serving, counts.active - pool.max_size)
@@ -137,12 +143,13 @@ class Sizes:
         )
         states -= resting
         steering = self._steering(pool)
+        wanted = steering.size if steering else None
         return PoolFigures(
             min_size=pool.min_size,
             max_size=pool.max_size,
             warm_up=pool.warm_up,
-            target_size=steering.size if steering else pool.target_size,
-            steered=steering is not None,
+            target_size=pool.target_size if wanted is None else wanted,
+            steered=wanted is not None,
             ceiling=steering.ceiling if steering else None,
             starting=states[PublicState.STARTING],
             idle=states[PublicState.IDLE],
