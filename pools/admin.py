@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from pools.domain.settings import DEFAULTS, faults_of
 from pools.facade import api as pools
-from pools.models import Agent, Node, Pool
+from pools.models import Agent, Machine, Node, NodeGroup, Pool
 
 SETTINGS = tuple(DEFAULTS)
 
@@ -77,35 +77,56 @@ def _lives(pool: Pool | None) -> bool:
     return pool is None or pool.deleted_at is None
 
 
-@admin.register(Agent)
-class AgentAdmin(admin.ModelAdmin):
-    list_display = ("id", "pool_name", "team", "state", "uses", "started_at", "ended_at", "end_reason")
-    list_filter = ("state", "end_reason", "team")
-    search_fields = ("id", "pool_name", "container")
+class LookedAt(admin.ModelAdmin):
+    """Nothing is made, changed or deleted here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(Agent)
+class AgentAdmin(LookedAt):
+    list_display = ("id", "pool_name", "team", "state", "uses", "started_at", "ended_at", "end_reason")
+    list_filter = ("state", "end_reason", "team")
+    search_fields = ("id", "pool_name", "container")
 
 
 @admin.register(Node)
-class NodeAdmin(admin.ModelAdmin):
+class NodeAdmin(LookedAt):
     """A mirror: the engine alone changes nodes."""
 
     list_display = ("name", "address", "state", "cpus", "price", "capacity_type", "zone", "changed_at")
     list_filter = ("state", "capacity_type", "zone")
     search_fields = ("name", "address")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
-        return False
+@admin.register(NodeGroup)
+class NodeGroupAdmin(LookedAt):
+    """The API changes them, with every check."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
-        return False
+    list_display = ("name", "provider", "min", "max", "prefer_spot", "problem")
+    search_fields = ("name",)
+
+
+@admin.register(Machine)
+class MachineAdmin(LookedAt):
+    list_display = (
+        "id",
+        "group_name",
+        "state",
+        "ref",
+        "capacity_type",
+        "zone",
+        "price",
+        "cost",
+        "requested_at",
+        "end_reason",
+    )
+    list_filter = ("state", "capacity_type", "zone", "end_reason")
+    search_fields = ("id", "group_name", "ref")

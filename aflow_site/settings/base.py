@@ -119,6 +119,8 @@ AFLOW_NODE_CAPACITY = env.str("AFLOW_NODE_CAPACITY", "", validate=validate.OneOf
 AFLOW_NODE_ZONE = env.str(
     "AFLOW_NODE_ZONE", "", validate=validate.Regexp(r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?\Z")
 )
+# Who rents machines out for node groups: none | ec2. AFLOW_URL must be in their reach.
+AFLOW_NODE_PROVIDER = env.str("AFLOW_NODE_PROVIDER", "none", validate=validate.OneOf(("none", "ec2")))
 # Runs under way at once, of all teams together; more wait for their turn. Empty: no limit.
 AFLOW_MAX_CONCURRENT_RUNS = env.int("AFLOW_MAX_CONCURRENT_RUNS", None, validate=AT_LEAST_1)
 # Runs of a team that are under way or wait for their turn; more are refused, and told when to come back.

@@ -23,6 +23,7 @@ from aflow_site.supervision import (
 )
 from aflow_site.supervision.layout import BASE_DIR, NEEDED_BYTES, Layout
 from aflow_site.supervision.troubles import PlatformTrouble
+from pools.facade import nodes as pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,15 @@ def _docker(layout: Layout) -> Finding:
     return Finding("Docker", problem is None, wanted, problem or "answers", mend)
 
 
+def _node_provider(layout: Layout) -> Finding:
+    name = settings.AFLOW_NODE_PROVIDER
+    if name == "none":
+        return Finding("Node provider", True, False, "none: nodes are what the container engine has")
+    problem = pools.provider_problem()
+    mend = "Install boto3 and set AWS_REGION and credentials, or set AFLOW_NODE_PROVIDER=none."
+    return Finding("Node provider", problem is None, False, problem or f"{name}: answers", mend)
+
+
 def _port(layout: Layout) -> Finding:
     host = os.environ.get("AFLOW_HOST", environment.DEFAULT_HOST)
     port = int(os.environ.get("AFLOW_PORT", environment.DEFAULT_PORT))
@@ -125,6 +135,7 @@ CHECKS: tuple[Callable[[Layout], Finding], ...] = (
     _redis,
     _database,
     _docker,
+    _node_provider,
     _port,
 )
 

@@ -11,9 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from pools.api.serializers import NodeListSerializer, NodeSerializer
+from pools.api.serializers import NodeListSerializer, NodeSerializer, NoticeSerializer
 from pools.domain.nodes import NodeAction
 from pools.facade import api as pools
+from pools.facade import nodes as doors
 from pools.selectors.nodes import node_payload
 from teams.facade.contracts import TeamContext
 
@@ -39,6 +40,18 @@ class _Action(APIView):
     def act(self, request: Request, name: str, action: NodeAction) -> Response:
         team: TeamContext = request.team  # type: ignore[attr-defined]
         return Response(node_payload(pools.act_on_node(team.id, name, action, author=team.username)))
+
+
+class InterruptView(_Action):
+    @extend_schema(operation_id="nodes_interrupt", request=NoticeSerializer, responses=NodeSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """The machine is taken away (in two minutes, unless a time is told): its agents leave until then, and
+        what is at work in the last moments begins elsewhere."""
+        team: TeamContext = request.team  # type: ignore[attr-defined]
+        notice = NoticeSerializer(data=request.data)
+        notice.is_valid(raise_exception=True)
+        told = doors.interrupt_node(team.id, name, notice.validated_data, author=team.username)
+        return Response(node_payload(told))
 
 
 class CordonView(_Action):

@@ -210,11 +210,27 @@ class NodeSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=[state.value for state in NodeState])
     capacity = CapacitySerializer()
     price = serializers.FloatField(allow_null=True, help_text="Per hour; null when no label tells it")
+    on_demand_price = serializers.FloatField(
+        allow_null=True, help_text="Of such a machine on demand, per hour; null when it is not known"
+    )
+    idle_price = serializers.FloatField(
+        allow_null=True, help_text="Per hour, for the part of it that no agent has; null without a price"
+    )
     capacity_type = serializers.ChoiceField(choices=NODE_CAPACITY_TYPES)
     zone = serializers.CharField(help_text="Empty when no label tells it")
     agents = serializers.IntegerField(help_text="Live agents of all teams, deployed ones too")
     note = serializers.CharField(help_text="What is wrong with it, in sentences; empty when nothing is")
     changed_at = serializers.DateTimeField(help_text="When its state last changed")
+    leave_by = serializers.DateTimeField(allow_null=True, help_text="Its cloud takes it away then")
+
+
+class NoticeSerializer(Strict):
+    """What instance metadata says of a machine that is taken away."""
+
+    action = serializers.CharField(required=False, max_length=16, help_text="terminate, stop or hibernate")
+    time = serializers.CharField(
+        required=False, max_length=64, help_text="When, in ISO 8601; in two minutes when left out"
+    )
 
 
 class NodeListSerializer(serializers.Serializer[Any]):

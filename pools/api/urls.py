@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pools.api import agents, leases, nodes, views
+from pools.api import agents, leases, node_groups, nodes, views
 from pools.facade.agents import VERBS
 
 urlpatterns = [
@@ -35,4 +35,12 @@ urlpatterns = [
     path("nodes/<str:name>/cordon/", nodes.CordonView.as_view()),
     path("nodes/<str:name>/uncordon/", nodes.UncordonView.as_view()),
     path("nodes/<str:name>/drain/", nodes.DrainView.as_view()),
+    path("nodes/<str:name>/interrupt/", nodes.InterruptView.as_view()),
+    path("node-costs/", node_groups.NodeCostsView.as_view()),
+    path("node-groups/", node_groups.GroupListView.as_view()),
+    path("node-groups/<str:name>/", node_groups.GroupView.as_view()),
+    path("node-groups/<str:name>/decisions/", node_groups.GroupDecisionListView.as_view()),
+    path("machines/join/", node_groups.JoinView.as_view()),
+    path("machines/joined/", node_groups.JoinedView.as_view()),
+    path("machines/notice/", node_groups.NoticeView.as_view()),
 ]

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 ENGINE_LABEL = "agentainer.engine"  # where the node's own engine answers: tcp://10.0.0.2:2375
 PRICE_LABEL = "agentainer.price"  # per hour
+ON_DEMAND_PRICE_LABEL = "agentainer.on_demand_price"  # per hour, of such a machine on demand
 CAPACITY_LABEL = "agentainer.capacity"  # on_demand | spot
 ZONE_LABEL = "agentainer.zone"
 HIGHEST_PRICE = Decimal(10_000)
@@ -45,27 +46,37 @@ class CapacityType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a node's labels say; `price` is per hour, None when it is not known."""
+    """What a node's labels say; prices are per hour, None when they are not known. `on_demand_price`: of such
+    a machine on demand, which for one that is on demand is its own."""
 
     price: Decimal | None
     capacity_type: CapacityType
     zone: str
+    on_demand_price: Decimal | None = None
     faults: tuple[str, ...] = ()
 
 
 def facts_of(labels: Mapping[str, str]) -> NodeFacts:
     """A label that makes no sense counts as missing, and is told."""
-    faults = []
-    price: Decimal | None = None
-    if text := labels.get(PRICE_LABEL, "").strip():
-        price = _price(text)
-        if price is None:
-            faults.append(f"The label {PRICE_LABEL} is {text!r}; it must be a price per hour, such as 0.12.")
+    faults: list[str] = []
+    price = _price_of(labels, PRICE_LABEL, faults)
+    on_demand_price = _price_of(labels, ON_DEMAND_PRICE_LABEL, faults)
     kind = labels.get(CAPACITY_LABEL, "").strip() or CapacityType.ON_DEMAND.value
     if kind not in list(CapacityType):
         faults.append(f"The label {CAPACITY_LABEL} is {kind!r}; it must be on_demand or spot.")
         kind = CapacityType.ON_DEMAND.value
-    return NodeFacts(price, CapacityType(kind), labels.get(ZONE_LABEL, "").strip()[:64], tuple(faults))
+    if on_demand_price is None and kind == CapacityType.ON_DEMAND:
+        on_demand_price = price
+    zone = labels.get(ZONE_LABEL, "").strip()[:64]
+    return NodeFacts(price, CapacityType(kind), zone, on_demand_price, tuple(faults))
+
+
+def _price_of(labels: Mapping[str, str], label: str, faults: list[str]) -> Decimal | None:
+    text = labels.get(label, "").strip()
+    price = _price(text) if text else None
+    if text and price is None:
+        faults.append(f"The label {label} is {text!r}; it must be a price per hour, such as 0.12.")
+    return price
 
 
 def _price(text: str) -> Decimal | None:
@@ -74,6 +85,13 @@ def _price(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return price if price.is_finite() and 0 <= price <= HIGHEST_PRICE else None
+
+
+def idle_share(cpus: float, memory: int, used_cpus: float, used_memory: int) -> float:
+    """What part of a node no agent has: of CPUs or memory (limits of its agents), whichever is left less of.
+    From 0 to 1: engines may be told to give more than there is."""
+    used = max(used_cpus / cpus if cpus else 1.0, used_memory / memory if memory else 1.0)
+    return max(0.0, 1.0 - used)
 
 
 def state_of(*, heard: bool, availability: Availability, drain_wanted: bool) -> NodeState:

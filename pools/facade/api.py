@@ -35,6 +35,7 @@ from pools.facade.contracts import (
     PoolSpec,
     PoolView,
 )
+from pools.facade.nodes import group_loop
 from pools.leases.store import Leases
 from pools.metrics.pools import PoolCollector
 from pools.models import Agent, Node
@@ -378,9 +379,11 @@ async def run_controller(stop: asyncio.Event, beside: Beside | None = None) -> N
     while not stop.is_set():
         runtime = site.runtime()
         controller = PoolController(runtime, silence=silence)
-        controller.beside = loops_beside(runtime, controller.leads) | dict(
-            beside(controller) if beside else {}
-        )
+        controller.beside = {
+            **loops_beside(runtime, controller.leads),
+            **group_loop(controller, runtime),
+            **(beside(controller) if beside else {}),
+        }
         try:
             await controller.start()
             log.info("this controller leads the pools")

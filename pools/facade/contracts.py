@@ -151,6 +151,9 @@ class NodeView:
     agents: int  # live ones of all teams, deployed ones too
     note: str  # what is wrong with it, in sentences; empty when nothing is
     changed_at: datetime  # when its state last changed
+    on_demand_price: Decimal | None = None  # of such a machine on demand, per hour
+    leave_by: datetime | None = None  # its cloud takes it away then
+    idle_price: Decimal | None = None  # per hour, for the part of it that no agent has; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +209,16 @@ class Lived:
 class Steering:
     """The size that a pool shall have from now on, between its limits; None: by its own demand. `ceiling`:
     the most agents that may be, even if that is below `min_size` and somebody waits; None: the pool's own
-    limit. `why`: the reason with which those above it leave."""
+    limit. `why`: the reason with which those above it leave.
+
+    `prefer_spot`: agents above what is usual go to spot nodes, of a pool that does not say itself where they
+    go; without `spot_fallback` they wait for such nodes when there are none."""
 
     size: int | None
     ceiling: int | None = None
     why: str = "budget"  # or scale_down
+    prefer_spot: bool = False
+    spot_fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,22 +362,28 @@ class LeaseTimeout(Overloaded):
 
 
 class LeaseLost(FlowError):
-    """The lease expired, was revoked, or was fenced by a newer one: the result must not be used."""
+    """The lease expired, was revoked, or was fenced by a newer one: the result must not be used.
+
+    `interrupted` tells that its agent's machine is taken away: the work has nothing to do with that.
+    """
 
     code = "lease_lost"
     status = 409
     title = "The lease is gone"
+    interrupted = False
 
 
 class AgentLost(FlowError):
     """The agent died or became unreachable during the request; the work may be tried on another.
 
-    `began` is False when the body cannot have begun: then it has nothing to do with the loss.
+    `began` is False when the body cannot have begun: then it has nothing to do with the loss. Nor has it when
+    its machine is taken away (`interrupted`).
     """
 
     code = "agent_lost"
     status = 502
     title = "The agent was lost"
+    interrupted = False
 
     def __init__(self, detail: str, *, began: bool = True) -> None:
         super().__init__(detail)

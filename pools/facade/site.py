@@ -9,6 +9,8 @@ from django.conf import settings
 
 from pools.domain.nodes import CAPACITY_LABEL, ZONE_LABEL
 from pools.leases.scripts import prefix_of
+from pools.providers.base import NodeProvider
+from pools.providers.choose import make_provider
 from pools.runtime.base import Runtime
 from pools.runtime.choose import make_runtime
 
@@ -25,6 +27,11 @@ def _client(url: str) -> redis.Redis:
 
 def key_prefix() -> str:
     return prefix_of(settings.AFLOW_INSTANCE)
+
+
+def provider() -> NodeProvider | None:
+    """Who rents machines out; None: nobody. Raises `ProviderFault` where it cannot be used."""
+    return make_provider(settings.AFLOW_NODE_PROVIDER, instance=settings.AFLOW_INSTANCE)
 
 
 def runtime() -> Runtime:

@@ -201,6 +201,9 @@ class Keys:
     def lease(self, token: str) -> str:
         return f"{self.prefix}:lease:{token}"
 
+    def interrupted(self, agent_id: UUID) -> str:
+        return f"{self.prefix}:interrupted:{agent_id}"
+
     def startup(self, mode: str) -> str:
         return f"{self.prefix}:startup:{mode}"
 

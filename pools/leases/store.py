@@ -22,6 +22,8 @@ from pools.leases.scripts import (
 )
 from pools.leases.wire import Argument, Wire
 
+INTERRUPTIONS_REMEMBERED = 3600  # seconds
+
 
 class AsyncLeases:
     """Times in seconds unless the name says ms. Every method raises ConnectionError when Redis is away."""
@@ -128,6 +130,13 @@ class AsyncLeases:
     async def drain(self, agent_id: UUID, reason: str) -> str:
         reply: bytes = await self._run("drain", str(agent_id), reason)
         return reply.decode()
+
+    async def mark_interrupted(self, agent_id: UUID) -> None:
+        """Remembered for an hour: leases that end with this agent are lost to an interruption."""
+        await self.wire.call("SET", self.keys.interrupted(agent_id), "1", "EX", INTERRUPTIONS_REMEMBERED)
+
+    async def was_interrupted(self, agent_id: UUID) -> bool:
+        return bool(await self.wire.call("EXISTS", self.keys.interrupted(agent_id)))
 
     async def retire_idle(
         self, pool_id: UUID, count: int, *, idle: float, keep: int, reason: str, order: str = "lru"

@@ -1,5 +1,6 @@
 from .agents import Agent, EndedAgents, PoolEpoch
 from .deployments import DeployedAgent
+from .node_groups import Machine, NodeGroup, NodeGroupDecision
 from .nodes import Node
 from .pools import Pool, PoolShare, PoolUse
 from .requests import AgentRequest
@@ -10,7 +11,10 @@ __all__ = [
     "AgentRequest",
     "DeployedAgent",
     "EndedAgents",
+    "Machine",
     "Node",
+    "NodeGroup",
+    "NodeGroupDecision",
     "Pool",
     "PoolEpoch",
     "PoolShare",

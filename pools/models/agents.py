@@ -6,6 +6,8 @@ from django.db import models
 
 from aflow_site.kernel.ids import new_id
 from pools.domain.agents import AgentState, EndReason
+from pools.domain.placement import Place
+from pools.models.pools import Pool
 
 STATE_CHOICES = [(state.value, state.value) for state in AgentState]
 REASON_CHOICES = [(reason.value, reason.value) for reason in EndReason]
@@ -30,6 +32,8 @@ class Agent(models.Model):
     address = models.CharField(max_length=128, blank=True, default="")  # host:port
     container = models.CharField(max_length=128, blank=True, default="")  # the runtime's own name for it
     node = models.CharField(max_length=128, blank=True, default="")
+    # The kind of node that it was asked for on; empty: what its pool says.
+    capacity_type = models.CharField(max_length=16, blank=True, default="")
     epoch = models.BigIntegerField(default=0)  # of the controller that made it
     uses = models.PositiveIntegerField(default=0)
     last_used = models.DateTimeField(null=True, blank=True)
@@ -58,6 +62,10 @@ class Agent(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    def place_in(self, pool: Pool) -> Place:
+        """Where it may run."""
+        return Place(self.capacity_type or pool.place.capacity_type, pool.zone)
 
 
 class EndedAgents(models.Model):

@@ -24,12 +24,14 @@ from pools.domain import settings
 from pools.domain.nodes import Availability, facts_of
 from pools.domain.placement import ANYWHERE, Place, refusal
 
+ONE_MACHINE = "Machines join a swarm alone: set AFLOW_RUNTIME=swarm."
 BUILT_IN_IMAGE = settings.BUILT_IN_IMAGE
 
 
 class Capability(StrEnum):
     OUTLIVES = "outlives"  # agents live on when the process that made them ends
     CORDONS = "cordons"  # nodes can be cordoned and drained
+    GROWS = "grows"  # machines join it as nodes, and leave
     NO_CAPABILITIES = "no_capabilities"  # agents run without any right of root
     NO_NEW_PRIVILEGES = "no_new_privileges"  # and cannot get one; else the engine's own setting decides
     READ_ONLY_ROOT = "read_only_root"
@@ -148,6 +150,14 @@ class EngineNode:
         return self.heard and self.availability is Availability.ACTIVE
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`address` is where a machine joins (host:port), `token` the secret that lets it."""
+
+    address: str
+    token: str = field(repr=False)
+
+
 class Runtime(Protocol):
     name: str
     isolates: bool  # whether agents are kept from each other and from the machine
@@ -181,6 +191,15 @@ class Runtime(Protocol):
     async def set_availability(self, node: str, wanted: Availability) -> None:
         """`node` is a ref. Raises `NotSupported` where `can` lacks `CORDONS`, `RuntimeFault` if it left."""
 
+    async def invite(self) -> Invitation:
+        """What a machine needs to join. Raises `NotSupported` where `can` lacks `GROWS`."""
+
+    async def label_node(self, node: str, labels: Mapping[str, str]) -> None:
+        """Sets these labels, and leaves the others. `node` is a ref. Raises as `invite`, `RuntimeFault`."""
+
+    async def forget_node(self, node: str) -> None:
+        """Of a machine that is gone; unknown ones are no fault. `node` is a ref. Raises as `invite`."""
+
     async def tidy(self) -> None:
         """After the last agent of this installation: what was made for all of them goes too."""
 
@@ -189,6 +208,19 @@ class Runtime(Protocol):
 
     async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
         """What the agent of that `AgentHandle.ref` uses; None when it cannot be told."""
+
+
+class OneMachine:
+    """For engines that no other machine joins."""
+
+    async def invite(self) -> Invitation:
+        raise NotSupported(ONE_MACHINE)
+
+    async def label_node(self, node: str, labels: Mapping[str, str]) -> None:
+        raise NotSupported(ONE_MACHINE)
+
+    async def forget_node(self, node: str) -> None:
+        raise NotSupported(ONE_MACHINE)
 
 
 def check_place(place: Place, node: EngineNode) -> None:

@@ -39,6 +39,7 @@ from pools.runtime.base import (
     EngineNode,
     ImageMissing,
     NotSupported,
+    OneMachine,
     RuntimeFault,
     check_place,
 )
@@ -66,7 +67,7 @@ def _look_for_socket() -> None:
         raise FileNotFoundError(f"there is no {path}")
 
 
-class DockerRuntime:
+class DockerRuntime(OneMachine):
     """`instance` marks what is ours; two installations on one engine never touch each other's. `labels` are
     added to the engine's own, as those of its one node."""
 

@@ -31,6 +31,7 @@ from pools.runtime.base import (
     EngineAway,
     EngineNode,
     ImageMissing,
+    Invitation,
     RuntimeFault,
 )
 from pools.runtime.deployed import DeploySpec
@@ -72,7 +73,7 @@ class MemoryRuntime:
 
     name = "memory"
     isolates = False
-    can = frozenset({Capability.CORDONS, Capability.DEPLOYS})
+    can = frozenset({Capability.CORDONS, Capability.GROWS, Capability.DEPLOYS})
 
     def __init__(
         self,
@@ -176,6 +177,28 @@ class MemoryRuntime:
         if wanted is Availability.DRAIN:
             for agent_id in self._agents_on(known.name):
                 await self.kill(agent_id)
+
+    async def invite(self) -> Invitation:
+        await self.ping()
+        return Invitation("localhost:2377", "token-of-this-process")
+
+    async def label_node(self, node: str, labels: Mapping[str, str]) -> None:
+        await self.ping()
+        known = next((machine for machine in self.machines.values() if machine.ref == node), None)
+        if known is None:
+            raise RuntimeFault(f"The engine knows no node {node}.")
+        self.machines[known.name] = replace(known, labels={**known.labels, **labels})
+
+    async def forget_node(self, node: str) -> None:
+        await self.ping()
+        self.machines = {name: machine for name, machine in self.machines.items() if machine.ref != node}
+
+    def join(self, name: str) -> str:
+        """Another machine, whose ref is returned."""
+        self.machines[name] = EngineNode(
+            f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 8 * 2**30
+        )
+        return f"ref-{name}"
 
     def _agents_on(self, node: str) -> list[UUID]:
         return [agent_id for agent_id, agent in self.agents.items() if agent.node == node]

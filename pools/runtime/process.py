@@ -36,6 +36,7 @@ from pools.runtime.base import (
     EngineNode,
     ImageMissing,
     NotSupported,
+    OneMachine,
     RuntimeFault,
     check_place,
 )
@@ -69,7 +70,7 @@ class Record:
             return False
 
 
-class ProcessRuntime:
+class ProcessRuntime(OneMachine):
     """`directory` holds state, logs and scratch space of this installation's agents; `labels` are those of
     this machine, its one node."""
 

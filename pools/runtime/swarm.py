@@ -10,10 +10,11 @@ Does not: choose nodes, set up swarms, or pull images.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from pools.runtime.base import (
     AgentUse,
     Capability,
     EngineNode,
+    Invitation,
     RuntimeFault,
 )
 from pools.runtime.choose import NO_EGRESS
@@ -67,6 +69,7 @@ class SwarmRuntime(DockerRuntime):
             Capability.OUTLIVES,
             Capability.BUNDLES,
             Capability.CORDONS,
+            Capability.GROWS,
             Capability.DEPLOYS,
             Capability.NO_CAPABILITIES,
             Capability.READ_ONLY_ROOT,
@@ -140,13 +143,37 @@ class SwarmRuntime(DockerRuntime):
     async def set_availability(self, node: str, wanted: Availability) -> None:
         await self._call(lambda: self._set_availability(node, wanted))
 
+    async def invite(self) -> Invitation:
+        return await self._call(self._invite)
+
+    def _invite(self) -> Invitation:
+        managers = self.client.info()["Swarm"].get("RemoteManagers") or []
+        token: str = self.client.api.inspect_swarm()["JoinTokens"]["Worker"]
+        return Invitation(managers[0]["Addr"], token)
+
+    async def label_node(self, node: str, labels: Mapping[str, str]) -> None:
+        def labelled(spec: dict[str, Any]) -> dict[str, Any]:
+            return {**spec, "Labels": {**(spec.get("Labels") or {}), **labels}}
+
+        await self._call(lambda: self._write_node(node, labelled))
+
+    async def forget_node(self, node: str) -> None:
+        def forget() -> None:
+            with contextlib.suppress(NotFound):
+                self.client.api.remove_node(node, force=True)
+
+        await self._call(forget)
+
     def _set_availability(self, ref: str, wanted: Availability) -> None:
+        self._write_node(ref, lambda spec: {**spec, "Availability": wanted.value})
+
+    def _write_node(self, ref: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         until = time.monotonic() + 5
         while True:
             try:
                 row = self.client.api.inspect_node(ref)
-                if row["Spec"].get("Availability") != wanted.value:
-                    spec = {**row["Spec"], "Availability": wanted.value}
+                spec = change(row["Spec"])
+                if spec != row["Spec"]:
                     self.client.api.update_node(ref, row["Version"]["Index"], spec)  # type: ignore[arg-type]
                 return
             except NotFound as exc:

@@ -12,14 +12,12 @@ from uuid import UUID
 
 from pools.domain.nodes import CAPACITY_LABEL, ZONE_LABEL
 from pools.domain.placement import ANYWHERE, Place
+from pools.domain.room import RESERVED_CPUS, RESERVED_MEMORY
 from pools.runtime.base import AgentSpec, Limits
 from pools.runtime.docker import PORT
 from pools.runtime.images import USER
 from pools.runtime.swarm_shapes import POOLED, SECOND
 
-# Of an idle agent: what it may use is limited, what it surely needs is set aside.
-RESERVED_CPUS = 0.1
-RESERVED_MEMORY = 128 * 1024**2
 # When somebody else drains the node. What we remove ourselves was out of work before.
 STOP_GRACE = 30
 # Engines from 27.0 on (API 1.46) set it for each service; older ones for all of theirs alone (moby #41371).

@@ -6,7 +6,7 @@ Does not: talk to Redis or a runtime; callers do that between these short transa
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,8 +33,10 @@ def request(
     epoch: int,
     now: datetime,
     resting: int = 0,
+    kinds: Sequence[str] = (),
 ) -> list[Agent]:
     """Writes the intent to make up to `count` agents, never more than `max_size` allows beside the `resting`.
+    `kinds`: the capacity type of each; left out, the pool's.
 
     Raises `NotLeading`.
     """
@@ -55,8 +57,9 @@ def request(
                 nonce=secrets.token_hex(8),
                 epoch=epoch,
                 started_at=now,
+                capacity_type=kinds[number] if kinds else "",
             )
-            for _ in range(min(count, max(0, pool.max_size + resting - live)))
+            for number in range(min(count, max(0, pool.max_size + resting - live)))
         ]
         return Agent.objects.bulk_create(rows)
 

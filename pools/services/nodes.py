@@ -13,6 +13,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
+from django.db.models import Q
 
 from aflow_site.kernel.errors import Conflict, FlowError, NotFound
 from pools.domain.agents import LIVE
@@ -65,10 +66,10 @@ def _write(row: Node | None, node: EngineNode, asked_at: datetime) -> Node:
 
 
 def _changes(row: Node, node: EngineNode, asked_at: datetime) -> dict[str, Any]:
-    since = row.draining_since
+    since, leave_by = row.draining_since, row.leave_by
     if since is not None and since < asked_at and node.availability is Availability.ACTIVE:
-        since = None  # somebody opened it by the engine's own means
-    values = _values(node, since)
+        since = leave_by = None  # somebody opened it by the engine's own means
+    values = {**_values(node, since), "leave_by": leave_by}
     if row.state != values["state"]:
         values["changed_at"] = asked_at
     return {name: value for name, value in values.items() if getattr(row, name) != value}
@@ -84,6 +85,7 @@ def _values(node: EngineNode, draining_since: datetime | None) -> dict[str, Any]
         "cpus": node.cpus,
         "memory": node.memory,
         "price": facts.price,
+        "on_demand_price": facts.on_demand_price,
         "capacity_type": facts.capacity_type.value,
         "zone": facts.zone,
         "note": " ".join(filter(None, (node.note, *facts.faults)))[:LONGEST_NOTE],
@@ -105,6 +107,16 @@ def find(name: str) -> Node:
     return row
 
 
+def name_of(ref: str) -> str | None:
+    """Of the node that the engine knows by that id."""
+    row = Node.objects.filter(ref=ref).first() if ref else None
+    return None if row is None else row.name
+
+
+def by_ref() -> dict[str, Node]:
+    return {row.ref: row for row in Node.objects.all()}
+
+
 def emptied() -> list[Node]:
     """Nodes of a drain of ours that carry no agent any more."""
     busy = Agent.objects.filter(state__in=[state.value for state in LIVE]).values("node")
@@ -124,10 +136,42 @@ def act(name: str, action: NodeAction, runtime: Runtime, *, team_id: int, author
     found, asked_at = _have_it_done(runtime, row.ref, wanted)
     with transaction.atomic():
         since = datetime.now(UTC) if action is NodeAction.DRAIN else None
-        Node.objects.filter(ref=row.ref).update(draining_since=since)
+        Node.objects.filter(ref=row.ref).update(draining_since=since, leave_by=None)
         mirror(found, asked_at)
         teams.audit(team_id, actor=author, action=f"node.{VERBS[action]}", target=f"node/{name}")
     return find(name)
+
+
+def interrupt(
+    name: str, leave_by: datetime, runtime: Runtime, *, told_by: tuple[int, str] | None = None
+) -> Node:
+    """Its cloud takes the machine away then: no new agents there, and those that are there leave until then.
+    The same notice again changes nothing; an earlier end counts. `told_by`: a team and who of it, for its
+    audit log; None: the machine itself.
+
+    Raises `NotFound`, `Conflict` where this cannot be done to the node, `EngineTrouble`.
+    """
+    row = find(name)
+    found, asked_at = _have_it_done(runtime, row.ref, Availability.PAUSE)
+    with transaction.atomic():
+        note_interruption(row.ref, leave_by)
+        mirror(found, asked_at)
+        if told_by is not None:
+            team_id, author = told_by
+            teams.audit(team_id, actor=author, action="node.interrupted", target=f"node/{name}")
+    return find(name)
+
+
+def note_interruption(ref: str, leave_by: datetime) -> None:
+    """Of a node that the engine keeps from taking agents. An earlier end counts."""
+    begin_drain(ref)
+    rows = Node.objects.filter(ref=ref)
+    rows.filter(Q(leave_by=None) | Q(leave_by__gt=leave_by)).update(leave_by=leave_by)
+
+
+def begin_drain(ref: str) -> None:
+    """Of a node that the engine keeps from taking agents."""
+    Node.objects.filter(ref=ref, draining_since=None).update(draining_since=datetime.now(UTC))
 
 
 def _have_it_done(runtime: Runtime, ref: str, wanted: Availability) -> tuple[list[EngineNode], datetime]:

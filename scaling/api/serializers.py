@@ -58,6 +58,14 @@ class PolicyFieldsSerializer(Strict):
     )
     scale_to_zero = serializers.BooleanField(required=False, allow_null=True)
     min_idle = serializers.IntegerField(required=False, allow_null=True, min_value=0)
+    prefer_spot = serializers.BooleanField(
+        required=False, allow_null=True, help_text="Agents above what is usual go to spot nodes"
+    )
+    spot_fallback = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="To other nodes where no spot node takes them; else they wait",
+    )
 
     prediction = SwitchField(
         required=False,

@@ -43,7 +43,9 @@ class Policy:
     four agents, if that is more). `scale_down_rate`: what part of it may leave in one evaluation (or one
     agent). `up_window`, `down_window`: how long a wish must have held before the size follows it. `cooldown`:
     how long after an increase the size does not fall. `step_up`, `step_down`: most agents in one change;
-    None: any number. `prediction`: whether a forecast by `predictor` is a floor of the size."""
+    None: any number. `prediction`: whether a forecast by `predictor` is a floor of the size. `prefer_spot`:
+    agents above what is usual go to spot nodes; without `spot_fallback` they wait for such nodes when there
+    are none (the pools' side does both)."""
 
     min: int = 0
     max: int = 10
@@ -64,6 +66,8 @@ class Policy:
     prediction: bool = False
     predictor: str = Predictor.NAIVE
     mode: str = Mode.ACT
+    prefer_spot: bool = False
+    spot_fallback: bool = True
 
     def digest(self) -> str:
         """Names this policy in a decision's record."""

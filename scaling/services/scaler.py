@@ -112,7 +112,12 @@ class Scaler:
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
             made.append(Made(load, policy, signals, decision))
             if acts:
-                sizes[load.pool_id] = replace(cap or Steering(None), size=decision.target_size)
+                sizes[load.pool_id] = replace(
+                    cap or Steering(None),
+                    size=decision.target_size,
+                    prefer_spot=policy.prefer_spot,
+                    spot_fallback=policy.spot_fallback,
+                )
         self._board.ask(foreseen)
         self._forget_pools({load.pool_id for load in loads})
         decisions.record([one for one in made if self._is_news(one, now)])

@@ -21,7 +21,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException
 
-PROGRAMS = ("dockerd", "docker-init", "ip", "setpriv", "unshare")
+PROGRAMS = ("docker", "dockerd", "docker-init", "ip", "setpriv", "unshare")
 BRIDGE = "aflow0"
 NET = "10.213.77"
 # Docker's own clock of a node's death: three missed beats and a little more.

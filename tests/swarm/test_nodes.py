@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -212,6 +213,30 @@ def test_a_node_is_drained(plant: SwarmPlant) -> None:
     assert host.name not in plant.spread()
     answer = plant.platform.http.post(f"nodes/{host.name}/uncordon/")
     assert (answer.status_code, answer.json()["state"]) == (200, "ready")
+
+
+def test_a_node_is_taken_away_by_its_cloud(plant: SwarmPlant) -> None:
+    """With as little notice as can be: what is at work there begins elsewhere, and nobody counts it."""
+    host = victim(plant)
+    run_id = plant.begin_and_reach(30)
+    there = host.agents()
+    notice = {"action": "terminate", "time": datetime.now(UTC).isoformat()}
+    answer = plant.platform.http.post(f"nodes/{host.name}/interrupt/", json=notice)
+    assert (answer.status_code, answer.json()["state"]) == (200, "draining")
+    took = plant.until("nothing runs there", lambda: not host.agents())
+    print(f"\ntaken away: empty after {took:.1f} s", end="")
+    host.kill()
+    plant.check(run_id)
+    assert plant.reasons(there) == {"spot_interruption"}
+    losses = (
+        "SELECT sum(i.losses) FROM workflows_item i JOIN workflows_step s ON s.id = i.step_id "
+        "WHERE s.run_id = ?"
+    )
+    assert plant.rows(losses, run_id.hex) == [(0,)]
+    plant.until("the pool is full elsewhere", plant.full)
+    host.boot()
+    host.wait()
+    assert plant.platform.http.post(f"nodes/{host.name}/uncordon/").json()["leave_by"] is None
 
 
 def test_a_cordoned_node_takes_no_agents(plant: SwarmPlant) -> None:

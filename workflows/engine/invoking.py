@@ -30,6 +30,7 @@ from pools.facade.contracts import (
 from workflows.domain.steps import Run
 from workflows.services.rows import holds_nul
 
+INTERRUPTED = "The machine of its agent is taken away (spot interruption); the work begins anew on another."
 NUL = "The output holds a NUL character, which cannot be kept: take it out, or give bytes as base64."
 
 
@@ -141,8 +142,10 @@ async def send(broker: Any, lease: Lease, invocation: Invocation) -> Outcome:
         error = AgentError("timeout", f"The attempt ran longer than its time-out of {seconds} s.")
         return all_failed(count, error, agent_lost=False, lease=LeaseOutcome.POISON)
     except (AgentLost, LeaseLost) as exc:
-        error = AgentError(exc.code, exc.detail)
-        began = not isinstance(exc, AgentLost) or exc.began
+        error = (
+            AgentError("interrupted", INTERRUPTED) if exc.interrupted else AgentError(exc.code, exc.detail)
+        )
+        began = not exc.interrupted and (not isinstance(exc, AgentLost) or exc.began)
         return all_failed(count, error, agent_lost=True, began=began, lease=LeaseOutcome.POISON)
     except FlowError as exc:
         error = AgentError(exc.code, exc.detail)

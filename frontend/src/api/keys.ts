@@ -52,6 +52,7 @@ export const keys = {
   agentRequest: (id: string, request: string) => ["deployed", id, "requests", request] as const,
   nodes: () => ["nodes"] as const,
   advice: (pool: string) => ["advice", pool] as const,
+  nodeCosts: () => ["node-costs"] as const,
   leases: (pool: string) => ["leases", pool] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),

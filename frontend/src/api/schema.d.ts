@@ -605,6 +605,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/machines/join/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description For a rented machine: where it joins the engine, and the secret that lets it. */
+        post: operations["machines_join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/joined/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description For a rented machine: which node of the engine it is. */
+        post: operations["machines_joined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/notice/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description For a rented machine: it is taken away. Its agents leave, and their work begins elsewhere. */
+        post: operations["machines_notice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/": {
         parameters: {
             query?: never;
@@ -614,6 +665,76 @@ export interface paths {
         };
         /** @description Who is asking, and for which team. */
         get: operations["me_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/node-costs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What all nodes cost per hour, what of that no agent has, and what spot capacity saves. */
+        get: operations["nodes_costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/node-groups/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description By name, with their machines. One page: there are few. */
+        get: operations["node_groups_list"];
+        put?: never;
+        /** @description Machines are rented as agents need them, between `min` and `max`. */
+        post: operations["node_groups_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/node-groups/{name}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["node_groups_get"];
+        put?: never;
+        post?: never;
+        /** @description Its machines take no more agents, and go when the last one has left. */
+        delete: operations["node_groups_delete"];
+        options?: never;
+        head?: never;
+        /** @description What is not named stays; a template is taken as a whole, for machines from now on. */
+        patch: operations["node_groups_change"];
+        trace?: never;
+    };
+    "/api/v1/node-groups/{name}/decisions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The newest first: what was done and why; nothing is written while nothing changes. */
+        get: operations["node_groups_decisions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -686,6 +807,26 @@ export interface paths {
          *     those at work after their lease. The engine drains the rest when the last one has left.
          */
         post: operations["nodes_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{name}/interrupt/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description The machine is taken away (in two minutes, unless a time is told): its agents leave until then, and
+         *     what is at work in the last moments begins elsewhere.
+         */
+        post: operations["nodes_interrupt"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1675,13 +1816,6 @@ export interface components {
          * @enum {string}
          */
         AcceptedStateEnum: "pending";
-        /**
-         * @description * `scale_up` - scale_up
-         *     * `scale_down` - scale_down
-         *     * `hold` - hold
-         * @enum {string}
-         */
-        ActionEnum: "scale_up" | "scale_down" | "hold";
         Advice: {
             pool: string;
             /**
@@ -2046,6 +2180,39 @@ export interface components {
          * @enum {string}
          */
         ChangeKindEnum: "added" | "removed" | "changed";
+        CostPerHour: {
+            /**
+             * Format: double
+             * @description Of all nodes whose price is known
+             */
+            cost: number;
+            /**
+             * Format: double
+             * @description What they would cost on demand, as far as that is known
+             */
+            on_demand: number;
+            /** Format: double */
+            saved: number;
+            /**
+             * Format: double
+             * @description For capacity that no agent has
+             */
+            idle: number;
+        };
+        CostSoFar: {
+            /** Format: date-time */
+            since: string | null;
+            /**
+             * Format: double
+             * @description Of rented machines
+             */
+            cost: number;
+            /**
+             * Format: double
+             * @description Against on demand
+             */
+            saved: number;
+        };
         Counts: {
             total: number;
             completed: number;
@@ -2058,7 +2225,7 @@ export interface components {
             /** Format: uuid */
             pool_id: string;
             workflow: string | null;
-            action: components["schemas"]["ActionEnum"];
+            action: components["schemas"]["DecisionActionEnum"];
             current_size: number;
             target_size: number;
             reason: components["schemas"]["DecisionReasonEnum"];
@@ -2082,6 +2249,13 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /**
+         * @description * `scale_up` - scale_up
+         *     * `scale_down` - scale_down
+         *     * `hold` - hold
+         * @enum {string}
+         */
+        DecisionActionEnum: "scale_up" | "scale_down" | "hold";
         /**
          * @description * `queue_depth` - queue_depth
          *     * `utilization` - utilization
@@ -2323,6 +2497,64 @@ export interface components {
             came: number | null;
             forecaster: string | null;
         };
+        Group: {
+            name: string;
+            provider: string;
+            template: {
+                [key: string]: unknown;
+            };
+            zones: string[];
+            min: number;
+            max: number;
+            on_demand_base: number | null;
+            prefer_spot: boolean;
+            spot_fallback: boolean;
+            /** Format: double */
+            max_price: number | null;
+            /** Format: double */
+            idle_timeout: number;
+            /** Format: double */
+            join_timeout: number;
+            /** @description Why no machines come, in a sentence */
+            problem: string | null;
+            /** @description Of the last decision */
+            explanation: string | null;
+            machines: components["schemas"]["Machine"][];
+        };
+        GroupDecision: {
+            id: number;
+            /** Format: date-time */
+            at: string;
+            action: components["schemas"]["GroupDecisionActionEnum"];
+            reason: components["schemas"]["GroupDecisionReasonEnum"];
+            /** @description A sentence for people */
+            explanation: string;
+            /** @description That there were */
+            machines: number;
+            /** @description That the agents need */
+            needed: number;
+            launched: components["schemas"]["Launched"][];
+            released: string[];
+        };
+        /**
+         * @description * `launch` - launch
+         *     * `release` - release
+         *     * `hold` - hold
+         * @enum {string}
+         */
+        GroupDecisionActionEnum: "launch" | "release" | "hold";
+        /**
+         * @description * `demand` - demand
+         *     * `min` - min
+         *     * `fallback` - fallback
+         *     * `back_to_spot` - back_to_spot
+         *     * `idle` - idle
+         *     * `max` - max
+         *     * `no_capacity` - no_capacity
+         *     * `steady` - steady
+         * @enum {string}
+         */
+        GroupDecisionReasonEnum: "demand" | "min" | "fallback" | "back_to_spot" | "idle" | "max" | "no_capacity" | "steady";
         /**
          * @description * `pool` - pool
          *     * `workflow` - workflow
@@ -2332,6 +2564,11 @@ export interface components {
          * @enum {string}
          */
         GroupEnum: "pool" | "workflow" | "team" | "run" | "step";
+        GroupList: {
+            results: components["schemas"]["Group"][];
+            next: string | null;
+            previous: string | null;
+        };
         /**
          * @description * `ok` - ok
          *     * `unknown` - unknown
@@ -2339,6 +2576,11 @@ export interface components {
          * @enum {string}
          */
         HealthEnum: "ok" | "unknown" | "failing";
+        Invitation: {
+            /** @description host:port of a manager */
+            address: string;
+            token: string;
+        };
         /**
          * @description * `tenant` - tenant
          *     * `shared` - shared
@@ -2360,6 +2602,11 @@ export interface components {
             /** Format: double */
             duration_ms: number | null;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        JoinedRequest: {
+            /** @description The engine's own id of the node */
+            node: string;
+        };
         Kept: {
             /** Format: date-time */
             expires_at: string;
@@ -2373,6 +2620,12 @@ export interface components {
              * @description When it was sent, or is tried next
              */
             at: string;
+        };
+        Launched: {
+            capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
+            zone: string;
+            /** Format: double */
+            price: number | null;
         };
         Lease: {
             /** @description Whoever has it has the agent */
@@ -2433,6 +2686,42 @@ export interface components {
             stream: string;
             text: string;
         };
+        Machine: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["MachineStateEnum"];
+            /** @description The provider's own id; empty until it has one */
+            ref: string;
+            /** @description The node that it is */
+            node: string | null;
+            capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
+            zone: string;
+            /** Format: double */
+            price: number | null;
+            /** Format: double */
+            on_demand_price: number | null;
+            /**
+             * Format: double
+             * @description So far
+             */
+            cost: number;
+            /** Format: date-time */
+            requested_at: string;
+            /**
+             * Format: date-time
+             * @description Its cloud takes it away then
+             */
+            leave_by: string | null;
+        };
+        /**
+         * @description * `requested` - requested
+         *     * `launched` - launched
+         *     * `joined` - joined
+         *     * `leaving` - leaving
+         *     * `gone` - gone
+         * @enum {string}
+         */
+        MachineStateEnum: "requested" | "launched" | "joined" | "leaving" | "gone";
         Me: {
             username: string;
             team: components["schemas"]["Team"];
@@ -2495,6 +2784,41 @@ export interface components {
             secret?: string;
             kind: components["schemas"]["AlertChannelKindEnum"];
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        NewGroupRequest: {
+            /** @description What its machines are made of, in the provider's own terms */
+            template?: {
+                [key: string]: unknown;
+            };
+            /** @description Where they may be; empty: anywhere */
+            zones?: string[];
+            /** @description Machines that are always there */
+            min?: number;
+            /** @description Machines that there are at most */
+            max?: number;
+            /** @description Machines on demand before any is spot; null: what is needed half of the time */
+            on_demand_base?: number | null;
+            /** @description Spot above the base */
+            prefer_spot?: boolean;
+            /** @description On demand where spot is not to be had; else agents wait */
+            spot_fallback?: boolean;
+            /**
+             * Format: double
+             * @description What spot may cost at most; null: less than on demand
+             */
+            max_price?: number | null;
+            /**
+             * Format: double
+             * @description After which an empty machine goes
+             */
+            idle_timeout?: number;
+            /**
+             * Format: double
+             * @description After which a machine that did not join is ended
+             */
+            join_timeout?: number;
+            name: string;
+        };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         NewPolicyRequest: {
             preset?: components["schemas"]["PolicyPresetEnum"];
@@ -2531,6 +2855,10 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
+            /** @description Agents above what is usual go to spot nodes */
+            prefer_spot?: boolean | null;
+            /** @description To other nodes where no spot node takes them; else they wait */
+            spot_fallback?: boolean | null;
             /**
              * @description on: a forecast of the load is a floor of the size, while it pays
              *
@@ -2618,6 +2946,16 @@ export interface components {
              * @description Per hour; null when no label tells it
              */
             price: number | null;
+            /**
+             * Format: double
+             * @description Of such a machine on demand, per hour; null when it is not known
+             */
+            on_demand_price: number | null;
+            /**
+             * Format: double
+             * @description Per hour, for the part of it that no agent has; null without a price
+             */
+            idle_price: number | null;
             capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
             /** @description Empty when no label tells it */
             zone: string;
@@ -2630,6 +2968,11 @@ export interface components {
              * @description When its state last changed
              */
             changed_at: string;
+            /**
+             * Format: date-time
+             * @description Its cloud takes it away then
+             */
+            leave_by: string | null;
         };
         /**
          * @description * `on_demand` - on_demand
@@ -2637,6 +2980,13 @@ export interface components {
          * @enum {string}
          */
         NodeCapacityTypeEnum: "on_demand" | "spot";
+        NodeCosts: {
+            currency: string;
+            per_hour: components["schemas"]["CostPerHour"];
+            /** @description Nodes whose price nobody told */
+            unpriced: number;
+            so_far: components["schemas"]["CostSoFar"];
+        };
         NodeList: {
             results: components["schemas"]["Node"][];
             next: string | null;
@@ -2650,6 +3000,17 @@ export interface components {
          * @enum {string}
          */
         NodeStateEnum: "ready" | "cordoned" | "draining" | "lost";
+        /** @description What instance metadata says of a machine that is taken away. */
+        NoticeRequest: {
+            /** @description terminate, stop or hibernate */
+            action?: string;
+            /** @description When, in ISO 8601; in two minutes when left out */
+            time?: string;
+        };
+        NoticeTaken: {
+            /** Format: date-time */
+            leave_by: string;
+        };
         NullEnum: null;
         /**
          * @description * `add_to_set` - add_to_set
@@ -2713,6 +3074,40 @@ export interface components {
             /** @description For webhooks */
             secret?: string;
         };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        PatchedGroupFieldsRequest: {
+            /** @description What its machines are made of, in the provider's own terms */
+            template?: {
+                [key: string]: unknown;
+            };
+            /** @description Where they may be; empty: anywhere */
+            zones?: string[];
+            /** @description Machines that are always there */
+            min?: number;
+            /** @description Machines that there are at most */
+            max?: number;
+            /** @description Machines on demand before any is spot; null: what is needed half of the time */
+            on_demand_base?: number | null;
+            /** @description Spot above the base */
+            prefer_spot?: boolean;
+            /** @description On demand where spot is not to be had; else agents wait */
+            spot_fallback?: boolean;
+            /**
+             * Format: double
+             * @description What spot may cost at most; null: less than on demand
+             */
+            max_price?: number | null;
+            /**
+             * Format: double
+             * @description After which an empty machine goes
+             */
+            idle_timeout?: number;
+            /**
+             * Format: double
+             * @description After which a machine that did not join is ended
+             */
+            join_timeout?: number;
+        };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         PatchedPolicyFieldsRequest: {
             preset?: components["schemas"]["PolicyPresetEnum"];
@@ -2749,6 +3144,10 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
+            /** @description Agents above what is usual go to spot nodes */
+            prefer_spot?: boolean | null;
+            /** @description To other nodes where no spot node takes them; else they wait */
+            spot_fallback?: boolean | null;
             /**
              * @description on: a forecast of the load is a floor of the size, while it pays
              *
@@ -4538,6 +4937,70 @@ export interface operations {
             };
         };
     };
+    machines_join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+        };
+    };
+    machines_joined: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinedRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    machines_notice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoticeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeTaken"];
+                };
+            };
+        };
+    };
     me_retrieve: {
         parameters: {
             query?: never;
@@ -4553,6 +5016,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    nodes_costs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCosts"];
+                };
+            };
+        };
+    };
+    node_groups_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+        };
+    };
+    node_groups_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGroupRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+        };
+    };
+    node_groups_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+        };
+    };
+    node_groups_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    node_groups_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedGroupFieldsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+        };
+    };
+    node_groups_decisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupDecision"][];
                 };
             };
         };
@@ -4628,6 +5239,31 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_interrupt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoticeRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {

@@ -23,6 +23,7 @@ export type DeployedAgent = Omit<Schemas["DeployedAgent"], "definition"> & { def
 export type AgentRequest = Schemas["AgentRequest"];
 export type AgentRequestDetail = Schemas["AgentRequestDetail"];
 export type Node = Schemas["Node"];
+export type NodeCosts = Schemas["NodeCosts"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type PoolAdvice = Schemas["Advice"];

@@ -14,6 +14,11 @@ export function percent(share: number | null | undefined): string {
   return share == null ? NONE : `${Math.round(share * 100)} %`;
 }
 
+/** An amount in whatever currency: "0.0345", "12.3", "1,230". */
+export function money(value: number): string {
+  return value.toLocaleString("en", { maximumSignificantDigits: 3 });
+}
+
 /** Milliseconds: "850 ms", "1.2 s", "3 m 20 s", "2 h 5 m", "3 d 4 h". */
 export function duration(ms: number | null | undefined): string {
   if (ms == null) return NONE;

@@ -89,6 +89,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     zone: "",
     drained: false,
     price: null,
+    rate: 0,
     secrets: [],
     weight: 1,
     shares: [],
@@ -133,11 +134,14 @@ export function aNode(name: string, fields: Partial<Node> = {}): Node {
     state: "ready",
     capacity: { cpus: 4, memory: 8 * 1024 ** 3 },
     price: null,
+    on_demand_price: null,
+    idle_price: null,
     capacity_type: "on_demand",
     zone: "",
     agents: 0,
     note: "",
     changed_at: CREATED,
+    leave_by: null,
     ...fields,
   };
 }

@@ -7,6 +7,7 @@ Does not: make or remove agents (the controller does), or retry work (the caller
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from uuid import UUID
 from pools.domain.agents import EndReason
 from pools.domain.tokens import agent_token
 from pools.facade.contracts import (
+    AgentLost,
     Invocation,
     InvocationResult,
     Lease,
@@ -140,6 +142,19 @@ class Broker:
         Raises `AgentLost`, `AgentTimeout` (both end the agent at release), `LeaseLost`. What the body raised,
         and answers that cannot be used, are `ItemResult.error`s. Cancelling stops the request at the agent.
         """
+        try:
+            return await self._invoke(lease, invocation)
+        except (AgentLost, LeaseLost) as exc:
+            exc.interrupted = await self._was_interrupted(lease)
+            raise
+
+    async def _was_interrupted(self, lease: Lease) -> bool:
+        """Whether its agent's machine is taken away; nobody says so while Redis is away."""
+        with contextlib.suppress(ConnectionError, RedisReplyError):
+            return await self.leases.was_interrupted(lease.agent_id)
+        return False
+
+    async def _invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         held = self._held.get(lease.token)
         if held is None or held.lost:
             raise LeaseLost("The lease had expired or was taken back; nothing was sent.")

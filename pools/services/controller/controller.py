@@ -18,6 +18,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from pools.domain.room import Demand
 from pools.domain.saturation import SaturationRule
 from pools.facade.contracts import Steering
 from pools.leases.scripts import QueueFigures, ServingAgent
@@ -103,6 +104,7 @@ class PoolController:
             runtime,
             self.leases,
             self._http,
+            self.nodes,
             self.creator,
             self.remover,
             self.usages,
@@ -123,6 +125,7 @@ class PoolController:
         self._checks = Checks(self.registry, runtime, self.leases, self._http, self.usages, secret=secret)
         self._sampler = Sampler(self.registry, self.leases)
         self.alarms = Alarms(self.registry, self.leases, saturation or SaturationRule())
+        self._ticked = False
         self._learned_at = 0.0
         self._pruned_at = 0.0
         self._flushed: dict[UUID, tuple[int, int]] = {}
@@ -175,10 +178,12 @@ class PoolController:
         self._checks.begin(serving)
         await self.usages.save_when_due()
         self.loops.forget_others()
+        self._sizes.spreading.forget_others(pool_ids)
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)
         await self._save(serving)
+        self._ticked = True
 
     async def _tell_pools(self) -> None:
         """Redis learns each pool's settings; saying them again changes nothing."""
@@ -289,6 +294,18 @@ class PoolController:
             except (RedisError, OSError) as exc:
                 log.warning("nudges broke off: %s", exc)
             await asyncio.sleep(0.5)
+
+    @property
+    def leader(self) -> str:
+        """By which rows know who leads."""
+        return self._leadership.token
+
+    def demands(self) -> list[Demand] | None:
+        """What the agents of all pools need, of those that are not made yet, too; None before the first
+        round."""
+        if not self._ticked:
+            return None
+        return [demand for demands in self._sizes.spreading.demands.values() for demand in demands]
 
     def nudge(self) -> None:
         self._nudged.set()

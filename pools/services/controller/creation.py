@@ -15,7 +15,7 @@ from django.db import Error as DatabaseTrouble
 
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
-from pools.domain.placement import Recipe
+from pools.domain.placement import Place, Recipe
 from pools.domain.problems import Problem, ProblemKind
 from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
@@ -97,21 +97,20 @@ class Creator:
         await self._loops.tell(pool)
         return self._loops.of(pool).allowed(allowed, time.monotonic())
 
-    def has_place(self, pool: Pool) -> bool:
-        """Whether some node is where the pool wants its agents; the pool says so where none is."""
-        return self._nodes.refusal(pool.place) is None
+    async def review(self, pool: Pool, place: Place) -> bool:
+        """Whether some node is where the pool wants its agents: at this `place`.
 
-    async def review(self, pool: Pool) -> None:
-        """Tells that no node is where the pool wants its agents, whether it wants one now or not; takes that
+        Tells that no node is where the pool wants its agents, whether it wants one now or not; takes that
         back, and that the engine is away, once it is not so. What is wrong with an image stays until an agent
         of it has started: it is the last that is known."""
+        nowhere = self._nodes.refusal(place)
         if self.engine_away is not None:
-            return
-        nowhere = self._nodes.refusal(pool.place)
+            return nowhere is None
         if nowhere is not None:
             await self._problems.tell(pool.pk, pool.recipe, Problem(ProblemKind.PLACEMENT, nowhere))
         else:
             await self._problems.over(pool, ProblemKind.ENGINE_AWAY, ProblemKind.PLACEMENT)
+        return nowhere is None
 
     def begin(self, agent: Agent, pool: Pool) -> None:
         """Starts (or resumes) making this agent in the background."""
@@ -153,7 +152,7 @@ class Creator:
             await self._problems.tell(pool.pk, recipe, Problem(ProblemKind.ENGINE_AWAY, str(exc)))
             return
         except RuntimeFault as exc:
-            if self.dead.get(agent.pk) is EndReason.NODE_LOST:
+            if self.dead.get(agent.pk) in (EndReason.NODE_LOST, EndReason.SPOT_INTERRUPTION):
                 breaker.undecided()  # nothing is wrong with the image
                 await self._give_up(agent)
                 return
@@ -204,7 +203,7 @@ class Creator:
                 env={**pool.env, **await self._secrets(pool)},
                 limits=Limits(cpu=pool.cpu, memory=pool.memory, pids=pool.pids),
                 egress=pool.network == Network.EGRESS,
-                place=pool.place,
+                place=agent.place_in(pool),
             )
             started = time.monotonic()
             handle = await self._runtime.create(spec)
@@ -295,4 +294,4 @@ class Creator:
 
 def _recipe(agent: Agent, pool: Pool) -> Recipe:
     """The image is the agent's own: its pool may have another by now."""
-    return Recipe(agent.image, pool.place, pool.commands)
+    return Recipe(agent.image, agent.place_in(pool), pool.commands)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from pools.domain.interruptions import last_moments
 from pools.domain.nodes import Availability, NodeFacts, NodeState, facts_of
 from pools.domain.placement import Place, refusal
 from pools.models import Node
@@ -22,13 +23,15 @@ DRAIN_PATIENCE = 60.0  # seconds that agents on a draining node wait for their r
 
 
 class Nodes:
-    """`draining` maps the names of nodes that drain to whether their agents have waited long enough; `open`
-    tells those that take agents, by name, once the engine has been asked."""
+    """`draining` maps the names of nodes that drain to whether their agents have waited long enough;
+    `interrupted` those that their cloud takes away to whether their last moments have begun; `open` tells
+    those that take agents, by name, once the engine has been asked."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.open: list[tuple[str, NodeFacts]] | None = None
         self.draining: dict[str, bool] = {}
+        self.interrupted: dict[str, bool] = {}
 
     async def learn(self) -> None:
         """Raises `RuntimeFault`."""
@@ -42,6 +45,9 @@ class Nodes:
             ) from None
         known: list[Node] = await in_database(rows.mirror, found, asked_at)
         self.draining = {row.name: _over(row) for row in known if row.state == NodeState.DRAINING.value}
+        self.interrupted = {
+            row.name: last_moments(row.leave_by, now()) for row in known if row.leave_by is not None
+        }
         self.open = [(node.name, facts_of(node.labels)) for node in found if node.takes_agents]
         open_still = {node.ref for node in found if node.availability is not Availability.DRAIN}
         if self.draining:

@@ -20,6 +20,7 @@ from pools.runtime.contract import AgentHttp, bearer
 from pools.services import epochs
 from pools.services.agents import NotLeading
 from pools.services.controller.creation import CREATION_TIMEOUT, Creator
+from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.usages import Usages
@@ -41,6 +42,7 @@ class Reality:
         runtime: Runtime,
         leases: AsyncLeases,
         http: AgentHttp,
+        nodes: Nodes,
         creator: Creator,
         remover: Remover,
         usages: Usages,
@@ -53,6 +55,7 @@ class Reality:
         self._runtime = runtime
         self._leases = leases
         self._http = http
+        self._nodes = nodes
         self._creator = creator
         self._remover = remover
         self._usages = usages
@@ -134,6 +137,8 @@ class Reality:
         agent = self._registry.agents.get(agent_id)
         if agent is None:
             return
+        if agent.node in self._nodes.interrupted:
+            reason = EndReason.SPOT_INTERRUPTION
         if AgentState(agent.state) in STARTING:
             self._creator.dead[agent_id] = reason
         elif AgentState(agent.state) is AgentState.IDLE:

@@ -71,6 +71,8 @@ class Remover:
 
     async def _remove(self, agent: Agent, reason: EndReason) -> None:
         served = AgentState(agent.state) is AgentState.IDLE
+        if reason is EndReason.SPOT_INTERRUPTION:
+            await self._leases.mark_interrupted(agent.pk)
         # The holder of a lease learns of its loss before anything slow happens.
         uses, _ = await asyncio.gather(self._leases.uses_of(agent.pk), self._leases.remove(agent.pk))
         if uses > agent.uses:  # what no round has saved yet

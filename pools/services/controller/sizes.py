@@ -24,6 +24,7 @@ from pools.services.controller.creation import Creator
 from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database, now
 from pools.services.controller.removal import Remover
+from pools.services.controller.spreading import Spreading
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Sizes:
         self._loops = loops
         self._instance = instance
         self._leader = leader
+        self.spreading = Spreading(nodes, creator)
         self._steered: dict[UUID, tuple[Steering, float]] = {}  # until when, on the monotonic clock
 
     def steer(self, sizes: Mapping[UUID, Steering], valid: float) -> None:
@@ -75,13 +77,16 @@ class Sizes:
     ) -> None:
         agents = self._registry.of_pool(pool.pk)
         self._remove_condemned(agents, serving)
+        if pool.deleted_at is not None or pool.drained_at is not None:
+            self.spreading.demands.pop(pool.pk, None)
         if pool.deleted_at is not None:
             await self._wind_up(pool, agents, serving)
             return
         if pool.drained_at is not None:
             await self._empty(pool, agents, serving)
             return
-        await self._creator.review(pool)
+        steering = self._steering(pool)
+        has_place = await self._creator.review(pool, self.spreading.must_be(pool, steering, agents))
         await self._loops.step(pool, serving)
         await self._replace_outdated(agents, serving)
         await self._resume(pool, agents)
@@ -113,8 +118,12 @@ class Sizes:
         if reaped and not counts.steered:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
-        if sizes.create and not reaped and self._creator.has_place(pool):
-            await self._create(pool, sizes.create, epoch, counts.resting)
+        kinds = self.spreading.divide(pool, steering, agents, sizes.create, target)
+        if kinds and not reaped and has_place:
+            await self._create(pool, kinds, epoch, counts.resting)
+
+    def _staying(self, agents: list[Agent]) -> list[Agent]:
+        return [agent for agent in agents if agent.node not in self._nodes.draining]
 
     def _figures(
         self,
@@ -124,7 +133,7 @@ class Sizes:
         figures: QueueFigures,
     ) -> PoolFigures:
         """Agents on a draining node count as leaving while they serve: so their replacements are made."""
-        staying = [agent for agent in agents if agent.node not in self._nodes.draining]
+        staying = self._staying(agents)
         states = Counter(public_state(agent, serving.get(agent.pk)) for agent in staying)
         moving = len(agents) - len(staying)
         resting = Counter(
@@ -199,10 +208,12 @@ class Sizes:
         self, agents: list[Agent], serving: Mapping[UUID, ServingAgent], counts: PoolFigures, target: int
     ) -> None:
         """Those at work after their lease, the others at once; each when its replacement is ready."""
+        await self._leave_interrupted_nodes(agents, serving)
         doomed = [
             (seen, agent)
             for agent in agents
             if agent.node in self._nodes.draining
+            and agent.node not in self._nodes.interrupted
             and (seen := serving.get(agent.pk)) is not None
             and seen.state in ("idle", "leased")
             and not seen.drain
@@ -221,6 +232,21 @@ class Sizes:
         for _, agent in doomed[: may_leave(figures)]:
             await self._leases.drain(agent.pk, EndReason.RECYCLED)
 
+    async def _leave_interrupted_nodes(
+        self, agents: list[Agent], serving: Mapping[UUID, ServingAgent]
+    ) -> None:
+        """Their machine is taken away soon: none of them gets another lease. What is at work may finish until
+        the last moments, and begins elsewhere then."""
+        for agent in agents:
+            seen = serving.get(agent.pk)
+            if agent.node not in self._nodes.interrupted or seen is None:
+                continue
+            if seen.state in ("idle", "leased") and not seen.drain:
+                await self._leases.mark_interrupted(agent.pk)
+                await self._leases.drain(agent.pk, EndReason.SPOT_INTERRUPTION)
+            elif self._nodes.interrupted[agent.node]:
+                self._remover.begin(agent, EndReason.SPOT_INTERRUPTION)
+
     async def _resume(self, pool: Pool, agents: list[Agent]) -> None:
         """Intents of a controller before us, and creations that the engine's absence broke off."""
         open_intents = [
@@ -234,8 +260,8 @@ class Sizes:
             for agent in open_intents[: await self._creator.allowed(pool, len(open_intents))]:
                 self._creator.begin(agent, pool)
 
-    async def _create(self, pool: Pool, wanted: int, epoch: int, resting: int) -> None:
-        allowed = await self._creator.allowed(pool, wanted)
+    async def _create(self, pool: Pool, kinds: list[str], epoch: int, resting: int) -> None:
+        allowed = await self._creator.allowed(pool, len(kinds))
         if allowed == 0:
             return
         made: list[Agent] = await in_database(
@@ -247,6 +273,7 @@ class Sizes:
             epoch=epoch,
             now=now(),
             resting=resting,
+            kinds=kinds,
         )
         self._registry.add(made)
         for agent in made:

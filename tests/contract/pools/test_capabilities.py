@@ -179,3 +179,30 @@ async def test_a_cordoned_node_keeps_what_runs_and_takes_nothing(runtime: Runtim
     for node in await runtime.nodes():
         await runtime.set_availability(node.ref, Availability.ACTIVE)
     assert (await runtime.create(new_spec())).running
+
+
+@having(Capability.GROWS)
+async def test_machines_are_invited_labelled_and_forgotten(runtime: Runtime) -> None:
+    invitation = await runtime.invite()
+    host, _, port = invitation.address.rpartition(":")
+    assert host
+    assert port.isdigit()
+    assert invitation.token
+    assert invitation.token not in repr(invitation)
+    node = (await runtime.nodes())[0]
+    await runtime.label_node(node.ref, {"agentainer.price": "0.25"})
+    await runtime.label_node(node.ref, {"agentainer.zone": "north"})
+    (labelled,) = [one for one in await runtime.nodes() if one.ref == node.ref]
+    assert labelled.labels == {**node.labels, "agentainer.price": "0.25", "agentainer.zone": "north"}
+    with pytest.raises(RuntimeFault):
+        await runtime.label_node("nobody", {"agentainer.zone": "north"})
+    await runtime.forget_node("nobody")
+    assert len(await runtime.nodes()) >= 1
+
+
+async def test_engines_that_no_machine_joins_say_so(runtime: Runtime) -> None:
+    if Capability.GROWS in runtime.can:
+        return
+    for attempt in (runtime.invite(), runtime.label_node("a", {}), runtime.forget_node("a")):
+        with pytest.raises(NotSupported, match="AFLOW_RUNTIME=swarm"):
+            await attempt

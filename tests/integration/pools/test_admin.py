@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from pools.models import Pool
+from pools.models import Machine, NodeGroup, Pool
 from tests.factories.pools import make_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,3 +68,20 @@ def test_deleting_goes_through_the_service(admin_client: Client, pool: Pool) -> 
     assert answer.status_code == 302
     pool.refresh_from_db()
     assert pool.deleted_at is not None
+
+
+def test_rented_machines_and_their_groups_are_looked_at(admin_client: Client) -> None:
+    group = NodeGroup.objects.create(name="workers", provider="fake")
+    machine = Machine.objects.create(
+        group=group, group_name="workers", capacity_type="spot", ref="i-0abc", requested_at=datetime.now(UTC)
+    )
+    for path, shown in (
+        ("machine/", "i-0abc"),
+        (f"machine/{machine.pk}/change/", "i-0abc"),
+        ("nodegroup/", "workers"),
+    ):
+        page = admin_client.get(f"/admin/pools/{path}")
+        assert page.status_code == 200
+        assert shown in page.content.decode()
+    assert admin_client.post(f"/admin/pools/nodegroup/{group.pk}/change/", {"max": 3}).status_code == 403
+    assert admin_client.get("/admin/pools/nodegroup/add/").status_code == 403

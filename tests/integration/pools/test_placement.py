@@ -13,12 +13,16 @@ from django.conf import LazySettings
 
 from aflow_site.kernel.errors import InvalidInput
 from pools.domain.agents import AgentState
+from pools.domain.nodes import Availability
+from pools.domain.placement import Place
 from pools.facade import api as pools
 from pools.facade import site
+from pools.facade.contracts import Steering
 from pools.models import Agent, Pool
 from pools.runtime.base import AgentSpec
 from pools.runtime.memory import MemoryRuntime
-from tests.fakes.pools import Plant, rows_of, served, until
+from pools.services.controller import spreading
+from tests.fakes.pools import Plant, has_problem, problem, rows_of, served, until
 from tests.integration.pools.test_settings import change, memory, new_pool, reasons
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,3 +154,67 @@ def test_a_swarm_has_labels_of_its_own(settings: LazySettings) -> None:
     settings.AFLOW_RUNTIME, settings.AFLOW_NODE_ZONE = "swarm", "south"
     with pytest.raises(InvalidInput, match="AFLOW_NODE_ZONE"):
         site.runtime()
+
+
+# --- spot, where a policy prefers it ---------------------------------------------------------------------
+
+
+def nodes_of(plant: Plant, pool: Pool) -> list[str]:
+    specs = [(agent.spec, agent.node) for agent in memory(plant).agents.values()]
+    return sorted(node for spec, node in specs if isinstance(spec, AgentSpec) and spec.pool_id == pool.pk)
+
+
+@pytest.mark.parametrize(("prefer_spot", "on_spot"), [(True, 2), (False, 1)])
+async def test_prefer_spot_alone_sends_what_is_above_the_minimum_to_spot_nodes(
+    spread: Plant, prefer_spot: bool, on_spot: int
+) -> None:
+    pool = await new_pool(min_size=1, max_size=3)
+    async with spread.running() as controller:
+        controller.steer({pool.pk: Steering(3, prefer_spot=prefer_spot)}, 600)
+        await until(lambda: served(pool.pk, 3))
+        assert nodes_of(spread, pool).count("a") == on_spot
+
+
+async def test_spot_fallback_alone_decides_whether_agents_wait_for_spot_nodes(spread: Plant) -> None:
+    pool = await new_pool(min_size=0, max_size=2, zone="north")
+    memory(spread).machines["a"] = replace(memory(spread).machines["a"], availability=Availability.PAUSE)
+    async with spread.running() as controller:
+        controller.steer({pool.pk: Steering(2, prefer_spot=True, spot_fallback=False)}, 600)
+        await until(lambda: has_problem(pool, "placement"))
+        assert "spot capacity" in ((await problem(pool))[1] or "")
+        assert await rows_of(pool.pk) == []
+        # They are what node groups see, of spot alone.
+        await until(lambda: [one.place for one in controller.demands() or ()] == [Place("spot", "north")])
+        controller.steer({pool.pk: Steering(2, prefer_spot=True)}, 600)
+        await until(lambda: served(pool.pk, 2))
+        assert nodes_of(spread, pool) == ["b", "b"]
+        await until(lambda: has_problem(pool, None))
+
+
+async def test_a_pool_that_says_where_its_agents_run_is_obeyed(spread: Plant) -> None:
+    pool = await new_pool(min_size=0, max_size=2, capacity_type="on_demand", zone="north")
+    async with spread.running() as controller:
+        controller.steer({pool.pk: Steering(2, prefer_spot=True, spot_fallback=False)}, 600)
+        await until(lambda: served(pool.pk, 2))
+        assert nodes_of(spread, pool) == ["b", "b"]
+
+
+async def test_what_is_usual_is_not_on_spot_nodes(spread: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = await new_pool(min_size=0, max_size=5)
+    async with spread.running() as controller:
+        controller.steer({pool.pk: Steering(3, prefer_spot=True)}, 600)
+        await until(lambda: served(pool.pk, 3))
+        assert nodes_of(spread, pool) == ["a", "a", "a"]  # nothing is known yet
+        monkeypatch.setattr(spreading, "ENOUGH", 0.0)
+        controller.steer({pool.pk: Steering(5, prefer_spot=True)}, 600)
+        await until(lambda: served(pool.pk, 5))
+        assert nodes_of(spread, pool).count("a") == 3
+
+
+async def test_a_pool_that_is_drained_needs_no_room(spread: Plant) -> None:
+    pool = await new_pool(min_size=2, max_size=2)
+    async with spread.running() as controller:
+        await until(lambda: [demand.count for demand in controller.demands() or ()] == [2])
+        await change(pool, drained_at=datetime.now(UTC))
+        controller.nudge()
+        await until(lambda: controller.demands() == [])

@@ -203,6 +203,16 @@ async def test_it_runs_beside_the_controller_and_wakes_when_somebody_waits() -> 
             await broker.release(lease, LeaseOutcome.OK)
 
 
+async def test_what_a_policy_says_of_spot_goes_with_the_size() -> None:
+    pool = await new_pool(min_size=1, max_size=4)
+    async with running(pool):
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1)}
+        await new_policy(pool, prefer_spot=True)
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, prefer_spot=True)}
+        await database_sync_to_async(ScalingPolicy.objects.update)(values={"spot_fallback": False})
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, spot_fallback=False)}
+
+
 async def test_when_agents_are_short_teams_get_fair_shares(settings: LazySettings) -> None:
     settings.AFLOW_MAX_AGENTS = 4
     greedy = await new_pool(min_size=4, max_size=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aflow_site.kernel.ids import new_id
-from pools.facade.contracts import AgentLost, AgentTimeout, LeaseOutcome
+from pools.facade.contracts import AgentLost, AgentTimeout, LeaseLost, LeaseOutcome
 from pools.facade.contracts import LogLine as AgentLine
 from tests.integration.workflows.harness import Harness, asked, drive, make_run, mapping, task
 from workflows.domain.states import StepState
@@ -230,6 +231,31 @@ async def test_a_lost_agent_costs_nothing_but_time() -> None:
     assert [outcome for outcome, _ in broker.released].count(LeaseOutcome.POISON) == 2
     rows = await items(run, "m")
     assert {row.index: (row.attempts, row.losses) for row in rows if row.losses} == {2: (2, 1), 9: (2, 1)}
+
+
+@pytest.mark.parametrize("lost", [AgentLost, LeaseLost])
+async def test_interruptions_count_neither_as_losses_nor_against_the_retry_policy(
+    lost: type[AgentLost | LeaseLost],
+) -> None:
+    """More of them than a body may lose agents, under a policy without any retry."""
+    tries: Counter[Any] = Counter()
+
+    def body(value: Any, _invocation: Any) -> Any:
+        which = value["item"] if value else "task"
+        tries[which] += 1
+        if which in (3, "task") and tries[which] <= 5:
+            error = lost("its machine is taken away")
+            error.interrupted = True
+            raise error
+        return which
+
+    once = {"max_attempts": 1}
+    run, _ = await drive(body, mapping("m", over=list(range(6)), retry=once), task("a", retry=once))
+    assert (run.state, run.error) == ("completed", None)
+    (item,) = [row for row in await items(run, "m") if row.index == 3]
+    assert (item.attempts, item.losses, item.excused) == (6, 0, 5)
+    step = (await steps(run))["a"]
+    assert (step.attempts, step.losses, step.excused) == (6, 0, 5)
 
 
 async def test_a_body_that_kills_three_agents_fails() -> None:

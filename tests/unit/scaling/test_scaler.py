@@ -170,9 +170,9 @@ def test_the_windows_hold_changes_back_for_their_time() -> None:
 
 
 def test_no_field_is_left_out() -> None:
-    # What becomes of a decision is not the scaler's; windows are tested above.
+    # What becomes of a decision is not the scaler's, nor where agents run; windows are tested above.
     # Who forecasts is the forecasts' (tests/integration/scaling/test_forecasts.py).
-    elsewhere = {"mode", "up_window", "down_window", "predictor"}
+    elsewhere = {"mode", "up_window", "down_window", "predictor", "prefer_spot", "spot_fallback"}
     assert {field.name for field in fields(Policy)} - elsewhere == set(CHANGES)
 
 

@@ -9,6 +9,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { Page } from "@/shell/Page";
+import { NodeCostsLine } from "./NodeCostsLine";
 import { NodeRow } from "./NodeRow";
 import classes from "./Nodes.module.css";
 
@@ -30,6 +31,7 @@ export default function NodesPage() {
         title="Nodes"
         about="The machines that agents run on, as the container engine sees them. All teams share them."
       />
+      <NodeCostsLine />
       {nodes.error && <ErrorNote error={nodes.error} onRetry={() => void nodes.refetch()} />}
       {nodes.isPending && <RowsSkeleton rows={3} />}
       {nodes.data && rows.length === 0 && (

@@ -77,6 +77,27 @@ describe("nodes", () => {
     expect(button).toHaveAccessibleDescription(/only the platform's staff acts on them/);
   });
 
+  it("tells what they cost, what of it is idle, and what spot saves", async () => {
+    const costs = {
+      currency: "EUR",
+      per_hour: { cost: 0.15, on_demand: 0.4, saved: 0.25, idle: 0.0612 },
+      unpriced: 1,
+      so_far: { since: "2026-11-01T00:00:00Z", cost: 10, saved: 31.4 },
+    };
+    await show([aNode("alpha", { price: 0.15, idle_price: 0.0612 })], "viewer", { "GET node-costs/": costs });
+    for (const text of ["0.15 EUR", "0.0612 EUR", "0.25 EUR", "31.4 EUR"]) {
+      expect(await screen.findByText(text)).toBeInTheDocument();
+    }
+    expect(screen.getByTitle("Of all nodes. The price of 1 node is not known.")).toBeInTheDocument();
+    expect((await rowOf("alpha")).getByText("0.0612 of it idle")).toBeInTheDocument();
+  });
+
+  it("says until when a machine is there", async () => {
+    await show([aNode("alpha", { state: "draining", leave_by: "2026-11-25T22:10:00Z" })]);
+    const badge = (await rowOf("alpha")).getByText("draining");
+    expect(badge.closest("[title]")).toHaveAttribute("title", expect.stringContaining("takes it away at"));
+  });
+
   it("says what the page is for while no node is known", async () => {
     await show([]);
     expect(await screen.findByText("No nodes known yet")).toBeInTheDocument();

@@ -2,7 +2,7 @@ import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Estimate } from "@/api/types";
 import { estimateOf } from "@/api/workflows";
-import { duration } from "@/format";
+import { duration, money } from "@/format";
 
 interface Props {
   workflow: string;
@@ -33,8 +33,4 @@ export function inWords(estimate: Estimate): string {
 function between(low: string, high: string, unit = ""): string {
   const same = low === high || `${low} ${unit}` === high;
   return same ? high : `${low} to ${high}`;
-}
-
-function money(value: number): string {
-  return value.toLocaleString("en", { maximumSignificantDigits: 3 });
 }

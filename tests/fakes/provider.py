@@ -1,0 +1,63 @@
+"""A provider in memory: the twin of the real ones, for tests of node groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from aflow_site.kernel.errors import Fault, InvalidInput
+from pools.domain.nodes import CapacityType
+from pools.providers.base import NoCapacity, Order, ProviderFault, RentedMachine, Shape, Template
+
+
+class FakeProvider:
+    """`short` names the kinds of which there are none, `prices` what an hour costs of each; `fault` plays a
+    provider that refuses. `started` is told of each machine that is launched."""
+
+    name = "fake"
+
+    def __init__(self, started: Callable[[RentedMachine], object] = lambda _machine: None) -> None:
+        self.rented: dict[UUID, RentedMachine] = {}
+        self.orders: list[Order] = []
+        self.short: set[CapacityType] = set()
+        self.prices = {CapacityType.ON_DEMAND: Decimal("0.10"), CapacityType.SPOT: Decimal("0.03")}
+        self.fault: ProviderFault | None = None
+        self.taken: dict[str, datetime] = {}
+        self._started = started
+
+    def check(self, template: Template) -> dict[str, Any]:
+        if unknown := sorted(set(template) - {"size"}):
+            raise InvalidInput("The template is not valid.", faults=[Fault(f"template.{unknown[0]}", "?")])
+        return {"size": 1, **template}
+
+    def shape(self, template: Template) -> Shape:
+        return Shape(2.0, 8 * 2**30)
+
+    def launch(self, order: Order) -> RentedMachine:
+        if self.fault is not None:
+            raise self.fault
+        if order.machine_id in self.rented:
+            return self.rented[order.machine_id]
+        self.orders.append(order)
+        if order.capacity_type in self.short:
+            raise NoCapacity(f"There is no {order.capacity_type.value} capacity.")
+        ref = f"m-{len(self.orders)}"
+        machine = RentedMachine(order.machine_id, ref, order.capacity_type, order.zone or "north")
+        self.rented[order.machine_id] = machine
+        self._started(machine)
+        return machine
+
+    def terminate(self, refs: Collection[str]) -> None:
+        self.rented = {key: machine for key, machine in self.rented.items() if machine.ref not in refs}
+
+    def machines(self) -> list[RentedMachine]:
+        return list(self.rented.values())
+
+    def price(self, template: Template, capacity_type: CapacityType, zone: str) -> Decimal | None:
+        return self.prices[capacity_type]
+
+    def interruptions(self, refs: Collection[str]) -> Mapping[str, datetime]:
+        return {ref: at for ref, at in self.taken.items() if ref in refs}

@@ -1,0 +1,711 @@
+"""Node groups on a provider and an engine in memory: machines come, carry agents, and go again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from channels.db import database_sync_to_async
+from django.conf import LazySettings, settings
+
+from pools.domain.machines import machine_token
+from pools.domain.node_groups import GroupPlan, GroupReason
+from pools.domain.nodes import Availability, CapacityType
+from pools.domain.offers import Offer
+from pools.domain.placement import ANYWHERE, Place
+from pools.domain.room import Demand, demand_of
+from pools.facade import site
+from pools.facade.nodes import group_loop, provider_problem
+from pools.models import Machine, Node, NodeGroup, NodeGroupDecision, Pool
+from pools.providers.base import ProviderAway, ProviderFault, RentedMachine
+from pools.runtime.memory import MemoryRuntime
+from pools.services import epochs
+from pools.services.agents import NotLeading
+from pools.services.controller import groups as loop
+from pools.services.controller.controller import PoolController
+from pools.services.controller.groups import NodeGroups
+from pools.services.machines import joined
+from pools.services.node_groups import record
+from pools.services.nodes import mirror, note_interruption
+from teams.domain.roles import Role
+from teams.models import AuditEntry
+from tests.factories.members import Api, assert_problem, member
+from tests.factories.pools import make_pool
+from tests.fakes.pools import SECRET, Plant, rows_of, served, until
+from tests.fakes.provider import FakeProvider
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SPOT, ON_DEMAND = CapacityType.SPOT, CapacityType.ON_DEMAND
+GIB = 2**30
+
+
+class Site:
+    """A plant whose engine has one node without room, and groups whose machines join as they are launched
+    (unless `shy`)."""
+
+    def __init__(self) -> None:
+        self.runtime = MemoryRuntime(nodes=())
+        self.plant = Plant(self.runtime)
+        self.provider = FakeProvider()
+        self.demands: list[Demand] | None = []
+        self.leading = True
+
+    def groups(self, controller: PoolController | None = None) -> NodeGroups:
+        async def leads() -> bool:
+            return self.leading
+
+        return NodeGroups(
+            self.runtime,
+            self.provider,
+            demands=controller.demands if controller else lambda: self.demands,
+            leads=controller.leads if controller else leads,
+            instance=self.plant.instance,
+            leader=controller.leader if controller else LEADER,
+            secret=SECRET,
+            url="https://flow.example",
+        )
+
+    async def join_all(self) -> None:
+        """Machines that were launched come up, and say which node they are."""
+        for machine in await machines():
+            if machine.state == "launched" and not machine.node_ref:
+                ref = self.runtime.join(f"node-{machine.ref}")
+                await database_sync_to_async(joined)(machine, ref)
+
+    async def settle(self, groups: NodeGroups, rounds: int = 4) -> None:
+        for _ in range(rounds):
+            await groups.step()
+            await self.join_all()
+        await self.learn()
+
+    async def learn(self) -> None:
+        await database_sync_to_async(mirror)(await self.runtime.nodes(), datetime.now(UTC))
+
+    def fact(self, count: int, place: Place = ANYWHERE) -> None:
+        """So many agents; twenty fit on a machine."""
+        self.demands = [demand_of(place, 1.0, GIB // 2, count)] if count else []
+
+
+LEADER = "leader-of-the-tests"
+
+
+@pytest.fixture
+async def here() -> AsyncIterator[Site]:
+    found = Site()
+    await database_sync_to_async(lead)(found.plant.instance)
+    yield found
+    await found.runtime.close()
+
+
+def lead(instance: str) -> None:
+    epochs.take_lead(instance, LEADER, datetime.now(UTC))
+
+
+@database_sync_to_async
+def make_group(**values: Any) -> NodeGroup:
+    wanted: dict[str, Any] = {"name": "workers", "provider": "fake", "on_demand_base": 0, "idle_timeout": 0.0}
+    return NodeGroup.objects.create(**{**wanted, **values})
+
+
+@database_sync_to_async
+def machines(*states: str) -> list[Machine]:
+    rows = Machine.objects.order_by("requested_at")
+    return list(rows.filter(state__in=states) if states else rows)
+
+
+@database_sync_to_async
+def explanations() -> list[str]:
+    return list(NodeGroupDecision.objects.order_by("pk").values_list("reason", flat=True))
+
+
+async def kinds(*states: str) -> list[str]:
+    return [machine.capacity_type for machine in await machines(*(states or ("joined",)))]
+
+
+# --- coming ------------------------------------------------------------------------------------------------
+
+
+async def test_machines_come_for_what_does_not_fit_and_say_what_they_are(here: Site) -> None:
+    await make_group(template={"engine_port": 2375})
+    groups = here.groups()
+    here.fact(21)
+    await here.settle(groups)
+    assert await kinds() == ["spot", "spot"]
+    labels = [machine.labels for machine in here.runtime.machines.values()]
+    assert (
+        labels
+        == [
+            {
+                "agentainer.engine": "tcp://localhost:2375",
+                "agentainer.capacity": "spot",
+                "agentainer.zone": "north",
+                "agentainer.price": "0.03",
+                "agentainer.on_demand_price": "0.1",
+            }
+        ]
+        * 2
+    )
+    nodes = await database_sync_to_async(list)(Node.objects.all())
+    assert {(node.capacity_type, node.price, node.on_demand_price) for node in nodes} == {
+        ("spot", Decimal("0.03"), Decimal("0.1"))
+    }
+    # Nothing more is wanted, and the decision is not written again.
+    await here.settle(groups)
+    assert len(here.provider.orders) == 2
+    assert (await explanations())[0] == "demand"
+    assert len(await explanations()) == len(set(await explanations()))
+
+
+async def test_what_a_machine_is_told_holds_its_own_token_and_no_other_secret(here: Site) -> None:
+    await make_group(template={"setup": ["apt-get install -y docker.io"]})
+    here.fact(1)
+    await here.settle(here.groups(), 1)
+    (order,) = here.provider.orders
+    assert "token" not in repr(order)
+    assert order.user_data.startswith("#cloud-config\n")
+    told = yaml.safe_load(order.user_data)
+    secrets, program, _ = told["write_files"]
+    assert secrets["permissions"] == "0600"
+    assert machine_token(SECRET, order.machine_id) in secrets["content"]
+    assert "https://flow.example" in secrets["content"]
+    compile(program["content"], "machine.py", "exec")
+    assert told["runcmd"][0] == ["sh", "-c", "apt-get install -y docker.io"]
+    assert (await here.runtime.invite()).token not in order.user_data
+
+
+async def test_a_shortage_of_spot_falls_back_and_comes_back(here: Site) -> None:
+    await make_group(idle_timeout=3600.0)
+    here.provider.short = {SPOT}
+    groups = here.groups()
+    here.fact(5)
+    await here.settle(groups)
+    assert await kinds() == ["on_demand"]
+    assert [machine.end_reason for machine in await machines("gone")] == ["no_capacity"]
+    assert "fallback" in await explanations()
+    # Spot is not asked for again before some time has passed.
+    asked = len(here.provider.orders)
+    await here.settle(groups)
+    assert len(here.provider.orders) == asked
+    here.provider.short = set()
+    groups = here.groups()  # which remembers no shortage
+    await here.settle(groups, 3)
+    assert sorted(await kinds("joined", "leaving")) == ["on_demand", "spot"]
+    (leaving,) = await machines("leaving")
+    assert (leaving.capacity_type, leaving.end_reason) == ("on_demand", "back_to_spot")
+
+
+async def test_spot_fallback_alone_decides_whether_agents_wait(here: Site) -> None:
+    group = await make_group(spot_fallback=False)
+    here.provider.short = {SPOT}
+    groups = here.groups()
+    here.fact(5)
+    await here.settle(groups)
+    assert await kinds() == []
+    await database_sync_to_async(NodeGroup.objects.filter(pk=group.pk).update)(spot_fallback=True)
+    await here.settle(groups)
+    assert await kinds() == ["on_demand"]
+
+
+async def test_max_price_and_zones_go_to_the_provider(here: Site) -> None:
+    await make_group(max_price=Decimal("0.05"), zones=["south"])
+    here.fact(1)
+    await here.settle(here.groups(), 1)
+    (order,) = here.provider.orders
+    assert (order.max_price, order.zone) == (Decimal("0.05"), "south")
+
+
+async def test_a_machine_that_never_joins_is_ended_and_told(here: Site) -> None:
+    await make_group(join_timeout=10.0)
+    groups = here.groups()
+    here.fact(1)
+    await groups.step()
+    long_ago = datetime.now(UTC) - timedelta(seconds=11)
+    await database_sync_to_async(Machine.objects.update)(requested_at=long_ago)
+    await groups.step()
+    assert [machine.end_reason for machine in await machines("gone")] == ["never_joined"]
+    group = await database_sync_to_async(NodeGroup.objects.get)()
+    assert "did not join within 10 s" in group.problem
+    # The next one only after a pause.
+    await groups.step()
+    assert len(here.provider.orders) == 1
+
+
+async def test_a_refusal_is_told_and_not_repeated_at_once(here: Site) -> None:
+    await make_group()
+    here.provider.fault = ProviderFault("There is no such image.")
+    groups = here.groups()
+    here.fact(1)
+    await groups.step()
+    await groups.step()
+    group = await database_sync_to_async(NodeGroup.objects.get)()
+    assert group.problem == "There is no such image."
+    assert [machine.end_reason for machine in await machines()] == ["refused"]
+
+
+async def test_a_provider_that_is_away_loses_nothing(here: Site) -> None:
+    await make_group()
+    here.provider.fault = ProviderAway("It does not answer.")
+    groups = here.groups()
+    here.fact(1)
+    await groups.step()
+    (waiting,) = await machines("requested")
+    here.provider.fault = None
+    await here.settle(groups)
+    assert [machine.pk for machine in await machines("joined")] == [waiting.pk]
+
+
+async def test_a_launch_that_a_crash_broke_off_is_taken_up_and_strangers_are_ended(here: Site) -> None:
+    group = await make_group()
+    row = await database_sync_to_async(Machine.objects.create)(
+        group=group, group_name="workers", capacity_type="spot", requested_at=datetime.now(UTC)
+    )
+    here.provider.rented[row.pk] = RentedMachine(row.pk, "m-crash", SPOT, "north")
+    nobodys = uuid4()
+    here.provider.rented[nobodys] = RentedMachine(nobodys, "m-stranger", SPOT, "north")
+    here.fact(1)
+    await here.settle(here.groups())
+    assert here.provider.orders == []
+    assert [machine.ref for machine in await machines("joined")] == ["m-crash"]
+    assert list(here.provider.rented) == [row.pk]
+
+
+async def test_who_does_not_lead_rents_nothing(here: Site) -> None:
+    await make_group()
+    here.fact(1)
+    await database_sync_to_async(epochs.take_lead)(here.plant.instance, "another", datetime.now(UTC))
+    with pytest.raises(NotLeading):
+        await here.groups().step()
+    here.leading = False
+    with pytest.raises(NotLeading):
+        await here.groups().step()
+    assert await machines() == []
+
+
+async def test_what_is_usual_is_on_demand(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the time of the last hour, once there is some of it to tell by."""
+    await make_group(on_demand_base=None, idle_timeout=3600.0)
+    groups = here.groups()
+    here.fact(21)
+    await here.settle(groups)
+    assert await kinds() == ["spot", "spot"]  # nothing is known yet
+    monkeypatch.setattr(loop, "USUAL_FROM", 0.0)
+    here.fact(61)
+    await here.settle(groups, 2)
+    assert (await kinds())[2:] == ["on_demand", "on_demand"]
+
+
+# --- going -------------------------------------------------------------------------------------------------
+
+
+async def test_an_empty_machine_is_drained_ended_and_forgotten(here: Site) -> None:
+    await make_group(min=1)
+    groups = here.groups()
+    here.fact(21)
+    await here.settle(groups)
+    assert len(await machines("joined")) == 2
+    here.fact(0)
+    await groups.step()
+    (leaving,) = await machines("leaving")
+    node = here.runtime.machines[f"node-{leaving.ref}"]
+    assert node.availability is Availability.PAUSE
+    assert leaving.ref in [machine.ref for machine in here.provider.machines()]
+    # The controller drains it when the last agent has left.
+    await here.runtime.set_availability(node.ref, Availability.DRAIN)
+    await groups.step()
+    assert leaving.ref not in [machine.ref for machine in here.provider.machines()]
+    assert node.name not in here.runtime.machines
+    assert [machine.end_reason for machine in await machines("gone")] == ["idle"]
+    assert len(await machines("joined")) == 1  # min
+
+
+async def test_a_group_that_is_deleted_goes_with_its_last_machine(here: Site) -> None:
+    group = await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    now = datetime.now(UTC)
+    await database_sync_to_async(NodeGroup.objects.filter(pk=group.pk).update)(deleted_at=now)
+    await groups.step()
+    (name,) = here.runtime.machines
+    await here.runtime.set_availability(f"ref-{name}", Availability.DRAIN)
+    await groups.step()
+    assert not await database_sync_to_async(NodeGroup.objects.exists)()
+    assert here.provider.machines() == []
+    assert [machine.end_reason for machine in await machines()] == ["group_removed"]
+
+
+async def test_a_machine_that_somebody_else_ended_is_gone(here: Site) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    await database_sync_to_async(Machine.objects.update)(requested_at=long_ago)
+    here.provider.rented.clear()
+    await here.settle(groups)
+    assert [machine.end_reason for machine in await machines("gone")] == ["vanished"]
+    assert await kinds() == ["spot"]  # another one
+
+
+async def test_a_notice_of_the_provider_has_the_node_leave_and_another_come(here: Site) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (machine,) = await machines("joined")
+    leave_by = datetime.now(UTC) + timedelta(seconds=120)
+    here.provider.taken = {machine.ref: leave_by}
+    await here.settle(groups)
+    (left,) = await machines("leaving")
+    assert (left.pk, left.end_reason, left.leave_by) == (machine.pk, "spot_interruption", leave_by)
+    node = await database_sync_to_async(Node.objects.get)(ref=machine.node_ref)
+    assert (node.state, node.leave_by) == ("draining", leave_by)
+    assert await kinds() == ["spot"]
+
+
+async def test_money_is_metered_and_prices_are_renewed(here: Site) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    await database_sync_to_async(Machine.objects.update)(metered_at=hour_ago, cost=0, on_demand_cost=0)
+    here.provider.prices[SPOT] = Decimal("0.04")
+    fresh = here.groups()  # whose prices are not minutes old
+    await fresh.step()
+    await fresh.step()
+    (machine,) = await machines("joined")
+    assert (round(machine.cost, 3), round(machine.on_demand_cost, 3)) == (Decimal("0.030"), Decimal("0.100"))
+    assert machine.price == Decimal("0.04")
+    (node,) = here.runtime.machines.values()
+    assert node.labels["agentainer.price"] == "0.04"
+
+
+async def test_a_notice_that_staff_told_of_the_node_has_another_come(here: Site) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (machine,) = await machines("joined")
+    leave_by = datetime.now(UTC) + timedelta(seconds=120)
+    await here.runtime.set_availability(machine.node_ref, Availability.PAUSE)
+    await database_sync_to_async(note_interruption)(machine.node_ref, leave_by)
+    await here.settle(groups)
+    assert [one.end_reason for one in await machines("leaving")] == ["spot_interruption"]
+    assert await kinds() == ["spot"]
+
+
+async def test_what_is_cordoned_or_lost_is_no_room_and_what_stays_lost_is_given_up(here: Site) -> None:
+    await make_group(idle_timeout=3600.0)
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (first,) = await machines("joined")
+    await here.runtime.set_availability(first.node_ref, Availability.PAUSE)
+    await here.settle(groups)
+    assert len(await machines("joined")) == 2
+    await here.runtime.lose(f"node-{first.ref}")
+    await here.settle(groups)
+    assert len(await machines("joined")) == 2
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    await database_sync_to_async(Node.objects.filter(state="lost").update)(changed_at=long_ago)
+    await groups.step()
+    assert [(one.pk, one.end_reason) for one in await machines("gone")] == [(first.pk, "lost")]
+
+
+async def test_nothing_is_decided_before_anybody_knows_what_is_needed(here: Site) -> None:
+    await make_group(min=1)
+    here.demands = None
+    await here.settle(here.groups())
+    assert await machines() == []
+
+
+async def test_two_groups_do_not_both_answer_one_demand(here: Site) -> None:
+    await make_group()
+    await make_group(name="others")
+    here.fact(5)
+    groups = here.groups()
+    await groups.step()
+    await groups.step()
+    await here.settle(groups)
+    assert [machine.group_name for machine in await machines()] == ["others"]
+
+
+async def test_notices_are_heeded_while_no_price_is_to_be_had(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_group()
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    (machine,) = await machines("joined")
+
+    def refuse(*_: Any) -> None:
+        raise ProviderFault("No prices today.")
+
+    monkeypatch.setattr(here.provider, "price", refuse)
+    here.provider.taken = {machine.ref: datetime.now(UTC) + timedelta(seconds=120)}
+    await here.groups().step()
+    (left,) = await machines("leaving")
+    assert (left.end_reason, left.price) == ("spot_interruption", Decimal("0.03"))
+
+
+# --- with the controller -------------------------------------------------------------------------------
+
+
+async def test_a_pool_without_room_gets_machines_and_gives_them_back(here: Site) -> None:
+    await make_group(on_demand_base=None)
+    pool: Pool = await database_sync_to_async(make_pool)(min_size=2, max_size=2, capacity_type="spot")
+    controller = here.plant.controller()
+    await controller.start()
+    stop = asyncio.Event()
+    task = asyncio.create_task(controller.run_forever(stop))
+    groups = here.groups(controller)
+
+    async def turn() -> None:
+        await groups.step()
+        await here.join_all()
+
+    async def serves() -> bool:
+        await turn()
+        return await served(pool.pk, 2)
+
+    async def all_gone() -> bool:
+        await turn()
+        return not here.provider.machines()
+
+    try:
+        await until(serves)
+        assert {agent.node for agent in await rows_of(pool.pk)} == {"node-m-1"}
+        (node,) = here.runtime.machines.values()
+        assert node.labels["agentainer.capacity"] == "spot"
+        await database_sync_to_async(Pool.objects.filter(pk=pool.pk).update)(
+            min_size=0, target_size=0, idle_timeout=0.1
+        )
+        await until(all_gone)
+        assert await rows_of(pool.pk) == []
+    finally:
+        stop.set()
+        await task
+        await controller.close()
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served_site(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Site:
+    settings.AFLOW_URL = "https://flow.example"
+    found = Site()
+    monkeypatch.setattr(site, "runtime", lambda: found.runtime)
+    monkeypatch.setattr(site, "provider", lambda: found.provider)
+    return found
+
+
+def staff() -> Api:
+    return member(Role.ADMIN, staff=True)
+
+
+def test_groups_are_for_staff_alone(served_site: Site) -> None:
+    admin = staff()
+    for caller in (member(Role.ADMIN), member(Role.OPERATOR, staff=True)):
+        for method, path in (
+            ("GET", ""),
+            ("POST", ""),
+            ("GET", "workers/"),
+            ("PATCH", "workers/"),
+            ("DELETE", "workers/"),
+            ("GET", "workers/decisions/"),
+        ):
+            assert_problem(caller(method, f"node-groups/{path}", {}), 403, "not_allowed")
+    made = admin("POST", "node-groups/", {"name": "workers", "max": 3, "max_price": 0.05, "zones": ["north"]})
+    assert made.status_code == 201, made.content
+    assert made.json()["template"] == {"size": 1}
+    assert (made.json()["provider"], made.json()["max_price"]) == ("fake", 0.05)
+    assert_problem(admin("POST", "node-groups/", {"name": "workers"}), 409, "conflict")
+    changed = admin("PATCH", "node-groups/workers/", {"min": 1, "prefer_spot": False, "max_price": None})
+    assert (changed.json()["min"], changed.json()["prefer_spot"], changed.json()["max_price"]) == (
+        1,
+        False,
+        None,
+    )
+    assert changed.json()["max"] == 3
+    assert [row["name"] for row in admin("GET", "node-groups/").json()["results"]] == ["workers"]
+    assert admin("GET", "node-groups/workers/decisions/").json()["results"] == []
+    assert admin("DELETE", "node-groups/workers/").status_code == 204
+    assert_problem(admin("GET", "node-groups/workers/"), 404, "not_found")
+    assert list(
+        AuditEntry.objects.filter(target="node-group/workers").order_by("pk").values_list("action", flat=True)
+    ) == [
+        "node_group.created",
+        "node_group.changed",
+        "node_group.deleted",
+    ]
+
+
+def test_every_fault_of_a_group_is_told(served_site: Site) -> None:
+    wrong = {
+        "name": "Workers!",
+        "min": -1,
+        "max": 100_000,
+        "on_demand_base": -1,
+        "max_price": -1,
+        "idle_timeout": -1,
+        "join_timeout": 1,
+        "zones": ["north", "north"],
+        "template": {"colour": "red"},
+    }
+    body = assert_problem(staff()("POST", "node-groups/", wrong), 400, "invalid")
+    assert {fault["path"] for fault in body["errors"]} == {*wrong, "template.colour"} - {"template"}
+    assert_problem(staff()("POST", "node-groups/", {"name": "a", "size": 3}), 400, "invalid")
+
+
+def test_without_a_provider_or_a_swarm_there_are_no_groups(
+    served_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "provider", lambda: None)
+    body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
+    assert "AFLOW_NODE_PROVIDER=ec2" in body["detail"]
+    monkeypatch.setattr(served_site.runtime, "can", frozenset())
+    body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
+    assert "AFLOW_RUNTIME=swarm" in body["detail"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
+def test_machines_must_reach_the_platform(served_site: Site, settings: LazySettings, url: str) -> None:
+    settings.AFLOW_URL = url
+    body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
+    assert f"AFLOW_URL is {url}" in body["detail"]
+
+
+def test_decisions_are_listed_with_what_they_did(served_site: Site) -> None:
+    group = NodeGroup.objects.create(name="workers", provider="fake")
+    offer = Offer(SPOT, "north", Decimal("0.03"))
+    now = datetime.now(UTC)
+    for at, plan in (
+        (now, GroupPlan((offer,), (), GroupReason.DEMAND, "Agents ask for one.", 1)),
+        (now + timedelta(seconds=5), GroupPlan(explanation="1 machines carry everything.", needed=1)),
+        (now + timedelta(seconds=9), GroupPlan(explanation="1 machines carry everything.", needed=1)),
+    ):
+        record(group, plan, 0, at)
+    listed = staff()("GET", "node-groups/workers/decisions/").json()["results"]
+    assert [(row["action"], row["reason"], row["needed"]) for row in listed] == [
+        ("hold", "steady", 1),
+        ("launch", "demand", 1),
+    ]
+    assert listed[1]["launched"] == [{"capacity_type": "spot", "zone": "north", "price": 0.03}]
+    assert staff()("GET", "node-groups/workers/").json()["explanation"] == "1 machines carry everything."
+
+
+def test_the_setting_chooses_the_provider(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert site.provider() is None
+    settings.AFLOW_NODE_PROVIDER = "ec2"
+    found = site.provider()
+    assert found is not None
+    assert found.name == "ec2"
+
+
+async def test_without_a_provider_no_loop_runs(
+    served_site: Site, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = served_site.plant.controller()
+    assert list(group_loop(controller, served_site.runtime)) == ["node groups"]
+    monkeypatch.setattr(site, "provider", lambda: None)
+    assert group_loop(controller, served_site.runtime) == {}
+
+    def missing() -> None:
+        raise ProviderFault("boto3 is missing.")
+
+    monkeypatch.setattr(site, "provider", missing)
+    assert group_loop(controller, served_site.runtime) == {}
+
+
+def rented(**values: Any) -> Machine:
+    group = NodeGroup.objects.create(name="workers", provider="fake")
+    now = datetime.now(UTC)
+    wanted: dict[str, Any] = {"capacity_type": "spot", "state": "launched", "requested_at": now}
+    return Machine.objects.create(group=group, group_name="workers", **{**wanted, **values})
+
+
+def says(machine_token: str, path: str, body: Any = None) -> Any:
+    return Api(None)("POST", f"machines/{path}/", body, Authorization=f"Bearer {machine_token}")
+
+
+def test_a_machine_joins_once_and_tells_who_it_is(served_site: Site) -> None:
+    machine = rented()
+    token = machine_token(settings.SECRET_KEY, machine.pk)
+    other = machine_token(settings.SECRET_KEY, uuid4())
+    for path in ("join", "joined", "notice"):
+        for wrong in ("", "x", other, token[:-1] + "g"):
+            assert_problem(says(wrong, path, {}), 401, "not_authenticated")
+    assert says(token, "join").json() == {"address": "localhost:2377", "token": "token-of-this-process"}
+    assert_problem(says(token, "joined", {"node": "no node"}), 400, "invalid")
+    assert says(token, "joined", {"node": "ref-a"}).status_code == 204
+    assert says(token, "joined", {"node": "ref-a"}).status_code == 204
+    assert_problem(says(token, "joined", {"node": "ref-b"}), 409, "conflict")
+    Machine.objects.update(state="joined")
+    assert_problem(says(token, "join"), 409, "conflict")
+    Machine.objects.update(state="gone", ended_at=datetime.now(UTC))
+    assert_problem(says(token, "notice", {}), 401, "not_authenticated")
+
+
+def test_a_machine_tells_that_it_is_taken_away(served_site: Site) -> None:
+    ref = served_site.runtime.join("a")
+    mirror(list(served_site.runtime.machines.values()), datetime.now(UTC))
+    machine = rented(state="joined", node_ref=ref)
+    token = machine_token(settings.SECRET_KEY, machine.pk)
+    at = (datetime.now(UTC) + timedelta(seconds=120)).isoformat()
+    assert_problem(says(token, "notice", {"action": "dance"}), 400, "invalid")
+    assert says(token, "notice", {"action": "terminate", "time": at}).json() == {"leave_by": at}
+    node = Node.objects.get(name="a")
+    assert (node.state, node.leave_by) == ("draining", datetime.fromisoformat(at))
+    assert Machine.objects.get().leave_by == node.leave_by
+    served_site.runtime.away = True
+    assert_problem(says(token, "notice", {"time": at}), 503, "runtime")
+
+
+def test_costs_tell_what_spot_saves_and_what_is_idle(served_site: Site) -> None:
+    labels = {"agentainer.price": "0.03", "agentainer.capacity": "spot", "agentainer.on_demand_price": "0.10"}
+    for name in ("a", "b", "c"):
+        served_site.runtime.join(name)
+    found = served_site.runtime.machines
+    found["a"] = replace(found["a"], labels=labels)
+    found["b"] = replace(found["b"], labels={"agentainer.price": "0.10"})
+    mirror(list(found.values()), datetime.now(UTC))
+    rented(cost=Decimal("1.5"), on_demand_cost=Decimal("5"))
+    pool = make_pool(cpu=1.0, memory=GIB)
+    pool.agents.create(team=pool.team, pool_name=pool.name, node="b", nonce="n", started_at=datetime.now(UTC))
+    body = member(Role.VIEWER)("GET", "node-costs/").json()
+    assert body["per_hour"] == {"cost": 0.13, "on_demand": 0.2, "saved": 0.07, "idle": 0.08}
+    assert body["unpriced"] == 1
+    assert (body["currency"], body["so_far"]["cost"], body["so_far"]["saved"]) == ("USD", 1.5, 3.5)
+    by_name = {row["name"]: row for row in member(Role.VIEWER)("GET", "nodes/").json()["results"]}
+    # One of two CPUs is an agent's.
+    assert (by_name["a"]["idle_price"], by_name["b"]["idle_price"], by_name["c"]["idle_price"]) == (
+        0.03,
+        0.05,
+        None,
+    )
+    assert (by_name["a"]["on_demand_price"], by_name["b"]["on_demand_price"]) == (0.1, 0.1)
+
+
+def test_what_keeps_the_provider_from_answering_is_told(
+    served_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the doctor asks."""
+    assert provider_problem() is None
+
+    def refuse() -> list[RentedMachine]:
+        raise ProviderAway("It does not know us.")
+
+    monkeypatch.setattr(served_site.provider, "machines", refuse)
+    assert provider_problem() == "It does not know us."
