@@ -4,6 +4,8 @@ from scaling.api import views
 
 urlpatterns = [
     path("policies/", views.PolicyListView.as_view()),
+    path("policies/presets/", views.PresetView.as_view()),
+    path("policies/in-force/", views.PoliciesInForceView.as_view()),
     path("policies/<uuid:policy_id>/", views.PolicyView.as_view()),
     path("decisions/", views.DecisionListView.as_view()),
     path("decisions/<int:decision_id>/", views.DecisionView.as_view()),

@@ -52,6 +52,14 @@ export const keys = {
   agentRequest: (id: string, request: string) => ["deployed", id, "requests", request] as const,
   nodes: () => ["nodes"] as const,
   leases: (pool: string) => ["leases", pool] as const,
+  decisions: (filters?: { pool?: string; action?: string; reason?: string }) =>
+    filters === undefined ? (["decisions"] as const) : (["decisions", "list", filters] as const),
+  decision: (id: number) => ["decisions", "one", id] as const,
+  decisionHistory: (pool: string, minutes: number) => ["decisions", "history", pool, minutes] as const,
+  scalingLive: () => ["scaling"] as const,
+  policies: () => ["policies"] as const,
+  policiesInForce: () => ["policies", "in force"] as const,
+  presets: () => ["presets"] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),
   trigger: (id: string) => ["triggers", "one", id] as const,

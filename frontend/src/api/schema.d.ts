@@ -608,6 +608,40 @@ export interface paths {
         patch: operations["policies_update"];
         trace?: never;
     };
+    "/api/v1/policies/in-force/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which policy counts for each pool of the team: its own, its workflow's, or a preset's. */
+        get: operations["policies_in_force"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/presets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What each preset sets. `min` and `max` are the pool's own, unless a policy says otherwise. */
+        get: operations["policies_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/": {
         parameters: {
             query?: never;
@@ -2257,6 +2291,9 @@ export interface components {
             params?: unknown;
             enabled?: boolean;
         };
+        PoliciesInForce: {
+            results: components["schemas"]["PolicyInForce"][];
+        };
         Policy: {
             /** Format: uuid */
             id: string;
@@ -2268,6 +2305,16 @@ export interface components {
             values: unknown;
             /** Format: date-time */
             updated_at: string;
+        };
+        PolicyInForce: {
+            pool: string;
+            /** @description Null: nobody wrote one that counts for this pool */
+            policy: components["schemas"]["Policy"] | null;
+            /** @description False: its size follows the work at hand, undecided */
+            steered: boolean;
+            mode: components["schemas"]["ModeEnum"];
+            /** @description The policy as it counts, inside the pool's own limits */
+            values: unknown;
         };
         /**
          * @description * `aggressive` - aggressive
@@ -2405,6 +2452,14 @@ export interface components {
          * @enum {string}
          */
         PoolPresetEnum: "aggressive" | "balanced" | "performance";
+        Preset: {
+            name: components["schemas"]["PolicyPresetEnum"];
+            /** @description Every field that the preset decides */
+            values: unknown;
+        };
+        Presets: {
+            results: components["schemas"]["Preset"][];
+        };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
@@ -3365,9 +3420,15 @@ export interface operations {
     decisions_list: {
         parameters: {
             query?: {
-                action?: "hold" | "scale_down" | "scale_up";
+                /** @description One or several of scale_up, scale_down, hold */
+                action?: string;
+                /** @description Not before it */
+                from?: string;
                 pool?: string;
-                reason?: "budget" | "capacity" | "forecast" | "hold" | "idle" | "lookahead" | "min_size" | "queue_depth" | "response_time" | "schedule" | "spot" | "utilization";
+                /** @description One or several of queue_depth, utilization, response_time, schedule, forecast, lookahead, min_size, budget, idle, spot, capacity, hold */
+                reason?: string;
+                /** @description Before it */
+                to?: string;
                 workflow?: string;
             };
             header?: never;
@@ -3786,6 +3847,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
+    policies_in_force: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesInForce"];
+                };
+            };
+        };
+    };
+    policies_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presets"];
                 };
             };
         };

@@ -25,6 +25,20 @@ export type AgentRequestDetail = Schemas["AgentRequestDetail"];
 export type Node = Schemas["Node"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
+export type NewPolicy = Schemas["NewPolicyRequest"];
+export type PolicyFields = Schemas["PatchedPolicyFieldsRequest"];
+export type Policy = Omit<Schemas["Policy"], "values"> & { values: Partial<PolicyValues> };
+export type PolicyInForce = Omit<Schemas["PolicyInForce"], "policy" | "values"> & {
+  policy: Policy | null;
+  values: PolicyValues;
+};
+export type Preset = Omit<Schemas["Preset"], "values"> & { values: PolicyValues };
+export type Replay = Omit<Schemas["Replay"], "candidates"> & { candidates: Record<string, number> };
+export type Decision = Omit<Schemas["Decision"], "signals" | "candidates" | "policy"> & {
+  signals: Signals;
+  candidates: Record<string, number>;
+  policy: PolicyValues;
+};
 export type LeaseInfo = Schemas["LeaseListItem"];
 export type LogLine = Schemas["LogLine"];
 export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };
@@ -32,6 +46,44 @@ export type StateValue = Schemas["Value"];
 export type Firing = Schemas["Firing"];
 export type TeamDetail = Schemas["TeamDetail"];
 export type AuditEntry = Omit<Schemas["AuditEntry"], "details"> & { details: Record<string, unknown> };
+
+/** A policy with every field filled in. Times in seconds, utilizations and rates as shares of one. */
+export type PolicyValues = {
+  [Name in Exclude<keyof PolicyFields, "preset" | "mode" | "step_up" | "step_down">]-?: NonNullable<
+    PolicyFields[Name]
+  >;
+} & { step_up: number | null; step_down: number | null };
+
+/** What a decision saw of its pool. Times in seconds; `at` since the epoch. */
+export interface Signals {
+  at: number;
+  target: number;
+  ready: number;
+  starting: number;
+  leased: number;
+  waiting: number;
+  oldest_wait: number;
+  arrival_rate: number;
+  service_time: number | null;
+  utilization: number;
+  start_time: number;
+  highest: number;
+  lowest: number | null;
+  since_up: number | null;
+  watched: number;
+  age: number;
+  coming: number;
+  coming_by: string;
+  forecast: {
+    floor: number;
+    quantile: number;
+    coverage: number;
+    load: number;
+    forecaster: string;
+  } | null;
+  affordable: number | null;
+  room: number | null;
+}
 
 export type StepState =
   | "pending"

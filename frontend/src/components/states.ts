@@ -1,6 +1,7 @@
 import {
   IconActivity,
   IconArrowBackUp,
+  IconArrowDown,
   IconArrowUp,
   IconBan,
   IconCircle,
@@ -10,6 +11,7 @@ import {
   IconClock,
   IconDroplet,
   IconDropletOff,
+  IconGhost2,
   IconHeartBroken,
   IconHourglass,
   IconLoader2,
@@ -17,7 +19,9 @@ import {
   IconPlayerPause,
   IconPlugX,
   IconPower,
+  IconEqual,
   IconStack2,
+  IconSteeringWheel,
   type TablerIcon,
 } from "@tabler/icons-react";
 import "./states.css";
@@ -71,6 +75,27 @@ const looks: Record<string, StateLook> = {
   ready: { word: "ready", hue: "green", icon: IconCircleCheck, says: "Takes agents" },
   cordoned: { word: "cordoned", hue: "amber", icon: IconLock, says: "Keeps what runs, takes nothing new" },
   lost: { word: "lost", hue: "red", icon: IconPlugX, says: "Its engine is not heard of" },
+  steers: {
+    word: "steers",
+    hue: "green",
+    icon: IconSteeringWheel,
+    says: "Decides the size every two seconds, and at once when somebody waits",
+  },
+  shadow: {
+    word: "shadow",
+    hue: "violet",
+    icon: IconGhost2,
+    says: "Decides and records, and changes nothing",
+  },
+  off: {
+    word: "off",
+    hue: "grey",
+    icon: IconPower,
+    says: "Decides nothing: agents are made for the work at hand",
+  },
+  scale_up: { word: "up", hue: "green", icon: IconArrowUp, says: "More agents" },
+  scale_down: { word: "down", hue: "amber", icon: IconArrowDown, says: "Fewer agents" },
+  hold: { word: "held", hue: "grey", icon: IconEqual, says: "The size stays" },
   terminated: { word: "terminated", hue: "grey", icon: IconPower, says: "Ended" },
 };
 

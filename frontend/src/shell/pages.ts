@@ -1,5 +1,6 @@
 import {
   IconBolt,
+  IconChartArrowsVertical,
   IconCpu,
   IconHistory,
   IconRobot,
@@ -15,6 +16,12 @@ export const pages = [
   { to: "/runs", name: "Runs", icon: IconHistory, about: "What runs and what ran" },
   { to: "/triggers", name: "Triggers", icon: IconBolt, about: "What starts runs by itself" },
   { to: "/pools", name: "Pools", icon: IconServer2, about: "The warm agents" },
+  {
+    to: "/scaling",
+    name: "Scaling",
+    icon: IconChartArrowsVertical,
+    about: "Why pools have the sizes that they have",
+  },
   { to: "/agents", name: "Agents", icon: IconRobot, about: "Agents deployed by hand" },
   { to: "/nodes", name: "Nodes", icon: IconCpu, about: "The machines that agents run on" },
   { to: "/settings", name: "Settings", icon: IconSettings, about: "You, your teams, the API" },

@@ -1,4 +1,15 @@
-import type { Agent, Me, Node, Pool, Run, Step } from "@/api/types";
+import type {
+  Agent,
+  Decision,
+  Me,
+  Node,
+  PolicyInForce,
+  PolicyValues,
+  Pool,
+  Run,
+  Signals,
+  Step,
+} from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
 
@@ -138,4 +149,81 @@ export function aNode(name: string, fields: Partial<Node> = {}): Node {
     changed_at: CREATED,
     ...fields,
   };
+}
+
+export function policyValues(fields: Partial<PolicyValues> = {}): PolicyValues {
+  return {
+    min: 1,
+    max: 5,
+    target_utilization: 0.7,
+    scale_up_threshold: 0.8,
+    scale_down_threshold: 0.3,
+    cooldown: 0,
+    up_window: 0,
+    down_window: 60,
+    dead_band: 0.15,
+    step_up: null,
+    step_down: null,
+    scale_up_rate: 100,
+    scale_down_rate: 0.25,
+    metrics: ["queue_depth", "response_time", "schedule"],
+    scale_to_zero: true,
+    min_idle: 0,
+    ...fields,
+  };
+}
+
+export function signals(fields: Partial<Signals> = {}): Signals {
+  return {
+    at: Date.parse(CREATED) / 1000,
+    target: 1,
+    ready: 1,
+    starting: 0,
+    leased: 1,
+    waiting: 0,
+    oldest_wait: 0,
+    arrival_rate: 0.5,
+    service_time: 2,
+    utilization: 0.5,
+    start_time: 0.4,
+    highest: 1,
+    lowest: null,
+    since_up: null,
+    watched: 3600,
+    age: 0,
+    coming: 0,
+    coming_by: "lookahead",
+    forecast: null,
+    affordable: null,
+    room: null,
+    ...fields,
+  };
+}
+
+export function aDecision(id: number, fields: Partial<Decision> = {}): Decision {
+  return {
+    id,
+    pool: "census",
+    pool_id: "id-of-census",
+    workflow: null,
+    action: "scale_up",
+    current_size: 1,
+    target_size: 3,
+    reason: "queue_depth",
+    explanation: "1 agent at work while 2 callers wait: 3 agents are needed; from 1 to 3",
+    predicted_load: null,
+    signals: signals(),
+    wish: 3,
+    candidates: { queue_depth: 3, response_time: 2 },
+    clamped_by: [],
+    policy: policyValues(),
+    mode: "act",
+    at: CREATED,
+    ...fields,
+  };
+}
+
+/** What counts for a pool about which nobody wrote a policy. */
+export function inForce(pool: string, fields: Partial<PolicyInForce> = {}): PolicyInForce {
+  return { pool, policy: null, steered: true, mode: "act", values: policyValues(), ...fields };
 }
