@@ -116,6 +116,8 @@ function optionsFor(place: Element, latest: Latest): uPlot.Options {
       ...lines.map((line) => seriesOf(line, colour(line.colour), format)),
     ],
     hooks: {
+      setData: [tellLast],
+      setCursor: [tellLast],
       draw: [(u) => drawMarks(u, latest.current.marks ?? [], colour)],
       ready: [(u) => u.over.addEventListener("click", () => pick(u, latest.current))],
     },
@@ -156,6 +158,12 @@ function timesOf(splits: number[]): string[] {
 /** Agents do not come in halves: what lies between two whole numbers has no name on the axis. */
 function wholeOnly(value: number, format: (value: number) => string): string {
   return format === String && !Number.isInteger(value) ? "" : format(value);
+}
+
+/** Without a pointer on the chart, the legend tells the newest values. */
+function tellLast(u: uPlot): void {
+  const last = u.data[0].length - 1;
+  if (u.cursor.idx == null && last >= 0) u.setLegend({ idx: last }, false);
 }
 
 function drawMarks(u: uPlot, marks: Mark[], colour: (name: string) => string): void {

@@ -108,7 +108,7 @@ describe("the list of pools", () => {
   it("tells of each its policy, size, load and the last decision in a sentence", async () => {
     const { container } = await showList({ policies: [written] });
     const row = within((await screen.findByText("census")).closest("tr") as HTMLTableRowElement);
-    expect(await row.findByText(/aggressive \+ 1/)).toBeInTheDocument();
+    expect(await row.findByText(/aggressive, 1 field set/)).toBeInTheDocument();
     expect(row.getByText("shadow")).toHaveAttribute("data-hue", "violet");
     expect(row.getByText("4 wait")).toBeInTheDocument();
     expect(await row.findByText(/2 callers wait: 3 agents are needed/)).toBeInTheDocument();

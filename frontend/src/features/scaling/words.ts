@@ -1,5 +1,6 @@
 /** What the scaler's short names mean, for people. */
 import type { Decision, PolicyInForce } from "@/api/types";
+import { plural } from "@/format";
 
 export const REASONS: Record<Decision["reason"], { word: string; says: string }> = {
   queue_depth: { word: "queue depth", says: "An agent for each lease and for each caller who waits" },
@@ -58,7 +59,7 @@ export function policyWords(found: PolicyInForce): { name: string; from: string 
       : { name: "none", from: "follows the work at hand" };
   }
   const changed = Object.keys(policy.values).length;
-  const name = changed > 0 ? `${policy.preset} + ${changed}` : policy.preset;
+  const name = changed > 0 ? `${policy.preset}, ${plural(changed, "field")} set` : policy.preset;
   return { name, from: policy.pool === null ? `of ${policy.workflow}` : "its own" };
 }
 
