@@ -3,6 +3,7 @@
 Each variable that people may set is listed in the README under "Settings".
 """
 
+from decimal import Decimal
 from pathlib import Path
 
 from environs import Env, validate
@@ -136,6 +137,8 @@ AFLOW_REQUEST_DAYS = env.int("AFLOW_REQUEST_DAYS", 7, validate=AT_LEAST_0)  # 0:
 AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90, validate=AT_LEAST_0)
 AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365, validate=AT_LEAST_0)
 AFLOW_CURRENCY = env.str("AFLOW_CURRENCY", "USD")  # of prices; nothing is converted
+# Of an agent-hour, where neither its pool nor its node has a price.
+AFLOW_AGENT_PRICE: Decimal = env.decimal("AFLOW_AGENT_PRICE", Decimal(0), validate=AT_LEAST_0)
 AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
 AFLOW_ARTIFACTS_URL = env.str("AFLOW_ARTIFACTS_URL", str(DATA_DIR / "artifacts"))  # any fsspec URL
 

@@ -75,7 +75,8 @@ class PoolSerializer(serializers.Serializer[Any]):
         choices=CAPACITY_TYPES, help_text="The kind of node that agents run on"
     )
     zone = serializers.CharField(help_text="Of the nodes that agents run on; empty: any")
-    price = serializers.FloatField(allow_null=True, help_text="Of an agent-hour; null: not known")
+    price = serializers.FloatField(allow_null=True, help_text="Of an agent-hour; null: by its nodes")
+    rate = serializers.FloatField(help_text="What an agent-hour costs now: its price, or else by its nodes")
     drained = serializers.BooleanField(help_text="Nobody gets a lease until it is resumed")
     weight = serializers.FloatField(help_text="Of the owner's turns, where teams share the pool")
     shares = ShareSerializer(many=True, help_text="Other teams that may lease, and their weights")

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from pools.facade.agents import loops_beside
 from pools.facade.contracts import (
     AgentKind,
     AgentView,
+    Lived,
     NodeView,
     PoolLoad,
     PoolSpec,
@@ -37,6 +39,7 @@ from pools.metrics.pools import PoolCollector
 from pools.models import Agent, Node
 from pools.runtime.base import BUILT_IN_IMAGE, Runtime, RuntimeFault
 from pools.selectors import pools as selectors
+from pools.selectors import prices
 from pools.selectors.nodes import node_views
 from pools.services import nodes as node_services
 from pools.services import pools as services
@@ -69,6 +72,7 @@ __all__ = [
     "list_agents",
     "list_nodes",
     "list_pools",
+    "lived",
     "load",
     "metrics_collector",
     "note_uses",
@@ -250,6 +254,11 @@ def load() -> list[PoolLoad]:
 def start_times(pool_ids: Iterable[UUID]) -> dict[UUID, float]:
     """What agents lately took to serve, the 95th percentile in seconds; pools without any are left out."""
     return selectors.start_times(pool_ids)
+
+
+def lived(since: datetime, until: datetime) -> list[Lived]:
+    """Which agents were there after `since`, each from when to when, and at what price."""
+    return prices.lived(since, until)
 
 
 def set_target(pool_id: UUID, size: int) -> int:

@@ -102,6 +102,7 @@ class PoolView:
     settings: Mapping[str, Any] = field(default_factory=dict)  # all of them, by name
     preset: str | None = None  # whose values it has, if they are one's
     price: float | None = None  # of an agent-hour, in the installation's currency
+    rate: Decimal = Decimal(0)  # what an agent-hour costs now: its price, or else by its nodes
     drained: bool = False  # nobody gets a lease until it is resumed
     weight: float = 1.0  # of the owner's turns, where teams share the pool
     shares: Mapping[str, float] = field(default_factory=dict)  # other teams' slugs -> their weights
@@ -177,17 +178,34 @@ class PoolLoad:
     target_size: int
     drained: bool
     price: float | None  # of an agent-hour
+    rate: Decimal  # what an agent-hour costs now: its price, or else by its nodes
     problem: str | None
     used_by: tuple[str, ...]  # the workflow that made it, and those of its team that count on it
     known: bool  # whether Redis knows the pool: else the figures say nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Steering:
-    """The size that a pool shall have from now on, between its limits. `ceiling`: the most agents that may
-    be, even if that is below `min_size` and somebody waits; None: the pool's own limit."""
+class Lived:
+    """A piece of an agent's life, from when it was asked for to its end. `rate` of an hour in the
+    installation's currency; None when its pool is gone. `workflow`: whose document made the pool."""
 
-    size: int
+    agent_id: UUID
+    pool_id: UUID | None
+    pool: str
+    team_id: int
+    workflow: str | None
+    since: datetime
+    until: datetime
+    rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """The size that a pool shall have from now on, between its limits; None: by its own demand. `ceiling`:
+    the most agents that may be, even if that is below `min_size` and somebody waits; None: the pool's own
+    limit."""
+
+    size: int | None
     ceiling: int | None = None
 
 

@@ -17,6 +17,7 @@ from pools.facade.contracts import AgentView, PoolLoad, PoolView
 from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import Leases
 from pools.models import Agent, Pool, PoolShare, PoolUse
+from pools.selectors.prices import rates
 from pools.selectors.views import agent_view, pool_load, pool_view
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
         shares[share.pool_id][share.team.slug] = share.weight
     agents = _live_agents(ids)
     serving, figures, waits = _serving(leases, ids), _figures(leases, ids), _waits(leases, ids)
+    costs = rates(rows, _nodes(agents))
     return [
         pool_view(
             pool,
@@ -61,6 +63,7 @@ def views(pools: Iterable[Pool], leases: Leases) -> list[PoolView]:
             figures.get(pool.pk, QueueFigures()),
             waits.get(pool.pk, ()),
             shares[pool.pk],
+            rate=costs[pool.pk],
         )
         for pool in rows
     ]
@@ -71,6 +74,10 @@ def _live_agents(pool_ids: Sequence[UUID]) -> Mapping[UUID, list[Agent]]:
     for agent in Agent.objects.filter(pool_id__in=pool_ids, state__in=LIVE_VALUES):
         found[cast(UUID, agent.pool_id)].append(agent)
     return found
+
+
+def _nodes(agents: Mapping[UUID, list[Agent]]) -> dict[UUID, list[str]]:
+    return {pool_id: [agent.node for agent in found] for pool_id, found in agents.items()}
 
 
 def of_team(team_id: int) -> QuerySet[Pool]:
@@ -113,8 +120,16 @@ def loads(leases: Leases) -> list[PoolLoad]:
     users: dict[tuple[int, str], list[str]] = defaultdict(list)
     for team_id, name, workflow in PoolUse.objects.values_list("team_id", "pool", "workflow"):
         users[team_id, name].append(workflow)
+    costs = rates(rows, _nodes(agents))
     return [
-        pool_load(pool, agents[pool.pk], serving, figures[pool.pk], users[pool.team_id, pool.name])
+        pool_load(
+            pool,
+            agents[pool.pk],
+            serving,
+            figures[pool.pk],
+            users[pool.team_id, pool.name],
+            costs[pool.pk],
+        )
         for pool in rows
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,8 @@ def pool_view(
     figures: QueueFigures,
     waits_ms: Sequence[int] = (),
     shares: Mapping[str, float] | None = None,
+    *,
+    rate: Decimal,
 ) -> PoolView:
     """`agents` are the pool's live ones; the sum of `states` is their number."""
     states = _states(agents, serving)
@@ -92,6 +95,7 @@ def pool_view(
         settings=pool.settings,
         preset=preset_of(pool.settings),
         price=None if pool.price is None else float(pool.price),
+        rate=rate,
         drained=pool.drained_at is not None,
         weight=pool.weight,
         shares=dict(shares or {}),
@@ -104,6 +108,7 @@ def pool_load(
     serving: Mapping[UUID, ServingAgent],
     figures: QueueFigures,
     users: Iterable[str],
+    rate: Decimal,
 ) -> PoolLoad:
     """`agents` are the pool's live ones, `users` the workflows that count on it."""
     states = _states(agents, serving)
@@ -129,6 +134,7 @@ def pool_load(
         target_size=pool.target_size,
         drained=pool.drained_at is not None,
         price=None if pool.price is None else float(pool.price),
+        rate=rate,
         problem=pool.problem,
         used_by=tuple(sorted({*users, *([pool.workflow] if pool.workflow else [])})),
         known=figures.version >= 0,
@@ -148,6 +154,7 @@ def pool_payload(view: PoolView, reader: int) -> dict[str, Any]:
         **({} if own else {"env": {}, "secrets": []}),
         "preset": view.preset,
         "price": view.price,
+        "rate": float(view.rate),
         "drained": view.drained,
         "weight": view.weight,
         "shares": [{"team": team, "weight": weight} for team, weight in view.shares.items() if own],

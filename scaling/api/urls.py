@@ -1,6 +1,6 @@
 from django.urls import path
 
-from scaling.api import views
+from scaling.api import budgets, views
 
 urlpatterns = [
     path("policies/", views.PolicyListView.as_view()),
@@ -10,4 +10,7 @@ urlpatterns = [
     path("decisions/", views.DecisionListView.as_view()),
     path("decisions/<int:decision_id>/", views.DecisionView.as_view()),
     path("decisions/<int:decision_id>/replay/", views.ReplayView.as_view()),
+    path("budgets/", budgets.BudgetListView.as_view()),
+    path("budgets/<uuid:budget_id>/", budgets.BudgetView.as_view()),
+    path("budgets/<uuid:budget_id>/burn/", budgets.BurnView.as_view()),
 ]

@@ -10,6 +10,7 @@ from scaling.services.lookahead import expect
 from scaling.services.policies import check as check_policy
 from scaling.services.policies import set_for_workflow
 from scaling.services.scaler import Helm, Scaler
+from scaling.services.treasury import Treasury
 
 __all__ = [
     "ScalingCollector",
@@ -22,4 +23,5 @@ __all__ = [
 
 def loops(helm: Helm) -> dict[str, Callable[[], Awaitable[None]]]:
     """What runs beside the pools' controller, and steers it."""
-    return {"the scaler": partial(Scaler().run, helm)}
+    treasury = Treasury()
+    return {"the treasury": treasury.run, "the scaler": partial(Scaler(treasury).run, helm)}

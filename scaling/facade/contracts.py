@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +15,30 @@ class Expected:
     pool: str
     at: float
     agents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """That agents of `owner`'s pool were at work for a workflow, and what that cost in billionths of the
+    currency. `own`: the pool is one that the workflow's document made."""
+
+    team_id: int
+    owner_id: int
+    workflow: str
+    pool: str
+    own: bool
+    at: datetime
+    milliseconds: int
+    nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTerms:
+    """What work must know of a budget: whom it pays for, and whether it holds anybody up."""
+
+    id: UUID
+    team_id: int
+    scope: str  # team | pool | workflow
+    target: str
+    enforced: bool
+    text: str  # for people, such as "2.5 USD a day for pool census"

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -25,6 +26,7 @@ from scaling.domain.scaler import decide
 from scaling.services import decisions
 from scaling.services.decisions import Made
 from scaling.services.policies import all_policies, effective, for_load
+from scaling.services.treasury import Treasury
 from scaling.services.watching import Watch
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ class Helm(Protocol):
 
 
 class Scaler:
-    def __init__(self) -> None:
+    def __init__(self, treasury: Treasury | None = None) -> None:
+        self._treasury = treasury or Treasury()
         self._watches: dict[UUID, Watch] = {}
         self._recorded: dict[UUID, tuple[tuple[object, ...], float]] = {}
         self._start_times: dict[UUID, float] = {}
@@ -71,9 +74,12 @@ class Scaler:
         loads = [load for load in pools.load() if load.known and not load.drained]
         self._learn_starts(loads, now)
         rows = all_policies()
-        made, sizes = [], {}
+        made: list[Made] = []
+        sizes: dict[UUID, Steering] = {}
         for load in loads:
-            row = for_load(rows, load)
+            row, ceiling = for_load(rows, load), self._treasury.ceilings.get(load.pool_id)
+            if ceiling is not None:  # whoever decides its size, a budget counts
+                sizes[load.pool_id] = Steering(None, ceiling)
             if row.mode == Mode.OFF if row else not load.warm_up:
                 continue  # it makes agents for the work at hand, and keeps them for their idle time-out
             watch = self._watches.get(load.pool_id)
@@ -81,12 +87,13 @@ class Scaler:
                 watch = self._watches[load.pool_id] = Watch(load, now)
             policy = effective(row, load)
             signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
+            signals = replace(signals, affordable=ceiling)
             decision = decide(signals, policy)
             acts = policy.mode == Mode.ACT
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
             made.append(Made(load, policy, signals, decision))
             if acts:
-                sizes[load.pool_id] = Steering(decision.target_size)
+                sizes[load.pool_id] = Steering(decision.target_size, ceiling)
         self._forget_pools({load.pool_id for load in loads})
         decisions.record([one for one in made if self._is_news(one, now)])
         decisions.count(one.decision for one in made)

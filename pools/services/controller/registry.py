@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from channels.db import database_sync_to_async
 
 from pools.domain.agents import AgentState, EndReason
 from pools.models import Agent, Pool
+from pools.selectors.prices import Prices
 from pools.services import agents as rows
 
 
@@ -32,6 +34,7 @@ class Registry:
     def __init__(self) -> None:
         self.agents: dict[UUID, Agent] = {}
         self.pools: dict[UUID, Pool] = {}
+        self.prices = Prices({}, Decimal(0))  # as the pools were loaded last
         self._templates: dict[UUID, str] = {}  # of each pool: a digest, not to be made for every agent
         self.version = 0
         self.ended: list[Agent] = []  # since the last sample
@@ -43,6 +46,7 @@ class Registry:
 
     async def load_pools(self) -> None:
         found: list[Pool] = await in_database(_pools)
+        self.prices = await in_database(Prices.now)
         fresh = {pool.pk: pool for pool in found}
         if {pk: pool.updated_at for pk, pool in fresh.items()} != {
             pk: pool.updated_at for pk, pool in self.pools.items()

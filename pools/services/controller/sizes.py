@@ -128,12 +128,13 @@ class Sizes:
         )
         states -= resting
         steering = self._steering(pool)
+        wanted = steering.size if steering else None
         return PoolFigures(
             min_size=pool.min_size,
             max_size=pool.max_size,
             warm_up=pool.warm_up,
-            target_size=steering.size if steering else pool.target_size,
-            steered=steering is not None,
+            target_size=pool.target_size if wanted is None else wanted,
+            steered=wanted is not None,
             ceiling=steering.ceiling if steering else None,
             starting=states[PublicState.STARTING],
             idle=states[PublicState.IDLE],

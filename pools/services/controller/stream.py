@@ -97,14 +97,15 @@ class Sampler:
         for pool_id, pool in self._registry.pools.items():
             if pool.deleted_at is not None:
                 continue
-            shares = list(pool.shares.all())
+            shares, agents = list(pool.shares.all()), self._registry.of_pool(pool_id)
             view = pool_view(
                 pool,
-                self._registry.of_pool(pool_id),
+                agents,
                 serving,
                 figures.get(pool_id, QueueFigures()),
                 self._waits.get(pool_id, ()),
                 {share.team.slug: share.weight for share in shares},
+                rate=self._registry.prices.of_pool(pool, (agent.node for agent in agents)),
             )
             for team_id in (pool.team_id, *(share.team_id for share in shares)):
                 seen.add((pool_id, team_id))

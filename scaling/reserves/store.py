@@ -1,0 +1,123 @@
+"""What calls have reserved of budgets, in Redis: a method for each script, for coroutines and for threads.
+
+Each script happens whole or not at all, by the clock of the Redis server. A reserve ends by itself when its
+call's time-out has passed; those who hold one tell it again every few seconds, so that a Redis which lost its
+memory learns of it before the budget opens again. `domain.budgets.Till` says the same in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Protocol
+from uuid import UUID
+
+import redis
+import redis.asyncio
+
+TOLD_EVERY = 2.0  # seconds, by those who hold reserves
+OPENS_AFTER = 5.0  # seconds from when Redis first hears of a budget
+
+_NAMES = ("reserve", "settle", "tell", "forget", "put", "drop")
+_CLOCK = """local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+"""
+
+
+@cache
+def texts() -> dict[str, str]:
+    folder = files(__package__) / "lua"
+    common = (folder / "common.lua").read_text()
+    return {name: f"{_CLOCK}{common}\n{(folder / (name + '.lua')).read_text()}" for name in _NAMES}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call may not begin now: `full` or `opening`. `free` of the budget, in its currency."""
+
+    kind: str
+    budget: UUID
+    free: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of a budget: what is reserved and what is free, in its currency; how many calls wait for it, and for
+    how many seconds the first of them has."""
+
+    reserved: float
+    free: float
+    waiting: int
+    blocked: float
+
+
+class Client(Protocol):
+    def register_script(self, script: str) -> Any: ...
+
+
+class _Scripts:
+    def __init__(self, client: Client, prefix: str) -> None:
+        self._prefix = prefix
+        self._scripts = {name: client.register_script(text) for name, text in texts().items()}
+
+    def _run(self, name: str, *args: object) -> Any:
+        return self._scripts[name](args=[self._prefix, *map(str, args)])
+
+
+class AsyncReserves(_Scripts):
+    """For executors. Every method raises `redis.RedisError` when Redis is away."""
+
+    def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
+        super().__init__(client, prefix)
+
+    async def reserve(
+        self,
+        holder: str,
+        budgets: Sequence[UUID],
+        *,
+        seconds: float,
+        rate: float,
+        priority: int = 0,
+        only_ask: bool = False,
+    ) -> Refusal | None:
+        """`seconds` at `rate` (currency by the second) in all of the budgets, or in none; None: it is done.
+
+        Who is refused waits for that budget from then on, as long as it goes on asking."""
+        reply = await self._run(
+            "reserve", holder, repr(seconds), repr(rate), priority, 0 if only_ask else 1, *budgets
+        )
+        kind = reply[0].decode()
+        if kind == "ok":
+            return None
+        return Refusal(kind, UUID(reply[1].decode()), float(reply[2]) if len(reply) > 2 else 0.0)
+
+    async def settle(self, holder: str, budgets: Sequence[UUID]) -> None:
+        await self._run("settle", holder, *budgets)
+
+    async def tell(self, holder: str, budgets: Sequence[UUID], *, seconds: float, rate: float) -> None:
+        await self._run("tell", holder, repr(seconds), repr(rate), *budgets)
+
+    async def forget(self, beginning: str, end: str, budgets: Sequence[UUID]) -> None:
+        """Reserves of holders that begin with one and do not end with the other."""
+        await self._run("forget", beginning, end, *budgets)
+
+
+class Reserves(_Scripts):
+    """For the ledger and for pages."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        super().__init__(client, prefix)
+        self._client = client
+
+    def put(
+        self, budget: UUID, *, limit: float, spent: float, rate: float, committed: float, enforce: bool
+    ) -> Standing:
+        """Tells Redis how a budget stands, and how much of it is free then."""
+        figures = (repr(limit), repr(spent), repr(rate), repr(committed))
+        reply = self._run("put", budget, *figures, int(enforce), int(OPENS_AFTER * 1000))
+        return Standing(float(reply[0]), float(reply[1]), int(reply[2]), float(reply[3]) / 1000)
+
+    def drop(self, budget: UUID) -> None:
+        self._run("drop", budget)

@@ -1,0 +1,163 @@
+"""The loop that keeps budgets: meters agents, tells Redis how each budget stands, says how many agents each
+pool may have, and tells people when a threshold is passed.
+
+Runs beside the pools' controller and under its lead, as the scaler does, which asks it. Does not: admit calls
+(executors do, by what Redis was told), or end agents (sizes do, by the ceiling).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import redis
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import Error as DatabaseTrouble
+from django.db import IntegrityError, transaction
+
+from pools.facade import api as pools
+from pools.facade.contracts import PoolLoad
+from scaling.domain.budgets import (
+    HOLD,
+    PATIENCE,
+    BudgetMode,
+    Scope,
+    affordable,
+    crossed,
+    fair_shares,
+)
+from scaling.domain.money import per_second
+from scaling.models import Budget, BudgetAlert
+from scaling.reserves.store import Reserves, Standing
+from scaling.selectors.budgets import Figures, figures, standing_key
+from scaling.selectors.counts import counters
+from scaling.services import live_work
+from scaling.services.ledger import Metering, forget
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0  # seconds
+FORGET_EVERY = 3600.0
+ASSUMED_START = 5.0  # seconds
+
+
+def reserves_prefix() -> str:
+    return f"aflow:{settings.AFLOW_INSTANCE}"
+
+
+class Treasury:
+    """`ceilings`: the most agents that each pool may have, of those that an enforced budget pays for."""
+
+    def __init__(self) -> None:
+        self.ceilings: dict[UUID, int] = {}
+        self._metering = Metering()
+        self._reserves = Reserves(counters(), reserves_prefix())
+        self._known: set[str] = set()
+        self._forgot: datetime | None = None
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await database_sync_to_async(self.look)(datetime.now(UTC))
+            except (redis.RedisError, ConnectionError, DatabaseTrouble) as exc:
+                log.warning("budgets are not looked at: %s", exc)
+            await asyncio.sleep(EVERY)
+
+    def look(self, now: datetime) -> None:
+        """Once. Raises `redis.RedisError`, ConnectionError, database errors."""
+        self._metering.meter(now)
+        budgets = list(Budget.objects.all())
+        loads = pools.load() if budgets else []
+        standings: dict[str, tuple[Standing, int]] = {}
+        ceilings: dict[UUID, int] = {}
+        for row in budgets:
+            paid = [load for load in loads if pays_for(row, load)]
+            live = live_work.of(row.team_id, row.target) if row.scope == Scope.WORKFLOW else 0
+            seen = figures(row, now, live_nanos=live)
+            standing = self._put(row, paid, seen)
+            standings[str(row.pk)] = (standing, live)
+            self._alert(row, figures(row, now, standing=standing, live_nanos=live), now)
+            if row.mode == BudgetMode.ENFORCE:
+                for pool_id, most in most_agents(paid, standing).items():
+                    ceilings[pool_id] = min(most, ceilings.get(pool_id, most))
+        self.ceilings = ceilings
+        self._tell(standings)
+        if self._forgot is None or (now - self._forgot).total_seconds() >= FORGET_EVERY:
+            self._forgot = now
+            forget(now)
+
+    def _put(self, row: Budget, paid: Sequence[PoolLoad], seen: Figures) -> Standing:
+        rate = sum(_live(load) * per_second(load.rate) for load in paid)
+        return self._reserves.put(
+            row.pk,
+            limit=float(row.limit),
+            spent=seen.spent,
+            rate=rate,
+            committed=rate * HOLD,
+            enforce=row.mode == BudgetMode.ENFORCE,
+        )
+
+    def _tell(self, standings: Mapping[str, tuple[Standing, int]]) -> None:
+        client = counters()
+        for gone in self._known - set(standings):
+            client.hdel(standing_key(), gone)
+            self._reserves.drop(UUID(gone))
+        self._known = set(standings)
+        if standings:
+            told = {
+                key: f"{one.reserved!r}|{one.free!r}|{one.waiting}|{one.blocked!r}|{live}"
+                for key, (one, live) in standings.items()
+            }
+            client.hset(standing_key(), mapping=told)  # type: ignore[arg-type]
+
+    def _alert(self, row: Budget, seen: Figures, now: datetime) -> None:
+        for threshold in crossed(seen.spent, seen.forecast, float(row.limit)):
+            try:
+                with transaction.atomic():
+                    _, fresh = BudgetAlert.objects.get_or_create(
+                        budget=row, starts_at=seen.starts_at, threshold=threshold, defaults={"at": now}
+                    )
+            except IntegrityError:  # the budget has just been deleted
+                return
+            if fresh:
+                log.warning("budget %s: %s of %s spent (%s)", row, round(seen.spent, 6), row.limit, threshold)
+
+
+def pays_for(row: Budget, load: PoolLoad) -> bool:
+    """Whether the budget pays for the pool's agents, at work or not."""
+    if load.team_id != row.team_id:
+        return False
+    if row.scope == Scope.TEAM:
+        return True
+    return row.target == (load.name if row.scope == Scope.POOL else load.workflow)
+
+
+def _live(load: PoolLoad) -> int:
+    return load.starting + load.idle + load.active
+
+
+def most_agents(paid: Sequence[PoolLoad], standing: Standing) -> dict[UUID, int]:
+    """The most agents that each pool may have; what is free is shared among them by what each lacks, in money
+    and by the weights of their owners, so that none starves."""
+    lacks = {}
+    for load in paid:
+        wanted = max(load.target_size, load.min_size, load.active + load.waiting, 1)
+        each = per_second(load.rate) * (HOLD + ASSUMED_START)
+        lacks[str(load.pool_id)] = (max(0, min(wanted, load.max_size) - _live(load)) * each + each, 1.0)
+    shares = fair_shares(standing.free, lacks) if standing.free > 0 else {}
+    blocked = standing.blocked if standing.blocked >= PATIENCE else 0.0
+    return {
+        load.pool_id: affordable(
+            shares.get(str(load.pool_id), standing.free),
+            live=_live(load),
+            leased=load.active,
+            rate=per_second(load.rate),
+            start_time=ASSUMED_START,
+            blocked=blocked,
+        )
+        for load in paid
+    }
