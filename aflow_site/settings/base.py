@@ -193,6 +193,7 @@ SPECTACULAR_SETTINGS = {
         "PoolPresetEnum": "pools.api.serializers.POOL_PRESETS",
         "PolicyPresetEnum": "scaling.api.serializers.POLICY_PRESETS",
         "DecisionReasonEnum": "scaling.api.serializers.REASONS",
+        "SimulationStateEnum": "scaling.api.simulation_serializers.STATES",
         "AgentRequestFailReasonEnum": "pools.api.agent_serializers.FAIL_REASONS",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from scaling.api import budgets, views
+from scaling.api import budgets, simulations, views
 
 urlpatterns = [
     path("policies/", views.PolicyListView.as_view()),
@@ -13,4 +13,6 @@ urlpatterns = [
     path("budgets/", budgets.BudgetListView.as_view()),
     path("budgets/<uuid:budget_id>/", budgets.BudgetView.as_view()),
     path("budgets/<uuid:budget_id>/burn/", budgets.BurnView.as_view()),
+    path("simulations/", simulations.SimulationListView.as_view()),
+    path("simulations/<uuid:simulation_id>/", simulations.SimulationView.as_view()),
 ]

@@ -314,6 +314,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/budgets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["budgets_list"];
+        put?: never;
+        /** @description What was spent in the period before it was made counts. 409 when there is one of the same kind. */
+        post: operations["budgets_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/{budget_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["budgets_get"];
+        put?: never;
+        post?: never;
+        delete: operations["budgets_delete"];
+        options?: never;
+        head?: never;
+        /** @description Counts within seconds; calls that wait for the budget ask again by themselves. */
+        patch: operations["budgets_update"];
+        trace?: never;
+    };
+    "/api/v1/budgets/{budget_id}/burn/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How it was spent in this period, up to now. */
+        get: operations["budgets_burn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/bundles/": {
         parameters: {
             query?: never;
@@ -1189,6 +1240,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/simulations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The newest first; fifty are kept. */
+        get: operations["simulations_list"];
+        put?: never;
+        /** @description Replays arrivals against policies, apart from all real agents. 409 while too many are under way. */
+        post: operations["simulations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/simulations/{simulation_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How far it is, and its results. One whose process died is taken up again by asking. */
+        get: operations["simulations_get"];
+        put?: never;
+        post?: never;
+        /** @description Also one under way, which is given up. */
+        delete: operations["simulations_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{slug}/": {
         parameters: {
             query?: never;
@@ -1637,6 +1724,12 @@ export interface components {
             error: components["schemas"]["CallError"] | null;
         };
         /**
+         * @description * `history` - history
+         *     * `trace` - trace
+         * @enum {string}
+         */
+        ArrivalsEnum: "history" | "trace";
+        /**
          * @description * `lifo` - lifo
          *     * `round_robin` - round_robin
          *     * `least_used` - least_used
@@ -1655,9 +1748,69 @@ export interface components {
             target: string;
             details: unknown;
         };
+        Budget: {
+            /** Format: uuid */
+            id: string;
+            scope: components["schemas"]["ScopeEnum"];
+            target: string | null;
+            period: components["schemas"]["PeriodEnum"];
+            timezone: string;
+            currency: string;
+            limit: string;
+            /** @description In this period: of agents' time, at work or not */
+            spent: string;
+            /** @description By calls that run, up to their time-outs */
+            reserved: string;
+            /** @description At the period's end, if it goes on as in the last day */
+            forecast: string;
+            mode: components["schemas"]["ModeB85Enum"];
+            state: components["schemas"]["BudgetStateEnum"];
+            /** @description Calls that wait for it */
+            waiting: number;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** @description Of this period */
+            alerts: components["schemas"]["BudgetAlert"][];
+            /** Format: date-time */
+            updated_at: string;
+        };
+        BudgetAlert: {
+            /** @description 50, 80 or 100 (per cent), or forecast */
+            threshold: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description * `ok` - ok
+         *     * `warning` - warning
+         *     * `exhausted` - exhausted
+         * @enum {string}
+         */
+        BudgetStateEnum: "ok" | "warning" | "exhausted";
         Bundle: {
             sha256: string;
             size: number;
+        };
+        Burn: {
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            currency: string;
+            limit: string;
+            forecast: string;
+            points: components["schemas"]["BurnPoint"][];
+        };
+        BurnPoint: {
+            /**
+             * Format: date-time
+             * @description The end of a quarter of an hour
+             */
+            at: string;
+            /** @description Up to then, in this period */
+            spent: string;
         };
         CallError: {
             type: string;
@@ -1735,7 +1888,7 @@ export interface components {
             clamped_by: string[];
             /** @description The policy as it counted */
             policy: unknown;
-            mode: components["schemas"]["ModeEnum"];
+            mode: components["schemas"]["ModeEaeEnum"];
             /** Format: date-time */
             at: string;
         };
@@ -2000,18 +2153,47 @@ export interface components {
             staff: boolean;
         };
         /**
+         * @description * `audit` - audit
+         *     * `enforce` - enforce
+         * @enum {string}
+         */
+        ModeB85Enum: "audit" | "enforce";
+        /**
          * @description * `act` - act
          *     * `shadow` - shadow
          *     * `off` - off
          * @enum {string}
          */
-        ModeEnum: "act" | "shadow" | "off";
+        ModeEaeEnum: "act" | "shadow" | "off";
         /**
          * @description * `isolated` - isolated
          *     * `egress` - egress
          * @enum {string}
          */
         NetworkEnum: "isolated" | "egress";
+        /** @description What can be changed. */
+        NewBudgetRequest: {
+            /**
+             * Format: decimal
+             * @description For each period
+             */
+            limit: string;
+            /**
+             * @description audit: counts and tells. enforce: nothing starts that it could not pay
+             *
+             *     * `audit` - audit
+             *     * `enforce` - enforce
+             */
+            mode?: components["schemas"]["ModeB85Enum"];
+            /** @description Whose days and months count, such as Europe/Berlin */
+            timezone?: string;
+            scope: components["schemas"]["ScopeEnum"];
+            /** @description The pool or the workflow that it is for */
+            target?: string | null;
+            period: components["schemas"]["PeriodEnum"];
+            /** @description That of the installation */
+            currency?: string;
+        };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         NewPolicyRequest: {
             preset?: components["schemas"]["PolicyPresetEnum"];
@@ -2022,7 +2204,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEnum"];
+            mode?: components["schemas"]["ModeEaeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2099,6 +2281,51 @@ export interface components {
             shares?: components["schemas"]["ShareRequest"][];
             /** @description Use 1 to 63 lower-case letters, digits, - and _; begin and end with a letter or digit. */
             name: string;
+        };
+        /** @description What is left out is as the pool was: its history, its leases' length, its agents' start, its price. */
+        NewSimulationRequest: {
+            /** @description Whose history is replayed, unless a trace is sent */
+            pool?: string | null;
+            /** @description CSV with the columns second_offset and count */
+            trace?: string | null;
+            /**
+             * @description NAME or NAME:KNOB as for `aflow simulate`; `current` is the pool's own as it counts now
+             * @default [
+             *       "aggressive",
+             *       "balanced",
+             *       "conservative",
+             *       "hpa",
+             *       "keda",
+             *       "threshold",
+             *       "fixed"
+             *     ]
+             */
+            policies: string[];
+            /** @default 3 */
+            seeds: number;
+            /**
+             * Format: double
+             * @description At most 168; of a pool: the last so many
+             */
+            hours?: number | null;
+            /** Format: double */
+            offset_hours?: number | null;
+            /**
+             * Format: double
+             * @description Scales the arrivals until so many agents are busy on average
+             */
+            mean_busy?: number | null;
+            /** Format: double */
+            service_mean?: number | null;
+            /** Format: double */
+            service_cv?: number | null;
+            /** Format: double */
+            start_time?: number | null;
+            /** Format: double */
+            slo_wait?: number | null;
+            max_size?: number | null;
+            /** Format: double */
+            price?: number | null;
         };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         NewTriggerRequest: {
@@ -2187,6 +2414,23 @@ export interface components {
             run: string;
             step: string;
         };
+        /** @description What can be changed. */
+        PatchedBudgetFieldsRequest: {
+            /**
+             * Format: decimal
+             * @description For each period
+             */
+            limit?: string;
+            /**
+             * @description audit: counts and tells. enforce: nothing starts that it could not pay
+             *
+             *     * `audit` - audit
+             *     * `enforce` - enforce
+             */
+            mode?: components["schemas"]["ModeB85Enum"];
+            /** @description Whose days and months count, such as Europe/Berlin */
+            timezone?: string;
+        };
         /** @description What can be set; null goes back to the preset's value. Times in seconds, utilizations from 0 to 1. */
         PatchedPolicyFieldsRequest: {
             preset?: components["schemas"]["PolicyPresetEnum"];
@@ -2197,7 +2441,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEnum"];
+            mode?: components["schemas"]["ModeEaeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2291,6 +2535,13 @@ export interface components {
             params?: unknown;
             enabled?: boolean;
         };
+        /**
+         * @description * `hour` - hour
+         *     * `day` - day
+         *     * `month` - month
+         * @enum {string}
+         */
+        PeriodEnum: "hour" | "day" | "month";
         PoliciesInForce: {
             results: components["schemas"]["PolicyInForce"][];
         };
@@ -2300,7 +2551,7 @@ export interface components {
             pool: string | null;
             workflow: string | null;
             preset: components["schemas"]["PolicyPresetEnum"];
-            mode: components["schemas"]["ModeEnum"];
+            mode: components["schemas"]["ModeEaeEnum"];
             /** @description What is set beside the preset */
             values: unknown;
             /** Format: date-time */
@@ -2312,7 +2563,7 @@ export interface components {
             policy: components["schemas"]["Policy"] | null;
             /** @description False: its size follows the work at hand, undecided */
             steered: boolean;
-            mode: components["schemas"]["ModeEnum"];
+            mode: components["schemas"]["ModeEaeEnum"];
             /** @description The policy as it counts, inside the pool's own limits */
             values: unknown;
         };
@@ -2399,9 +2650,14 @@ export interface components {
             zone: string;
             /**
              * Format: double
-             * @description Of an agent-hour; null: not known
+             * @description Of an agent-hour; null: by its nodes
              */
             price: number | null;
+            /**
+             * Format: double
+             * @description What an agent-hour costs now: its price, or else by its nodes
+             */
+            rate: number;
             /** @description Nobody gets a lease until it is resumed */
             drained: boolean;
             /**
@@ -2472,6 +2728,11 @@ export interface components {
          * @enum {string}
          */
         ProblemKindEnum: "engine_away" | "placement" | "creation" | "crash_loop";
+        Progress: {
+            done: number;
+            /** @description Runs: each policy with each seed */
+            total: number;
+        };
         Reason: {
             code: string;
             sentence: string;
@@ -2600,6 +2861,13 @@ export interface components {
          * @enum {string}
          */
         ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
+        /**
+         * @description * `team` - team
+         *     * `pool` - pool
+         *     * `workflow` - workflow
+         * @enum {string}
+         */
+        ScopeEnum: "team" | "pool" | "workflow";
         Secret: {
             name: string;
             /** @description Who set it last */
@@ -2640,6 +2908,36 @@ export interface components {
             name: string;
             payload?: unknown | null;
         };
+        Simulation: {
+            /** Format: uuid */
+            id: string;
+            pool: string | null;
+            arrivals: components["schemas"]["ArrivalsEnum"];
+            state: components["schemas"]["SimulationStateEnum"];
+            progress: components["schemas"]["Progress"];
+            policies: string[];
+            seeds: number;
+            conditions: {
+                [key: string]: number;
+            };
+            results: components["schemas"]["Verdict"][] | null;
+            error: string | null;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `running` - running
+         *     * `completed` - completed
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        SimulationStateEnum: "pending" | "running" | "completed" | "failed";
         Spread: {
             /** Format: double */
             p50: number;
@@ -2830,6 +3128,35 @@ export interface components {
             updated_at: string;
             /** Format: date-time */
             expires_at: string | null;
+        };
+        Verdict: {
+            policy: string;
+            /**
+             * Format: double
+             * @description Share of arrivals that waited no longer than the SLO
+             */
+            slo_attainment: number;
+            /** Format: double */
+            wait_p50: number;
+            /** Format: double */
+            wait_p95: number;
+            /** Format: double */
+            wait_p99: number;
+            /** Format: double */
+            agent_seconds: number;
+            /** Format: double */
+            cost: number;
+            /** Format: double */
+            reversals_per_hour: number;
+            /** Format: double */
+            scale_up_seconds: number | null;
+            /** Format: double */
+            scale_down_seconds: number | null;
+            /** @description Half the width of each figure's 95 % interval */
+            interval: {
+                [key: string]: number;
+            };
+            seeds: number;
         };
         Version: {
             version: number;
@@ -3390,6 +3717,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+        };
+    };
+    budgets_list: {
+        parameters: {
+            query?: {
+                scope?: "pool" | "team" | "workflow";
+                target?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"][];
+                };
+            };
+        };
+    };
+    budgets_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBudgetRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+        };
+    };
+    budgets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+        };
+    };
+    budgets_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    budgets_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedBudgetFieldsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+        };
+    };
+    budgets_burn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Burn"];
                 };
             };
         };
@@ -4744,6 +5203,91 @@ export interface operations {
             header?: never;
             path: {
                 name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    simulations_list: {
+        parameters: {
+            query?: {
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"][];
+                };
+            };
+        };
+    };
+    simulations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSimulationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+        };
+    };
+    simulations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                simulation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+        };
+    };
+    simulations_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                simulation_id: string;
             };
             cookie?: never;
         };
