@@ -191,6 +191,8 @@ SPECTACULAR_SETTINGS = {
         "AgentKindEnum": "pools.api.serializers.KINDS",
         "AgentStateEnum": "pools.api.serializers.STATES",
         "PoolPresetEnum": "pools.api.serializers.POOL_PRESETS",
+        "PolicyModeEnum": ["act", "shadow", "off"],
+        "BudgetModeEnum": ["audit", "enforce"],
         "PolicyPresetEnum": "scaling.api.serializers.POLICY_PRESETS",
         "DecisionReasonEnum": "scaling.api.serializers.REASONS",
         "SimulationStateEnum": "scaling.api.simulation_serializers.STATES",

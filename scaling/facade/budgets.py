@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import redis.asyncio
 
-from scaling.domain.budgets import Scope
+from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import as_decimal, cost, per_second, text
 from scaling.models import Budget
 from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Refusal
-from scaling.selectors.budgets import terms_of
-from scaling.selectors.spend import Line, by_pool, by_workflow, of_team
+from scaling.selectors.budgets import all_terms, budget_shape, last_standings, sentence_of
+from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
 from scaling.services.ledger import charge
 from scaling.services.live_work import tell as tell_live_work
 from scaling.services.treasury import reserves_prefix
@@ -19,17 +22,20 @@ __all__ = [
     "AsyncReserves",
     "Line",
     "Refusal",
+    "all_terms",
     "as_decimal",
     "by_pool",
     "by_workflow",
     "charge",
     "cost",
+    "has_room",
+    "holding_up",
     "of_team",
     "per_second",
     "reserves",
     "tell_live_work",
-    "terms_of",
     "text",
+    "total",
     "workflows_with_budgets",
 ]
 
@@ -37,6 +43,37 @@ __all__ = [
 def reserves(client: redis.asyncio.Redis) -> AsyncReserves:
     """By this site's settings."""
     return AsyncReserves(client, reserves_prefix())
+
+
+def has_room(team_id: int) -> bool:
+    """Whether each enforced budget of the team has something left, as it was told last."""
+    told = last_standings()
+    enforced = Budget.objects.filter(team_id=team_id, mode=BudgetMode.ENFORCE.value)
+    return all(str(pk) in told and told[str(pk)][0].free > 0 for pk in enforced.values_list("pk", flat=True))
+
+
+def holding_up(team_id: int, pool: str, owner_id: int, workflow: str) -> list[dict[str, Any]]:
+    """The enforced budgets that pay for a call of the workflow in the owner's pool, the scarcest first:
+    {"id", "text", "limit", "spent", "reserved", "free", "currency", "ends_at"}."""
+    told, now = last_standings(), datetime.now(UTC)
+    shapes = []
+    for row in Budget.objects.filter(team_id__in={team_id, owner_id}, mode=BudgetMode.ENFORCE.value):
+        mine = row.team_id == owner_id and (row.scope, row.target) in (("team", ""), ("pool", pool))
+        if not mine and not (row.team_id == team_id and (row.scope, row.target) == ("workflow", workflow)):
+            continue
+        shape = budget_shape(row, now, told)
+        free = told[str(row.pk)][0].free if str(row.pk) in told else 0.0
+        kept = {name: shape[name] for name in ("limit", "spent", "reserved", "currency")}
+        shapes.append(
+            {
+                "id": str(row.pk),
+                "text": sentence_of(row),
+                **kept,
+                "free": round(free, 6),
+                "ends_at": shape["ends_at"].isoformat().replace("+00:00", "Z"),
+            }
+        )
+    return sorted(shapes, key=lambda shape: shape["free"])
 
 
 def workflows_with_budgets() -> set[tuple[int, str]]:

@@ -41,4 +41,3 @@ class BudgetTerms:
     scope: str  # team | pool | workflow
     target: str
     enforced: bool
-    text: str  # for people, such as "2.5 USD a day for pool census"

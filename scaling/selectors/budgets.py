@@ -59,13 +59,14 @@ def get_budget(team_id: int, budget_id: UUID) -> Budget:
     return found
 
 
-def terms_of(team_id: int) -> tuple[BudgetTerms, ...]:
-    return tuple(
-        BudgetTerms(
-            row.pk, row.team_id, row.scope, row.target, row.mode == BudgetMode.ENFORCE, sentence_of(row)
-        )
-        for row in budgets_of(team_id)
-    )
+def all_terms() -> dict[int, tuple[BudgetTerms, ...]]:
+    """Of every budget, by team."""
+    found: dict[int, tuple[BudgetTerms, ...]] = {}
+    for row in Budget.objects.all():
+        enforced = row.mode == BudgetMode.ENFORCE
+        terms = BudgetTerms(row.pk, row.team_id, row.scope, row.target, enforced)
+        found[row.team_id] = (*found.get(row.team_id, ()), terms)
+    return found
 
 
 def sentence_of(row: Budget) -> str:

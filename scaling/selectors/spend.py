@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,7 +67,10 @@ def by_workflow(team_id: int, since: datetime, until: datetime) -> list[Line]:
 
 def of_team(team_id: int, name: str, since: datetime, until: datetime) -> Line:
     """The sum of its pools."""
-    lines = by_pool(team_id, since, until)
+    return total(name, by_pool(team_id, since, until))
+
+
+def total(name: str, lines: Sequence[Line]) -> Line:
     return Line(
         name,
         sum(line.milliseconds for line in lines),

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from workflows.api import artifacts, control, definitions, estimates, run_parts, runs, triggers, versions
+from workflows.api import (
+    artifacts,
+    control,
+    definitions,
+    estimates,
+    run_parts,
+    runs,
+    spend,
+    triggers,
+    versions,
+)
 
 urlpatterns = [
     path("workflows/", definitions.WorkflowListView.as_view()),
@@ -24,6 +34,7 @@ urlpatterns = [
     path("artifacts/<str:sha256>/", artifacts.ArtifactView.as_view()),
     path("bundles/", definitions.BundleView.as_view()),
     path("schemas/workflow.json", definitions.SchemaView.as_view()),
+    path("spend/", spend.SpendView.as_view()),
     path("runs/", runs.RunListView.as_view()),
     path("runs/<uuid:run_id>/", runs.RunView.as_view()),
     path("runs/<uuid:run_id>/cancel/", control.CancelRunView.as_view()),

@@ -109,6 +109,10 @@ class Document(Part):
                 return seconds
         return DEFAULT_TIMEOUT
 
+    def states_timeout(self, step: CallingStep) -> bool:
+        """Whether somebody wrote down how long an attempt may take."""
+        return step.timeout is not None or self.defaults.timeout is not None
+
     def retry_of(self, step: CallingStep | WorkflowStep) -> Retry:
         return step.retry or self.defaults.retry or Retry()
 

@@ -29,6 +29,9 @@ class StepState(StrEnum):
     COMPENSATED = "compensated"  # completed, and undone since
 
 
+# What a step's `reason` says while it waits for a budget to be enough.
+BUDGET = "budget"
+
 R, S = RunState, StepState
 
 RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {

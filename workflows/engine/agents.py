@@ -1,4 +1,4 @@
-"""The way to agents: the pools that a run's steps use, leases waited for, and requests.
+"""The way to agents: the pools that a run's steps use, budgets and leases waited for, and requests.
 
 Does not: retry, record, or decide what a failure means for a step.
 """
@@ -7,12 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
+from pools.facade.contracts import (
+    AgentError,
+    AgentKind,
+    Lease,
+    LeaseOutcome,
+    LeaseTimeout,
+    PoolNotFound,
+    PoolView,
+)
+from scaling.facade import budgets
+from scaling.facade.contracts import BudgetTerms
 from workflows.engine.poolwatch import PoolWatch
+from workflows.engine.purse import Bound, Purse
 from workflows.engine.records import RunRecord, StepRecord
 
 # Seconds that a step keeps its place in a pool's queue, and how often it looks whether the pool lives.
@@ -20,6 +33,8 @@ LONGEST_WAIT = 24 * 3600.0
 LOOK_EVERY = 5.0
 # How long a pool may be without any agent, and say why, before its steps fail.
 BROKEN_POOL_PATIENCE = 30.0
+# How often a call that waits for a budget asks again.
+ASK_EVERY = 1.0
 
 
 class NoAgent(Exception):
@@ -30,18 +45,39 @@ class NoAgent(Exception):
         self.error = error
 
 
-class Agents:
-    """Of one run. `broker` is a `pools.facade.api.Broker`."""
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """Of a lease: in which pool, at what price by the second, and who holds a reserve for it."""
 
-    def __init__(self, run: RunRecord, broker: Any, pools_seen: PoolWatch) -> None:
+    pool: str
+    rate: float
+    holder: str | None
+
+
+class Agents:
+    """Of one run. `broker` is a `pools.facade.api.Broker`.
+
+    `held_up`: calls that wait for a budget, by the key of their step; `seeking`: others that wait for an
+    agent. `on_turn` is told of a step that begins or ends to be held up.
+    """
+
+    def __init__(self, run: RunRecord, broker: Any, pools_seen: PoolWatch, purse: Purse) -> None:
         self._run = run
         self.broker = broker
         self._pools = pools_seen
-        self._ids: dict[tuple[str, AgentKind], UUID] = {}
+        self._purse = purse
+        self._views: dict[tuple[str, AgentKind], PoolView] = {}  # as they were at their first use
+        self._accounts: dict[str, _Account] = {}  # by the lease's token
+        self.held_up: Counter[str] = Counter()
+        self.seeking = 0
+        self.on_turn: Callable[[StepRecord, bool], None] = lambda _step, _held_up: None
 
     async def pool_id(self, name: str, kind: AgentKind) -> UUID:
         """Raises NoAgent when the pool is gone, or has other agents by now."""
-        known = self._ids.get((name, kind))
+        return (await self._pool(name, kind)).id
+
+    async def _pool(self, name: str, kind: AgentKind) -> PoolView:
+        known = self._views.get((name, kind))
         if known is not None:
             return known
         try:
@@ -52,12 +88,85 @@ class Agents:
         if not pool.serves(kind):
             sentence = f"Pool {name} runs {pool.kind} by now; this version of the step needs {kind}."
             raise NoAgent(AgentError("wrong_image", sentence))
-        self._ids[name, kind] = pool.id
-        return pool.id
+        self._views[name, kind] = pool
+        return pool
 
-    async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord) -> Lease:
-        """A lease, waited for as long as the pool lives; NoAgent when it does not."""
-        pool_id = await self.pool_id(pool, kind)
+    async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
+        """A lease that the budgets allow for `bound`, waited for as long as the pool lives; NoAgent when it
+        does not."""
+        view = await self._pool(pool, kind)
+        rate = budgets.per_second(view.rate) / view.settings["concurrency"]
+        while True:
+            paying = self._purse.budgets(self._run.team_id, self._run.workflow, view)
+            if paying:
+                await self._until_affordable(view, paying, holder, step, bound, rate)
+            self.seeking += 1
+            try:
+                lease = await self._acquire(view, holder)
+            finally:
+                self.seeking -= 1
+            if not await self._is_refused(paying, holder, bound, rate):
+                break
+            await self.give_back(lease, LeaseOutcome.OK, uses=0)
+        self._accounts[lease.token] = _Account(pool, rate, holder if paying else None)
+        step.usage.leased(lease.wait_seconds)
+        return lease
+
+    def is_reserved(self, lease: Lease) -> bool:
+        """Whether a budget counts on the lease to end within its bound."""
+        return self._accounts[lease.token].holder is not None
+
+    def used(self, step: StepRecord, lease: Lease, seconds: float) -> None:
+        """Notes the time of a request, and what it cost."""
+        account = self._accounts[lease.token]
+        step.usage.used(lease.agent_id, seconds, account.pool, account.rate)
+
+    async def _is_refused(
+        self,
+        paying: tuple[BudgetTerms, ...],
+        holder: str,
+        bound: Bound,
+        rate: float,
+        *,
+        only_ask: bool = False,
+    ) -> bool:
+        if not paying:
+            return False
+        return await self._purse.refuses(
+            paying, holder, bound, rate, priority=self._run.priority, only_ask=only_ask
+        )
+
+    async def _until_affordable(
+        self,
+        view: PoolView,
+        paying: tuple[BudgetTerms, ...],
+        holder: str,
+        step: StepRecord,
+        bound: Bound,
+        rate: float,
+    ) -> None:
+        """Until the budgets would allow it. Budgets may come, change and go meanwhile."""
+        held_up = False
+        try:
+            while await self._is_refused(paying, holder, bound, rate, only_ask=True):
+                if not held_up:
+                    held_up = True
+                    self.held_up[step.key] += 1
+                    self.on_turn(step, True)
+                await asyncio.sleep(ASK_EVERY)
+                paying = self._purse.budgets(self._run.team_id, self._run.workflow, view)
+        except BaseException:
+            await asyncio.shield(self._purse.stop_asking(holder, paying))
+            raise
+        finally:
+            if held_up:
+                self.held_up[step.key] -= 1
+                self.held_up += Counter()  # without those that are zero
+        if held_up and step.key not in self.held_up:
+            self.on_turn(step, False)
+
+    async def _acquire(self, view: PoolView, holder: str) -> Lease:
+        pool, pool_id = view.name, view.id
         waiting = asyncio.ensure_future(
             self.broker.acquire(
                 pool_id,
@@ -80,15 +189,16 @@ class Agents:
                 # Granted just before it was cancelled: nobody else knows of it.
                 await self.give_back(waiting.result(), LeaseOutcome.OK, uses=0)
             raise
-        step.usage.leased(lease.wait_seconds)
         return lease
 
     async def take_back_former(self, used: Iterable[tuple[str, AgentKind]]) -> None:
         """Ends what former drivers of this run hold in its pools: they are gone, or will be refused."""
         for name, kind in used:
             with contextlib.suppress(NoAgent):
-                pool_id = await self.pool_id(name, kind)
-                await self.broker.take_back(pool_id, f"{self._run.id}/", keep=f"/{self._run.fence}")
+                view = await self._pool(name, kind)
+                await self.broker.take_back(view.id, f"{self._run.id}/", keep=f"/{self._run.fence}")
+                paying = self._purse.budgets(self._run.team_id, self._run.workflow, view)
+                await self._purse.forget(f"{self._run.id}/", f"/{self._run.fence}", paying)
 
     async def _while_pool_lives(self, waiting: asyncio.Future[Lease], pool: str) -> Lease:
         loop = asyncio.get_running_loop()
@@ -115,4 +225,12 @@ class Agents:
 
     async def give_back(self, lease: Lease, outcome: LeaseOutcome, *, uses: int) -> None:
         """Completes even when the caller is cancelled: leases must come back."""
-        await asyncio.shield(self.broker.release(lease, outcome, uses=uses))
+        await asyncio.shield(self._give_back(lease, outcome, uses))
+
+    async def _give_back(self, lease: Lease, outcome: LeaseOutcome, uses: int) -> None:
+        account = self._accounts.pop(lease.token, None)
+        try:
+            await self.broker.release(lease, outcome, uses=uses)
+        finally:
+            if account is not None and account.holder is not None:
+                await self._purse.settle(account.holder)

@@ -17,9 +17,12 @@ from django.db import close_old_connections
 from aflow_site.kernel.clock import Clock
 from aflow_site.kernel.json import to_json
 from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, read_ref, unpacked
+from workflows.domain.states import BUDGET
+from workflows.domain.steps import CallingStep
 from workflows.engine.agents import Agents
 from workflows.engine.book import Book
 from workflows.engine.feeds import Feed
+from workflows.engine.purse import Bound
 from workflows.engine.records import Message, News, RunRecord, StepRecord
 from workflows.selectors.artifacts import StoreAway, value_of
 from workflows.services import artifacts, state
@@ -80,6 +83,25 @@ class RunContext:
     in_flight: int = 0
     _shared: dict[str, Any] | None = None
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.agents.on_turn = self._held_up
+
+    def _held_up(self, step: StepRecord, by_budget: bool) -> None:
+        """It waits for a budget, or does not any more."""
+        step.reason = BUDGET if by_budget else ""
+        self.book.step_changed(step, "step.held_up" if by_budget else "step.let_go")
+        self.turned.set()
+
+    def bound_of(self, step: CallingStep, more: float = 0.0) -> Bound:
+        """How long a call of the step may hold its agent, and `more` seconds: the run's own time-out ends
+        it, too."""
+        document, deadline = self.run.document, self.run.deadline
+        seconds, stated = document.timeout_of(step) + more, document.states_timeout(step)
+        if deadline is not None:
+            left = max(0.0, (deadline - self.clock.now()).total_seconds())
+            seconds, stated = min(seconds, left), True
+        return Bound(seconds, stated)
 
     @property
     def shared_params(self) -> dict[str, Any]:

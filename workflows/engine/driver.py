@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workflows.domain.outputs import output_template
-from workflows.domain.states import STEP_ACTIVE, RunState, StepState, check_run
+from workflows.domain.states import BUDGET, STEP_ACTIVE, RunState, StepState, check_run
 from workflows.domain.steps import CallingStep
 from workflows.domain.work import ExpressionError
 from workflows.engine.context import RunContext
@@ -189,15 +189,18 @@ class RunDriver:
     def _is_idle(self) -> bool:
         """Whether nothing goes on here: steps wait, or other runs work for this one."""
         leaves = [record for record in self._active() if record.type != "loop"]
-        at_rest = all(r.state is StepState.WAITING or self._has_child(r) for r in leaves)
-        return bool(leaves) and at_rest and not self.context.in_flight
+        agents = self.context.agents
+        at_rest = all(
+            r.state is StepState.WAITING or self._has_child(r) or r.key in agents.held_up for r in leaves
+        )
+        return bool(leaves) and at_rest and not self.context.in_flight and not agents.seeking
 
     @staticmethod
     def _has_child(record: StepRecord) -> bool:
         return record.type == "workflow" and record.state is StepState.RUNNING and record.progress is not None
 
     def _waiting_state(self) -> RunState:
-        waits = any(record.state is StepState.WAITING for record in self._active())
+        waits = any(r.state is StepState.WAITING or r.reason == BUDGET for r in self._active())
         children = any(self._has_child(record) for record in self._active())
         return RunState.WAITING if waits and not children else RunState.RUNNING
 

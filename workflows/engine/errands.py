@@ -34,6 +34,7 @@ from workflows.domain.states import RUN_FINAL
 from workflows.engine.agents import NoAgent
 from workflows.engine.context import RunContext
 from workflows.engine.invoking import Outcome, send
+from workflows.engine.purse import Bound
 from workflows.engine.records import StepRecord
 from workflows.services import children
 
@@ -155,7 +156,8 @@ class Errands:
         context, run = self._context, self._context.run
         holder = f"{run.id}/{self._step.key}/hired/{uuid4().hex}/{run.fence}"
         try:
-            lease = await context.agents.lease(agent.pool, AgentKind(agent.image), holder, self._step)
+            bound = Bound(self._timeout)  # with which the step itself was admitted
+            lease = await context.agents.lease(agent.pool, AgentKind(agent.image), holder, self._step, bound)
         except NoAgent as exc:
             return Outcome((ItemResult(error=exc.error),))
         given_back, sent = LeaseOutcome.ERROR, asyncio.get_running_loop().time()
@@ -164,7 +166,7 @@ class Errands:
             given_back = outcome.lease
             return outcome
         finally:
-            self._step.usage.used(lease.agent_id, asyncio.get_running_loop().time() - sent)
+            context.agents.used(self._step, lease, asyncio.get_running_loop().time() - sent)
             await context.agents.give_back(lease, given_back, uses=1)
 
     def _invocation(self, agent: Hired, value: Any, code: str | None) -> Invocation:

@@ -34,6 +34,7 @@ from django.db import (
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.ids import new_id
 from pools.facade import api as pools
+from scaling.facade import budgets
 from workflows.domain.states import RUN_FINAL
 from workflows.engine.agents import Agents
 from workflows.engine.book import Book
@@ -42,6 +43,7 @@ from workflows.engine.driver import RunDriver
 from workflows.engine.live import Announcer
 from workflows.engine.loading import load_run
 from workflows.engine.poolwatch import PoolWatch
+from workflows.engine.purse import Purse
 from workflows.engine.records import RunRecord
 from workflows.engine.writer import Writer
 from workflows.selectors.bundles import bundle_content
@@ -118,12 +120,17 @@ class Engine:
         await self._broker.start()
         self._announcer = Announcer()
         self._pools_seen = PoolWatch(partial(self._in, self._readers))
+        self._purse = Purse(
+            budgets.reserves(self._redis), partial(self._in, self._readers, budgets.all_terms)
+        )
+        await self._purse.look()
         if self._succeeds:
             await self._in(self._claims, claims.succeed, self.id, self.name)
         await self._beat()
         background = [
             asyncio.create_task(self._beat_for_ever()),
             asyncio.create_task(self._hear_control()),
+            asyncio.create_task(self._purse.tell_for_ever()),
         ]
         for task in background:
             task.add_done_callback(_end_process_when_broken)
@@ -263,7 +270,7 @@ class Engine:
         return RunContext(
             run=run,
             book=Book(run, self._writer, system_clock, self._announcer.run_changed),
-            agents=Agents(run, self._broker, self._pools_seen),
+            agents=Agents(run, self._broker, self._pools_seen, self._purse),
             clock=system_clock,
             random=random.Random(),
             threads=self._readers,

@@ -24,14 +24,19 @@ class Usage:
     agents: dict[str, int] = field(default_factory=dict)  # agent id -> requests
     waits_ms: list[float] = field(default_factory=list)  # the first MAX_WAITS
     busy_ms: float = 0.0  # the sum of the requests' times
+    spent: dict[str, list[float]] = field(default_factory=dict)  # pool -> [ms, billionths of the currency]
 
     def leased(self, wait_seconds: float) -> None:
         self.leases += 1
         if len(self.waits_ms) < MAX_WAITS:
             self.waits_ms.append(round(wait_seconds * 1000, 3))
 
-    def used(self, agent_id: UUID, seconds: float) -> None:
+    def used(self, agent_id: UUID, seconds: float, pool: str, rate: float) -> None:
+        """`rate`: of the agent, in the currency by the second."""
         self.busy_ms = round(self.busy_ms + seconds * 1000, 3)
+        spent = self.spent.setdefault(pool, [0.0, 0.0])
+        spent[0] += seconds * 1000
+        spent[1] += seconds * rate * 1e9
         key = str(agent_id)
         if key not in self.agents and len(self.agents) >= MAX_AGENTS:
             key = OTHERS
@@ -44,6 +49,7 @@ class Usage:
             "agents": dict(self.agents),
             "waits_ms": list(self.waits_ms),
             "busy_ms": self.busy_ms,
+            "spent": {pool: [round(ms, 3), round(nanos)] for pool, (ms, nanos) in self.spent.items()},
         }
 
 

@@ -60,6 +60,8 @@ class Run(models.Model):
     claimed_by = models.UUIDField(null=True)
     fence = models.PositiveBigIntegerField(default=0)
     last_seq = models.PositiveBigIntegerField(default=0)
+    charged = models.JSONField(default=dict, help_text="Pool -> [ms, billionths] that the ledger has of it")
+    charged_at = models.DateTimeField(null=True, help_text="When the ledger was told, after its end")
 
     class Meta:
         constraints = [
@@ -86,6 +88,11 @@ class Run(models.Model):
                 name="run_live",
             ),
             models.Index(fields=["finished_at"], name="run_by_end"),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(charged_at__isnull=True, finished_at__isnull=False),
+                name="run_uncharged",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
 """Why something is not running: one sentence for people, and the facts behind it for programs.
 
 A reason is `{"code", "sentence", "facts"}`. Codes: `running`, `ended`, `paused`, `cancelling`, `starting`,
-`no_executor`, `limit`, `needs`, `retry`, `cold_start`, `pool_full`, `pool_broken`, `priority`, `turn`,
-`approval`, `time`, `event`, `child`.
+`no_executor`, `limit`, `budget`, `needs`, `retry`, `cold_start`, `pool_full`, `pool_broken`, `priority`,
+`turn`, `approval`, `time`, `event`, `child`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from django.utils import timezone
 
 from pools.facade import api as pools
 from pools.facade.contracts import PoolNotFound
+from scaling.facade import budgets
+from workflows.domain.document import Document, walk
 from workflows.domain.shapes import iso
-from workflows.domain.states import RUN_FINAL, STEP_FINAL, RunState, StepState
+from workflows.domain.states import BUDGET, RUN_FINAL, STEP_FINAL, RunState, StepState
+from workflows.domain.steps import CallingStep
 from workflows.models import Item, Run, Step
 from workflows.selectors import limits
 from workflows.selectors.health import live_executors
@@ -42,6 +45,9 @@ def why_run(run: Run) -> Reason:
     waiting = list(Step.objects.filter(run=run, state=StepState.WAITING).order_by("position", "id"))
     if run.state == RunState.WAITING and waiting:
         return why_step(run, waiting[0])
+    held_up = Step.objects.filter(run=run, reason=BUDGET).exclude(state__in=STEP_FINAL)
+    if run.state == RunState.WAITING and (first := held_up.order_by("position", "id").first()):
+        return why_step(run, first)
     return _reason("running", "The run is under way.", state=run.state)
 
 
@@ -74,10 +80,12 @@ def why_step(run: Run, step: Step) -> Reason:
         return why_run(run)
     if state is StepState.PENDING:
         return _why_needs(run, step)
-    if state is StepState.RUNNING:
+    if state is StepState.RUNNING and step.reason != BUDGET:
         return _why_running(step)
     if run.pause_requested_at is not None:
         return why_run(run)
+    if step.reason == BUDGET:
+        return _why_budget(run, step)
     if step.retry_at is not None and step.retry_at > timezone.now():
         return _why_retry(step.retry_at, step.attempts, step.error)
     return _why_pool(run, step)
@@ -130,6 +138,39 @@ def _why_running(step: Step) -> Reason:
             sentence = f"Run {child.pk} of the sub-workflow is {child.state}."
             return _reason("child", sentence, run=str(child.pk), state=child.state)
     return _reason("running", "The step is running.", agent=str(step.agent_id) if step.agent_id else None)
+
+
+def _why_budget(run: Run, step: Step) -> Reason:
+    """That no budget is enough for what a call may cost until its time-out."""
+    try:
+        pool = pools.get_pool(run.team_id, step.pool)
+    except PoolNotFound:
+        return _why_pool(run, step)
+    document, key = Document.model_validate(document_of(run)), step.key.rpartition(".")[2]
+    definition = next((one for _, one in walk(document.steps, "steps") if one.id == key), None)
+    timeout, stated = 0.0, True
+    if isinstance(definition, CallingStep):
+        timeout = document.timeout_of(definition)
+        stated = document.states_timeout(definition) or document.timeout is not None
+    cost = timeout * budgets.per_second(pool.rate) / pool.settings["concurrency"]
+    found = budgets.holding_up(run.team_id, pool.name, pool.team_id, run.workflow.name)
+    facts = {"budgets": found, "timeout": timeout, "cost": round(cost, 6)}
+    if not found:
+        return _reason("budget", "It waited for a budget, and goes on in a moment.", **facts)
+    first = found[0]
+    if not stated:
+        sentence = (
+            f"The step states no time-out, so nobody can say what it may cost at most, and the budget of "
+            f"{first['text']} does not admit it: set a timeout, or the budget's mode to audit."
+        )
+        return _reason("budget", sentence, **facts)
+    money = f"{first['spent']} is spent and {first['reserved']} reserved"
+    sentence = (
+        f"The budget of {first['text']} has not enough left: {money}; a call may cost {cost:.6g} until "
+        f"its time-out of {timeout:g} s. It goes on when calls end, the limit is raised, or at "
+        f"{first['ends_at']}."
+    )
+    return _reason("budget", sentence, **facts)
 
 
 def _why_retry(at: datetime, attempts: int, error: dict[str, Any] | None) -> Reason:

@@ -14,6 +14,7 @@ from workflows.domain.graph import descendants, needs_of
 from workflows.domain.states import RUN_FINAL, RunState, StepState, check_run
 from workflows.models import Item, Run, RunMessage, Step
 from workflows.services import artifacts
+from workflows.services.charging import charge_run, spent_of
 from workflows.services.nudges import nudge
 from workflows.services.params import check_params
 from workflows.services.retention import is_past
@@ -42,6 +43,7 @@ def retry_run(run: Run, *, author: str) -> Run:
         again = roots | after
         # What undid a step that runs again may have to undo it once more.
         again |= {step.compensate for step in document.steps if step.id in again and step.compensate}
+        charge_run(run)  # its iterations' rows, and what they cost, go
         for step in Step.objects.filter(run=run, key__in=again):
             # What comes before it is the same as before: then its list is, too.
             _reset(step, keep_items=step.key not in after)
@@ -52,6 +54,7 @@ def retry_run(run: Run, *, author: str) -> Run:
         run.state, run.error, run.output = RunState.PENDING, None, None
         run.finished_at = run.deadline = run.cancel_requested_at = run.pause_requested_at = None
         run.parked, run.wake_at, run.claimed_by = False, None, None
+        run.charged, run.charged_at = spent_of(run), None
         run.save()
         tell_run(run, "run.retried", by=author, steps=sorted(again))
         audit_run(run, "retried", author)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.waits import set_within
+from workflows.services.charging import keep_accounts
 from workflows.services.demand import foresee
 from workflows.services.retention import tidy
 from workflows.services.run_ends import look_at_ends
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 FIRE_EVERY = 1.0
 LOOK_AT_ENDS_EVERY = 10.0
 FORESEE_EVERY = 10.0
+ACCOUNTS_EVERY = 5.0
 TIDY_EVERY = 60.0
 TIDY_BUDGET = 0.25  # seconds at a time, for the controller's other duties wait meanwhile
 TIDY_PAUSE = 1.0  # between two of them, when there is more to delete
@@ -69,6 +71,12 @@ async def foresee_forever(stop: asyncio.Event) -> None:
     while not stop.is_set():
         await _attempt(foresee)
         await _pause(stop, FORESEE_EVERY)
+
+
+async def keep_accounts_forever(stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await _attempt(keep_accounts)
+        await _pause(stop, ACCOUNTS_EVERY)
 
 
 async def tidy_forever(stop: asyncio.Event) -> None:

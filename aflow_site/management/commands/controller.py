@@ -35,4 +35,5 @@ async def _main() -> None:
         group.create_task(workflows.sweep_forever(stop))
         group.create_task(workflows.fire_forever(stop))
         group.create_task(workflows.foresee_forever(stop))
+        group.create_task(workflows.keep_accounts_forever(stop))
         group.create_task(workflows.tidy_forever(stop))

@@ -1276,6 +1276,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/spend/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description By pool, workflow and team: from the ledger, in whole quarters of an hour, idle time apart. By run
+         *     and step: what agents were at work for them, told when they end.
+         */
+        get: operations["spend_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{slug}/": {
         parameters: {
             query?: never;
@@ -1763,7 +1783,7 @@ export interface components {
             reserved: string;
             /** @description At the period's end, if it goes on as in the last day */
             forecast: string;
-            mode: components["schemas"]["ModeB85Enum"];
+            mode: components["schemas"]["BudgetModeEnum"];
             state: components["schemas"]["BudgetStateEnum"];
             /** @description Calls that wait for it */
             waiting: number;
@@ -1782,6 +1802,12 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /**
+         * @description * `audit` - audit
+         *     * `enforce` - enforce
+         * @enum {string}
+         */
+        BudgetModeEnum: "audit" | "enforce";
         /**
          * @description * `ok` - ok
          *     * `warning` - warning
@@ -1888,7 +1914,7 @@ export interface components {
             clamped_by: string[];
             /** @description The policy as it counted */
             policy: unknown;
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** Format: date-time */
             at: string;
         };
@@ -2055,6 +2081,15 @@ export interface components {
             run: components["schemas"]["FiredRun"] | null;
         };
         /**
+         * @description * `pool` - pool
+         *     * `workflow` - workflow
+         *     * `team` - team
+         *     * `run` - run
+         *     * `step` - step
+         * @enum {string}
+         */
+        GroupEnum: "pool" | "workflow" | "team" | "run" | "step";
+        /**
          * @description * `ok` - ok
          *     * `unknown` - unknown
          *     * `failing` - failing
@@ -2153,19 +2188,6 @@ export interface components {
             staff: boolean;
         };
         /**
-         * @description * `audit` - audit
-         *     * `enforce` - enforce
-         * @enum {string}
-         */
-        ModeB85Enum: "audit" | "enforce";
-        /**
-         * @description * `act` - act
-         *     * `shadow` - shadow
-         *     * `off` - off
-         * @enum {string}
-         */
-        ModeEaeEnum: "act" | "shadow" | "off";
-        /**
          * @description * `isolated` - isolated
          *     * `egress` - egress
          * @enum {string}
@@ -2184,7 +2206,7 @@ export interface components {
              *     * `audit` - audit
              *     * `enforce` - enforce
              */
-            mode?: components["schemas"]["ModeB85Enum"];
+            mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
             scope: components["schemas"]["ScopeEnum"];
@@ -2204,7 +2226,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEaeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2427,7 +2449,7 @@ export interface components {
              *     * `audit` - audit
              *     * `enforce` - enforce
              */
-            mode?: components["schemas"]["ModeB85Enum"];
+            mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
         };
@@ -2441,7 +2463,7 @@ export interface components {
              *     * `shadow` - shadow
              *     * `off` - off
              */
-            mode?: components["schemas"]["ModeEaeEnum"];
+            mode?: components["schemas"]["PolicyModeEnum"];
             min?: number | null;
             max?: number | null;
             /** Format: double */
@@ -2551,7 +2573,7 @@ export interface components {
             pool: string | null;
             workflow: string | null;
             preset: components["schemas"]["PolicyPresetEnum"];
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** @description What is set beside the preset */
             values: unknown;
             /** Format: date-time */
@@ -2563,10 +2585,17 @@ export interface components {
             policy: components["schemas"]["Policy"] | null;
             /** @description False: its size follows the work at hand, undecided */
             steered: boolean;
-            mode: components["schemas"]["ModeEaeEnum"];
+            mode: components["schemas"]["PolicyModeEnum"];
             /** @description The policy as it counts, inside the pool's own limits */
             values: unknown;
         };
+        /**
+         * @description * `act` - act
+         *     * `shadow` - shadow
+         *     * `off` - off
+         * @enum {string}
+         */
+        PolicyModeEnum: "act" | "shadow" | "off";
         /**
          * @description * `aggressive` - aggressive
          *     * `balanced` - balanced
@@ -2938,6 +2967,37 @@ export interface components {
          * @enum {string}
          */
         SimulationStateEnum: "pending" | "running" | "completed" | "failed";
+        Spend: {
+            group: components["schemas"]["GroupEnum"];
+            currency: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+            /** @description The dearest first; runs: the last 500 */
+            lines: components["schemas"]["SpendLine"][];
+            /** @description The sum of the lines */
+            total: components["schemas"]["SpendLine"];
+        };
+        SpendLine: {
+            /** @description Of the pool, workflow, team or step; the id of the run */
+            name: string;
+            /** Format: double */
+            agent_seconds: number;
+            cost: string;
+            /**
+             * Format: double
+             * @description That agents were at work
+             */
+            busy_seconds: number;
+            busy_cost: string;
+            /**
+             * Format: double
+             * @description The rest; runs and steps have none
+             */
+            idle_seconds: number;
+            idle_cost: string;
+        };
         Spread: {
             /** Format: double */
             p50: number;
@@ -5299,6 +5359,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    spend_list: {
+        parameters: {
+            query?: {
+                /** @description The last 30 days when it is left out */
+                from?: string;
+                group?: "pool" | "run" | "step" | "team" | "workflow";
+                /** @description Of which run the steps are, by group=step */
+                run?: string;
+                to?: string;
+                /** @description Only its runs */
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spend"];
+                };
             };
         };
     };

@@ -6,7 +6,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import pytest
@@ -15,7 +17,8 @@ from django.db import connections
 
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.ids import new_id
-from pools.facade.contracts import AgentKind
+from pools.facade.contracts import AgentKind, PoolView
+from scaling.facade.contracts import BudgetTerms
 from teams.models import Team
 from tests.fakes.broker import Body, FakeBroker
 from workflows.engine.agents import Agents
@@ -24,6 +27,7 @@ from workflows.engine.context import RunContext
 from workflows.engine.driver import RunDriver
 from workflows.engine.loading import load_run
 from workflows.engine.poolwatch import PoolWatch
+from workflows.engine.purse import Purse
 from workflows.engine.records import RunRecord
 from workflows.engine.writer import Writer
 from workflows.models import Run, Step, Workflow, WorkflowVersion
@@ -67,6 +71,23 @@ def make_run(
     return run.pk
 
 
+class _NoBudgets:
+    def budgets(self, team_id: int, workflow: str, pool: PoolView) -> tuple[BudgetTerms, ...]:
+        return ()
+
+    async def forget(self, beginning: str, keep: str, paying: object) -> None:
+        pass
+
+
+NO_BUDGETS = cast(Purse, _NoBudgets())
+
+
+async def _any_pool(name: str, kind: AgentKind) -> SimpleNamespace:
+    return SimpleNamespace(
+        id=uuid5(NAMESPACE_URL, name), team_id=0, name=name, rate=Decimal(0), settings={"concurrency": 1}
+    )
+
+
 class Harness:
     """One executor's worth of engine. `await harness.close()` at the end."""
 
@@ -98,12 +119,9 @@ class Harness:
 
     def _agents(self, run: RunRecord) -> Agents:
         """Every pool that a step names is there."""
-        agents = Agents(run, self.broker, PoolWatch(self._in_thread))
-        agents.pool_id = self._any_pool  # type: ignore[method-assign]
+        agents = Agents(run, self.broker, PoolWatch(self._in_thread), NO_BUDGETS)
+        agents._pool = _any_pool  # type: ignore[method-assign,assignment]
         return agents
-
-    async def _any_pool(self, name: str, kind: AgentKind) -> UUID:
-        return uuid5(NAMESPACE_URL, name)
 
     async def drive(self, run_id: UUID) -> None:
         await (await self.take(run_id)).drive()

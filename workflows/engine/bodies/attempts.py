@@ -10,7 +10,7 @@ from typing import Any
 
 from pools.facade.contracts import AgentError, AgentKind, Lease, LeaseOutcome
 from workflows.domain.retry import delay_after_loss, delay_before, longest_wait, may_retry, own_attempts
-from workflows.domain.steps import Retry
+from workflows.domain.steps import CallingStep, Retry
 from workflows.engine.context import RunContext
 from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
@@ -25,6 +25,7 @@ class Attempts:
 
     context: RunContext
     record: StepRecord
+    step: CallingStep
     call: StepCall
     retry: Retry
     pool: str
@@ -48,7 +49,8 @@ class Attempts:
         context, record = self.context, self.record
         async with context.slots:
             holder = f"{context.run.id}/{record.key}/{record.attempts + 1}/{context.run.fence}"
-            lease = await context.agents.lease(self.pool, self.kind, holder, record)
+            bound = context.bound_of(self.step)
+            lease = await context.agents.lease(self.pool, self.kind, holder, record, bound)
             # A request that was stopped half-way: the pools find out whether its agent is free again.
             outcome, sent = LeaseOutcome.ERROR, 0
             try:
@@ -72,7 +74,7 @@ class Attempts:
                     took = asyncio.get_running_loop().time() - begun
                     outcome = result.lease
                     result = await result.kept(context.keep)
-                    record.usage.used(lease.agent_id, took)
+                    context.agents.used(record, lease, took)
                     return self._record(result)
             finally:
                 await context.agents.give_back(lease, outcome if sent else LeaseOutcome.OK, uses=sent)

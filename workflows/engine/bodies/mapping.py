@@ -219,7 +219,8 @@ class MapRun(Body):
         holder = f"{run.id}/{self.record.key}/{grant}/{run.fence}"
         try:
             kind = kind_of(self.behaviour)
-            lease = await context.agents.lease(self.record.pool, kind, holder, self.record)
+            bound = context.bound_of(self.definition, more=QUANTUM)
+            lease = await context.agents.lease(self.record.pool, kind, holder, self.record, bound)
         except NoAgent as exc:
             await self.items.fail_rest(exc.error)
             return
@@ -230,7 +231,9 @@ class MapRun(Body):
             while uses < lease.uses_left and loop.time() < give_back_at and not self._over():
                 if not context.gate.is_set() or len(self._lanes) > self._width:
                     break
-                calls = self._take(lease.uses_left - uses)
+                # A budget counts on it that no more than one call runs on when the quantum is over.
+                most = 1 if context.agents.is_reserved(lease) else lease.uses_left - uses
+                calls = self._take(most)
                 if not calls:
                     break
                 # If this is cancelled half-way, the pools find out whether the agent is free again.
@@ -259,7 +262,7 @@ class MapRun(Body):
             begun = loop.time()
             outcome = await (await self._send(lease, call)).kept(self.context.keep)
             took = loop.time() - begun
-            self.record.usage.used(lease.agent_id, took)
+            self.context.agents.used(self.record, lease, took)
             self._call_seconds += 0.2 * (took - self._call_seconds)
             self.items.record(call, outcome, over=self._over)
             if outcome.agent_gone or self._over() or not self.context.gate.is_set():

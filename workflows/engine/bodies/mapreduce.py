@@ -64,6 +64,7 @@ class MapReduceRun(MapRun):
         return Attempts(
             context=context,
             record=self.record,
+            step=step,
             call=call,
             retry=document.retry_of(step),
             pool=pool_name(document, step, reducer),

@@ -73,6 +73,7 @@ class SingleStep(Body):
         return Attempts(
             context=context,
             record=self.record,
+            step=step,
             call=call,
             retry=document.retry_of(step),
             pool=self.record.pool,

@@ -1,0 +1,136 @@
+"""Tells the ledger what runs were at work for: at their end, once, together with a note of it.
+
+And what those that have not ended were at work for so far, for workflows that have a budget; and wakes runs
+that wait for a budget when there may be enough of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from pools.facade import api as pools
+from pools.facade.contracts import PoolView
+from scaling.facade import budgets
+from scaling.facade.contracts import Worked
+from workflows.domain.states import BUDGET, RUN_FINAL, RunState
+from workflows.models import Run, Step
+from workflows.services.nudges import nudge
+
+PAGE = 200  # runs in one transaction
+WOKEN = 20  # runs of a team at a time: the highest priority first
+
+Spent = dict[str, list[float]]
+
+
+def keep_accounts(now: datetime) -> int:
+    """Everything once; how many runs were charged."""
+    charged = 0
+    while page := charge_page(now):
+        charged += page
+        if page < PAGE:
+            break
+    _tell_live()
+    _wake(now)
+    return charged
+
+
+def charge_page(now: datetime) -> int:
+    """Charges up to `PAGE` runs that have ended."""
+    ended = Run.objects.filter(charged_at=None, finished_at__isnull=False, state__in=RUN_FINAL)
+    ids = list(ended.order_by("finished_at").values_list("pk", flat=True)[:PAGE])
+    with transaction.atomic():
+        runs = list(
+            Run.objects.select_for_update().select_related("workflow").filter(pk__in=ids, charged_at=None)
+        )
+        _charge(runs)
+        Run.objects.filter(pk__in=[run.pk for run in runs]).update(charged_at=now)
+    return len(runs)
+
+
+def charge_run(run: Run) -> None:
+    """Now, in the caller's transaction, which holds the run's row."""
+    _charge([run])
+
+
+def spent_of(run: Run) -> Spent:
+    return _spent([run.pk]).get(run.pk, {})
+
+
+def _charge(runs: Iterable[Run]) -> None:
+    rows = list(runs)
+    spent, known = _spent([run.pk for run in rows]), _Pools()
+    work = []
+    for run in rows:
+        now_spent = spent.get(run.pk, {})
+        for pool, (ms, nanos) in now_spent.items():
+            before = run.charged.get(pool, [0, 0])
+            new_ms, new_nanos = round(ms - before[0]), round(nanos - before[1])
+            if new_ms > 0 or new_nanos > 0:
+                at = run.finished_at or run.created_at
+                work.append(known.work(run.team_id, run.workflow.name, pool, at, new_ms, new_nanos))
+        if now_spent != run.charged:
+            run.charged = now_spent
+            Run.objects.filter(pk=run.pk).update(charged=now_spent)
+    budgets.charge(work)
+
+
+def _spent(run_ids: Iterable[UUID]) -> dict[UUID, Spent]:
+    sums: dict[UUID, Spent] = defaultdict(dict)
+    steps = Step.objects.filter(run_id__in=list(run_ids)).exclude(usage={})
+    for run_id, usage in steps.values_list("run_id", "usage"):
+        for pool, (ms, nanos) in usage.get("spent", {}).items():
+            entry = sums[run_id].setdefault(pool, [0.0, 0])
+            entry[0] = round(entry[0] + ms, 3)
+            entry[1] += nanos
+    return sums
+
+
+class _Pools:
+    """Whose pools they are that a team's steps name."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, dict[str, PoolView]] = {}
+
+    def work(self, team: int, workflow: str, pool: str, at: datetime, ms: int, nanos: int) -> Worked:
+        found = self._find(team, pool)
+        owner, own = (found.team_id, found.workflow == workflow) if found else (team, False)
+        return Worked(team, owner, workflow, pool, own and owner == team, at, ms, nanos)
+
+    def _find(self, team: int, pool: str) -> PoolView | None:
+        if team not in self._seen:
+            # Its own come first where names are equal.
+            self._seen[team] = {view.name: view for view in reversed(pools.list_pools(team))}
+        return self._seen[team].get(pool)
+
+
+def _tell_live() -> None:
+    wanted = budgets.workflows_with_budgets()
+    sums: dict[tuple[int, str], int] = defaultdict(int)
+    if wanted:
+        live = Run.objects.filter(finished_at=None, workflow__name__in={name for _, name in wanted})
+        runs = [run for run in live.select_related("workflow") if (run.team_id, run.workflow.name) in wanted]
+        spent, known = _spent([run.pk for run in runs]), _Pools()
+        for run in runs:
+            name = run.workflow.name
+            for pool, (_, nanos) in spent.get(run.pk, {}).items():
+                if not known.work(run.team_id, name, pool, run.created_at, 0, 0).own:
+                    sums[run.team_id, name] += int(nanos - run.charged.get(pool, [0, 0])[1])
+    budgets.tell_live_work(sums)
+
+
+def _wake(now: datetime) -> None:
+    """Runs that rest until a budget has enough: in their order, and not all at once."""
+    waiting = Run.objects.filter(parked=True, state=RunState.WAITING, wake_at__gt=now, steps__reason=BUDGET)
+    rows = waiting.order_by("-priority", "created_at").values_list("pk", "team_id").distinct()
+    teams: dict[int, int] = defaultdict(int)
+    for run_id, team_id in rows[: WOKEN * 50]:
+        if teams[team_id] >= WOKEN or not budgets.has_room(team_id):
+            continue
+        teams[team_id] += 1
+        if Run.objects.filter(pk=run_id, parked=True).update(wake_at=now):
+            nudge(run_id)
