@@ -83,6 +83,7 @@ class SimulationSerializer(serializers.Serializer[Any]):
     progress = ProgressSerializer()
     policies = serializers.ListField(child=serializers.CharField())
     seeds = serializers.IntegerField()
+    currency = serializers.CharField(help_text="Of the price and of the costs")
     conditions = serializers.DictField(child=serializers.FloatField())
     results = VerdictSerializer(many=True, allow_null=True)
     error = serializers.CharField(allow_null=True)

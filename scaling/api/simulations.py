@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +21,8 @@ EDITORS = {"POST": "editor", "DELETE": "editor"}
 
 
 def _shape(row: Simulation) -> dict[str, object]:
-    return dict(SimulationSerializer(read.simulation_shape(row)).data)
+    shape = {**read.simulation_shape(row), "currency": settings.AFLOW_CURRENCY}
+    return dict(SimulationSerializer(shape).data)
 
 
 class SimulationListView(APIView):

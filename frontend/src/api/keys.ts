@@ -59,6 +59,9 @@ export const keys = {
   scalingLive: () => ["scaling"] as const,
   policies: () => ["policies"] as const,
   policiesInForce: () => ["policies", "in force"] as const,
+  simulations: (pool?: string) =>
+    pool === undefined ? (["simulations"] as const) : (["simulations", "list", pool] as const),
+  simulation: (id: string) => ["simulations", "one", id] as const,
   presets: () => ["presets"] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),

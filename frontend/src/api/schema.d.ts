@@ -2946,6 +2946,8 @@ export interface components {
             progress: components["schemas"]["Progress"];
             policies: string[];
             seeds: number;
+            /** @description Of the price and of the costs */
+            currency: string;
             conditions: {
                 [key: string]: number;
             };

@@ -39,6 +39,9 @@ export type Decision = Omit<Schemas["Decision"], "signals" | "candidates" | "pol
   candidates: Record<string, number>;
   policy: PolicyValues;
 };
+export type NewSimulation = Schemas["NewSimulationRequest"];
+export type Simulation = Schemas["Simulation"];
+export type Verdict = Schemas["Verdict"];
 export type LeaseInfo = Schemas["LeaseListItem"];
 export type LogLine = Schemas["LogLine"];
 export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };

@@ -8,7 +8,9 @@ import type {
   Pool,
   Run,
   Signals,
+  Simulation,
   Step,
+  Verdict,
 } from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
@@ -100,6 +102,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     zone: "",
     drained: false,
     price: null,
+    rate: 0,
     secrets: [],
     weight: 1,
     shares: [],
@@ -226,4 +229,51 @@ export function aDecision(id: number, fields: Partial<Decision> = {}): Decision 
 /** What counts for a pool about which nobody wrote a policy. */
 export function inForce(pool: string, fields: Partial<PolicyInForce> = {}): PolicyInForce {
   return { pool, policy: null, steered: true, mode: "act", values: policyValues(), ...fields };
+}
+
+export function aVerdict(policy: string, fields: Partial<Verdict> = {}): Verdict {
+  return {
+    policy,
+    slo_attainment: 0.99,
+    wait_p50: 0,
+    wait_p95: 0.2,
+    wait_p99: 1.4,
+    agent_seconds: 7200,
+    cost: 0.2,
+    reversals_per_hour: 1.5,
+    scale_up_seconds: 4,
+    scale_down_seconds: null,
+    interval: { slo_attainment: 0.002 },
+    seeds: 3,
+    ...fields,
+  };
+}
+
+export function aSimulation(fields: Partial<Simulation> = {}): Simulation {
+  return {
+    id: "019ab9d0-7a1c-7e11-8f00-00000000aaaa",
+    pool: "census",
+    arrivals: "history",
+    state: "completed",
+    progress: { done: 6, total: 6 },
+    policies: ["balanced", "fixed"],
+    seeds: 3,
+    currency: "USD",
+    conditions: {
+      hours: 24,
+      service_mean: 2,
+      start_time: 0.5,
+      slo_wait: 1,
+      mean_busy: 1.5,
+      max_size: 5,
+      price: 0.1,
+    },
+    results: [aVerdict("balanced"), aVerdict("fixed", { agent_seconds: 36_000, slo_attainment: 1, cost: 1 })],
+    error: null,
+    created_by: "ada",
+    created_at: CREATED,
+    started_at: CREATED,
+    finished_at: CREATED,
+    ...fields,
+  };
 }

@@ -1,4 +1,4 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Button, Skeleton, Tabs } from "@mantine/core";
 import { IconAdjustments, IconChartArrowsVertical } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
@@ -22,6 +22,7 @@ import classes from "./Scaling.module.css";
 import { ScalingChart } from "./ScalingChart";
 import { sizeOf } from "./ScalingPage";
 import { useScalingSearch } from "./useScalingSearch";
+import { WhatIf } from "./whatif/WhatIf";
 import { modeOf, policyWords } from "./words";
 
 /** One pool's size over time, every decision about it, and its policy. */
@@ -44,8 +45,23 @@ export default function PoolScalingPage() {
       </PageHeader>
       {failed && <ErrorNote error={failed} onRetry={again} />}
       {pool ? <Figures pool={pool} /> : <Skeleton height={48} mb={16} />}
-      <ScalingChart pool={name} live={live} />
-      <Decisions pool={name} live={live} />
+      <Tabs
+        value={search.tab === "what-if" ? "what-if" : "decisions"}
+        onChange={(tab) => set({ tab: tab === "what-if" ? tab : undefined })}
+        keepMounted={false}
+      >
+        <Tabs.List mb={16}>
+          <Tabs.Tab value="decisions">Decisions</Tabs.Tab>
+          <Tabs.Tab value="what-if">What if</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="decisions">
+          <ScalingChart pool={name} live={live} />
+          <Decisions pool={name} live={live} />
+        </Tabs.Panel>
+        <Tabs.Panel value="what-if">
+          <WhatIf pool={name} />
+        </Tabs.Panel>
+      </Tabs>
       {search.decision !== undefined && (
         <DecisionDrawer
           id={search.decision}

@@ -15,9 +15,9 @@ vi.mock("@/components/TimeChart", () => ({
   TimeChart: ({ label }: { label: string }) => <div role="img" aria-label={label} />,
 }));
 vi.mock("@/realtime/feed", () => ({ openFeed: () => () => undefined, socketUrl: () => "" }));
-vi.mock("@tanstack/react-router", async (original) => ({
-  ...(await original<typeof import("@tanstack/react-router")>()),
-  useParams: () => route,
+vi.mock(import("@tanstack/react-router"), async (original) => ({
+  ...(await original()),
+  useParams: (() => route) as never,
 }));
 beforeEach(() => {
   route.pool = "census";
