@@ -91,13 +91,28 @@ class Till:
         return self.limit - spent - sum(reserve.at(now) for reserve in reserves) - self.committed
 
 
-def affordable(free: float, *, live: int, leased: int, rate: float, start_time: float, blocked: float) -> int:
-    """How many agents a pool may have. `rate`: of one, by the second; `blocked`: seconds that work has waited
-    for this budget. Agents at work are never counted out: their calls have reserved what they cost."""
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """Work that waits for a budget: for how many seconds, and what its first call may cost."""
+
+    seconds: float = 0.0
+    cost: float = 0.0
+
+
+NOBODY = HeldUp()
+
+
+def affordable(
+    free: float, *, live: int, leased: int, rate: float, start_time: float, held_up: HeldUp
+) -> int:
+    """How many agents a pool may have. `rate`: of one, by the second. Agents at work are never counted out:
+    their calls have reserved what they cost. Of the others, while work waits for the money that they cost,
+    one stays if there is enough for it and for that work."""
     if rate <= 0:
         return 10**6
-    if blocked >= PATIENCE:
-        return leased
+    if held_up.seconds >= PATIENCE:
+        spare = free + (live - leased) * rate * HOLD - held_up.cost
+        return leased + (spare >= rate * (HOLD + start_time))
     if free < 0:
         return max(leased, live - math.ceil(-free / (rate * HOLD)))
     return live + math.floor(free / (rate * (HOLD + start_time)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import redis.asyncio
 
@@ -11,10 +12,10 @@ from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import as_decimal, cost, per_second, text
 from scaling.models import Budget
 from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Refusal
-from scaling.selectors.budgets import all_terms, budget_shape, last_standings, sentence_of
+from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_standings, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
+from scaling.services.in_hand import tell as tell_in_hand
 from scaling.services.ledger import charge
-from scaling.services.live_work import tell as tell_live_work
 from scaling.services.treasury import reserves_prefix
 
 __all__ = [
@@ -28,12 +29,11 @@ __all__ = [
     "by_workflow",
     "charge",
     "cost",
-    "has_room",
     "holding_up",
     "of_team",
     "per_second",
     "reserves",
-    "tell_live_work",
+    "tell_in_hand",
     "text",
     "total",
     "workflows_with_budgets",
@@ -45,16 +45,10 @@ def reserves(client: redis.asyncio.Redis) -> AsyncReserves:
     return AsyncReserves(client, reserves_prefix())
 
 
-def has_room(team_id: int) -> bool:
-    """Whether each enforced budget of the team has something left, as it was told last."""
-    told = last_standings()
-    enforced = Budget.objects.filter(team_id=team_id, mode=BudgetMode.ENFORCE.value)
-    return all(str(pk) in told and told[str(pk)][0].free > 0 for pk in enforced.values_list("pk", flat=True))
-
-
-def holding_up(team_id: int, pool: str, owner_id: int, workflow: str) -> list[dict[str, Any]]:
+def holding_up(team_id: int, pool_id: UUID, pool: str, owner_id: int, workflow: str) -> list[dict[str, Any]]:
     """The enforced budgets that pay for a call of the workflow in the owner's pool, the scarcest first:
-    {"id", "text", "limit", "spent", "reserved", "free", "currency", "ends_at"}."""
+    {"id", "text", "limit", "spent", "reserved", "free", "barred", "currency", "ends_at"}. `barred`: it leaves
+    the pool no agent."""
     told, now = last_standings(), datetime.now(UTC)
     shapes = []
     for row in Budget.objects.filter(team_id__in={team_id, owner_id}, mode=BudgetMode.ENFORCE.value):
@@ -70,6 +64,7 @@ def holding_up(team_id: int, pool: str, owner_id: int, workflow: str) -> list[di
                 "text": sentence_of(row),
                 **kept,
                 "free": round(free, 6),
+                "barred": pool_id in barred_pools(row.pk),
                 "ends_at": shape["ends_at"].isoformat().replace("+00:00", "Z"),
             }
         )

@@ -7,7 +7,7 @@ memory learns of it before the budget opens again. `domain.budgets.Till` says th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,10 +17,12 @@ from uuid import UUID
 import redis
 import redis.asyncio
 
+from scaling.domain.budgets import NOBODY, HeldUp
+
 TOLD_EVERY = 2.0  # seconds, by those who hold reserves
 OPENS_AFTER = 5.0  # seconds from when Redis first hears of a budget
 
-_NAMES = ("reserve", "settle", "tell", "forget", "put", "drop")
+_NAMES = ("reserve", "settle", "tell", "forget", "put", "allow", "drop")
 _CLOCK = """local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 """
@@ -44,13 +46,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of a budget: what is reserved and what is free, in its currency; how many calls wait for it, and for
-    how many seconds the first of them has."""
+    """Of a budget: what is reserved and what is free, in its currency; how many calls wait for it, and the
+    first of them."""
 
     reserved: float
     free: float
     waiting: int
-    blocked: float
+    held_up: HeldUp = NOBODY
 
 
 class Client(Protocol):
@@ -77,16 +79,18 @@ class AsyncReserves(_Scripts):
         holder: str,
         budgets: Sequence[UUID],
         *,
+        pool: UUID,
         seconds: float,
         rate: float,
         priority: int = 0,
         only_ask: bool = False,
     ) -> Refusal | None:
         """`seconds` at `rate` (currency by the second) in all of the budgets, or in none; None: it is done.
+        Refused, too, where a budget leaves the pool no agent.
 
         Who is refused waits for that budget from then on, as long as it goes on asking."""
         reply = await self._run(
-            "reserve", holder, repr(seconds), repr(rate), priority, 0 if only_ask else 1, *budgets
+            "reserve", holder, pool, repr(seconds), repr(rate), priority, 0 if only_ask else 1, *budgets
         )
         kind = reply[0].decode()
         if kind == "ok":
@@ -117,7 +121,12 @@ class Reserves(_Scripts):
         """Tells Redis how a budget stands, and how much of it is free then."""
         figures = (repr(limit), repr(spent), repr(rate), repr(committed))
         reply = self._run("put", budget, *figures, int(enforce), int(OPENS_AFTER * 1000))
-        return Standing(float(reply[0]), float(reply[1]), int(reply[2]), float(reply[3]) / 1000)
+        first = HeldUp(float(reply[3]) / 1000, float(reply[4]))
+        return Standing(float(reply[0]), float(reply[1]), int(reply[2]), first)
+
+    def allow(self, budget: UUID, most: Mapping[UUID, int]) -> None:
+        """How many agents each pool may have under the budget."""
+        self._run("allow", budget, *(part for pair in most.items() for part in pair))
 
     def drop(self, budget: UUID) -> None:
         self._run("drop", budget)

@@ -27,7 +27,7 @@ RECENT = timedelta(hours=24)
 
 
 def standing_key() -> str:
-    """Of the hash budget -> reserved|free|waiting|blocked|live work, as the ledger last saw them."""
+    """Of the hash budget -> reserved|free|waiting|live work, as the ledger last saw them."""
     return f"aflow:{settings.AFLOW_INSTANCE}:budgets"
 
 
@@ -71,7 +71,8 @@ def all_terms() -> dict[int, tuple[BudgetTerms, ...]]:
 
 def sentence_of(row: Budget) -> str:
     whom = "the team" if not row.target else f"{row.scope} {row.target}"
-    return f"{plain(row.limit)} {row.currency} a {row.period} for {whom}"
+    period = "an hour" if row.period == Span.HOUR else f"a {row.period}"
+    return f"{plain(row.limit)} {row.currency} {period} for {whom}"
 
 
 def plain(amount: Decimal) -> str:
@@ -108,9 +109,19 @@ def last_standings() -> dict[str, tuple[Standing, int]]:
         return {}
     told = {}
     for key, value in found.items():
-        reserved, free, waiting, blocked, live = value.decode().split("|")
-        told[key.decode()] = (Standing(float(reserved), float(free), int(waiting), float(blocked)), int(live))
+        reserved, free, waiting, live = value.decode().split("|")
+        told[key.decode()] = (Standing(float(reserved), float(free), int(waiting)), int(live))
     return told
+
+
+def barred_pools(budget: UUID) -> set[UUID]:
+    """Those that the budget leaves no agent, as it was told last; none without Redis."""
+    try:
+        found: Any = counters().hgetall(f"aflow:{settings.AFLOW_INSTANCE}:budget:{budget}")
+    except redis.RedisError:
+        return set()
+    fields = ((field.decode(), value) for field, value in found.items())
+    return {UUID(field[5:]) for field, value in fields if field.startswith("most:") and value == b"0"}
 
 
 def budget_shape(row: Budget, now: datetime, told: dict[str, tuple[Standing, int]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,8 +24,8 @@ from pools.facade import api as pools
 from pools.facade.contracts import PoolLoad
 from scaling.domain.budgets import (
     HOLD,
-    PATIENCE,
     BudgetMode,
+    HeldUp,
     Scope,
     affordable,
     crossed,
@@ -35,7 +36,7 @@ from scaling.models import Budget, BudgetAlert
 from scaling.reserves.store import Reserves, Standing
 from scaling.selectors.budgets import Figures, figures, standing_key
 from scaling.selectors.counts import counters
-from scaling.services import live_work
+from scaling.services import in_hand
 from scaling.services.ledger import Metering, forget
 
 log = logging.getLogger(__name__)
@@ -62,13 +63,13 @@ class Treasury:
     async def run(self) -> None:
         while True:
             try:
-                await database_sync_to_async(self.look)(datetime.now(UTC))
+                await database_sync_to_async(self.look)(datetime.now(UTC), time.monotonic())
             except (redis.RedisError, ConnectionError, DatabaseTrouble) as exc:
                 log.warning("budgets are not looked at: %s", exc)
             await asyncio.sleep(EVERY)
 
-    def look(self, now: datetime) -> None:
-        """Once. Raises `redis.RedisError`, ConnectionError, database errors."""
+    def look(self, now: datetime, at: float) -> None:
+        """Once; `at` in monotonic seconds. Raises `redis.RedisError`, ConnectionError, database errors."""
         self._metering.meter(now)
         budgets = list(Budget.objects.all())
         loads = pools.load() if budgets else []
@@ -76,14 +77,17 @@ class Treasury:
         ceilings: dict[UUID, int] = {}
         for row in budgets:
             paid = [load for load in loads if pays_for(row, load)]
-            live = live_work.of(row.team_id, row.target) if row.scope == Scope.WORKFLOW else 0
+            live = in_hand.work_of(row.team_id, row.target) if row.scope == Scope.WORKFLOW else 0
             seen = figures(row, now, live_nanos=live)
             standing = self._put(row, paid, seen)
             standings[str(row.pk)] = (standing, live)
             self._alert(row, figures(row, now, standing=standing, live_nanos=live), now)
             if row.mode == BudgetMode.ENFORCE:
-                for pool_id, most in most_agents(paid, standing).items():
-                    ceilings[pool_id] = min(most, ceilings.get(pool_id, most))
+                rests = in_hand.rests(((load.team_id, load.name) for load in paid), at)
+                most = most_agents(paid, standing, max(standing.held_up, rests, key=lambda one: one.seconds))
+                self._reserves.allow(row.pk, most)
+                for pool_id, number in most.items():
+                    ceilings[pool_id] = min(number, ceilings.get(pool_id, number))
         self.ceilings = ceilings
         self._tell(standings)
         if self._forgot is None or (now - self._forgot).total_seconds() >= FORGET_EVERY:
@@ -109,7 +113,7 @@ class Treasury:
         self._known = set(standings)
         if standings:
             told = {
-                key: f"{one.reserved!r}|{one.free!r}|{one.waiting}|{one.blocked!r}|{live}"
+                key: f"{one.reserved!r}|{one.free!r}|{one.waiting}|{live}"
                 for key, (one, live) in standings.items()
             }
             client.hset(standing_key(), mapping=told)  # type: ignore[arg-type]
@@ -140,16 +144,15 @@ def _live(load: PoolLoad) -> int:
     return load.starting + load.idle + load.active
 
 
-def most_agents(paid: Sequence[PoolLoad], standing: Standing) -> dict[UUID, int]:
-    """The most agents that each pool may have; what is free is shared among them by what each lacks, in money
-    and by the weights of their owners, so that none starves."""
+def most_agents(paid: Sequence[PoolLoad], standing: Standing, held_up: HeldUp) -> dict[UUID, int]:
+    """The most agents that each pool may have; what is free is shared among them by what each lacks, in
+    money, so that none starves."""
     lacks = {}
     for load in paid:
         wanted = max(load.target_size, load.min_size, load.active + load.waiting, 1)
         each = per_second(load.rate) * (HOLD + ASSUMED_START)
         lacks[str(load.pool_id)] = (max(0, min(wanted, load.max_size) - _live(load)) * each + each, 1.0)
     shares = fair_shares(standing.free, lacks) if standing.free > 0 else {}
-    blocked = standing.blocked if standing.blocked >= PATIENCE else 0.0
     return {
         load.pool_id: affordable(
             shares.get(str(load.pool_id), standing.free),
@@ -157,7 +160,7 @@ def most_agents(paid: Sequence[PoolLoad], standing: Standing) -> dict[UUID, int]
             leased=load.active,
             rate=per_second(load.rate),
             start_time=ASSUMED_START,
-            blocked=blocked,
+            held_up=held_up,
         )
         for load in paid
     }

@@ -105,7 +105,7 @@ class Agents:
                 lease = await self._acquire(view, holder)
             finally:
                 self.seeking -= 1
-            if not await self._is_refused(paying, holder, bound, rate):
+            if not await self._is_refused(view, paying, holder, bound, rate):
                 break
             await self.give_back(lease, LeaseOutcome.OK, uses=0)
         self._accounts[lease.token] = _Account(pool, rate, holder if paying else None)
@@ -123,6 +123,7 @@ class Agents:
 
     async def _is_refused(
         self,
+        view: PoolView,
         paying: tuple[BudgetTerms, ...],
         holder: str,
         bound: Bound,
@@ -133,7 +134,7 @@ class Agents:
         if not paying:
             return False
         return await self._purse.refuses(
-            paying, holder, bound, rate, priority=self._run.priority, only_ask=only_ask
+            paying, holder, view.id, bound, rate, priority=self._run.priority, only_ask=only_ask
         )
 
     async def _until_affordable(
@@ -148,7 +149,7 @@ class Agents:
         """Until the budgets would allow it. Budgets may come, change and go meanwhile."""
         held_up = False
         try:
-            while await self._is_refused(paying, holder, bound, rate, only_ask=True):
+            while await self._is_refused(view, paying, holder, bound, rate, only_ask=True):
                 if not held_up:
                     held_up = True
                     self.held_up[step.key] += 1

@@ -70,6 +70,7 @@ class Purse:
         self,
         paying: Sequence[BudgetTerms],
         holder: str,
+        pool: UUID,
         bound: Bound,
         rate: float,
         *,
@@ -85,7 +86,13 @@ class Purse:
         every = tuple(terms.id for terms in paying)
         try:
             if enforced and await self._reserves.reserve(
-                holder, enforced, seconds=bound.seconds, rate=rate, priority=priority, only_ask=only_ask
+                holder,
+                enforced,
+                pool=pool,
+                seconds=bound.seconds,
+                rate=rate,
+                priority=priority,
+                only_ask=only_ask,
             ):
                 return True
             if not only_ask:

@@ -14,14 +14,12 @@ from django.utils import timezone
 
 from pools.facade import api as pools
 from pools.facade.contracts import PoolNotFound
-from scaling.facade import budgets
-from workflows.domain.document import Document, walk
 from workflows.domain.shapes import iso
 from workflows.domain.states import BUDGET, RUN_FINAL, STEP_FINAL, RunState, StepState
-from workflows.domain.steps import CallingStep
 from workflows.models import Item, Run, Step
 from workflows.selectors import limits
 from workflows.selectors.health import live_executors
+from workflows.selectors.needs import need_of
 from workflows.selectors.runs import document_of, needs_in
 
 Reason = dict[str, Any]
@@ -142,23 +140,14 @@ def _why_running(step: Step) -> Reason:
 
 def _why_budget(run: Run, step: Step) -> Reason:
     """That no budget is enough for what a call may cost until its time-out."""
-    try:
-        pool = pools.get_pool(run.team_id, step.pool)
-    except PoolNotFound:
+    need = need_of(run, step)
+    if need is None:
         return _why_pool(run, step)
-    document, key = Document.model_validate(document_of(run)), step.key.rpartition(".")[2]
-    definition = next((one for _, one in walk(document.steps, "steps") if one.id == key), None)
-    timeout, stated = 0.0, True
-    if isinstance(definition, CallingStep):
-        timeout = document.timeout_of(definition)
-        stated = document.states_timeout(definition) or document.timeout is not None
-    cost = timeout * budgets.per_second(pool.rate) / pool.settings["concurrency"]
-    found = budgets.holding_up(run.team_id, pool.name, pool.team_id, run.workflow.name)
-    facts = {"budgets": found, "timeout": timeout, "cost": round(cost, 6)}
-    if not found:
+    facts = {"budgets": need.found, "timeout": need.timeout, "cost": round(need.cost, 6)}
+    if not need.found:
         return _reason("budget", "It waited for a budget, and goes on in a moment.", **facts)
-    first = found[0]
-    if not stated:
+    first = need.found[0]
+    if not need.stated:
         sentence = (
             f"The step states no time-out, so nobody can say what it may cost at most, and the budget of "
             f"{first['text']} does not admit it: set a timeout, or the budget's mode to audit."
@@ -166,8 +155,8 @@ def _why_budget(run: Run, step: Step) -> Reason:
         return _reason("budget", sentence, **facts)
     money = f"{first['spent']} is spent and {first['reserved']} reserved"
     sentence = (
-        f"The budget of {first['text']} has not enough left: {money}; a call may cost {cost:.6g} until "
-        f"its time-out of {timeout:g} s. It goes on when calls end, the limit is raised, or at "
+        f"The budget of {first['text']} has not enough left: {money}; a call may cost {need.cost:.6g} until "
+        f"its time-out of {need.timeout:g} s. It goes on when calls end, the limit is raised, or at "
         f"{first['ends_at']}."
     )
     return _reason("budget", sentence, **facts)

@@ -13,16 +13,19 @@ from uuid import UUID
 
 from django.db import transaction
 
+from aflow_site.kernel.clock import system_clock
 from pools.facade import api as pools
 from pools.facade.contracts import PoolView
 from scaling.facade import budgets
 from scaling.facade.contracts import Worked
-from workflows.domain.states import BUDGET, RUN_FINAL, RunState
+from workflows.domain.states import BUDGET, RUN_FINAL, STEP_FINAL, RunState
 from workflows.models import Run, Step
+from workflows.selectors.needs import need_of
 from workflows.services.nudges import nudge
 
 PAGE = 200  # runs in one transaction
 WOKEN = 20  # runs of a team at a time: the highest priority first
+MOST_RESTING = 1000
 
 Spent = dict[str, list[float]]
 
@@ -34,8 +37,8 @@ def keep_accounts(now: datetime) -> int:
         charged += page
         if page < PAGE:
             break
-    _tell_live()
-    _wake(now)
+    resting = _wake(now)
+    budgets.tell_in_hand(_live_work(), resting, system_clock.monotonic())
     return charged
 
 
@@ -108,7 +111,7 @@ class _Pools:
         return self._seen[team].get(pool)
 
 
-def _tell_live() -> None:
+def _live_work() -> dict[tuple[int, str], int]:
     wanted = budgets.workflows_with_budgets()
     sums: dict[tuple[int, str], int] = defaultdict(int)
     if wanted:
@@ -120,17 +123,25 @@ def _tell_live() -> None:
             for pool, (_, nanos) in spent.get(run.pk, {}).items():
                 if not known.work(run.team_id, name, pool, run.created_at, 0, 0).own:
                     sums[run.team_id, name] += int(nanos - run.charged.get(pool, [0, 0])[1])
-    budgets.tell_live_work(sums)
+    return sums
 
 
-def _wake(now: datetime) -> None:
-    """Runs that rest until a budget has enough: in their order, and not all at once."""
-    waiting = Run.objects.filter(parked=True, state=RunState.WAITING, wake_at__gt=now, steps__reason=BUDGET)
-    rows = waiting.order_by("-priority", "created_at").values_list("pk", "team_id").distinct()
-    teams: dict[int, int] = defaultdict(int)
-    for run_id, team_id in rows[: WOKEN * 50]:
-        if teams[team_id] >= WOKEN or not budgets.has_room(team_id):
+def _wake(now: datetime) -> dict[tuple[int, str], float]:
+    """Wakes runs that rest until a budget has enough for their next call, in their order and not all at once;
+    in which pools (owner, name) work rests on, and what the next call there may cost."""
+    held = Step.objects.filter(reason=BUDGET, run__parked=True, run__state=RunState.WAITING)
+    held = held.exclude(state__in=STEP_FINAL).select_related("run__version", "run__workflow")
+    woken: dict[int, int] = defaultdict(int)
+    resting: dict[tuple[int, str], float] = {}
+    for step in held.order_by("-run__priority", "run__created_at", "position")[:MOST_RESTING]:
+        run = step.run
+        need = need_of(run, step)
+        if need is None:
             continue
-        teams[team_id] += 1
-        if Run.objects.filter(pk=run_id, parked=True).update(wake_at=now):
-            nudge(run_id)
+        if need.is_met and woken[run.team_id] < WOKEN:
+            woken[run.team_id] += 1
+            if Run.objects.filter(pk=run.pk, parked=True, wake_at__gt=now).update(wake_at=now):
+                nudge(run.pk)
+        else:
+            resting.setdefault((need.owner_id, need.pool), need.cost)
+    return resting

@@ -1,10 +1,11 @@
 -- Put before every script, after the clock. ARGV[1] is the key prefix, `now` milliseconds by the server's clock.
 --
 -- P:budget:ID           hash: limit, spent (up to `at`), at (ms), rate (a second), committed, enforce ('1'), opens (ms:
---                       nothing is admitted before that). Amounts in the currency. Told by the ledger
+--                       nothing is admitted before that), most:POOL (agents that the pool may have). Amounts in
+--                       the currency. Told by the treasury
 -- P:budget:ID:reserved  hash holder -> until (ms)|rate a second
 -- P:budget:ID:waiting   sorted set holder -> rank: the higher priority first, then who came first
--- P:budget:ID:seen      hash holder -> when it asked last (ms)|since (ms)
+-- P:budget:ID:seen      hash holder -> when it asked last (ms)|since (ms)|what its call may cost
 local P = ARGV[1]
 local call = redis.call
 local SILENCE = 5000
@@ -37,7 +38,7 @@ local function first_waiting(id)
   while true do
     local holder = call('ZRANGE', key(id, 'waiting'), 0, 0)[1]
     if not holder then return nil end
-    local seen = string.match(call('HGET', key(id, 'seen'), holder) or '0|0', '^(.-)|')
+    local seen = string.match(call('HGET', key(id, 'seen'), holder) or '0|0|0', '^(.-)|')
     if now - tonumber(seen) <= SILENCE then return holder end
     stop_waiting(id, holder)
   end

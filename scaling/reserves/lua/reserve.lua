@@ -1,30 +1,30 @@
--- ARGV: prefix, holder, seconds, rate a second, priority, '1' to reserve (else it is only asked), budgets …
+-- ARGV: prefix, holder, pool, seconds, rate a second, priority, '1' to reserve (else it is only asked), budgets …
 -- In all of them or in none. Returns {'ok'} | {'full', budget, free} | {'opening', budget} (too young, or Redis has
 -- just lost its memory: reserves are being told again)
-local holder, seconds, rate = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-for i = 7, #ARGV do
+local holder, seconds, rate = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+for i = 8, #ARGV do
   local id = ARGV[i]
   local b = call('HMGET', key(id), 'limit', 'spent', 'at', 'rate', 'committed', 'enforce', 'opens')
   if not b[1] or now < tonumber(b[7]) then return {'opening', id} end
   if b[6] == '1' then
     local spent = tonumber(b[2]) + math.max(0, now - tonumber(b[3])) / 1000 * tonumber(b[4])
     local free = tonumber(b[1]) - spent - reserved(id, holder) - tonumber(b[5])
-    local first = first_waiting(id)
-    if seconds * rate > free or (first and first ~= holder) then
+    local first, barred = first_waiting(id), call('HGET', key(id), 'most:' .. ARGV[3]) == '0'
+    if seconds * rate > free or barred or (first and first ~= holder) then
       local since = now
       if call('ZSCORE', key(id, 'waiting'), holder) then
-        since = string.match(call('HGET', key(id, 'seen'), holder) or '', '|(.*)$') or now
+        since = string.match(call('HGET', key(id, 'seen'), holder) or '', '|(.-)|') or now
       else
-        call('ZADD', key(id, 'waiting'), number(now / 1000 - tonumber(ARGV[5]) * 1e10), holder)
+        call('ZADD', key(id, 'waiting'), number(now / 1000 - tonumber(ARGV[6]) * 1e10), holder)
       end
-      call('HSET', key(id, 'seen'), holder, number(now) .. '|' .. since)
+      call('HSET', key(id, 'seen'), holder, number(now) .. '|' .. since .. '|' .. number(seconds * rate))
       return {'full', id, number(free)}
     end
   end
 end
-for i = 7, #ARGV do
+for i = 8, #ARGV do
   stop_waiting(ARGV[i], holder)
-  if ARGV[6] == '1' then
+  if ARGV[7] == '1' then
     call('HSET', key(ARGV[i], 'reserved'), holder, number(now + seconds * 1000) .. '|' .. number(rate))
   end
 end
