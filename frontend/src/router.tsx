@@ -101,6 +101,13 @@ const scalingOf = createRoute({
   component: lazyRouteComponent(() => import("./features/scaling/PoolScalingPage")),
 });
 
+const budgets = createRoute({
+  getParentRoute: () => root,
+  path: "/budgets",
+  validateSearch: (search: Search) => texts(search, "edit", "group", "range"),
+  component: lazyRouteComponent(() => import("./features/budgets/BudgetsPage")),
+});
+
 const agents = createRoute({
   getParentRoute: () => root,
   path: "/agents",
@@ -144,6 +151,7 @@ const routeTree = root.addChildren([
   pools,
   scaling,
   scalingOf,
+  budgets,
   agents,
   nodes,
   settings,

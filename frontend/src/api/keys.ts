@@ -62,6 +62,9 @@ export const keys = {
   simulations: (pool?: string) =>
     pool === undefined ? (["simulations"] as const) : (["simulations", "list", pool] as const),
   simulation: (id: string) => ["simulations", "one", id] as const,
+  budgets: () => ["budgets"] as const,
+  burn: (id: string) => ["budgets", "burn", id] as const,
+  spend: (group: string, range: string) => ["spend", group, range] as const,
   presets: () => ["presets"] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),

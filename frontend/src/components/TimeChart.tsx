@@ -109,10 +109,15 @@ function optionsFor(place: Element, latest: Latest): uPlot.Options {
     },
     axes: [
       { ...axis, gap: 4, size: 24, values: (_, splits) => timesOf(splits), space: 64 },
-      { ...axis, gap: 4, size: 44, values: (_, splits) => splits.map((value) => wholeOnly(value, format)) },
+      {
+        ...axis,
+        gap: 4,
+        size: format === String ? 44 : 64,
+        values: (_, splits) => splits.map((value) => wholeOnly(value, format)),
+      },
     ],
     series: [
-      { label: "at", value: (_, at) => (at == null ? "" : timeOf(at)) },
+      { label: "at", value: (u, at) => (at == null ? "" : momentOf(at, u.scales.x)) },
       ...lines.map((line) => seriesOf(line, colour(line.colour), format)),
     ],
     hooks: {
@@ -145,9 +150,17 @@ function timeOf(at: number): string {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
+const DAYS = 2 * 86_400; // seconds from which on a time of day alone says too little
+
+function momentOf(at: number, { min, max }: uPlot.Scale = {}): string {
+  if ((max ?? 0) - (min ?? 0) <= DAYS) return timeOf(at);
+  const day = new Date(at * 1000).toLocaleDateString("en", { day: "numeric", month: "short" });
+  return `${day}, ${timeOf(at).slice(0, 5)}`;
+}
+
 /** Times of day; days, where the axis spans several. */
 function timesOf(splits: number[]): string[] {
-  const days = (splits.at(-1) ?? 0) - (splits[0] ?? 0) > 2 * 86_400;
+  const days = (splits.at(-1) ?? 0) - (splits[0] ?? 0) > DAYS;
   return splits.map((at) => {
     const time = new Date(at * 1000);
     if (days) return time.toLocaleDateString("en", { day: "numeric", month: "short" });
@@ -160,9 +173,11 @@ function wholeOnly(value: number, format: (value: number) => string): string {
   return format === String && !Number.isInteger(value) ? "" : format(value);
 }
 
-/** Without a pointer on the chart, the legend tells the newest values. */
+/** Without a pointer on the chart, the legend tells the newest values of the first line. */
 function tellLast(u: uPlot): void {
-  const last = u.data[0].length - 1;
+  const first = u.data[1] ?? [];
+  let last = first.length - 1;
+  while (last > 0 && first[last] == null) last -= 1;
   if (u.cursor.idx == null && last >= 0) u.setLegend({ idx: last }, false);
 }
 

@@ -1,5 +1,6 @@
 import {
   IconActivity,
+  IconAlertTriangle,
   IconArrowBackUp,
   IconArrowDown,
   IconArrowUp,
@@ -92,6 +93,19 @@ const looks: Record<string, StateLook> = {
     hue: "grey",
     icon: IconPower,
     says: "Decides nothing: agents are made for the work at hand",
+  },
+  ok: { word: "within budget", hue: "green", icon: IconCircleCheck, says: "It will last, as it goes now" },
+  warning: {
+    word: "watch it",
+    hue: "amber",
+    icon: IconAlertTriangle,
+    says: "Half of it is spent, or it will not last to the period’s end",
+  },
+  exhausted: {
+    word: "exhausted",
+    hue: "red",
+    icon: IconCircleX,
+    says: "Spent, or what is left is reserved: nothing new starts",
   },
   scale_up: { word: "up", hue: "green", icon: IconArrowUp, says: "More agents" },
   scale_down: { word: "down", hue: "amber", icon: IconArrowDown, says: "Fewer agents" },

@@ -1,6 +1,7 @@
 import {
   IconBolt,
   IconChartArrowsVertical,
+  IconCoins,
   IconCpu,
   IconHistory,
   IconRobot,
@@ -22,6 +23,7 @@ export const pages = [
     icon: IconChartArrowsVertical,
     about: "Why pools have the sizes that they have",
   },
+  { to: "/budgets", name: "Budgets", icon: IconCoins, about: "What agents cost, and may cost" },
   { to: "/agents", name: "Agents", icon: IconRobot, about: "Agents deployed by hand" },
   { to: "/nodes", name: "Nodes", icon: IconCpu, about: "The machines that agents run on" },
   { to: "/settings", name: "Settings", icon: IconSettings, about: "You, your teams, the API" },

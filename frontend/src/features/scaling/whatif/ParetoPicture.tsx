@@ -45,10 +45,14 @@ export function ParetoPicture({ results }: { results: Verdict[] }) {
         waited too long
       </text>
       <polyline className={classes.front} points={best.map(({ x, y }) => `${x},${y}`).join(" ")} />
-      {dots.map(({ policy, x, y, labelY, best: good }) => (
+      {dots.map(({ policy, x, y, labelY, side, best: good }) => (
         <g key={policy} data-best={good || undefined} className={classes.dot}>
           <circle cx={x} cy={y} r={5} />
-          <text x={x + 10} y={labelY + 4}>
+          <text
+            x={side === "left" ? x - 10 : x + 10}
+            y={labelY + 4}
+            textAnchor={side === "left" ? "end" : "start"}
+          >
             {policyName(policy)}
           </text>
         </g>

@@ -43,6 +43,8 @@ export interface Placed extends Dot {
   x: number;
   y: number;
   labelY: number;
+  /** On which side of the dot its name stands. */
+  side: "left" | "right";
 }
 
 export interface Picture {
@@ -67,7 +69,11 @@ export function placed(dots: Dot[], frame: Frame): Picture {
   const low = Math.log10(decades[0] ?? FLOOR);
   const y = (late: number) =>
     frame.top + ((top - Math.log10(Math.max(late, FLOOR))) / Math.max(1e-9, top - low)) * inner.height;
-  const found = dots.map((dot) => ({ ...dot, x: x(dot.hours), y: y(dot.late), labelY: y(dot.late) }));
+  const found = dots.map((dot): Placed => {
+    const at = { x: x(dot.hours), y: y(dot.late) };
+    return { ...dot, ...at, labelY: at.y, side: "right" };
+  });
+  for (const dot of found) if (found.some((other) => covers(other, dot))) dot.side = "left";
   spread(found);
   const step = niceStep(most / 5);
   const hours = Array.from({ length: Math.floor(most / step) + 1 }, (_, index) => index * step);
@@ -94,12 +100,18 @@ function niceStep(rough: number): number {
   return decade * ([1, 2, 5, 10].find((factor) => factor * decade >= rough) ?? 10);
 }
 
+/** Whether the other dot lies where this one's name would stand. */
+function covers(other: Placed, dot: Placed): boolean {
+  const right = other.x - dot.x;
+  return right > 4 && right < 96 && Math.abs(other.y - dot.y) < LABEL / 2;
+}
+
 /** Names of neighbours stand below each other, not over each other. */
 function spread(dots: Placed[]): void {
   const inOrder = [...dots].sort((a, b) => a.y - b.y);
   for (const [index, dot] of inOrder.entries()) {
     for (const above of inOrder.slice(0, index)) {
-      const near = Math.abs(above.x - dot.x) < 96;
+      const near = above.side === dot.side && Math.abs(above.x - dot.x) < 96;
       if (near && dot.labelY < above.labelY + LABEL) dot.labelY = above.labelY + LABEL;
     }
   }

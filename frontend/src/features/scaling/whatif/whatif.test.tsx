@@ -154,6 +154,16 @@ describe("the trade-off", () => {
     expect(lates.map(({ text }) => text)).toEqual(["never", "0.1 %", "1 %", "10 %"]);
     const twins = dots.slice(0, 1).flatMap((dot) => [dot, { ...dot, policy: "twin" }]);
     const same = placed(twins, frame);
+    expect(same.dots.map(({ side }) => side)).toEqual(["right", "right"]);
     expect(same.dots[1]?.labelY).toBe((same.dots[0]?.labelY ?? 0) + 16);
+  });
+
+  it("writes a name to the left where another dot lies to the right", () => {
+    const close = dotsOf([
+      aVerdict("one", { agent_seconds: 36_000, slo_attainment: 0.95 }),
+      aVerdict("other", { agent_seconds: 39_000, slo_attainment: 0.951 }),
+    ]);
+    const frame = { width: 600, height: 300, left: 50, right: 50, top: 10, bottom: 40 };
+    expect(placed(close, frame).dots.map(({ side }) => side)).toEqual(["left", "right"]);
   });
 });
