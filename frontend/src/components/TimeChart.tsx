@@ -100,12 +100,12 @@ function optionsFor(place: Element, latest: Latest): uPlot.Options {
   return {
     width: place.clientWidth,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     legend: { live: true, markers: { width: 2 } },
     scales: {
       x: { time: true, range: () => latest.current.range() },
-      y: { range: (_, _low, high) => [0, Math.max(1, (high ?? 1) * 1.12)] },
+      y: { range: (_, _low, high) => [0, topOf(high, format)] },
     },
     axes: [
       { ...axis, gap: 4, size: 24, values: (_, splits) => timesOf(splits), space: 64 },
@@ -166,6 +166,12 @@ function timesOf(splits: number[]): string[] {
     if (days) return time.toLocaleDateString("en", { day: "numeric", month: "short" });
     return `${two(time.getHours())}:${two(time.getMinutes())}`;
   });
+}
+
+/** A little above the highest; of things that are counted, one at least. */
+function topOf(high: number | null, format: (value: number) => string): number {
+  const top = (high ?? 0) * 1.12;
+  return format === String ? Math.max(1, top) : top || 1;
 }
 
 /** Agents do not come in halves: what lies between two whole numbers has no name on the axis. */

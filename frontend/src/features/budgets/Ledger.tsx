@@ -27,9 +27,9 @@ export function Ledger() {
   const { data, error, isPending, refetch } = useQuery(spendOf(group, range.value, range.days));
   return (
     <section aria-label="Ledger">
-      <div className={`${classes.head} ${classes.wraps}`} style={{ marginBottom: 12 }}>
+      <div className={`${classes.head} ${classes.level}`} style={{ marginBottom: 12 }}>
         <Title order={2}>What was spent</Title>
-        <div className={`${classes.head} ${classes.wraps}`}>
+        <div className={`${classes.head} ${classes.level}`}>
           <SegmentedControl
             size="xs"
             aria-label="Grouped"

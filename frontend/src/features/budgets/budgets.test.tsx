@@ -231,11 +231,11 @@ describe("the burn-down", () => {
 
   it("goes from the limit to what is left, and on to what is expected", () => {
     const [times, left, even, forecast] = burnDown(aBurn({ forecast: "8" }), now);
-    expect(times).toEqual([at(0), at(1), now, at(24)]);
-    expect(left).toEqual([10, 9, 6, null]);
+    expect(times).toEqual([at(0), at(0.75), at(1), at(5.75), now, at(24)]);
+    expect(left).toEqual([10, 10, 9, 9, 6, null]);
     expect(even?.[0]).toBe(10);
     expect(even?.at(-1)).toBe(0);
-    expect(forecast).toEqual([null, null, 6, 2]);
+    expect(forecast).toEqual([null, null, null, null, 6, 2]);
     expect(usedUpAt(aBurn({ forecast: "8" }), now)).toBeNull();
   });
 
@@ -250,6 +250,6 @@ describe("the burn-down", () => {
 
   it("has a beginning when nothing was spent yet", () => {
     const [, left] = burnDown(aBurn({ points: [], forecast: "0" }), now);
-    expect(left).toEqual([10, 10, null]);
+    expect(left).toEqual([10, 10, 10, null]);
   });
 });

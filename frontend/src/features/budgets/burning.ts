@@ -8,6 +8,8 @@ export const LINES: Line[] = [
   { name: "forecast", colour: "violet", look: "line", dashed: true },
 ];
 
+const BIN = 900; // seconds
+
 type Row = [at: number, left: number | null, even: number | null, forecast: number | null];
 
 /** `now` in seconds since the epoch. What is left never shows below nothing. */
@@ -23,8 +25,15 @@ export function burnDown(burn: Burn, now: number): (number | null)[][] {
     .filter(([at]) => at > start);
   const last = left(burn.points.at(-1)?.spent);
   const rows: Row[] = [[start, limit, limit, null]];
-  for (const [at, value] of points) if (at < here) rows.push([at, value, even(at), null]);
-  rows.push([here, last, even(here), last]);
+  const add = (at: number, value: number) => {
+    // Quarters of an hour in which nothing was spent are left out: until the one before, nothing changed.
+    const [then, before] = rows.at(-1) ?? [start, limit];
+    if (at - then > BIN) rows.push([at - BIN, before, even(at - BIN), null]);
+    if (at > then) rows.push([at, value, even(at), null]);
+  };
+  for (const [at, value] of points) if (at < here) add(at, value);
+  add(here, last);
+  rows.splice(-1, 1, [here, last, even(here), last]);
   const gone = goneAt(last, limit - Number(burn.forecast), here, end);
   if (gone !== null) rows.push([gone, null, even(gone), 0]);
   if (end > here) rows.push([end, null, 0, Math.max(0, limit - Number(burn.forecast))]);
