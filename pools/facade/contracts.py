@@ -169,6 +169,7 @@ class PoolLoad:
     starting: int  # agents
     idle: int
     active: int
+    leaving: int  # on their way out
     leases: int
     waiting: int
     oldest_wait: float  # seconds

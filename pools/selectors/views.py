@@ -125,6 +125,7 @@ def pool_load(
         starting=states["starting"],
         idle=states["idle"],
         active=states["active"],
+        leaving=states["draining"] + states["unhealthy"],
         leases=figures.leases,
         waiting=figures.waiting,
         oldest_wait=figures.oldest_ms / 1000,

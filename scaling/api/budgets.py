@@ -36,7 +36,7 @@ class BudgetPages(CursorPagination):
 
 
 def _shape(row: Budget) -> dict[str, object]:
-    return read.budget_shape(row, datetime.now(UTC), read.last_standings())
+    return read.budget_shape(row, datetime.now(UTC), read.last_told())
 
 
 class BudgetListView(APIView):
@@ -55,7 +55,7 @@ class BudgetListView(APIView):
             found = found.filter(target=target)
         pages = BudgetPages()
         page = pages.paginate_queryset(found, request, self) or []
-        now, told = datetime.now(UTC), read.last_standings()
+        now, told = datetime.now(UTC), read.last_told()
         shapes = [read.budget_shape(row, now, told) for row in page]
         return pages.get_paginated_response(BudgetSerializer(shapes, many=True).data)
 

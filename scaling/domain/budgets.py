@@ -42,6 +42,8 @@ class BudgetState(StrEnum):
 
 # Seconds that an agent which is to go still costs: until it is noticed, told, and gone.
 HOLD = 20.0
+# Seconds that a new agent must be able to serve, to be worth its start.
+USEFUL = 60.0
 # Seconds that work may wait for a budget before idle agents, which cannot serve it, are taken for it.
 PATIENCE = 10.0
 THRESHOLDS = (50, 80, 100)  # per cent, at which people are told
@@ -77,7 +79,7 @@ class Reserve:
 @dataclass(frozen=True, slots=True)
 class Till:
     """What a budget had to pay up to `at`. Money in the currency, times in seconds, rates by the second:
-    `rate` of all agents that live, `committed` what they cost until they could be gone."""
+    `rate` of all agents that live or may be made now, `committed` what they cost until they could be gone."""
 
     limit: float
     spent: float
@@ -105,17 +107,24 @@ NOBODY = HeldUp()
 def affordable(
     free: float, *, live: int, leased: int, rate: float, start_time: float, held_up: HeldUp
 ) -> int:
-    """How many agents a pool may have. `rate`: of one, by the second. Agents at work are never counted out:
-    their calls have reserved what they cost. Of the others, while work waits for the money that they cost,
-    one stays if there is enough for it and for that work."""
+    """How many agents a pool may have of those that serve or will: `live` do, `leased` of them are at work.
+    `rate`: of one, by the second. Agents at work are never counted out: their calls have reserved what they
+    cost. All others go when nothing is free. While work waits for the money that they cost, one stays if
+    there is enough for it and for that work."""
     if rate <= 0:
         return 10**6
     if held_up.seconds >= PATIENCE:
         spare = free + (live - leased) * rate * HOLD - held_up.cost
         return leased + (spare >= rate * (HOLD + start_time))
     if free < 0:
-        return max(leased, live - math.ceil(-free / (rate * HOLD)))
-    return live + math.floor(free / (rate * (HOLD + start_time)))
+        return leased
+    return live + math.floor(free / (rate * (HOLD + start_time + USEFUL)))
+
+
+def committed(live: int, leaving: int, allowed: int, *, rate: float, start_time: float) -> float:
+    """What a pool's agents cost until they could be gone: those that serve or leave, and those up to
+    `allowed` that may be made before anybody looks again."""
+    return rate * ((live + leaving) * HOLD + max(0, allowed - live) * (HOLD + start_time))
 
 
 def fair_shares(total: float, wants: dict[str, tuple[float, float]]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import as_decimal, cost, per_second, text
 from scaling.models import Budget
 from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Refusal
-from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_standings, sentence_of
+from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_told, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
 from scaling.services.in_hand import tell as tell_in_hand
 from scaling.services.ledger import charge
@@ -49,14 +49,14 @@ def holding_up(team_id: int, pool_id: UUID, pool: str, owner_id: int, workflow: 
     """The enforced budgets that pay for a call of the workflow in the owner's pool, the scarcest first:
     {"id", "text", "limit", "spent", "reserved", "free", "barred", "currency", "ends_at"}. `barred`: it leaves
     the pool no agent."""
-    told, now = last_standings(), datetime.now(UTC)
+    told, now = last_told(), datetime.now(UTC)
     shapes = []
     for row in Budget.objects.filter(team_id__in={team_id, owner_id}, mode=BudgetMode.ENFORCE.value):
         mine = row.team_id == owner_id and (row.scope, row.target) in (("team", ""), ("pool", pool))
         if not mine and not (row.team_id == team_id and (row.scope, row.target) == ("workflow", workflow)):
             continue
         shape = budget_shape(row, now, told)
-        free = told[str(row.pk)][0].free if str(row.pk) in told else 0.0
+        free = told[str(row.pk)].free if str(row.pk) in told else 0.0
         kept = {name: shape[name] for name in ("limit", "spent", "reserved", "currency")}
         shapes.append(
             {

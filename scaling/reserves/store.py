@@ -17,12 +17,12 @@ from uuid import UUID
 import redis
 import redis.asyncio
 
-from scaling.domain.budgets import NOBODY, HeldUp
+from scaling.domain.budgets import HeldUp, Till
 
 TOLD_EVERY = 2.0  # seconds, by those who hold reserves
 OPENS_AFTER = 5.0  # seconds from when Redis first hears of a budget
 
-_NAMES = ("reserve", "settle", "tell", "forget", "put", "allow", "drop")
+_NAMES = ("reserve", "settle", "tell", "forget", "standing", "put", "drop")
 _CLOCK = """local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 """
@@ -46,13 +46,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of a budget: what is reserved and what is free, in its currency; how many calls wait for it, and the
-    first of them."""
+    """Of a budget: what is reserved, in its currency; how many calls wait for it, and the first of them."""
 
     reserved: float
-    free: float
     waiting: int
-    held_up: HeldUp = NOBODY
+    held_up: HeldUp
 
 
 class Client(Protocol):
@@ -115,18 +113,15 @@ class Reserves(_Scripts):
         super().__init__(client, prefix)
         self._client = client
 
-    def put(
-        self, budget: UUID, *, limit: float, spent: float, rate: float, committed: float, enforce: bool
-    ) -> Standing:
-        """Tells Redis how a budget stands, and how much of it is free then."""
-        figures = (repr(limit), repr(spent), repr(rate), repr(committed))
-        reply = self._run("put", budget, *figures, int(enforce), int(OPENS_AFTER * 1000))
-        first = HeldUp(float(reply[3]) / 1000, float(reply[4]))
-        return Standing(float(reply[0]), float(reply[1]), int(reply[2]), first)
+    def standing(self, budget: UUID) -> Standing:
+        reply = self._run("standing", budget)
+        return Standing(float(reply[0]), int(reply[1]), HeldUp(float(reply[2]) / 1000, float(reply[3])))
 
-    def allow(self, budget: UUID, most: Mapping[UUID, int]) -> None:
-        """How many agents each pool may have under the budget."""
-        self._run("allow", budget, *(part for pair in most.items() for part in pair))
+    def put(self, budget: UUID, till: Till, most: Mapping[UUID, int], *, enforce: bool) -> None:
+        """How a budget stands now, and how many agents each pool may have under it."""
+        figures = (repr(till.limit), repr(till.spent), repr(till.rate), repr(till.committed), int(enforce))
+        pools = (part for pair in most.items() for part in pair)
+        self._run("put", budget, *figures, int(OPENS_AFTER * 1000), *pools)
 
     def drop(self, budget: UUID) -> None:
         self._run("drop", budget)

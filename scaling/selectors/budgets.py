@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,15 +20,25 @@ from scaling.domain.money import NANO, text
 from scaling.facade.contracts import BudgetTerms
 from scaling.models import Budget
 from scaling.models.budgets import BIN
-from scaling.reserves.store import Standing
 from scaling.selectors import spend
 from scaling.selectors.counts import counters
 
 RECENT = timedelta(hours=24)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """By the treasury, when it last looked: what is reserved and free, in the currency, how many calls wait,
+    and in billionths what runs that have not ended were at work for, of a workflow's budget."""
+
+    reserved: float
+    free: float
+    waiting: int
+    live_nanos: int
+
+
 def standing_key() -> str:
-    """Of the hash budget -> reserved|free|waiting|live work, as the ledger last saw them."""
+    """Of the hash budget -> what was told of it."""
     return f"aflow:{settings.AFLOW_INSTANCE}:budgets"
 
 
@@ -80,29 +91,28 @@ def plain(amount: Decimal) -> str:
     return format(amount.quantize(Decimal(1)) if whole else amount.normalize(), "f")
 
 
-def figures(row: Budget, now: datetime, *, standing: Standing | None = None, live_nanos: int = 0) -> Figures:
-    """`standing`: of Redis; `live_nanos`: work of runs that have not ended, of a workflow's budget."""
+def figures(row: Budget, now: datetime, told: Told | None) -> Figures:
     start, end = period_of(now, Span(row.period), ZoneInfo(row.timezone))
-    nanos = spend.spent(row, start, end) + live_nanos
+    nanos = spend.spent(row, start, end) + (told.live_nanos if told else 0)
     lately = max(start, now - RECENT)
     recent = spend.spent(row, lately - (lately - start) % BIN, end) if lately > start else nanos
     seconds = max(60.0, (now - lately).total_seconds())
     expected = forecast(nanos / NANO, recent / NANO / seconds, (end - now).total_seconds())
     limit = float(row.limit)
-    free = standing.free if standing else limit - nanos / NANO
+    free = told.free if told else limit - nanos / NANO
     return Figures(
         starts_at=start,
         ends_at=end,
         spent_nanos=nanos,
-        reserved=standing.reserved if standing else 0.0,
+        reserved=told.reserved if told else 0.0,
         forecast=expected,
         state=state_of(limit, nanos / NANO, free, expected),
-        waiting=standing.waiting if standing else 0,
+        waiting=told.waiting if told else 0,
     )
 
 
-def last_standings() -> dict[str, tuple[Standing, int]]:
-    """As the ledger told them, with the work of live runs; nothing without Redis."""
+def last_told() -> dict[str, Told]:
+    """By budget; nothing without Redis."""
     try:
         found: Any = counters().hgetall(standing_key())
     except redis.RedisError:
@@ -110,7 +120,7 @@ def last_standings() -> dict[str, tuple[Standing, int]]:
     told = {}
     for key, value in found.items():
         reserved, free, waiting, live = value.decode().split("|")
-        told[key.decode()] = (Standing(float(reserved), float(free), int(waiting)), int(live))
+        told[key.decode()] = Told(float(reserved), float(free), int(waiting), int(live))
     return told
 
 
@@ -124,10 +134,9 @@ def barred_pools(budget: UUID) -> set[UUID]:
     return {UUID(field[5:]) for field, value in fields if field.startswith("most:") and value == b"0"}
 
 
-def budget_shape(row: Budget, now: datetime, told: dict[str, tuple[Standing, int]]) -> dict[str, Any]:
+def budget_shape(row: Budget, now: datetime, told: Mapping[str, Told]) -> dict[str, Any]:
     """The JSON shape of REST; money as plain decimals."""
-    standing, live = told.get(str(row.pk), (None, 0))
-    seen = figures(row, now, standing=standing, live_nanos=live)
+    seen = figures(row, now, told.get(str(row.pk)))
     return {
         "id": row.pk,
         "scope": row.scope,

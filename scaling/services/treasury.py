@@ -24,17 +24,20 @@ from pools.facade import api as pools
 from pools.facade.contracts import PoolLoad
 from scaling.domain.budgets import (
     HOLD,
+    USEFUL,
     BudgetMode,
     HeldUp,
     Scope,
+    Till,
     affordable,
+    committed,
     crossed,
     fair_shares,
 )
 from scaling.domain.money import per_second
 from scaling.models import Budget, BudgetAlert
-from scaling.reserves.store import Reserves, Standing
-from scaling.selectors.budgets import Figures, figures, standing_key
+from scaling.reserves.store import Reserves
+from scaling.selectors.budgets import Figures, Told, figures, standing_key
 from scaling.selectors.counts import counters
 from scaling.services import in_hand
 from scaling.services.ledger import Metering, forget
@@ -73,50 +76,48 @@ class Treasury:
         self._metering.meter(now)
         budgets = list(Budget.objects.all())
         loads = pools.load() if budgets else []
-        standings: dict[str, tuple[Standing, int]] = {}
+        told: dict[str, Told] = {}
         ceilings: dict[UUID, int] = {}
         for row in budgets:
             paid = [load for load in loads if pays_for(row, load)]
-            live = in_hand.work_of(row.team_id, row.target) if row.scope == Scope.WORKFLOW else 0
-            seen = figures(row, now, live_nanos=live)
-            standing = self._put(row, paid, seen)
-            standings[str(row.pk)] = (standing, live)
-            self._alert(row, figures(row, now, standing=standing, live_nanos=live), now)
-            if row.mode == BudgetMode.ENFORCE:
-                rests = in_hand.rests(((load.team_id, load.name) for load in paid), at)
-                most = most_agents(paid, standing, max(standing.held_up, rests, key=lambda one: one.seconds))
-                self._reserves.allow(row.pk, most)
-                for pool_id, number in most.items():
-                    ceilings[pool_id] = min(number, ceilings.get(pool_id, number))
+            told[str(row.pk)], most = self._keep(row, paid, now, at)
+            self._alert(row, figures(row, now, told[str(row.pk)]), now)
+            for pool_id, number in most.items():
+                ceilings[pool_id] = min(number, ceilings.get(pool_id, number))
         self.ceilings = ceilings
-        self._tell(standings)
+        self._tell(told)
         if self._forgot is None or (now - self._forgot).total_seconds() >= FORGET_EVERY:
             self._forgot = now
             forget(now)
 
-    def _put(self, row: Budget, paid: Sequence[PoolLoad], seen: Figures) -> Standing:
-        rate = sum(_live(load) * per_second(load.rate) for load in paid)
-        return self._reserves.put(
-            row.pk,
-            limit=float(row.limit),
-            spent=seen.spent,
-            rate=rate,
-            committed=rate * HOLD,
-            enforce=row.mode == BudgetMode.ENFORCE,
-        )
+    def _keep(
+        self, row: Budget, paid: Sequence[PoolLoad], now: datetime, at: float
+    ) -> tuple[Told, dict[UUID, int]]:
+        """How it stands, and how many agents each pool may have under it, if it is enforced."""
+        enforced = row.mode == BudgetMode.ENFORCE
+        live = in_hand.work_of(row.team_id, row.target) if row.scope == Scope.WORKFLOW else 0
+        spent, limit = figures(row, now, Told(0.0, 0.0, 0, live)).spent, float(row.limit)
+        standing = self._reserves.standing(row.pk)
+        rests = in_hand.rests(((load.team_id, load.name) for load in paid), at)
+        held_up = max(standing.held_up, rests, key=lambda one: one.seconds)
+        till = till_of(limit, spent, paid, {})
+        free = till.limit - till.spent - standing.reserved - till.committed
+        most = most_agents(paid, free, held_up) if enforced else {}
+        self._reserves.put(row.pk, till_of(limit, spent, paid, most), most, enforce=enforced)
+        return Told(standing.reserved, free, standing.waiting, live), most
 
-    def _tell(self, standings: Mapping[str, tuple[Standing, int]]) -> None:
+    def _tell(self, told: Mapping[str, Told]) -> None:
         client = counters()
-        for gone in self._known - set(standings):
+        for gone in self._known - set(told):
             client.hdel(standing_key(), gone)
             self._reserves.drop(UUID(gone))
-        self._known = set(standings)
-        if standings:
-            told = {
-                key: f"{one.reserved!r}|{one.free!r}|{one.waiting}|{live}"
-                for key, (one, live) in standings.items()
+        self._known = set(told)
+        if told:
+            texts = {
+                key: f"{one.reserved!r}|{one.free!r}|{one.waiting}|{one.live_nanos}"
+                for key, one in told.items()
             }
-            client.hset(standing_key(), mapping=told)  # type: ignore[arg-type]
+            client.hset(standing_key(), mapping=texts)  # type: ignore[arg-type]
 
     def _alert(self, row: Budget, seen: Figures, now: datetime) -> None:
         for threshold in crossed(seen.spent, seen.forecast, float(row.limit)):
@@ -144,23 +145,38 @@ def _live(load: PoolLoad) -> int:
     return load.starting + load.idle + load.active
 
 
-def most_agents(paid: Sequence[PoolLoad], standing: Standing, held_up: HeldUp) -> dict[UUID, int]:
-    """The most agents that each pool may have; what is free is shared among them by what each lacks, in
-    money, so that none starves."""
+def _wanted(load: PoolLoad) -> int:
+    """Agents that the pool would have without a budget."""
+    return min(load.max_size, max(load.target_size, load.min_size, load.active + load.waiting, 1))
+
+
+def till_of(limit: float, spent: float, paid: Sequence[PoolLoad], most: Mapping[UUID, int]) -> Till:
+    """With the agents that live, and those that may be made before anybody looks again."""
+    rate = cost = 0.0
+    for load in paid:
+        each, allowed = per_second(load.rate), max(_live(load), most.get(load.pool_id, 0))
+        rate += (allowed + load.leaving) * each
+        cost += committed(_live(load), load.leaving, allowed, rate=each, start_time=ASSUMED_START)
+    return Till(limit, spent, 0.0, rate, cost)
+
+
+def most_agents(paid: Sequence[PoolLoad], free: float, held_up: HeldUp) -> dict[UUID, int]:
+    """The most agents that each pool may have until the next look: no more than it wants. What is free is
+    shared among the pools by what each lacks, in money, so that none starves."""
     lacks = {}
     for load in paid:
-        wanted = max(load.target_size, load.min_size, load.active + load.waiting, 1)
-        each = per_second(load.rate) * (HOLD + ASSUMED_START)
-        lacks[str(load.pool_id)] = (max(0, min(wanted, load.max_size) - _live(load)) * each + each, 1.0)
-    shares = fair_shares(standing.free, lacks) if standing.free > 0 else {}
-    return {
-        load.pool_id: affordable(
-            shares.get(str(load.pool_id), standing.free),
+        each = per_second(load.rate) * (HOLD + ASSUMED_START + USEFUL)
+        lacks[str(load.pool_id)] = (max(0, _wanted(load) - _live(load)) * each, 1.0)
+    shares = fair_shares(free, lacks) if free > 0 else {}
+    most = {}
+    for load in paid:
+        allowed = affordable(
+            shares.get(str(load.pool_id), free) + 1e-12,
             live=_live(load),
             leased=load.active,
             rate=per_second(load.rate),
             start_time=ASSUMED_START,
             held_up=held_up,
         )
-        for load in paid
-    }
+        most[load.pool_id] = min(allowed, max(_wanted(load), load.active))
+    return most

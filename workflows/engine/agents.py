@@ -24,6 +24,7 @@ from pools.facade.contracts import (
 )
 from scaling.facade import budgets
 from scaling.facade.contracts import BudgetTerms
+from workflows.domain.states import BUDGET
 from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.purse import Bound, Purse
 from workflows.engine.records import RunRecord, StepRecord
@@ -106,6 +107,8 @@ class Agents:
             finally:
                 self.seeking -= 1
             if not await self._is_refused(view, paying, holder, bound, rate):
+                if step.reason == BUDGET and step.key not in self.held_up:
+                    self.on_turn(step, False)
                 break
             await self.give_back(lease, LeaseOutcome.OK, uses=0)
         self._accounts[lease.token] = _Account(pool, rate, holder if paying else None)
@@ -163,8 +166,6 @@ class Agents:
             if held_up:
                 self.held_up[step.key] -= 1
                 self.held_up += Counter()  # without those that are zero
-        if held_up and step.key not in self.held_up:
-            self.on_turn(step, False)
 
     async def _acquire(self, view: PoolView, holder: str) -> Lease:
         pool, pool_id = view.name, view.id

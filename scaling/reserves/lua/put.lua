@@ -1,12 +1,14 @@
--- ARGV: prefix, budget, limit, spent, rate, committed, enforce, ms until a new one opens.
--- Returns {reserved, free, how many wait, how long the first of them has (ms), what its call may cost}
-local id = ARGV[2]
+-- ARGV: prefix, budget, limit, spent, rate, committed, enforce, ms until a new one opens, then pool, agents that it
+-- may have, pool, …
+local id, told = ARGV[2], {}
 if call('EXISTS', key(id)) == 0 then call('HSET', key(id), 'opens', number(now + tonumber(ARGV[8]))) end
-call('HSET', key(id), 'limit', ARGV[3], 'spent', ARGV[4], 'rate', ARGV[5], 'committed', ARGV[6], 'enforce', ARGV[7], 'at', number(now))
-local sum, first, waited, cost = reserved(id), first_waiting(id), 0, 0
-if first then
-  local since, amount = string.match(call('HGET', key(id, 'seen'), first), '|(.-)|(.*)$')
-  waited, cost = now - tonumber(since), tonumber(amount)
+call('HSET', key(id), 'limit', ARGV[3], 'spent', ARGV[4], 'rate', ARGV[5], 'committed', ARGV[6], 'enforce', ARGV[7],
+  'at', number(now))
+for i = 9, #ARGV, 2 do
+  told['most:' .. ARGV[i]] = true
+  call('HSET', key(id), 'most:' .. ARGV[i], ARGV[i + 1])
 end
-local free = tonumber(ARGV[3]) - tonumber(ARGV[4]) - sum - tonumber(ARGV[6])
-return {number(sum), number(free), call('ZCARD', key(id, 'waiting')), number(waited), number(cost)}
+for _, field in ipairs(call('HKEYS', key(id))) do
+  if string.sub(field, 1, 5) == 'most:' and not told[field] then call('HDEL', key(id), field) end
+end
+return 1

@@ -1,0 +1,181 @@
+"""Budgets at work: real pools, leases, rows and Redis, agents in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from channels.db import database_sync_to_async
+
+from pools.domain.agents import EndReason
+from pools.facade.contracts import LeaseOutcome, Steering
+from pools.models import Agent, Pool
+from pools.runtime.memory import MemoryRuntime
+from pools.services.broker.broker import Broker
+from pools.services.controller.controller import PoolController
+from scaling.domain.policies import Mode
+from scaling.models import Budget, BudgetAlert, CapacitySpend, ScalingPolicy
+from scaling.services import in_hand
+from scaling.services.ledger import bin_of
+from scaling.services.scaler import Scaler
+from scaling.services.treasury import Treasury
+from tests.factories.pools import make_pool
+from tests.fakes.pools import served, site, until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+NOW = 1000.0
+DEAR = Decimal(36)  # an agent costs a hundredth a second
+
+
+@asynccontextmanager
+async def running(pool: Pool) -> AsyncIterator[tuple[PoolController, Broker]]:
+    plant = site(MemoryRuntime())
+    async with plant.running() as controller, plant.brokering() as broker:
+        await until(lambda: served(pool.pk, pool.target_size))
+        yield controller, broker
+    await plant.runtime.close()
+
+
+@database_sync_to_async
+def budget(pool: Pool, limit: float, **values: Any) -> Budget:
+    return Budget.objects.create(
+        team=pool.team,
+        currency="USD",
+        limit=Decimal(str(limit)),
+        **{"scope": "pool", "target": pool.name, "period": "month", **values},
+    )
+
+
+@database_sync_to_async
+def spend(pool: Pool, amount: float) -> None:
+    CapacitySpend.objects.create(
+        team=pool.team,
+        pool=pool.name,
+        workflow=pool.workflow or "",
+        bin=bin_of(datetime.now(UTC)),
+        milliseconds=1,
+        nanos=int(amount * 10**9),
+    )
+
+
+@database_sync_to_async
+def look(treasury: Treasury, at: float = NOW) -> dict[UUID, int]:
+    treasury.look(datetime.now(UTC), at)
+    return treasury.ceilings
+
+
+@database_sync_to_async
+def evaluate(treasury: Treasury) -> dict[UUID, Steering]:
+    return Scaler(treasury).evaluate(NOW, NOW)
+
+
+@database_sync_to_async
+def ended_by(pool: Pool) -> list[str | None]:
+    return list(Agent.objects.filter(pool=pool, ended_at__isnull=False).values_list("end_reason", flat=True))
+
+
+async def ended(pool: Pool, number: int) -> bool:
+    return len(await ended_by(pool)) == number
+
+
+new_pool = database_sync_to_async(make_pool)
+
+
+async def test_an_exhausted_budget_overrides_min_and_ends_nothing_that_works() -> None:
+    pool = await new_pool(min_size=3, max_size=5, price=DEAR)
+    async with running(pool) as (controller, broker):
+        await budget(pool, 10)
+        await spend(pool, 9.9)
+        lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        treasury = Treasury()
+        assert await look(treasury) == {pool.pk: 1}, "three agents cost 0.6 until they could be gone"
+        controller.steer(await evaluate(treasury), 60)
+        await until(lambda: ended(pool, 2))
+        assert await ended_by(pool) == [EndReason.BUDGET] * 2
+        await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_agents_come_back_when_the_limit_is_raised() -> None:
+    pool = await new_pool(min_size=2, max_size=5, price=DEAR)
+    async with running(pool) as (controller, _):
+        made = await budget(pool, 10)
+        await spend(pool, 10)
+        treasury = Treasury()
+        assert await look(treasury) == {pool.pk: 0}
+        controller.steer(await evaluate(treasury), 60)
+        await until(lambda: served(pool.pk, 0))
+        await database_sync_to_async(Budget.objects.filter(pk=made.pk).update)(limit=20)
+        assert await look(treasury) == {pool.pk: 2}
+        controller.steer(await evaluate(treasury), 60)
+        await until(lambda: served(pool.pk, 2))
+
+
+@pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.OFF])
+async def test_a_budget_counts_whoever_decides_the_size(mode: Mode) -> None:
+    pool = await new_pool(min_size=2, max_size=5, price=DEAR)
+    async with running(pool) as (controller, _):
+        await database_sync_to_async(ScalingPolicy.objects.create)(
+            team=pool.team, pool=pool.name, mode=mode.value
+        )
+        await budget(pool, 1)
+        await spend(pool, 1)
+        treasury = Treasury()
+        await look(treasury)
+        steering = await evaluate(treasury)
+        assert steering == {pool.pk: Steering(None, 0)}
+        controller.steer(steering, 60)
+        await until(lambda: served(pool.pk, 0))
+
+
+async def test_an_audit_takes_nobodys_agents_and_tells_all_the_same() -> None:
+    pool = await new_pool(min_size=2, max_size=5, price=DEAR)
+    async with running(pool):
+        await budget(pool, 1, mode="audit")
+        await spend(pool, 0.9)
+        treasury = Treasury()
+        assert await look(treasury) == {}
+        await look(treasury)
+        thresholds = database_sync_to_async(lambda: [alert.threshold for alert in BudgetAlert.objects.all()])
+        assert set(await thresholds()) - {"forecast"} == {"50", "80"}, "each once"
+
+
+async def test_of_two_budgets_the_scarcer_counts() -> None:
+    pool = await new_pool(min_size=2, max_size=5, price=DEAR)
+    async with running(pool):
+        await budget(pool, 1000)
+        await budget(pool, 0, scope="team", target="")
+        assert await look(Treasury()) == {pool.pk: 0}
+
+
+async def test_a_workflows_budget_pays_for_its_own_pools_and_for_work_elsewhere() -> None:
+    pool = await new_pool(min_size=1, max_size=5, price=DEAR, workflow="w")
+    async with running(pool):
+        await budget(pool, 10, scope="workflow", target="w")
+        treasury = Treasury()
+        assert await look(treasury) == {pool.pk: 1}
+        in_hand.tell({(pool.team_id, "w"): 10 * 10**9}, {}, NOW)
+        try:
+            assert await look(treasury) == {pool.pk: 0}
+        finally:
+            in_hand.tell({}, {}, NOW)
+
+
+async def test_idle_agents_go_for_work_that_rests() -> None:
+    pool = await new_pool(min_size=3, max_size=5, price=DEAR)
+    async with running(pool):
+        await budget(pool, 10)
+        await spend(pool, 9.35)  # 0.05 is free beside three agents
+        treasury = Treasury()
+        assert await look(treasury) == {pool.pk: 3}
+        try:
+            in_hand.tell({}, {(pool.team_id, pool.name): 0.3}, NOW)
+            assert await look(treasury, NOW + 5) == {pool.pk: 3}, "it has not rested long"
+            assert await look(treasury, NOW + 15) == {pool.pk: 1}, "one is enough for it"
+        finally:
+            in_hand.tell({}, {}, NOW)
