@@ -8,6 +8,8 @@ from pathlib import Path
 
 from environs import Env, validate
 
+from .console import UNFOLD as UNFOLD
+
 env = Env()
 AT_LEAST_0, AT_LEAST_1 = validate.Range(min=0), validate.Range(min=1)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -23,6 +25,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 AFLOW_TRUSTED_PROXIES: list[str] = env.list("AFLOW_TRUSTED_PROXIES", [])
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose pages it draws
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
