@@ -44,7 +44,8 @@ class ResizeForm(BaseDialogForm):
     max_size = forms.IntegerField(label="Maximum", min_value=1, widget=UnfoldAdminIntegerFieldWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # The page below the dialog has fields of the same names.
+        super().__init__(*args, **{"auto_id": "dialog_%s", **kwargs})
         pool = Pool.objects.filter(pk=self.object_id).first()
         if pool is not None:
             self.initial = {"min_size": pool.min_size, "max_size": pool.max_size}

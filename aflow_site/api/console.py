@@ -61,7 +61,6 @@ class FiguresList(ChangeList):
 class Console(ModelAdmin):
     """Without rows of its own to add: each app says what may be done, and by which service."""
 
-    show_full_result_count = False
     list_per_page = 50
     warn_unsaved_form = True
 

@@ -41,4 +41,8 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['team', '-created_at'], name='simulation_team'), models.Index(fields=['state', 'created_at'], name='simulation_state')],
             },
         ),
+        migrations.AlterModelOptions(
+            name='scalingpolicy',
+            options={'ordering': ['pool', 'workflow'], 'verbose_name_plural': 'scaling policies'},
+        ),
     ]

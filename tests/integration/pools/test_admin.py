@@ -120,7 +120,9 @@ def test_a_pools_page_asks_before_it_acts(admin_client: Client, pool: Pool, verb
 
 def test_resizing_goes_through_the_service(admin_client: Client, pool: Pool) -> None:
     address = f"/admin/pools/pool/{pool.pk}/resize/"
-    assert 'value="3"' in admin_client.get(address).content.decode()
+    dialog = admin_client.get(address).content.decode()
+    assert 'value="3"' in dialog
+    assert 'for="dialog_max_size"' in dialog, "the page below has an id_max_size of its own"
     refused = {"_form_submitted": "on", "min_size": 9, "max_size": 4}
     assert "It must not be above the maximum (4)." in admin_client.post(address, refused).content.decode()
     done = admin_client.post(address, {"_form_submitted": "on", "min_size": 2, "max_size": 7})
