@@ -17,10 +17,14 @@ test *SUITES:
 up *FLAGS:
     ./aflow up {{ FLAGS }}
 
+# The documentation site
+docs:
+    ./aflow docs
+
 # After a change of the dependencies in pyproject.toml
 lock:
     uv pip compile --universal --python-version 3.11 --generate-hashes --extra server pyproject.toml -o requirements.lock
-    uv pip compile --universal --python-version 3.11 --generate-hashes --extra server --extra dev pyproject.toml -o requirements-dev.lock
+    uv pip compile --universal --python-version 3.11 --generate-hashes --extra server --extra dev --extra docs pyproject.toml -o requirements-dev.lock
     uv pip compile --universal --python-version 3.11 --generate-hashes --group node -o requirements-node.lock
 
 # Types that the browser shares with the server

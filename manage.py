@@ -21,7 +21,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except EnvError as exc:
-        sys.exit(f"{exc} Mend it or unset it: the README lists the settings.")
+        sys.exit(f"{exc} Mend it or unset it: docs/reference/settings.md lists the settings.")
 
 
 if __name__ == "__main__":

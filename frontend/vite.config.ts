@@ -20,7 +20,7 @@ export default defineConfig(({ command }) => ({
     host: "127.0.0.1",
     proxy: {
       // The Host stays the page's own: Django compares it with the Origin of what is posted.
-      "^/(api|login|logout|static)/": { target: server, changeOrigin: false },
+      "^/(api|docs|login|logout|static)/": { target: server, changeOrigin: false },
       "/ws": { target: server, ws: true, changeOrigin: false },
     },
   },

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pools.facade import api as pools
+from scaling.models import Budget
+from scaling.selectors.budgets import figures, last_told
 from scaling.selectors.counts import counted
 
 PREFIX = "agentainer_scaling_"
@@ -44,4 +47,26 @@ class ScalingCollector(Collector):
                 target.add_metric([workflow], targets[workflow])
         except (redis.RedisError, ConnectionError):
             pass  # without Redis there is no truth to tell; the families stand there empty
-        return decisions, current, target
+        return decisions, current, target, *budget_families()
+
+
+def budget_families() -> list[Metric]:
+    """Of each budget's present period, in its currency: from the ledger, as the API tells it."""
+    labels = ["team", "scope", "target", "period"]
+    families = {
+        name: GaugeMetricFamily(f"agentainer_budget_{name}", text, labels=labels)
+        for name, text in (
+            ("limit", "What may be spent in this period"),
+            ("spent", "What is spent of it"),
+            ("reserved", "What calls that run may still cost"),
+            ("forecast", "What will be spent at the period's end, if it goes on as in the last day"),
+            ("waiting", "Calls that wait for the budget"),
+        )
+    }
+    now, told = datetime.now(UTC), last_told()
+    for row in Budget.objects.select_related("team").order_by("pk"):
+        seen = figures(row, now, told.get(str(row.pk)))
+        values = (float(row.limit), seen.spent, seen.reserved, seen.forecast, seen.waiting)
+        for family, value in zip(families.values(), values, strict=True):
+            family.add_metric([row.team.slug, row.scope, row.target, row.period], value)
+    return list(families.values())

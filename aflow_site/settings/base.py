@@ -1,6 +1,6 @@
 """Settings shared by every environment, read from environment variables by `environs`.
 
-Each variable that people may set is listed in the README under "Settings".
+Each variable that people may set is listed in docs/reference/settings.md.
 """
 
 from decimal import Decimal
@@ -140,6 +140,8 @@ AFLOW_REQUEST_DAYS = env.int("AFLOW_REQUEST_DAYS", 7, validate=AT_LEAST_0)  # 0:
 AFLOW_RETENTION_DAYS = env.int("AFLOW_RETENTION_DAYS", 90, validate=AT_LEAST_0)
 AFLOW_AUDIT_DAYS = env.int("AFLOW_AUDIT_DAYS", 365, validate=AT_LEAST_0)
 AFLOW_CURRENCY = env.str("AFLOW_CURRENCY", "USD")  # of prices; nothing is converted
+# Of all pools together; 0: no limit but the pools' own. When more are wanted, teams get fair shares in money.
+AFLOW_MAX_AGENTS = env.int("AFLOW_MAX_AGENTS", 0, validate=AT_LEAST_0)
 # Of an agent-hour, where neither its pool nor its node has a price.
 AFLOW_AGENT_PRICE: Decimal = env.decimal("AFLOW_AGENT_PRICE", Decimal(0), validate=AT_LEAST_0)
 AFLOW_KEEP_TAG = env.str("AFLOW_KEEP_TAG", "keep")  # runs with this tag are never deleted
@@ -194,11 +196,13 @@ SPECTACULAR_SETTINGS = {
         "AgentKindEnum": "pools.api.serializers.KINDS",
         "AgentStateEnum": "pools.api.serializers.STATES",
         "PoolPresetEnum": "pools.api.serializers.POOL_PRESETS",
-        "PolicyModeEnum": ["act", "shadow", "off"],
-        "BudgetModeEnum": ["audit", "enforce"],
         "PolicyPresetEnum": "scaling.api.serializers.POLICY_PRESETS",
         "DecisionReasonEnum": "scaling.api.serializers.REASONS",
         "SimulationStateEnum": "scaling.api.simulation_serializers.STATES",
+        "PolicyModeEnum": "scaling.api.serializers.MODES",
+        "BudgetModeEnum": "scaling.api.budget_serializers.MODES",
+        "BudgetScopeEnum": "scaling.api.budget_serializers.SCOPES",
+        "BudgetStateEnum": "scaling.api.budget_serializers.STATES",
         "AgentRequestFailReasonEnum": "pools.api.agent_serializers.FAIL_REASONS",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },
@@ -211,6 +215,7 @@ STATIC_ROOT = DATA_DIR / "static"
 # Vite puts the content's hash into the names of what it builds: browsers may keep those for ever.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+DOCUMENTATION = BASE_DIR / "site"  # what `./aflow docs` builds
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.exists() else []
 
 LANGUAGE_CODE = "en"

@@ -204,10 +204,11 @@ class Lived:
 class Steering:
     """The size that a pool shall have from now on, between its limits; None: by its own demand. `ceiling`:
     the most agents that may be, even if that is below `min_size` and somebody waits; None: the pool's own
-    limit."""
+    limit. `why`: the reason with which those above it leave."""
 
     size: int | None
     ceiling: int | None = None
+    why: str = "budget"  # or scale_down
 
 
 @dataclass(frozen=True, slots=True)

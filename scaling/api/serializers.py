@@ -12,6 +12,7 @@ from scaling.domain.policies import PRESETS, Metric, Mode
 
 POLICY_PRESETS = list(PRESETS)
 REASONS = [reason.value for reason in Reason]
+MODES = [mode.value for mode in Mode]
 
 
 class PolicyFieldsSerializer(Strict):
@@ -19,7 +20,7 @@ class PolicyFieldsSerializer(Strict):
 
     preset = serializers.ChoiceField(choices=POLICY_PRESETS, required=False)
     mode = serializers.ChoiceField(
-        choices=[mode.value for mode in Mode],
+        choices=MODES,
         required=False,
         help_text="shadow: decides and records, and changes nothing",
     )
@@ -57,7 +58,7 @@ class PolicySerializer(serializers.Serializer[Any]):
     pool = serializers.CharField(allow_null=True)
     workflow = serializers.CharField(allow_null=True)
     preset = serializers.ChoiceField(choices=POLICY_PRESETS)
-    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    mode = serializers.ChoiceField(choices=MODES)
     values = serializers.JSONField(help_text="What is set beside the preset")
     updated_at = serializers.DateTimeField()
 
@@ -99,7 +100,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     candidates = serializers.JSONField(help_text="Each rule's own wish")
     clamped_by = serializers.ListField(child=serializers.CharField())
     policy = serializers.JSONField(help_text="The policy as it counted")
-    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    mode = serializers.ChoiceField(choices=MODES)
     at = serializers.DateTimeField()
 
 

@@ -23,7 +23,7 @@ from pools.facade.contracts import PoolLoad, Steering
 from scaling.domain.decisions import Action
 from scaling.domain.policies import Mode
 from scaling.domain.scaler import decide
-from scaling.services import decisions
+from scaling.services import decisions, rationing
 from scaling.services.decisions import Made
 from scaling.services.policies import all_policies, effective, for_load
 from scaling.services.treasury import Treasury
@@ -73,13 +73,15 @@ class Scaler:
         """
         loads = [load for load in pools.load() if load.known and not load.drained]
         self._learn_starts(loads, now)
-        rows = all_policies()
+        rows, rooms = all_policies(), rationing.rooms(loads)
         made: list[Made] = []
         sizes: dict[UUID, Steering] = {}
         for load in loads:
             row, ceiling = for_load(rows, load), self._treasury.ceilings.get(load.pool_id)
-            if ceiling is not None:  # whoever decides its size, a budget counts
-                sizes[load.pool_id] = Steering(None, ceiling)
+            room = rooms.get(load.pool_id)
+            cap = _cap(ceiling, room)
+            if cap is not None:  # whoever decides its size, it counts
+                sizes[load.pool_id] = replace(cap, size=None)
             if row.mode == Mode.OFF if row else not load.warm_up:
                 continue  # it makes agents for the work at hand, and keeps them for their idle time-out
             watch = self._watches.get(load.pool_id)
@@ -87,13 +89,13 @@ class Scaler:
                 watch = self._watches[load.pool_id] = Watch(load, now)
             policy = effective(row, load)
             signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
-            signals = replace(signals, affordable=ceiling)
+            signals = replace(signals, affordable=ceiling, room=room)
             decision = decide(signals, policy)
             acts = policy.mode == Mode.ACT
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
             made.append(Made(load, policy, signals, decision))
             if acts:
-                sizes[load.pool_id] = Steering(decision.target_size, ceiling)
+                sizes[load.pool_id] = replace(cap or Steering(None), size=decision.target_size)
         self._forget_pools({load.pool_id for load in loads})
         decisions.record([one for one in made if self._is_news(one, now)])
         decisions.count(one.decision for one in made)
@@ -123,3 +125,10 @@ class Scaler:
         if now - self._tidied_at >= TIDIED_EVERY:
             self._tidied_at = now
             decisions.forget(datetime.fromtimestamp(at, UTC))
+
+
+def _cap(affordable: int | None, room: int | None) -> Steering | None:
+    """The stronger of two limits that no pool's own settings can raise."""
+    if affordable is None or (room is not None and room < affordable):
+        return None if room is None else Steering(None, room, "scale_down")
+    return Steering(None, affordable, "budget")

@@ -45,6 +45,7 @@ from scaling.services.ledger import Metering, forget
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds
+METER_EVERY = 10.0  # where nobody has a budget
 FORGET_EVERY = 3600.0
 ASSUMED_START = 5.0  # seconds
 
@@ -61,6 +62,7 @@ class Treasury:
         self._metering = Metering()
         self._reserves = Reserves(counters(), reserves_prefix())
         self._known: set[str] = set()
+        self._metered: datetime | None = None
         self._forgot: datetime | None = None
 
     async def run(self) -> None:
@@ -73,8 +75,10 @@ class Treasury:
 
     def look(self, now: datetime, at: float) -> None:
         """Once; `at` in monotonic seconds. Raises `redis.RedisError`, ConnectionError, database errors."""
-        self._metering.meter(now)
         budgets = list(Budget.objects.all())
+        if budgets or self._metered is None or (now - self._metered).total_seconds() >= METER_EVERY:
+            self._metering.meter(now)
+            self._metered = now
         loads = pools.load() if budgets else []
         told: dict[str, Told] = {}
         ceilings: dict[UUID, int] = {}

@@ -36,6 +36,7 @@ class TeamDetailSerializer(serializers.Serializer):
     name = serializers.CharField()
     role = serializers.CharField()
     max_concurrent_runs = serializers.IntegerField(allow_null=True, help_text="More runs wait for their turn")
+    capacity_weight = serializers.FloatField(help_text="Of its share, where agents are short; set by staff")
     retention_days = serializers.IntegerField(allow_null=True, help_text="null: the platform's own")
     platform_retention_days = serializers.IntegerField()
     created_at = serializers.DateTimeField()

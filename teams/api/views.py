@@ -75,6 +75,7 @@ class TeamView(APIView):
             "name": limits.name,
             "role": context.role,
             "max_concurrent_runs": limits.max_concurrent_runs,
+            "capacity_weight": limits.capacity_weight,
             "retention_days": limits.retention_days,
             "platform_retention_days": settings.AFLOW_RETENTION_DAYS,
             "created_at": limits.created_at,

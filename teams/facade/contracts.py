@@ -39,6 +39,7 @@ class TeamLimits:
     slug: str
     name: str
     max_concurrent_runs: int | None
+    capacity_weight: float  # of its share, where there are not agents enough for all teams
     retention_days: int | None
     created_at: datetime
 

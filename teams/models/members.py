@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from teams.domain.roles import Role
@@ -18,6 +19,11 @@ class Team(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     max_concurrent_runs = models.PositiveIntegerField(
         null=True, blank=True, help_text="More runs than this wait for their turn; empty: no limit"
+    )
+    capacity_weight = models.FloatField(
+        default=1.0,
+        validators=[MinValueValidator(0.01), MaxValueValidator(1000)],
+        help_text="Of its share, where there are not agents enough for all; set by the platform's staff",
     )
     retention_days = models.PositiveIntegerField(
         null=True, blank=True, help_text="Ended runs are deleted after this; empty: the platform's setting"

@@ -20,6 +20,7 @@ def _limits(team: Team) -> TeamLimits:
         slug=team.slug,
         name=team.name,
         max_concurrent_runs=team.max_concurrent_runs,
+        capacity_weight=team.capacity_weight,
         retention_days=team.retention_days,
         created_at=team.created_at,
     )

@@ -1,4 +1,4 @@
-"""What calls reserve of budgets, as one executor knows it (docs/adr/0027).
+"""What calls reserve of budgets, as one executor knows it (docs/adr/0032).
 
 A call that a budget pays for reserves what it may cost until its time-out before it begins, and settles when
 it ends. Reserves are told again every few seconds, for Redis may lose its memory. Does not: wait (`agents`

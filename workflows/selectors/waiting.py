@@ -1,7 +1,7 @@
 """Why something is not running: one sentence for people, and the facts behind it for programs.
 
 A reason is `{"code", "sentence", "facts"}`. Codes: `running`, `ended`, `paused`, `cancelling`, `starting`,
-`no_executor`, `limit`, `budget`, `needs`, `retry`, `cold_start`, `pool_full`, `pool_broken`, `priority`,
+`no_executor`, `limit`, `budget`, `needs`, `retry`, `cold_start`, `pool_full`, `pool_broken`, `pool_drained`,
 `turn`, `approval`, `time`, `event`, `child`.
 """
 

@@ -24,8 +24,9 @@ from workflows.selectors.needs import need_of
 from workflows.services.nudges import nudge
 
 PAGE = 200  # runs in one transaction
+MOST_PAGES = 5  # at a time: the controller has other duties
 WOKEN = 20  # runs of a team at a time: the highest priority first
-MOST_RESTING = 1000
+MOST_RESTING = 1000  # runs that are looked at
 
 Spent = dict[str, list[float]]
 
@@ -33,8 +34,8 @@ Spent = dict[str, list[float]]
 def keep_accounts(now: datetime) -> int:
     """Everything once; how many runs were charged."""
     charged = 0
-    while page := charge_page(now):
-        charged += page
+    for _ in range(MOST_PAGES):
+        charged += (page := charge_page(now))
         if page < PAGE:
             break
     resting = _wake(now)
@@ -129,11 +130,13 @@ def _live_work() -> dict[tuple[int, str], int]:
 def _wake(now: datetime) -> dict[tuple[int, str], float]:
     """Wakes runs that rest until a budget has enough for their next call, in their order and not all at once;
     in which pools (owner, name) work rests on, and what the next call there may cost."""
-    held = Step.objects.filter(reason=BUDGET, run__parked=True, run__state=RunState.WAITING)
-    held = held.exclude(state__in=STEP_FINAL).select_related("run__version", "run__workflow")
+    parked = Run.objects.filter(parked=True, state=RunState.WAITING).order_by("-priority", "created_at")
+    held = Step.objects.filter(run_id__in=list(parked.values_list("pk", flat=True)[:MOST_RESTING]))
+    held = held.filter(reason=BUDGET).exclude(state__in=STEP_FINAL)
     woken: dict[int, int] = defaultdict(int)
     resting: dict[tuple[int, str], float] = {}
-    for step in held.order_by("-run__priority", "run__created_at", "position")[:MOST_RESTING]:
+    rows = held.select_related("run__version", "run__workflow")
+    for step in rows.order_by("-run__priority", "run__created_at", "position"):
         run = step.run
         need = need_of(run, step)
         if need is None:

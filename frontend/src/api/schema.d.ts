@@ -1771,7 +1771,7 @@ export interface components {
         Budget: {
             /** Format: uuid */
             id: string;
-            scope: components["schemas"]["ScopeEnum"];
+            scope: components["schemas"]["BudgetScopeEnum"];
             target: string | null;
             period: components["schemas"]["PeriodEnum"];
             timezone: string;
@@ -1808,6 +1808,13 @@ export interface components {
          * @enum {string}
          */
         BudgetModeEnum: "audit" | "enforce";
+        /**
+         * @description * `team` - team
+         *     * `pool` - pool
+         *     * `workflow` - workflow
+         * @enum {string}
+         */
+        BudgetScopeEnum: "team" | "pool" | "workflow";
         /**
          * @description * `ok` - ok
          *     * `warning` - warning
@@ -2209,7 +2216,7 @@ export interface components {
             mode?: components["schemas"]["BudgetModeEnum"];
             /** @description Whose days and months count, such as Europe/Berlin */
             timezone?: string;
-            scope: components["schemas"]["ScopeEnum"];
+            scope: components["schemas"]["BudgetScopeEnum"];
             /** @description The pool or the workflow that it is for */
             target?: string | null;
             period: components["schemas"]["PeriodEnum"];
@@ -2890,13 +2897,6 @@ export interface components {
          * @enum {string}
          */
         ScaleDownOrderEnum: "lru" | "fifo" | "lifo";
-        /**
-         * @description * `team` - team
-         *     * `pool` - pool
-         *     * `workflow` - workflow
-         * @enum {string}
-         */
-        ScopeEnum: "team" | "pool" | "workflow";
         Secret: {
             name: string;
             /** @description Who set it last */
@@ -3085,6 +3085,11 @@ export interface components {
             role: string;
             /** @description More runs wait for their turn */
             max_concurrent_runs: number | null;
+            /**
+             * Format: double
+             * @description Of its share, where agents are short; set by staff
+             */
+            capacity_weight: number;
             /** @description null: the platform's own */
             retention_days: number | null;
             platform_retention_days: number;

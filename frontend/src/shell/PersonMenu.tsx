@@ -1,5 +1,5 @@
 import { ActionIcon, Avatar, Menu } from "@mantine/core";
-import { IconLogout, IconSettings } from "@tabler/icons-react";
+import { IconBook2, IconLogout, IconSettings } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { me } from "@/api/me";
@@ -23,6 +23,9 @@ export function PersonMenu() {
         </Menu.Label>
         <Menu.Item component={Link} to="/settings" leftSection={<IconSettings size={16} aria-hidden />}>
           Settings
+        </Menu.Item>
+        <Menu.Item component="a" href="/docs/" leftSection={<IconBook2 size={16} aria-hidden />}>
+          Documentation
         </Menu.Item>
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={logOut}>

@@ -1,11 +1,13 @@
 import { screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import { overall, tellFeed } from "@/realtime/status";
 import { stubApi } from "@/testing/api";
 import { faultsOf, renderPage } from "@/testing/render";
-import { aRun } from "@/testing/shapes";
+import { aPerson, aRun } from "@/testing/shapes";
 import { keys } from "@/api/keys";
 import { Breadcrumbs } from "./Breadcrumbs";
+import { PersonMenu } from "./PersonMenu";
 import { Shell } from "./Shell";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -43,4 +45,11 @@ it("leads from a run of a sub-workflow to the step that started it", async () =>
   client.setQueryData(keys.runLive(run.id), { seq: 1, run, steps: [] });
   const link = await screen.findByRole("link", { name: /report/ });
   expect(link).toHaveAttribute("href", "/runs/01a20b85-66e2-7218-86e8-b8247f0d362a?step=report");
+});
+
+it("leads to the documentation from the menu of the person", async () => {
+  stubApi({ "GET me/": aPerson() });
+  await renderPage(<PersonMenu />);
+  await userEvent.click(await screen.findByRole("button", { name: /^You:/ }));
+  expect(await screen.findByRole("menuitem", { name: "Documentation" })).toHaveAttribute("href", "/docs/");
 });

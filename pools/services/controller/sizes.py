@@ -60,6 +60,12 @@ class Sizes:
         steering, until = self._steered.get(pool.pk, (None, 0.0))
         return steering if time.monotonic() < until else None
 
+    def _why_fewer(self, pool: Pool) -> EndReason:
+        steering = self._steering(pool)
+        if steering is None or steering.ceiling is None:
+            return EndReason.SCALE_DOWN
+        return EndReason(steering.why)
+
     async def step(
         self,
         pool: Pool,
@@ -90,7 +96,7 @@ class Sizes:
                 sizes.retire_idle,
                 idle=0,
                 keep=counts.serving - counts.starting - sizes.retire_idle,
-                reason=EndReason.SCALE_DOWN if counts.ceiling is None else EndReason.BUDGET,
+                reason=self._why_fewer(pool),
                 order=pool.scale_down_order,
             )
         await self._drain_surplus(agents, serving, counts.active - pool.max_size)

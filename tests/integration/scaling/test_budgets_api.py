@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client
 
 from pools.models import Pool
 from scaling.models import Budget, BudgetAlert, CapacitySpend
@@ -145,3 +146,15 @@ def test_spend_by_pool_workflow_and_team() -> None:
     for query in ("group=cat", "from=yesterday", "from=2027-01-02&to=2027-01-01", "group=step&run=x"):
         assert viewer("GET", f"spend/?{query}").status_code in (400, 422), query
     assert viewer("GET", f"spend/?group=step&run={uuid4()}").status_code == 404
+
+
+def test_metrics_tell_the_same_as_the_api() -> None:
+    admin = member(Role.ADMIN)
+    spend(make_pool(admin.team, name="paid"), 1_250_000_000)
+    body = admin("POST", "budgets/", NEW).json()
+    text = Client().get("/metrics").content.decode()
+    labels = f'{{period="day",scope="team",target="",team="{admin.team.slug}"}}'
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("agentainer_budget_"))
+    for name in ("limit", "spent", "reserved"):
+        assert float(lines[f"agentainer_budget_{name}{labels}"]) == float(body[name]), name
+    assert float(lines[f"agentainer_budget_forecast{labels}"]) >= 1.25

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from channels.db import database_sync_to_async
+from django.conf import LazySettings
 
 from pools.facade import api as pools
 from pools.facade.contracts import LeaseOutcome, Steering
@@ -193,3 +194,35 @@ async def test_it_runs_beside_the_controller_and_wakes_when_somebody_waits() -> 
         await asyncio.gather(task, return_exceptions=True)
         for lease in leases:
             await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_when_agents_are_short_teams_get_fair_shares(settings: LazySettings) -> None:
+    settings.AFLOW_MAX_AGENTS = 4
+    greedy = await new_pool(min_size=4, max_size=8)
+    modest = await new_pool(min_size=0, max_size=8)
+    async with running(greedy) as (_, controller, broker):
+        scaler = Scaler()
+        asking = [
+            asyncio.create_task(broker.acquire(modest.pk, holder=f"h{n}", team_id=modest.team_id, timeout=60))
+            for n in range(3)
+        ]
+        await until(lambda: asks(modest, 3))
+        controller.steer(await evaluate(scaler, NOW), 60)
+        await until(lambda: alive(greedy, 2))
+        sizes = await evaluate(scaler, NOW + 2)
+        assert sizes[greedy.pk].ceiling == 2
+        assert sizes[modest.pk].ceiling == 2
+        controller.steer(sizes, 60)
+        await until(lambda: alive(modest, 2))
+        decided = {row.reason for row in await rows(greedy)}
+        assert "capacity" in decided
+        done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        assert done
+        for task in asking:  # each waits its turn: nobody starves
+            done_lease = await task
+            await broker.release(done_lease, LeaseOutcome.OK)
+
+
+async def asks(pool: Pool, number: int) -> bool:
+    loads = await database_sync_to_async(pools.load)()
+    return next(load.waiting for load in loads if load.pool_id == pool.pk) == number

@@ -155,3 +155,45 @@ def test_error_pages_need_no_context(name: str, build: Path) -> None:
     page = render_to_string(name)
     assert "<h1" in page
     assert "/static/assets/pages-1.css" in page
+
+
+# --- the documentation -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(settings: Any, tmp_path: Path) -> Path:
+    """A built documentation site, as far as it is served: a page, one below, a script."""
+    settings.DOCUMENTATION = tmp_path / "site"
+    (settings.DOCUMENTATION / "howto").mkdir(parents=True)
+    (settings.DOCUMENTATION / "index.html").write_text("<h1>Start</h1>")
+    (settings.DOCUMENTATION / "howto" / "map.html").write_text("<h1>Map</h1>")
+    (settings.DOCUMENTATION / "search.js").write_text("1")
+    (tmp_path / "secret.txt").write_text("of this machine")
+    return tmp_path
+
+
+def test_the_documentation_is_served_to_everybody(site: Path, client: Client) -> None:
+    assert text(client.get("/docs/")) == "<h1>Start</h1>"
+    assert text(client.get("/docs/howto/map.html")) == "<h1>Map</h1>"
+    assert client.get("/docs/search.js").headers["Content-Type"] == "text/javascript"
+    assert client.get("/docs").headers["Location"] == "/docs/"
+    assert client.post("/docs/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing.html", "howto/", "../secret.txt", "%2e%2e/secret.txt", "howto/../../secret.txt"]
+)
+def test_nothing_else_is_served_beside_it(site: Path, client: Client, path: str) -> None:
+    answer = client.get(f"/docs/{path}")
+
+    assert answer.status_code == 404
+    assert "of this machine" not in text(answer)
+
+
+def test_documentation_that_is_not_built_says_how(settings: Any, tmp_path: Path, client: Client) -> None:
+    settings.DOCUMENTATION = tmp_path
+
+    answer = client.get("/docs/howto/map.html")
+
+    assert answer.status_code == 404
+    assert "./aflow docs" in text(answer)

@@ -47,6 +47,7 @@ export function ApiPanel() {
       </Section>
       <Section title="Reference" about="Every address, with its fields.">
         <Stack gap={8}>
+          <Anchor href="/docs/">Documentation</Anchor>
           <Anchor href="/api/v1/docs/">Interactive documentation</Anchor>
           <Anchor href="/api/v1/schema/">OpenAPI description</Anchor>
           <Anchor href="/api/v1/schemas/workflow.json">JSON Schema of the workflow document</Anchor>

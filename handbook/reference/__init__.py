@@ -1,0 +1,1 @@
+"""Pages that are made of the code. Each module gives one: `page()`, its Markdown."""
