@@ -57,11 +57,24 @@ export type TeamDetail = Schemas["TeamDetail"];
 export type AuditEntry = Omit<Schemas["AuditEntry"], "details"> & { details: Record<string, unknown> };
 
 /** A policy with every field filled in. Times in seconds, utilizations and rates as shares of one. */
-export type PolicyValues = {
-  [Name in Exclude<keyof PolicyFields, "preset" | "mode" | "step_up" | "step_down">]-?: NonNullable<
-    PolicyFields[Name]
-  >;
-} & { step_up: number | null; step_down: number | null };
+export interface PolicyValues {
+  min: number;
+  max: number;
+  target_utilization: number;
+  scale_up_threshold: number;
+  scale_down_threshold: number;
+  cooldown: number;
+  up_window: number;
+  down_window: number;
+  dead_band: number;
+  step_up: number | null;
+  step_down: number | null;
+  scale_up_rate: number;
+  scale_down_rate: number;
+  metrics: NonNullable<PolicyFields["metrics"]>;
+  scale_to_zero: boolean;
+  min_idle: number;
+}
 
 /** What a decision saw of its pool. Times in seconds; `at` since the epoch. */
 export interface Signals {

@@ -47,7 +47,7 @@ export function draftOf({ policy, steered }: PolicyInForce, presets: Record<stri
 }
 
 /** The fields by the API's names; null goes back to the preset's value. */
-function fieldsOf(draft: Draft, presets: Record<string, PolicyValues>): Required<PolicyFields> {
+function fieldsOf(draft: Draft, presets: Record<string, PolicyValues>): PolicyFields {
   const amounts = Object.fromEntries(
     AMOUNTS.map((name) => [name, draft[name] === "" ? null : Number(draft[name])]),
   ) as Record<AmountName, number | null>;
