@@ -9,7 +9,9 @@ from django.urls import re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aflow_site.settings.prod")
 http = get_asgi_application()
 
-from aflow_site.websockets import OurOrigins, TeamMiddleware, nowhere  # noqa: E402 (the app registry must be ready)
+from aflow_site.api.connections import closing_connections  # noqa: E402 (the app registry must be ready)
+from aflow_site.api.delivery import delivering  # noqa: E402
+from aflow_site.websockets import OurOrigins, TeamMiddleware, nowhere  # noqa: E402
 from pools.consumers.routing import websocket_urlpatterns as pool_sockets  # noqa: E402
 from scaling.consumers.routing import websocket_urlpatterns as scaling_sockets  # noqa: E402
 from workflows.consumers.routing import websocket_urlpatterns as run_sockets  # noqa: E402
@@ -18,7 +20,7 @@ sockets = URLRouter([*run_sockets, *pool_sockets, *scaling_sockets, re_path("", 
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": delivering(closing_connections(http)),
         "websocket": OurOrigins(TeamMiddleware(sockets)),
     }
 )

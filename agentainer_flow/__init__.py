@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agentainer_flow.sdk.definition import compile_workflow
     from agentainer_flow.sdk.mapreducing import mapreduce
     from agentainer_flow.sdk.options import ErrorHandler, ExecutionMode, PoolConfig, RetryPolicy
+    from agentainer_flow.sdk.runnable import Runnable
     from agentainer_flow.sdk.written import document_step
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "RetryPolicy",
     "RunCancelled",
     "RunFailed",
+    "Runnable",
     "WorkflowClient",
     "WorkflowExecution",
     "approval",
@@ -74,6 +76,7 @@ _HOMES = {
     "RetryPolicy": "agentainer_flow.sdk.options",
     "RunCancelled": "agentainer_flow.errors",
     "RunFailed": "agentainer_flow.errors",
+    "Runnable": "agentainer_flow.sdk.runnable",
     "WorkflowClient": "agentainer_flow.client",
     "WorkflowExecution": "agentainer_flow.client",
     "approval": "agentainer_flow.sdk.bodiless",

@@ -5,8 +5,8 @@ Does not: talk with anybody by itself. The agent lends it its `Talk`; elsewhere 
 
 from __future__ import annotations
 
-import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from difflib import get_close_matches
 from typing import Any, Protocol
@@ -294,6 +294,9 @@ _TOLD = _Told()
 
 
 def _in_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")  # where nobody has imported it no loop runs
+    if asyncio is None:
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -31,6 +31,10 @@ class UnreachableError(FlowError):
     """The platform does not answer."""
 
 
+class ServerTooOld(FlowError):
+    """The platform is older than what this client needs."""
+
+
 class WaitTimeout(FlowError, TimeoutError):
     """The run has not ended within the time-out; it goes on."""
 

@@ -8,6 +8,7 @@ opinions = scatter_gather("left:1", "right:1", gather=compare)
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from agentainer_flow.sdk.bodiless import Steps
@@ -15,6 +16,7 @@ from agentainer_flow.sdk.groups import pipeline, scatter_gather
 from agentainer_flow.sdk.mapreducing import MapReduce, Worker, mapreduce
 from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
 from agentainer_flow.sdk.parts import StepLike
+from agentainer_flow.sdk.sourcing import Source
 
 __all__ = ["batch_process", "mapreduce", "pipeline", "scatter_gather"]
 
@@ -23,6 +25,7 @@ def batch_process(
     processor: Worker,
     *,
     over: StepLike | list[Any] | None = None,
+    source: str | PurePath | list[Any] | Source | None = None,
     batch_size: int = 100,
     pool_size: int | None = None,
     pool_config: PoolConfig | None = None,
@@ -45,6 +48,7 @@ def batch_process(
     return mapreduce(
         mapper=processor,
         over=over,
+        source=source,
         batch_size=batch_size,
         pool_size=pool_size,
         pool_config=pool_config,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import pagination
-from rest_framework.exceptions import ValidationError as FrameworkFault
+from rest_framework.exceptions import APIException as FrameworkFault
 
 from aflow_site.kernel.errors import InvalidInput
 

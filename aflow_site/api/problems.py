@@ -9,10 +9,19 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from aflow_site.kernel.errors import Fault, FlowError, InvalidInput, NotAllowed, NotFound, TooLarge
+from aflow_site.kernel.errors import (
+    Fault,
+    FlowError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Overloaded,
+    TooLarge,
+)
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +94,9 @@ def _translate(exc: Exception) -> FlowError | None:
         return NotFound("There is nothing at this address.")
     if isinstance(exc, PermissionDenied):
         return NotAllowed("You may not do this.")
+    if isinstance(exc, RedisError):
+        log.warning("Redis: %s", exc)
+        return Overloaded("Redis does not answer; ask again.", headers={"Retry-After": "2"})
     if isinstance(exc, RequestDataTooBig):
         return TooLarge("The body is larger than this server accepts (setting AFLOW_MAX_BODY_BYTES).")
     if isinstance(exc, exceptions.ValidationError):

@@ -3,6 +3,7 @@
 Each variable that people may set is listed in docs/reference/settings.md.
 """
 
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ AT_LEAST_0, AT_LEAST_1 = validate.Range(min=0), validate.Range(min=1)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
+AFLOW_VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 DATA_DIR = Path(env.str("AFLOW_DATA_DIR", str(BASE_DIR / ".aflow"))).absolute()
 
 SECRET_KEY = env.str("SECRET_KEY", "")
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "aflow_site.api.versions.tell_version",
     "aflow_site.api.problems.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -203,6 +206,7 @@ SPECTACULAR_SETTINGS = {
         "BudgetModeEnum": "scaling.api.budget_serializers.MODES",
         "BudgetScopeEnum": "scaling.api.budget_serializers.SCOPES",
         "BudgetStateEnum": "scaling.api.budget_serializers.STATES",
+        "ForecastCauseEnum": "scaling.api.serializers.FORECAST_CAUSES",
         "AgentRequestFailReasonEnum": "pools.api.agent_serializers.FAIL_REASONS",
         "AgentRequestStateEnum": "pools.api.agent_serializers.REQUEST_STATES",
     },

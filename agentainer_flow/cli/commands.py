@@ -116,6 +116,9 @@ def get_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
 
 
 def export_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
+    if arguments.yaml:
+        print(client.export_workflow(arguments.name, arguments.version), end="")
+        return 0
     if arguments.version is None:
         document = client.get_workflow(arguments.name)["document"]
     else:

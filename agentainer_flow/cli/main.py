@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from agentainer_flow.cli import access, agents, commands, pools, run_control, watching
+from agentainer_flow.cli import access, agents, budgets, commands, pools, run_control, watching
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import (
@@ -108,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     _run_verbs(noun("run", "look at runs, and act on them"))
     _pool_verbs(noun("pool", "look at pools, and size them"))
     _agent_verbs(noun("agent", "deploy agents, ask them, look at them"))
+    _budget_verbs(noun("budget", "bound what agents cost"))
     _trigger_verbs(noun("trigger", "start runs by time, by webhook, by the end of others"))
     _secret_verbs(noun("secret", "values that documents only name"))
     return parser
@@ -132,6 +133,25 @@ def _alone(nouns: Any) -> None:
     completion = nouns.add_parser("completion", help='for shells: eval "$(aflow completion bash)"')
     completion.add_argument("shell", choices=["bash", "zsh"])
     completion.set_defaults(command=access.completion, verb="completion")
+
+
+def _budget_verbs(add: Add) -> None:
+    listing = add("list", budgets.list_budgets, "the budgets, and what is left of them")
+    listing.add_argument("--scope", help="team, pool or workflow")
+    listing.add_argument("--target", help="of this pool or workflow")
+    add("get", budgets.get_budget, "one budget").add_argument("budget")
+    create = add("create", budgets.create_budget, "set a budget")
+    create.add_argument("scope", help="team, pool or workflow")
+    create.add_argument("limit", help="for each period, such as 25.00")
+    create.add_argument("--target", metavar="NAME", help="the pool or workflow that it is for")
+    create.add_argument("--period", default="month", help="hour, day or month (unless told)")
+    change = add("set", budgets.set_budget, "change a budget")
+    change.add_argument("budget")
+    change.add_argument("--limit", help="for each period")
+    for made in (create, change):
+        made.add_argument("--mode", help="audit tells; enforce starts nothing that it could not pay")
+        made.add_argument("--timezone", help="whose days and months count, such as Europe/Berlin")
+    add("delete", budgets.delete_budget, "forget a budget").add_argument("budget")
 
 
 def _trigger_verbs(add: Add) -> None:
@@ -180,6 +200,7 @@ def _workflow_verbs(add: Add) -> None:
     export = add("export", commands.export_workflow, "print a workflow's document as JSON, or as Python")
     export.add_argument("name")
     export.add_argument("--python", action="store_true", help="as SDK code that compiles to the same")
+    export.add_argument("--yaml", action="store_true", help="with the schema that editors check it by")
     export.add_argument("--version", type=int, help="left out: the newest")
     diff = add("diff", commands.diff_workflow, "what changed between two versions")
     diff.add_argument("name")

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from agentainer_flow.cli.output import Output
@@ -21,6 +22,7 @@ _POOLS = {
     "MAX": "max_size",
     "WAITING": "waiting",
     "UTILIZATION": "utilization",
+    "SPENT 24H": "spent",
 }
 _RUNS = {"RUN": "id", "WORKFLOW": "workflow", "STATE": "state", "CREATED": "created_at"}
 CLEAR = "\x1b[H\x1b[2J"
@@ -91,10 +93,17 @@ def _line(line: Mapping[str, Any]) -> str:
     return f"{line['at']}  {line['step']}{item}  {line['text']}"
 
 
+def _pools_and_spend(client: WorkflowClient) -> list[dict[str, Any]]:
+    """Each with what its agents cost in the last 24 hours, as "spent"."""
+    spend = client.spend("pool", since=datetime.now(UTC) - timedelta(days=1))
+    costs = {line["name"]: f"{float(line['cost']):,.2f} {spend['currency']}" for line in spend["lines"]}
+    return [{**pool, "spent": costs.get(pool["name"])} for pool in client.list_pools()]
+
+
 def top(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     """All pools, and the runs under way, again and again until Ctrl-C."""
     while True:
-        pools, runs = client.list_pools(), client.list_runs(state="running", limit=20)
+        pools, runs = _pools_and_spend(client), client.list_runs(state="running", limit=20)
         if output.as_json:
             output.value({"pools": pools, "runs": runs})
         else:

@@ -3,28 +3,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from agentainer_flow.client.agents import AgentMethods
+from agentainer_flow.client.budgets import BudgetMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.execution import WorkflowExecution
 from agentainer_flow.client.paths import new_key, part
 from agentainer_flow.client.pools import PoolMethods
 from agentainer_flow.client.triggers import TriggerMethods
-from agentainer_flow.errors import Conflict
+from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
+from agentainer_flow.sdk.sourcing import source as source_of
 
 if TYPE_CHECKING:
     import httpx
 
 
-class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
+class WorkflowClient(AgentMethods, BudgetMethods, PoolMethods, TriggerMethods):
     """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
     checkout in which it runs. Raises ConfigError when none of them is there.
 
@@ -65,6 +68,7 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
         bundle = make_bundle(cls)
+        check_imports(bundle)
         document = compile_workflow(cls, bundle)
         self._transport.request(
             "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}
@@ -104,6 +108,12 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         """With the newest version's "document" and its "etag"."""
         return self._answer("GET", f"workflows/{part(name)}/")
 
+    def export_workflow(self, name: str, version: int | None = None) -> str:
+        """A version's document as YAML, which editors check by the schema that its first line names."""
+        path, query = f"workflows/{part(name)}/export/", {"version": version}
+        text: str = (self._transport.raw("GET", path, params=query)).text
+        return text
+
     def delete_workflow(self, name: str) -> None:
         """Its runs and versions stay."""
         self._transport.request("DELETE", f"workflows/{part(name)}/")
@@ -138,7 +148,8 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
         mapper: str,
         reducer: str | None = None,
         *,
-        items: Sequence[Any],
+        items: Sequence[Any] | None = None,
+        source: str | Mapping[str, Any] | None = None,
         batch_size: int = 1,
         pool_size: int | None = None,
         max_parallel: int | None = None,
@@ -149,8 +160,13 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
     ) -> WorkflowExecution:
         """Maps and reduces a list with images, as `@mapreduce` does, for scripts that have no class.
 
-        It is kept as a workflow `map-reduce-…`, the same for the same arguments beside the items.
+        In place of `items`, `source` says where they lie: a path or URL, or a dict that says more
+        (`sdk.sourcing.Source`). It is kept as a workflow `map-reduce-…`, the same for the same arguments
+        beside those two. Raises DefinitionError when not exactly one of them is given.
         """
+        if (items is None) == (source is None):
+            raise DefinitionError("map_reduce: give items, or a source that they lie in.")
+        over = list(items or ()) if source is None else source_of("map_reduce", source)
         step = {
             "mapper": {"image": mapper},
             "reducer": None if reducer is None else {"image": reducer},
@@ -162,15 +178,19 @@ class WorkflowClient(AgentMethods, PoolMethods, TriggerMethods):
             "min_success_rate": min_success_rate,
         }
         given = {name: value for name, value in step.items() if value is not None}
-        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        digest = f"{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}"
         name = f"map-reduce-{digest}"
         document: dict[str, Any] = {
             "name": name,
-            "params": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+            "params": {
+                "type": "object",
+                "properties": {"items": {"type": ["array", "object"]}},
+                "required": ["items"],
+            },
             "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
         }
         self.save_workflow(document)
-        return self.run(name, {"items": list(items)}, mode=mode)
+        return self.run(name, {"items": over}, mode=mode)
 
     def execution(self, run_id: str) -> WorkflowExecution:
         """A run that was started elsewhere."""

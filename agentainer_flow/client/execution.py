@@ -110,8 +110,7 @@ class WorkflowExecution:
 
     def steps(self) -> list[dict[str, Any]]:
         """The steps with their states and counts."""
-        steps: list[dict[str, Any]] = (self._transport.request("GET", f"runs/{self.id}/steps/"))["results"]
-        return steps
+        return self._transport.all(f"runs/{self.id}/steps/")
 
     def items(self, step: str, state: str | None = None) -> list[dict[str, Any]]:
         """The items of a parallel step; of one state (``failed``), if given."""

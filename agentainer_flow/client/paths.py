@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from urllib.parse import quote
 
 
@@ -13,4 +13,4 @@ def part(name: str) -> str:
 
 def new_key() -> str:
     """An idempotency key: a request that is sent again with it counts once."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()

@@ -9,13 +9,15 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from agentainer_flow.client.config import Endpoint
-from agentainer_flow.errors import UnreachableError, api_error
+from agentainer_flow.errors import ServerTooOld, UnreachableError, api_error
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PATIENT = httpx.Timeout(60.0, connect=5.0, read=None)  # for answers that go on
 PAUSES = (0.1, 0.4, 1.0)  # seconds before each new try
 MOST_PATIENCE = 5.0  # seconds: the longest Retry-After that is waited for
 TRY_AGAIN = (429, 502, 503, 504)
+NEEDS = (0, 1)  # the oldest version of the platform that has all that this client asks of it
+VERSION_HEADER = "X-Agentainer-Version"
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -41,6 +43,18 @@ def next_query(query: dict[str, Any], page: Mapping[str, Any]) -> dict[str, Any]
         return None
     # Only its query counts: behind a proxy the platform may not know its own address.
     return {**query, **dict(parse_qsl(urlsplit(page["next"]).query))}
+
+
+def check_version(url: str, answer: httpx.Response) -> None:
+    """Raises ServerTooOld; a platform that tells no version passes."""
+    told = answer.headers.get(VERSION_HEADER, "")
+    parts = told.split(".")
+    if all(part.isdigit() for part in parts[: len(NEEDS)]) and tuple(map(int, parts[: len(NEEDS)])) < NEEDS:
+        needed = ".".join(map(str, NEEDS))
+        raise ServerTooOld(
+            f"The platform at {url} is version {told}, and this client needs {needed} or newer: update the"
+            f" platform, or install an SDK of its version: pip install 'agentainer-flow=={told}'."
+        )
 
 
 def patience(answer: httpx.Response, pause: float) -> float:

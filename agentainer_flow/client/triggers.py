@@ -51,6 +51,11 @@ class TriggerMethods:
     def change_trigger(self, trigger: str, **settings: Any) -> dict[str, Any]:
         return dict(self._transport.request("PATCH", f"triggers/{part(trigger)}/", json=settings))
 
+    def rotate_trigger_secret(self, trigger: str) -> str:
+        """A new secret for a webhook; deliveries signed with the old one are refused from now on."""
+        told = self._transport.request("POST", f"triggers/{part(trigger)}/rotate-secret/")
+        return str(told["secret"])
+
     def delete_trigger(self, trigger: str) -> None:
         self._transport.request("DELETE", f"triggers/{part(trigger)}/")
 

@@ -8,16 +8,26 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agentainer_flow.errors import FlowError, api_error
 from agentainer_flow.local.calls import RESULTS, Caller, One, Outcome
 from agentainer_flow.local.expressions import ExpressionError, resolve
 from agentainer_flow.local.records import Error, ItemRecord, StepRecord, error_of
 from agentainer_flow.local.scopes import Scope
+from agentainer_flow.sdk.bundling import home_of
+from agentainer_flow.sources.agent import with_secrets
+from agentainer_flow.sources.reading import read_items
 
 if TYPE_CHECKING:
     from agentainer_flow.local.graph import Graph
     from agentainer_flow.local.run import LocalRun
 
 WIDTH = 100  # calls at once without a max_parallel
+
+
+class _NotRead(Exception):
+    def __init__(self, error: Error) -> None:
+        super().__init__(error["message"])
+        self.error = error
 
 
 class MapBody:
@@ -36,11 +46,17 @@ class MapBody:
         self._ready: deque[ItemRecord] = deque()
         self._later: set[asyncio.Task[None]] = set()
         self._first_failure: Error | None = None
+        self._batch = int(step.get("batch_size", 1))  # a source may say another
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
         record = self._record
-        record.items = [ItemRecord(index, value) for index, value in enumerate(self._list())]
+        try:
+            values = await self._list()
+        except _NotRead as exc:
+            self._graph.fail(record, exc.error)
+            return
+        record.items = [ItemRecord(index, value) for index, value in enumerate(values)]
         self._to_input = self._item_input()
         self._ready.extend(record.items)
         record.attempts = 1
@@ -71,12 +87,42 @@ class MapBody:
 
     # --- its list --------------------------------------------------------------------------------
 
-    def _list(self) -> list[Any]:
+    async def _list(self) -> list[Any]:
         values = self._scope.resolve(self._step["over"])
+        if isinstance(values, dict) and "source" in values:
+            self._batch = int(values.get("batch_size") or self._batch)
+            if isinstance(values["source"], list):
+                return values["source"]
+            return await self._read(values)
         if not isinstance(values, list):
             kind = "nothing" if values is None else type(values).__name__
             raise ExpressionError(f"`over` must give a list; here it gave {kind}")
         return values
+
+    async def _read(self, source: Mapping[str, Any]) -> list[Any]:
+        """As an agent would, and tried again as its calls are. Raises _NotRead."""
+        attempts, retry = 0, self._caller.retry
+        while True:
+            attempts += 1
+            try:
+                with self._run.clock.busy():
+                    return await asyncio.to_thread(self._items_of, source)
+            except FlowError as exc:
+                error = error_of(type(exc).__name__, str(exc))
+            if not retry.again(attempts, error):
+                raise _NotRead(error)
+            await self._run.clock.sleep(retry.wait(attempts + 1, self._run.random.random()))
+
+    def _items_of(self, source: Mapping[str, Any]) -> list[Any]:
+        cls = self._run.definition.cls
+        given = with_secrets(self._secret, source.get("options"))
+        root = None if cls is None else home_of(cls)
+        return list(read_items(source["source"], format=source.get("format"), options=given, root=root))
+
+    def _secret(self, name: str) -> str:
+        if name not in self._run.secrets:
+            raise api_error(404, {"code": "not_found", "detail": f"There is no secret {name} in this team."})
+        return self._run.secrets[name]
 
     def _item_input(self) -> Callable[[ItemRecord], Any]:
         alias, template = self._step.get("as", "item"), self._step.get("input")
@@ -89,10 +135,6 @@ class MapBody:
         )
 
     # --- lanes -----------------------------------------------------------------------------------
-
-    @property
-    def _batch(self) -> int:
-        return int(self._step.get("batch_size", 1))
 
     async def _feed(self) -> None:
         most = self._run.document.get("max_parallel")

@@ -5,10 +5,8 @@ A module outside of packages goes alone; of a package goes the whole of the oute
 
 from __future__ import annotations
 
-import hashlib
 import io
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -45,8 +43,46 @@ def make_bundle(cls: type) -> Bundle:
     path = Path(file).resolve()
     name = _import_name(module, path)
     files = _package_files(name, path) if "." in name else {path.name: path}
+    files |= _source_files(cls, _home(name, path))
+    import hashlib  # which loads much; see `_zip`
+
     content = _zip(files)
     return Bundle(name, content, hashlib.sha256(content).hexdigest())
+
+
+def home_of(cls: type) -> Path | None:
+    """The directory of the class's module that is the bundle's root in agents; None without a file."""
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if module is None or file is None:
+        return None
+    return _home(_import_name(module, Path(file).resolve()), Path(file).resolve())
+
+
+def _home(name: str, path: Path) -> Path:
+    return _outermost(name, path).parent if "." in name else path.parent
+
+
+def _source_files(cls: type, home: Path) -> dict[str, Path]:
+    """What the workflow's sources name by relative paths."""
+    found: dict[str, Path] = {}
+    for named in getattr(vars(cls).get("__agentainer_workflow__"), "files", ()):
+        path = home / named
+        if not path.resolve().is_relative_to(home.resolve()):
+            raise BundleError(
+                f"The source {named} lies outside of {home.name}/, and so does not go to agents."
+            )
+        if not path.exists():
+            raise BundleError(f"There is no {named} in {home}, which a source of {cls.__name__} names.")
+        inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+        found |= {one.relative_to(home).as_posix(): one for one in inside if not one.name.startswith(".")}
+    size = sum(one.stat().st_size for one in found.values())
+    if size > MAX_BYTES:
+        limit = MAX_BYTES // 1024**2
+        raise BundleError(
+            f"The sources of {cls.__name__} have more than {limit} MiB; put them where a URL leads."
+        )
+    return found
 
 
 def _import_name(module: ModuleType, path: Path) -> str:
@@ -92,6 +128,8 @@ def _package_files(name: str, path: Path) -> dict[str, Path]:
 
 
 def _zip(files: dict[str, Path]) -> bytes:
+    import zipfile  # whoever only defines a workflow does not wait for it
+
     buffer = io.BytesIO()
     # Stored, not deflated: what deflating gives differs between versions of zlib.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

@@ -16,12 +16,12 @@ from agentainer_flow.sdk.parts import StepLike, shared
 from agentainer_flow.sdk.scaling import Preset, Scaling
 from agentainer_flow.sdk.scaling import scaling as scaling_of
 from agentainer_flow.sdk.steps import MARK, PARAMS, Kind, Step
+from agentainer_flow.sdk.triggering import Trigger
+from agentainer_flow.sdk.triggering import triggers as triggers_of
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Arguments of the finished product that the platform does not implement yet.
-_PLANNED_WORKFLOW = ("schedule", "triggers")
 _WORKFLOW = (
     "name",
     "description",
@@ -34,6 +34,8 @@ _WORKFLOW = (
     "max_concurrent_runs",
     "scaling",
     "scaling_policy",
+    "schedule",
+    "triggers",
     "defaults",
     "layout",
     "output",
@@ -100,6 +102,8 @@ def workflow(
     max_concurrent_runs: int | None = None,
     scaling: Scaling | None = None,
     scaling_policy: Preset | None = None,
+    schedule: str | Trigger | Mapping[str, Any] | None = None,
+    triggers: Iterable[Trigger | Mapping[str, Any]] = (),
     defaults: Mapping[str, Any] | None = None,
     layout: Mapping[str, Any] | None = None,
     output: Any = ...,
@@ -118,6 +122,9 @@ def workflow(cls: Any = None, /, **given: Any) -> Any:
     turn. `scaling`: how the pools of its steps follow their load, such as {"min": 1, "max": 50,
     "policy": "aggressive"}; `scaling_policy` is the preset alone.
 
+    `schedule`: a cron line, in UTC, or `cron(…)`; `triggers`: `cron(…)`, `webhook(…)` and `after(…)` of
+    `agentainer_flow.triggers`. They are made, changed and removed with each deployment.
+
     `defaults`: the document's, such as {"pool": "python", "timeout": "60s"}. `output`: an expression or a
     value with expressions in it; left out, what the last step gives. `layout`: the places of steps on the
     canvas. The class gets `to_document()` and `run_local(**params)`. Raises DefinitionError.
@@ -127,7 +134,7 @@ def workflow(cls: Any = None, /, **given: Any) -> Any:
     Steps that a loop names run inside it alone. A step that undoes another one (`compensate`) is outside of
     the order: nothing waits for it, and the next step waits for the one before it.
     """
-    options.refuse_unknown("@workflow", set(given) - set(_WORKFLOW), _WORKFLOW, _PLANNED_WORKFLOW)
+    options.refuse_unknown("@workflow", set(given) - set(_WORKFLOW), _WORKFLOW)
 
     def decorate(decorated: C) -> C:
         if not inspect.isclass(decorated):
@@ -171,6 +178,7 @@ def _more(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
         most = given["max_concurrent_runs"]
         found["max_concurrent_runs"] = options.whole(where, "max_concurrent_runs", most, low=1, high=10_000)
     found["scaling"] = scaling_of(where, given.get("scaling"), given.get("scaling_policy"))
+    found["triggers"] = triggers_of(where, given.get("schedule"), given.get("triggers"))
     for name in ("defaults", "layout"):
         value = given.get(name) or {}
         if not isinstance(value, Mapping):

@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 from agentainer_flow.errors import DefinitionError
@@ -20,6 +20,8 @@ from agentainer_flow.sdk.inputs import output_of
 from agentainer_flow.sdk.mapreducing import MapReduce
 from agentainer_flow.sdk.options import RetryPolicy
 from agentainer_flow.sdk.parts import Case, Part, without_none
+from agentainer_flow.sdk.runnable import Runnable
+from agentainer_flow.sdk.sourcing import is_relative
 from agentainer_flow.sdk.steps import MARK as STEP_MARK
 from agentainer_flow.sdk.steps import Step
 from agentainer_flow.sdk.writing import Writer
@@ -50,6 +52,7 @@ class Workflow:
     priority: int | None = None
     max_concurrent_runs: int | None = None
     scaling: dict[str, Any] | None = None
+    triggers: list[dict[str, Any]] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     layout: Mapping[str, Any] = field(default_factory=dict)
     output: Any = LAST
@@ -71,6 +74,12 @@ class Workflow:
                 raise DefinitionError(f"step {attribute}: another step is called {step_id} too; rename one.")
             taken.add(step_id)
         return ids
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths that its sources name among the files of its module, which agents must have."""
+        sources = (part.source for part in self.steps.values() if isinstance(part, MapReduce) and part.source)
+        return tuple(one["source"] for one in sources if is_relative(one["source"]))
 
     @cached_property
     def names(self) -> Names:
@@ -106,6 +115,7 @@ class Workflow:
             "priority": self.priority,
             "max_concurrent_runs": self.max_concurrent_runs,
             "scaling": self.scaling,
+            "triggers": self.triggers,
             "layout": dict(self.layout) or None,
             "output": self._output(own.last()) if self.output is LAST else self.output,
         }
@@ -127,16 +137,9 @@ def attach(cls: C, workflow: Workflow) -> C:
     """Checks the workflow and makes it known to its class."""
     workflow.check()
     setattr(cls, MARK, workflow)
-    setattr(cls, "to_document", staticmethod(lambda: compile_workflow(cls)))  # noqa: B010 - types do not know it
-    setattr(cls, "run_local", staticmethod(partial(_run_local, cls)))  # noqa: B010
+    for name in ("run_local", "to_document"):
+        setattr(cls, name, vars(Runnable)[name])
     return cls
-
-
-def _run_local(cls: type, /, **params: Any) -> Any:
-    """One run in this process, with no server; see `agentainer_flow.testing.run_workflow_locally`."""
-    from agentainer_flow.testing import run_workflow_locally  # which knows this module
-
-    return run_workflow_locally(cls, params)
 
 
 def definition_of(cls: type) -> Workflow:
@@ -185,8 +188,11 @@ def parts_of(cls: type) -> dict[str, Part]:
 
 def _part_of(name: str, value: Any) -> Part | None:
     if isinstance(value, Part):
-        if isinstance(value, MapReduce) and value.over is None:
-            raise DefinitionError(f"step {name}: mapreduce(…) needs over=…, unless it decorates a method.")
+        if isinstance(value, MapReduce) and value.over is None and value.source is None:
+            sentence = "mapreduce(…) needs over=… or source=…, unless it decorates a method."
+            raise DefinitionError(f"step {name}: {sentence}")
+        if isinstance(value, MapReduce) and value.mapper is None:
+            raise DefinitionError(f"step {name}: mapreduce(…) needs mapper=….")
         return value
     if isinstance(value, Case):
         raise DefinitionError(f"{name}: case(…) goes inside branch([…]).")

@@ -21,7 +21,7 @@ WIDTH = 96
 _STEP_ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
 _TAKEN = frozenset({"to_document", "run_local"})
 _WORKFLOW = ("description", "params", "max_parallel", "timeout", "failure_strategy", "priority")
-_MORE = ("max_concurrent_runs", "scaling", "defaults", "layout")
+_MORE = ("max_concurrent_runs", "scaling", "triggers", "defaults", "layout")
 _COMMON = frozenset({"id", "type", "name", "needs", "when", "always_run", "compensate"})
 Step = Mapping[str, Any]
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, ClassVar, TypeVar
 
-from agentainer_flow.errors import DefinitionError, NotSupportedError
-from agentainer_flow.sdk import options
+from agentainer_flow.errors import DefinitionError
+from agentainer_flow.sdk import options, sourcing
 from agentainer_flow.sdk.bodiless import Steps, checked
 from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, RetryPolicy
 from agentainer_flow.sdk.parts import Fields, Find, Part, Reference, StepLike, reference, shared, without_none
+from agentainer_flow.sdk.sourcing import Source
 from agentainer_flow.sdk.steps import MARK, Kind, Step
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,9 +34,10 @@ class MapReduce(Part):
     step that runs that method."""
 
     step_type: ClassVar[str] = "mapreduce"
-    mapper: Worker
+    mapper: Worker | None = None  # None: the method `mapper` of the class below it
     reducer: Worker | None = None
     over: list[Any] | Reference | None = None
+    source: Mapping[str, Any] | None = None
     items: str | None = None
     batch_size: int | None = None
     pool: Mapping[str, Any] | None = None
@@ -47,12 +50,15 @@ class MapReduce(Part):
     def __call__(self, function: F) -> F:
         """As a decorator."""
         where = "@mapreduce"
-        if self.over is not None:
-            raise DefinitionError(f"{where}: the method gives the items; leave over out.")
+        if self.over is not None or self.source is not None:
+            raise DefinitionError(f"{where}: the method gives the items; leave over and source out.")
         if inspect.isclass(function):
-            raise NotSupportedError(
-                f"{where} on a class is not supported by this version; put it on a method."
-            )
+            from agentainer_flow.sdk.mapreduce_classes import decorate  # which knows this module
+
+            made: F = decorate(function, self)
+            return made
+        if self.mapper is None:
+            raise DefinitionError(f"{where}: a mapper is missing; only on a class it may be a method of it.")
         if not inspect.isfunction(function) or function.__name__ == "<lambda>":
             raise DefinitionError(f'{where} goes on a method that returns {{"items": […]}}.')
         if getattr(function, MARK, None) is not None:
@@ -83,12 +89,13 @@ class MapReduce(Part):
         return without_none(fields)
 
 
-@checked(planned=("source",))
+@checked()
 def mapreduce(
     *,
-    mapper: Worker,
+    mapper: Worker | None = None,
     reducer: Worker | None = None,
     over: StepLike | list[Any] | None = None,
+    source: str | PurePath | list[Any] | Source | None = None,
     batch_size: int | None = None,
     pool_size: int | None = None,
     pool_config: PoolConfig | None = None,
@@ -106,8 +113,11 @@ def mapreduce(
     """Calls the mapper for each element of a list, and the reducer once with the list of what they gave.
 
     As an attribute, `over` says which list: a step (its method, attribute or name) that returns one, an
-    expression, or the list itself. As a decorator, the method below returns it: {"items": […]}; later steps
-    see the reducer's output under the method's name, and the method's own under that name with `_items`.
+    expression, or the list itself; `source` instead, that they lie elsewhere: a path, an HTTP or S3 URL, or a
+    dict that says more (`sdk.sourcing.Source`), which an agent reads line by line. As a decorator, the
+    method below returns it: {"items": […]} or {"source": …, "batch_size": n}; on a class, its method
+    `items` does, and methods `mapper` and `reducer` may work for it. Later steps see the reducer's output
+    under the method's name, and the method's own under that name with `_items`.
 
     `mapper`, `reducer`: an image, a method `(self, ctx, value)` of the class without `@step`, or a function
     of the module, whose first parameter gets the item; a reducing function calls it `results`. A parameter
@@ -116,6 +126,10 @@ def mapreduce(
     `error_strategy`, `min_success_rate`, `timeout` and `retry_policy` are those of a parallel `@step`.
     """
     where = "mapreduce(…)"
+    if over is not None and source is not None:
+        raise DefinitionError(f"{where}: give over or source, not both.")
+    if mapper is None and not (over is None and source is None):
+        raise DefinitionError(f"{where}: missing a required argument: 'mapper'.")
 
     def size(name: str, value: object) -> int | None:
         return None if value is None else options.whole(where, name, value, low=1, high=10_000)
@@ -127,9 +141,10 @@ def mapreduce(
     options.check_partial(where, strategy, rate)
     common = {"name": name, "depends_on": depends_on, "when": when, "always_run": always_run}
     return MapReduce(
-        mapper=worker(where, "mapper", mapper),
+        mapper=None if mapper is None else worker(where, "mapper", mapper),
         reducer=None if reducer is None else worker(where, "reducer", reducer),
         over=None if over is None else _over(where, "over", over),
+        source=None if source is None else sourcing.source(where, source),
         batch_size=size("batch_size", batch_size),
         pool=options.pool(where, pool_config, pool_size),
         max_parallel=size("max_parallel", max_parallel),

@@ -12,12 +12,15 @@ from agentainer_flow.sdk.options import Duration
 
 Preset = Literal["aggressive", "balanced", "conservative", "reactive"]
 PRESETS = ("aggressive", "balanced", "conservative", "reactive")
+Predictor = Literal["naive", "ml-based"]
+PREDICTORS = ("naive", "ml-based")
 METRICS = ("queue_depth", "response_time", "utilization", "schedule")
 
 
 class Scaling(TypedDict, total=False):
     """`min`, `max` and `min_idle` in agents, thresholds as shares of busy agents; `policy` is the preset
-    whose values count for what is left out."""
+    whose values count for what is left out. `prediction`: a forecast by `predictor` is a floor of the size,
+    while it pays."""
 
     enabled: bool
     policy: Preset
@@ -31,6 +34,14 @@ class Scaling(TypedDict, total=False):
     up_window: Duration
     down_window: Duration
     min_idle: int
+    prediction: bool | Literal["on", "off"]
+    predictor: Predictor
+
+
+def _switch(where: str, name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return options.choice(where, name, value, ("on", "off"))
 
 
 _agents = partial(options.whole, high=1000)
@@ -47,6 +58,8 @@ _READ: dict[str, Callable[[str, str, Any], Any]] = {
     "up_window": options.duration,
     "down_window": options.duration,
     "min_idle": partial(_agents, low=0),
+    "prediction": _switch,
+    "predictor": partial(options.choice, allowed=PREDICTORS),
 }
 
 

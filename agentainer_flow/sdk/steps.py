@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from agentainer_flow.errors import DefinitionError, NotSupportedError
+from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.options import RetryPolicy
 from agentainer_flow.sdk.parts import Part
+from agentainer_flow.sdk.sourcing import returned
 
 MARK = "__agentainer_step__"  # the attribute of a method that holds its Step
 PARAMS = "params"
@@ -139,11 +140,14 @@ class Step(Part):
         return self._items(await result)
 
     def _items(self, result: Any) -> Any:
-        """What a method of `@mapreduce` may return. Raises NotSupportedError and TypeError."""
+        """What a method of `@mapreduce` may return: items, or a source in their place. Raises TypeError."""
         if isinstance(result, Mapping) and "source" in result:
-            raise NotSupportedError(
-                f'{self.where}: a "source" is not supported by this version; return {{"items": […]}}.'
-            )
+            return {ITEMS: returned(self.where, result)}
         if not isinstance(result, Mapping) or not isinstance(result.get(ITEMS), list | tuple):
-            raise TypeError(f'{self.where} must return {{"items": […]}}, not {type(result).__name__}.')
+            told = type(result).__name__ if not isinstance(result, Mapping) else f"keys {sorted(result)}"
+            raise TypeError(f'{self.where} must return {{"items": […]}} or {{"source": …}}, not {told}.')
+        if result.get("batch_size") is not None:
+            return {
+                ITEMS: returned(self.where, {"source": result[ITEMS], "batch_size": result["batch_size"]})
+            }
         return result

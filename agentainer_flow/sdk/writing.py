@@ -13,6 +13,7 @@ from agentainer_flow.sdk.groups import Call
 from agentainer_flow.sdk.inputs import Inputs, output_of
 from agentainer_flow.sdk.mapreducing import MapReduce, Worker, item_parameter
 from agentainer_flow.sdk.parts import Fields, Loop, Part, Reference, SubWorkflow, without_none
+from agentainer_flow.sdk.sourcing import is_relative
 from agentainer_flow.sdk.steps import ITEMS, MARK, Step
 from agentainer_flow.sdk.written import Written
 
@@ -111,6 +112,7 @@ class Writer:
         where = self._names.where(step_id)
         fields: Fields = {"over": self._over(where, part)}
         mapper = part.mapper
+        assert mapper is not None  # told in definition
         if not isinstance(mapper, str):
             name = "item" if _is_method(mapper) else item_parameter(where, "mapper", mapper)
             fields["input"] = {name: "${item}"}
@@ -122,6 +124,9 @@ class Writer:
     def _over(self, where: str, part: MapReduce) -> Any:
         if part.items is not None:
             return f"${{steps.{self._names.find(part.items, where, 'maps over')}.output.{ITEMS}}}"
+        if part.source is not None:
+            bundle = {"bundle": self._bundle.sha256} if is_relative(part.source["source"]) else {}
+            return {**part.source, **bundle}
         over = part.over
         if isinstance(over, list) or (isinstance(over, str) and over.startswith("${")):
             return over

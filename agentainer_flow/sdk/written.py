@@ -53,12 +53,7 @@ class Written(Part):
 
 
 def _kind(step_type: str) -> type[Written]:
-    @dataclass(frozen=True, eq=False, kw_only=True)
-    class Of(Written):
-        pass
-
-    Of.step_type = step_type
-    return Of
+    return type("Of", (Written,), {"step_type": step_type})
 
 
 _KINDS: dict[str, type[Written]] = {one: _kind(one) for one in FIELDS}

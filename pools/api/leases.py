@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from aflow_site.api.delivery import hang_up_of, unless_delivered
 from aflow_site.api.serializers import Strict
 from pools.facade import api as pools
 from pools.facade import leases
@@ -124,6 +125,7 @@ class PoolLeasesView(APIView):
         """Borrows a warm agent, waiting for up to `timeout` seconds; 503 with Retry-After when none came.
 
         The same Idempotency-Key gets the same lease again. Keep it with `heartbeat`, or it ends after `ttl`.
+        Whoever hangs up before the answer gets none.
         """
         body = LeaseWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -134,7 +136,9 @@ class PoolLeasesView(APIView):
             priority=asked["priority"],
             key=hashlib.sha256(key.encode()).hexdigest() if key else None,
         )
-        lease = leases.borrow(_team(request), name, wish)
+        loan = leases.borrow(_team(request), name, wish, hang_up_of(request._request))
+        unless_delivered(request._request, lambda: leases.put_back(loan))
+        lease = loan.lease
         shown = {
             "token": lease.token,
             "pool": name,
@@ -198,6 +202,6 @@ class InvokeView(APIView):
         invocation = Invocation(
             inputs=(asked["input"],), batch=False, runs=_runs(asked), context={}, timeout=asked["timeout"]
         )
-        (result,) = leases.ask(_team(request), token, invocation).results
+        (result,) = leases.ask(_team(request), token, invocation, hang_up_of(request._request)).results
         error = result.error.as_dict() if result.error is not None else None
         return Response({"output": result.output, "error": error})

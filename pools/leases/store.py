@@ -56,8 +56,12 @@ class AsyncLeases:
         times = (str(max(0, int(wait * 1000))), str(priority), str(int(ttl * 1000)), str(most_waiting))
         return Answer.parse(await self._run("acquire", *asked, *times))
 
-    async def withdraw(self, pool_id: str, holder: str, token: str, *, keep: bool) -> Answer:
-        return Answer.parse(await self._run("withdraw", pool_id, holder, token, "1" if keep else "0"))
+    async def withdraw(
+        self, pool_id: str, holder: str, token: str, *, keep: bool, client: str = ""
+    ) -> Answer:
+        """`client`: nothing is given back that another has asked for since; empty: whoever has it."""
+        answer = await self._run("withdraw", pool_id, holder, token, "1" if keep else "0", client)
+        return Answer.parse(answer)
 
     async def release(self, token: str, outcome: str, uses: int, reason: str = "errors") -> bool:
         """False when the lease had been lost before."""
@@ -206,6 +210,11 @@ class HeldLease:
 
 
 MOST_PLACES = 10_000  # of a queue that are looked through
+MOST_LEASES = 10_000  # of a pool that are listed
+
+
+def _texts(row: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in row.items()}
 
 
 class Leases:
@@ -280,13 +289,30 @@ class Leases:
             return None
         return HeldLease.of(token, found, agent)
 
-    def tokens(self, pool_id: UUID) -> list[str]:
-        """Of the pool's live leases, the first to expire first."""
-        return [token.decode() for token in self._range(pool_id, "leases")]
+    def held(self, pool_ids: Sequence[UUID]) -> list[HeldLease]:
+        """The live leases of these pools, in three round trips however many there are."""
+        found = self._at_once("zrange", [self.keys.pool(pk, "leases") for pk in pool_ids], 0, MOST_LEASES - 1)
+        tokens = [token.decode() for part in found for token in part]
+        leases = [_texts(row) for row in self._at_once("hgetall", [self.keys.lease(one) for one in tokens])]
+        agents = list({lease["agent"] for lease in leases if lease})
+        rows = self._at_once("hgetall", [self.keys.agent_of(agent) for agent in agents])
+        known = {agent: _texts(row) for agent, row in zip(agents, rows, strict=True) if row}
+        return [
+            HeldLease.of(token, lease, known[lease["agent"]])
+            for token, lease in zip(tokens, leases, strict=True)
+            if lease and lease["agent"] in known
+        ]
+
+    def _at_once(self, command: str, keys: Sequence[str], *arguments: int) -> list[Any]:
+        if not keys:
+            return []
+        pipe = self.client.pipeline(transaction=False)
+        for key in keys:
+            getattr(pipe, command)(key, *arguments)
+        return list(pipe.execute())
 
     def _hash(self, key: str) -> dict[str, str]:
-        found: dict[bytes, bytes] = dict(self.client.hgetall(key))  # type: ignore[arg-type]
-        return {name.decode(): value.decode() for name, value in found.items()}
+        return _texts(dict(self.client.hgetall(key)))  # type: ignore[arg-type]
 
     def count_use(self, token: str) -> None:
         self.client.hincrby(self.keys.lease(token), "used", 1)
@@ -299,6 +325,10 @@ class Leases:
         """As `AsyncLeases.release`."""
         reply: bytes = self._run("release", token, outcome, str(uses), reason)
         return reply == b"released"
+
+    def withdraw(self, pool_id: UUID, holder: str, token: str, *, client: str) -> None:
+        """As `AsyncLeases.withdraw`, of what is not wanted any more."""
+        self._run("withdraw", str(pool_id), holder, token, "0", client)
 
     def nudge(self, what: str = "") -> None:
         self.client.publish(self.keys.nudge, what)

@@ -8,6 +8,12 @@ from pathlib import Path
 from aflow_site.kernel.errors import InvalidInput
 from pools.runtime.base import Runtime
 
+# Why an agent of that runtime cannot reach the outside; the others can.
+NO_EGRESS: Mapping[str, str] = {
+    "swarm": "Agents of a swarm are isolated: one that reaches the outside would reach other agents at the "
+    "ports of their nodes, too. Set it to isolated, or use the docker runtime.",
+}
+
 
 def make_runtime(
     name: str, *, instance: str, data_dir: Path, labels: Mapping[str, str] | None = None

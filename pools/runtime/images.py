@@ -26,6 +26,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import docker
@@ -39,6 +42,9 @@ RECIPE = "1"  # raise it when the way the image is made changes
 BASE_IMAGE = "agentainer/python-base"
 PULL_SECONDS = 20
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "agentainer_flow"
+# What agents read sources with, as it is installed here: nothing in it is made for one version of Python.
+READERS = ("fsspec", "obstore")
+READERS_NEED = ("typing_extensions.py",)
 _building = threading.Lock()  # agents are created side by side; the first builds, the others wait
 LEFT_OUT = {"__pycache__", "test", "tests", "site-packages", "dist-packages"}
 USER = "10001:10001"
@@ -51,8 +57,9 @@ TOOLS = (
 )  # fmt: skip
 # The import at build time leaves the byte code of just those modules that every start needs.
 DOCKERFILE = """FROM {base}
+COPY libraries /opt/libraries
 COPY agentainer_flow /opt/agentainer/agentainer_flow
-ENV PYTHONPATH=/opt/agentainer PYTHONUNBUFFERED=1 LANG=C.UTF-8 HOME=/tmp
+ENV PYTHONPATH=/opt/agentainer:/opt/libraries PYTHONUNBUFFERED=1 LANG=C.UTF-8 HOME=/tmp
 RUN ["{python}", "-c", "import agentainer_flow.agent, agentainer_flow.agent.__main__"]
 USER {user}
 WORKDIR /tmp
@@ -69,9 +76,30 @@ def _package_files() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
+def _reader_files() -> dict[str, Path]:
+    """Name in the image -> file here."""
+    found: dict[str, Path] = {}
+    for name in READERS:
+        folder = Path(str(import_module(name).__file__)).parent
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
+            if path.is_file() and path.suffix in (".py", ".so") and not LEFT_OUT.intersection(inside.parts):
+                found[f"{name}/{inside}"] = path
+    for name in READERS_NEED:
+        found[name] = Path(str(import_module(name.removesuffix(".py")).__file__))
+    return found
+
+
+@cache
+def _readers() -> str:
+    """Their versions: within one, files do not change."""
+    return " ".join(f"{name}=={version(name)}" for name in READERS)
+
+
 def built_in_tag() -> str:
     """The image's full name; it changes with the agent's code, the recipe and the version of Python."""
-    digest = hashlib.sha256(f"{RECIPE} {TOOLS} {_version()} {platform.machine()}".encode())
+    made_of = f"{RECIPE} {TOOLS} {_version()} {platform.machine()} {_readers()}"
+    digest = hashlib.sha256(made_of.encode())
     for path in _package_files():
         digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{BUILT_IN_IMAGE}:{digest.hexdigest()[:16]}"
@@ -92,6 +120,7 @@ def _ensure(client: docker.DockerClient) -> str:
     log.info("building the agents' image %s on %s", tag, base)
     files = {f"agentainer_flow/{path.relative_to(PACKAGE)}": path.read_bytes() for path in _package_files()}
     recipe = DOCKERFILE.format(base=base, python=python, user=USER)
+    files |= {f"libraries/{name}": path.read_bytes() for name, path in _reader_files().items()}
     build(client, recipe, tag, files, what="The agents' image")
     log.info("the agents' image was built in %.1f s", time.monotonic() - started)
     return tag

@@ -24,6 +24,7 @@ from docker.errors import APIError, NotFound
 
 from pools.domain.nodes import Availability
 from pools.runtime.base import AgentDeath, AgentHandle, AgentSpec, Capability, EngineNode, RuntimeFault
+from pools.runtime.choose import NO_EGRESS
 from pools.runtime.docker import DockerRuntime
 from pools.runtime.docker_events import EventWatcher, MakeWatch, Tell, told
 from pools.runtime.swarm_deployed import SwarmDeployed
@@ -152,7 +153,7 @@ class SwarmRuntime(DockerRuntime):
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
         if spec.egress:
-            raise RuntimeFault("A swarm's agents are isolated: set the pool's network to isolated.")
+            raise RuntimeFault(f"The pool's network is egress. {NO_EGRESS['swarm']}")
         task = self.services.create(plan_of(spec, instance=self._instance, name=self._name(spec.agent_id)))
         return handle_of(task, self.known_nodes().get(task.node))
 

@@ -12,17 +12,19 @@ from typing import Any
 from uuid import UUID
 
 import redis
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
 from pools.domain.agents import EndReason
 from pools.domain.limits import MOST_AGENTS, faults_of_name
-from pools.domain.settings import DEFAULTS, PRESETS, faults_of
+from pools.domain.settings import DEFAULTS, PRESETS, Network, faults_of
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
 from pools.models import Pool, PoolShare, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
+from pools.runtime.choose import NO_EGRESS
 from pools.services.lease_rules import rules_of
 from teams.facade.api import team_ids
 
@@ -47,6 +49,14 @@ def _validate(values: Mapping[str, Any], *more: Fault) -> None:
         raise InvalidInput("The pool's settings are not valid.", faults=faults)
 
 
+def _faults_here(values: Mapping[str, Any]) -> list[Fault]:
+    """Of settings that this site's runtime cannot give its agents."""
+    refusal = NO_EGRESS.get(settings.AFLOW_RUNTIME)
+    if refusal is None or values.get("network") != Network.EGRESS:
+        return []
+    return [Fault("network", refusal)]
+
+
 def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
     """`rows`: where to look; the team's own pools when left out."""
     rows = Pool.objects.filter(team_id=team_id) if rows is None else rows
@@ -67,7 +77,7 @@ def _new_values(spec: PoolSpec) -> dict[str, Any]:
 def create(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None = None) -> Pool:
     """Raises `Conflict` when the name is taken, `InvalidInput` with every fault."""
     values = _new_values(spec)
-    _validate(values, *faults_of_name(spec.name, of_a_step=workflow is not None))
+    _validate(values, *faults_of_name(spec.name, of_a_step=workflow is not None), *_faults_here(values))
     first_size = values["min_size"] if values["warm_up"] else 0
     try:
         with transaction.atomic():
@@ -107,7 +117,8 @@ def ensure(team_id: int, spec: PoolSpec, leases: Leases, *, workflow: str | None
 
 def check(team_id: int, spec: PoolSpec, *, workflow: str | None = None) -> None:
     """Raises what `ensure` would raise, and changes nothing."""
-    _validate(_new_values(spec), *faults_of_name(spec.name, of_a_step=workflow is not None))
+    values = _new_values(spec)
+    _validate(values, *faults_of_name(spec.name, of_a_step=workflow is not None), *_faults_here(values))
     pool = Pool.objects.filter(team_id=team_id, name=spec.name, deleted_at__isnull=True).first()
     if pool is not None:
         _check_owner(pool, workflow)
@@ -140,7 +151,7 @@ def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) 
             pool.min_size = min(pool.min_size, pool.max_size)
         elif "min_size" in changes and "max_size" not in changes:
             pool.max_size = max(pool.max_size, pool.min_size)
-        _validate({"image": pool.image, **pool.settings})
+        _validate({"image": pool.image, **pool.settings}, *_faults_here(changes))
         floor = pool.min_size if pool.warm_up else 0
         pool.target_size = max(floor, min(pool.target_size, pool.max_size))
         if pool.recipe != recipe:

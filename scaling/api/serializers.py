@@ -8,11 +8,25 @@ from rest_framework import serializers
 
 from aflow_site.api.serializers import Strict
 from scaling.domain.decisions import Action, Reason
-from scaling.domain.policies import PRESETS, Metric, Mode
+from scaling.domain.forecasting.outlook import Why
+from scaling.domain.policies import PRESETS, Metric, Mode, Predictor
 
 POLICY_PRESETS = list(PRESETS)
 REASONS = [reason.value for reason in Reason]
 MODES = [mode.value for mode in Mode]
+PREDICTORS = [predictor.value for predictor in Predictor]
+FORECAST_CAUSES = [cause.value for cause in Why]
+SWITCH = ["off", "on"]
+
+
+class SwitchField(serializers.ChoiceField):
+    """`on` and `off`, which YAML reads as true and false."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=SWITCH, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(SWITCH[data] if isinstance(data, bool) else data)
 
 
 class PolicyFieldsSerializer(Strict):
@@ -44,6 +58,18 @@ class PolicyFieldsSerializer(Strict):
     )
     scale_to_zero = serializers.BooleanField(required=False, allow_null=True)
     min_idle = serializers.IntegerField(required=False, allow_null=True, min_value=0)
+
+    prediction = SwitchField(
+        required=False,
+        allow_null=True,
+        help_text="on: a forecast of the load is a floor of the size, while it pays",
+    )
+    predictor = serializers.ChoiceField(
+        choices=PREDICTORS,
+        required=False,
+        allow_null=True,
+        help_text="ml-based: learns, and serves while it does better than the naive one",
+    )
 
 
 class NewPolicySerializer(PolicyFieldsSerializer):
@@ -102,6 +128,41 @@ class DecisionSerializer(serializers.Serializer[Any]):
     policy = serializers.JSONField(help_text="The policy as it counted")
     mode = serializers.ChoiceField(choices=MODES)
     at = serializers.DateTimeField()
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="last (the benchmark), naive or ml-based")
+    outcomes = serializers.IntegerField(help_text="Forecasts of the last day whose outcome is known")
+    pinball = serializers.FloatField(allow_null=True, help_text="Mean loss in busy agents")
+    coverage = serializers.FloatField(allow_null=True, help_text="Share of its forecasts that held")
+    problem = serializers.CharField(help_text="Why it makes none; empty otherwise")
+
+
+class ForecastPointSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text="The beginning of a minute")
+    load = serializers.FloatField(allow_null=True, help_text="Busy agents that its arrivals needed")
+    forecast = serializers.FloatField(allow_null=True, help_text="At most, from then over the horizon")
+    median = serializers.FloatField(allow_null=True)
+    came = serializers.FloatField(allow_null=True, help_text="The largest load over the horizon")
+    forecaster = serializers.CharField(allow_null=True)
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    pool = serializers.CharField()
+    pool_id = serializers.UUIDField()
+    on = serializers.BooleanField(help_text="Whether the forecast is a floor of the size")
+    why = serializers.ChoiceField(choices=FORECAST_CAUSES)
+    explanation = serializers.CharField(help_text="A sentence for people")
+    predictor = serializers.ChoiceField(choices=PREDICTORS, allow_null=True, help_text="The policy's")
+    serving = serializers.CharField(allow_null=True, help_text="Who makes the forecast that counts")
+    quantile = serializers.FloatField()
+    coverage = serializers.FloatField(allow_null=True, help_text="Share that held, of the last day's")
+    horizon = serializers.FloatField(allow_null=True, help_text="Seconds: the start time, in whole minutes")
+    load = serializers.FloatField(allow_null=True, help_text="Busy agents expected at most")
+    median = serializers.FloatField(allow_null=True)
+    forecasters = StandingSerializer(many=True)
+    at = serializers.DateTimeField(allow_null=True)
+    series = ForecastPointSerializer(many=True, required=False, help_text="When a pool is named")
 
 
 class ReplaySerializer(serializers.Serializer[Any]):

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+TRUSTED = 0.8  # coverage below which a forecast of 0.9 is not heeded
+
 
 class Action(StrEnum):
     SCALE_UP = "scale_up"
@@ -34,13 +36,16 @@ class Reason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """`floor` agents carry the load that is expected at most, with probability `quantile`, until agents that
-    are started now would serve. `coverage`: how often that was so, lately."""
+    are started now would serve. `coverage`: how often that was so, lately. `median`: the load that is as
+    likely to be exceeded as not. `on`: whether it pays to heed it."""
 
     floor: int
     quantile: float
     coverage: float
-    load: float
+    load: float  # busy agents
     forecaster: str
+    median: float = 0.0
+    on: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,13 @@ class Metric(StrEnum):
     SCHEDULE = "schedule"  # those that known work will need: next steps of live runs, schedules
 
 
+class Predictor(StrEnum):
+    """What forecasts the load, where a policy asks for prediction."""
+
+    NAIVE = "naive"  # the last value, this time yesterday and a week ago
+    LEARNED = "ml-based"  # gradient-boosted trees, while they do better
+
+
 class Mode(StrEnum):
     ACT = "act"
     SHADOW = "shadow"  # decides and records, and changes nothing
@@ -36,7 +43,7 @@ class Policy:
     four agents, if that is more). `scale_down_rate`: what part of it may leave in one evaluation (or one
     agent). `up_window`, `down_window`: how long a wish must have held before the size follows it. `cooldown`:
     how long after an increase the size does not fall. `step_up`, `step_down`: most agents in one change;
-    None: any number."""
+    None: any number. `prediction`: whether a forecast by `predictor` is a floor of the size."""
 
     min: int = 0
     max: int = 10
@@ -55,6 +62,7 @@ class Policy:
     scale_to_zero: bool = True
     min_idle: int = 0
     prediction: bool = False
+    predictor: str = Predictor.NAIVE
     mode: str = Mode.ACT
 
     def digest(self) -> str:
@@ -107,6 +115,11 @@ def faults_of(policy: Policy) -> list[Fault]:
     check("scale_up_rate", 1 < policy.scale_up_rate < math.inf, "A factor above 1 is expected here.")
     check("scale_down_rate", 0 < policy.scale_down_rate <= 1, "A share: above 0, at most 1.")
     check("min_idle", 0 <= policy.min_idle <= policy.max, f"From 0 to max ({policy.max}).")
+    check(
+        "predictor",
+        policy.predictor in set(Predictor),
+        f"{policy.predictor} is no predictor: choose among {', '.join(Predictor)}.",
+    )
     unknown = sorted(set(policy.metrics) - {metric.value for metric in Metric})
     check(
         "metrics",

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 
-from scaling.domain.decisions import Action, Decision, Reason, Signals
+from scaling.domain.decisions import TRUSTED, Action, Decision, Forecast, Reason, Signals
 from scaling.domain.policies import Metric, Policy
 from scaling.domain.staffing import staff, z_of
 
 STALE = 10.0  # seconds: older figures decide nothing
 FEW = 4  # agents by which a pool may always grow
-TRUSTED = 0.8  # coverage below which a forecast of 0.9 is not heeded
 
 
 def decide(seen: Signals, policy: Policy) -> Decision:
@@ -48,11 +47,15 @@ def wishes(seen: Signals, policy: Policy) -> dict[str, int]:
         found[Reason.UTILIZATION.value] = _for_utilization(seen, policy)
     if Metric.SCHEDULE in policy.metrics and seen.coming:
         found[seen.coming_by] = seen.leased + seen.coming
-    if policy.prediction and seen.forecast is not None and seen.forecast.coverage >= TRUSTED:
+    if policy.prediction and seen.forecast is not None and _heeded(seen.forecast):
         found[Reason.FORECAST.value] = seen.forecast.floor
     if policy.min_idle:
         found[Reason.MIN_SIZE.value] = seen.leased + seen.waiting + policy.min_idle
     return found
+
+
+def _heeded(forecast: Forecast) -> bool:
+    return forecast.on and forecast.coverage >= TRUSTED
 
 
 def _for_queue(seen: Signals, policy: Policy) -> int:

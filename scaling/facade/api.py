@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from scaling.metrics import ScalingCollector
+from scaling.services.board import Board
+from scaling.services.forecasting import Forecasting
 from scaling.services.lookahead import expect
 from scaling.services.policies import check as check_policy
 from scaling.services.policies import set_for_workflow
@@ -22,6 +24,11 @@ __all__ = [
 
 
 def loops(helm: Helm) -> dict[str, Callable[[], Awaitable[None]]]:
-    """What runs beside the pools' controller, and steers it."""
-    treasury = Treasury()
-    return {"the treasury": treasury.run, "the scaler": partial(Scaler(treasury).run, helm)}
+    """What runs beside the pools' controller: the scaler, which steers it, and whom the scaler asks: what may
+    be spent, and what is to be expected."""
+    treasury, board = Treasury(), Board()
+    return {
+        "the treasury": treasury.run,
+        "the scaler": partial(Scaler(treasury, board).run, helm),
+        "the forecasts": partial(Forecasting(board).run, helm),
+    }

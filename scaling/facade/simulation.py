@@ -7,12 +7,25 @@ from collections.abc import Sequence
 from scaling.domain.policies import of_preset
 from scaling.simulator import plant
 from scaling.simulator.ours import Ours
+from scaling.simulator.outcome import Outcome
 from scaling.simulator.report import picture, table
-from scaling.simulator.study import Verdict, study
+from scaling.simulator.study import Verdict, one, study
 from scaling.simulator.trace import Trace, read, width_of
 from scaling.simulator.workload import Conditions, Workload
 
-__all__ = ["Conditions", "Trace", "Verdict", "picture", "read", "run_ours", "study", "table", "width_of"]
+__all__ = [
+    "Conditions",
+    "Outcome",
+    "Trace",
+    "Verdict",
+    "one",
+    "picture",
+    "read",
+    "run_ours",
+    "study",
+    "table",
+    "width_of",
+]
 
 
 def run_ours(

@@ -16,13 +16,14 @@ from scaling.domain.policies import DEFAULT_PRESET, NAMES, PRESETS, Mode, Policy
 from scaling.models import ScalingPolicy
 from teams.facade import api as teams
 
-# No forecast is made yet, so nobody can ask for one.
-SETTABLE = NAMES - {"mode", "prediction"}
+SETTABLE = NAMES - {"mode"}
 
 
 def policy_of(preset: str, values: Mapping[str, Any], mode: str, **base: Any) -> Policy:
     """`base` fills in what neither the preset nor the values say."""
     merged = {**base, **PRESETS[preset], **values, "mode": mode}
+    if "prediction" in merged:
+        merged["prediction"] = merged["prediction"] in (True, "on")
     if "metrics" in merged:
         merged["metrics"] = tuple(merged["metrics"])
     return Policy(**merged)
@@ -163,11 +164,21 @@ def _fill(row: ScalingPolicy, data: Mapping[str, Any]) -> None:
         if data[name] is None:
             values.pop(name, None)
         else:
-            values[name] = list(data[name]) if name == "metrics" else data[name]
+            values[name] = _stored(name, data[name])
     row.values = values
     base = {"max": 10_000} if "max" not in values else {}
     if faults := faults_of(policy_of(row.preset, values, row.mode, **base)):
         raise InvalidInput("The policy is not valid.", faults=faults)
+
+
+def _stored(name: str, value: Any) -> Any:
+    """As JSON holds it, and as people wrote it: a YAML document's `on` is true."""
+    match name:
+        case "metrics":
+            return list(value)
+        case "prediction":
+            return "on" if value in (True, "on") else "off"
+    return value
 
 
 def _audit(row: ScalingPolicy, verb: str, author: str) -> None:

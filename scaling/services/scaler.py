@@ -20,10 +20,14 @@ from channels.db import database_sync_to_async
 
 from pools.facade import api as pools
 from pools.facade.contracts import PoolLoad, Steering
-from scaling.domain.decisions import Action
-from scaling.domain.policies import Mode
+from scaling.domain.decisions import Action, Signals
+from scaling.domain.forecasting.outlook import forecast_of, horizon_of
+from scaling.domain.policies import Mode, Policy
 from scaling.domain.scaler import decide
 from scaling.services import decisions, rationing
+from scaling.services.arrivals import Arrivals
+from scaling.services.arrivals import forget as forget_arrivals
+from scaling.services.board import Board, Wanted
 from scaling.services.decisions import Made
 from scaling.services.policies import all_policies, effective, for_load
 from scaling.services.treasury import Treasury
@@ -46,10 +50,14 @@ class Helm(Protocol):
 
     async def woken(self, within: float) -> None: ...
 
+    async def leads(self) -> bool: ...
+
 
 class Scaler:
-    def __init__(self, treasury: Treasury | None = None) -> None:
+    def __init__(self, treasury: Treasury | None = None, board: Board | None = None) -> None:
         self._treasury = treasury or Treasury()
+        self._board = board or Board()
+        self.arrivals = Arrivals()
         self._watches: dict[UUID, Watch] = {}
         self._recorded: dict[UUID, tuple[tuple[object, ...], float]] = {}
         self._start_times: dict[UUID, float] = {}
@@ -61,6 +69,8 @@ class Scaler:
             began = time.monotonic()
             try:
                 helm.steer(await database_sync_to_async(self.evaluate)(began, time.time()), VALID)
+                if self.arrivals.due and await helm.leads():
+                    await database_sync_to_async(self.arrivals.keep)()
             except (ConnectionError, redis.RedisError) as exc:
                 log.warning("sizes are held, Redis is away: %s", exc)
             await asyncio.sleep(NOT_FASTER_THAN)
@@ -71,11 +81,14 @@ class Scaler:
 
         `now` is monotonic, `at` since the epoch, both in seconds. Raises ConnectionError.
         """
-        loads = [load for load in pools.load() if load.known and not load.drained]
+        found = [load for load in pools.load() if load.known]
+        self.arrivals.see(found, at)
+        loads = [load for load in found if not load.drained]
         self._learn_starts(loads, now)
         rows, rooms = all_policies(), rationing.rooms(loads)
         made: list[Made] = []
         sizes: dict[UUID, Steering] = {}
+        foreseen: dict[UUID, Wanted] = {}
         for load in loads:
             row, ceiling = for_load(rows, load), self._treasury.ceilings.get(load.pool_id)
             room = rooms.get(load.pool_id)
@@ -90,17 +103,31 @@ class Scaler:
             policy = effective(row, load)
             signals = watch.signals(load, policy, self._start_times.get(load.pool_id), now, at, EVERY)
             signals = replace(signals, affordable=ceiling, room=room)
+            if policy.prediction:
+                foreseen[load.pool_id] = self._wanted(load, policy, signals)
+                if (outlook := self._board.outlook(load.pool_id, at)) is not None:
+                    signals = replace(signals, forecast=forecast_of(outlook, policy, load.concurrency))
             decision = decide(signals, policy)
             acts = policy.mode == Mode.ACT
             watch.keep(decision, policy, now, decision.target_size if acts else load.target_size)
             made.append(Made(load, policy, signals, decision))
             if acts:
                 sizes[load.pool_id] = replace(cap or Steering(None), size=decision.target_size)
+        self._board.ask(foreseen)
         self._forget_pools({load.pool_id for load in loads})
         decisions.record([one for one in made if self._is_news(one, now)])
         decisions.count(one.decision for one in made)
         self._tidy(now, at)
         return sizes
+
+    def _wanted(self, load: PoolLoad, policy: Policy, signals: Signals) -> Wanted:
+        """The horizon follows the start time, but not its every turn."""
+        before = self._board.wanted.get(load.pool_id)
+        horizon = horizon_of(signals.start_time, EVERY)
+        if before is not None:
+            low, high = (horizon_of(signals.start_time * share, EVERY) for share in (0.85, 1.15))
+            horizon = min(max(before.horizon, low), high)
+        return Wanted(load.team_id, load.name, policy.predictor, horizon)
 
     def _learn_starts(self, loads: Sequence[PoolLoad], now: float) -> None:
         if now - self._starts_at >= STARTS_LEARNED_EVERY:
@@ -125,6 +152,7 @@ class Scaler:
         if now - self._tidied_at >= TIDIED_EVERY:
             self._tidied_at = now
             decisions.forget(datetime.fromtimestamp(at, UTC))
+            forget_arrivals(at)
 
 
 def _cap(affordable: int | None, room: int | None) -> Steering | None:

@@ -18,7 +18,6 @@ from scaling.domain.policies import Policy
 from scaling.models import Simulation, SimulationState
 from scaling.services.simulations import CURRENT, UNFINISHED
 from scaling.simulator import plant, policies, workload
-from scaling.simulator.ours import Ours
 from scaling.simulator.outcome import Outcome, judge
 from scaling.simulator.study import verdict
 from scaling.simulator.trace import Trace
@@ -83,7 +82,7 @@ def _one(row: Simulation, trace: Trace, conditions: Conditions, name: str, seed:
     work = workload.draw(trace, conditions, seed)
     if name == CURRENT and row.current is not None:
         values = {**row.current, "metrics": tuple(row.current["metrics"])}
-        policy: plant.Policy = Ours(Policy(**values), conditions.start_time)
+        policy = policies.ours(Policy(**values), work, conditions)
     else:
         policy = policies.make(name, work, conditions)
     return judge(plant.run(policy, work, conditions), conditions)

@@ -53,7 +53,7 @@ def create(team_id: int, data: Mapping[str, Any], *, author: str, now: datetime)
         fault = Fault("pool", "Name a pool, whose own history is replayed, or send a trace.")
         raise InvalidInput("The simulation is not valid.", faults=[fault])
     load = None if pool is None else _load(team_id, pool)
-    trace = _read(text) if text is not None else _history(team_id, str(pool), data, now)
+    trace = _history(load, data, now) if load is not None and text is None else _read(text or "")
     conditions = _conditions(data, trace, load)
     names, seeds = list(data["policies"]), data["seeds"]
     _check(names, seeds, conditions, trace, load)
@@ -111,10 +111,10 @@ def _load(team_id: int, pool: str) -> PoolLoad:
     return found[0]
 
 
-def _history(team_id: int, pool: str, data: Mapping[str, Any], now: datetime) -> Trace:
+def _history(load: PoolLoad, data: Mapping[str, Any], now: datetime) -> Trace:
     from scaling.simulator.trace import Trace
 
-    counts = arrivals_of(team_id, pool, data.get("hours") or 24.0, now)
+    counts = arrivals_of(load.pool_id, data.get("hours") or 24.0, now)
     if not sum(counts):
         fault = Fault(
             "pool", "Nothing is known of arrivals there yet: let it work for a while, or send a trace."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pools.facade.contracts import PoolLoad
-from scaling.domain.decisions import Decision, Reason, Signals
+from scaling.domain.decisions import Decision, Signals
 from scaling.domain.memory import Memory
 from scaling.domain.policies import Policy
 from scaling.services.lookahead import coming
@@ -34,6 +34,7 @@ class Watch:
         memory.see(now, load.active, ready)
         if load.target_size != self._target:  # a person warmed the pool: that counts as a wish
             memory.wish(now, load.target_size)
+        soon, known_by = coming(load.team_id, load.name, at, (start_time or START_TIME) + every)
         return Signals(
             at=at,
             target=load.target_size,
@@ -50,8 +51,8 @@ class Watch:
             lowest=memory.lowest(now, policy.up_window),
             since_up=memory.since_up(now),
             watched=now - memory.since,
-            coming=coming(load.team_id, load.name, at, (start_time or START_TIME) + every),
-            coming_by=Reason.SCHEDULE,
+            coming=soon,
+            coming_by=known_by,
         )
 
     def keep(self, decision: Decision, policy: Policy, now: float, target: int) -> None:

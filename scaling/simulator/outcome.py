@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +17,8 @@ class Outcome:
     """`slo_attainment` is the share (0 to 1) of arrivals that waited at most the SLO's wait; waits in
     seconds; `scale_up_seconds`: how long there was more work than ready agents, each time;
     `scale_down_seconds`: from the moment at which the load fell to half of the size or less, until the size
-    fell, each time. Of both the 95th percentile; None where it never came to that."""
+    fell, each time. Of both the 95th percentile; None where it never came to that. `forecast_coverage`: the
+    share of forecasts at 0.9 that held; None where nothing was forecast."""
 
     slo_attainment: float
     wait_p50: float
@@ -27,9 +29,11 @@ class Outcome:
     reversals_per_hour: float
     scale_up_seconds: float | None
     scale_down_seconds: float | None
+    forecast_coverage: float | None = None
 
 
-def judge(course: Course, conditions: Conditions) -> Outcome:
+def judge(course: Course, conditions: Conditions, held: Sequence[bool] = ()) -> Outcome:
+    """`held`: of each of the policy's forecasts whether no more came."""
     waits = np.asarray(course.waits)
     p50, p95, p99 = np.percentile(waits, (50, 95, 99))
     hours = len(course.sizes) / 3600
@@ -43,6 +47,7 @@ def judge(course: Course, conditions: Conditions) -> Outcome:
         reversals_per_hour=reversals([size for _, size in course.targets]) / hours,
         scale_up_seconds=_p95(_episodes(np.asarray(course.loads) > np.asarray(course.ready))),
         scale_down_seconds=_p95(_falls(course)),
+        forecast_coverage=float(np.mean(held)) if held else None,
     )
 
 

@@ -22,11 +22,13 @@ COLUMNS = (
     ("up", "right"),
     ("down", "right"),
 )
+HELD = ("held", "right")  # forecasts, where any are made
 
 
 def table(verdicts: Sequence[Verdict]) -> Table:
     made = Table(box=None, header_style="bold")
-    for title, justify in COLUMNS:
+    foreseen = any(verdict.mean.forecast_coverage is not None for verdict in verdicts)
+    for title, justify in (*COLUMNS, HELD) if foreseen else COLUMNS:
         made.add_column(title, justify="left" if justify == "left" else "right", no_wrap=True)
     for verdict in verdicts:
         mean = verdict.mean
@@ -42,8 +44,13 @@ def table(verdicts: Sequence[Verdict]) -> Table:
             f"{mean.reversals_per_hour:.1f}",
             _seconds(mean.scale_up_seconds),
             _seconds(mean.scale_down_seconds),
+            *([_share(mean.forecast_coverage)] if foreseen else []),
         )
     return made
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
 
 
 def _seconds(value: float | None) -> str:

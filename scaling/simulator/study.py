@@ -13,6 +13,7 @@ import numpy as np
 
 from aflow_site.kernel.errors import Fault, InvalidInput
 from scaling.simulator import plant, workload
+from scaling.simulator.ours import Ours
 from scaling.simulator.outcome import Outcome, judge
 from scaling.simulator.policies import faults_of, make
 from scaling.simulator.trace import Trace
@@ -39,7 +40,9 @@ def one(trace: Trace, conditions: Conditions, job: tuple[str, int]) -> Outcome:
     """One policy on one seed."""
     name, seed = job
     work = workload.draw(trace, conditions, seed)
-    return judge(plant.run(make(name, work, conditions), work, conditions), conditions)
+    policy = make(name, work, conditions)
+    course = plant.run(policy, work, conditions)
+    return judge(course, conditions, policy.held if isinstance(policy, Ours) else ())
 
 
 def study(

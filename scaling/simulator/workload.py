@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aflow_site.kernel.errors import Fault, InvalidInput
+from scaling.domain.forecasting.history import KEPT
+from scaling.domain.rollup import WIDTH
 from scaling.simulator.trace import Trace
+
+MOST = 1e9  # arrivals in a bin of the past; a quiet day scaled up makes busy ones before it absurd
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Conditions:
 @dataclass(frozen=True, slots=True)
 class Workload:
     """`arrivals[i]` (seconds from the start, rising) brings work of `services[i]` seconds. `history` holds
-    the arrivals per second of the bins before the start, each `width` seconds wide, the last one ending at 0.
+    the arrivals per second of the bins before the start, each `width` seconds wide, the last one ending at 0;
+    `loads` the busy agents that arrivals drawn from it would have needed, in bins as pools keep them.
     """
 
     arrivals: tuple[float, ...]
@@ -53,6 +58,7 @@ class Workload:
     seconds: float
     width: float
     history: tuple[float, ...]
+    loads: tuple[float, ...] = ()
 
 
 def draw(trace: Trace, conditions: Conditions, seed: int) -> Workload:
@@ -80,6 +86,23 @@ def draw(trace: Trace, conditions: Conditions, seed: int) -> Workload:
         math.log(conditions.service_mean) - variance / 2, math.sqrt(variance), arrivals.size
     )
     history = np.asarray(trace.counts[:first], dtype=float) * scale / trace.width
+    loads = _loads(history, trace.width, conditions.service_mean, seed)
     return Workload(
-        tuple(arrivals.tolist()), tuple(services.tolist()), seconds, trace.width, tuple(history.tolist())
+        tuple(arrivals.tolist()),
+        tuple(services.tolist()),
+        seconds,
+        trace.width,
+        tuple(history.tolist()),
+        tuple(loads.tolist()),
     )
+
+
+def _loads(history: np.ndarray, width: float, service: float, seed: int) -> np.ndarray:
+    """Poisson arrivals of the last days, whatever the trace's bins."""
+    history = history[max(0, history.size - math.ceil(KEPT * WIDTH / width)) :]
+    bins = min(KEPT, math.floor(history.size * width / WIDTH))
+    ends = np.concatenate(([0.0], np.cumsum(history * width)))
+    edges = history.size * width - np.arange(bins, -1, -1) * WIDTH
+    expected = np.diff(np.interp(edges, np.arange(ends.size) * width, ends))
+    # A stream of its own: what comes is drawn the same, whatever came before.
+    return np.random.default_rng((seed, 1)).poisson(np.clip(expected, 0.0, MOST)) * service / WIDTH

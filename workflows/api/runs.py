@@ -34,6 +34,11 @@ class IndexPages(CursorPagination):
     ordering = "index"
 
 
+class StepPages(CursorPagination):
+    ordering = "id"
+    page_size = 500  # most runs are one page
+
+
 class SeqPages(CursorPagination):
     ordering = "seq"
     page_size = 200
@@ -130,17 +135,22 @@ class RunView(RunPart):
 class StepListView(RunPart):
     @extend_schema(
         operation_id="steps_list",
-        parameters=[OpenApiParameter("iteration", str)],
+        parameters=[
+            OpenApiParameter("iteration", str),
+            OpenApiParameter("cursor", str, description="Of `next` or `previous`"),
+            OpenApiParameter("limit", int, description="Steps on a page, up to 500"),
+        ],
         responses=StepListSerializer,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        """The document's steps, and those of the iteration that each loop is in, or ended with.
+        """The document's steps in its order, then those of the iteration that each loop is in, or ended with.
 
         `?iteration=refine.3` gives the steps of another iteration of a loop.
         """
-        iteration = request.query_params.get("iteration")
-        steps = read.steps_of(self.run_of(request, run_id), iteration=iteration)
-        return Response({"results": steps, "next": None, "previous": None})
+        run, pages = self.run_of(request, run_id), StepPages()
+        found = read.step_rows(run, request.query_params.get("iteration"))
+        page: list[Any] = pages.paginate_queryset(found, request, self) or []
+        return pages.get_paginated_response(read.step_shapes(run, page))
 
 
 class ItemListView(RunPart):

@@ -54,6 +54,7 @@ class TriggerSerializer(serializers.Serializer):
     config = serializers.JSONField()
     params = serializers.JSONField()
     enabled = serializers.BooleanField()
+    declared = serializers.BooleanField(help_text="The workflow's document names it")
     due_at = serializers.DateTimeField(allow_null=True, help_text="A schedule's next moment")
     hook = serializers.CharField(allow_null=True, help_text="Where a webhook's deliveries go")
     created_by = serializers.CharField()

@@ -17,6 +17,8 @@ from workflows.selectors import definitions as read
 from workflows.selectors.versions import diff_shape
 from workflows.services.definitions import restore_version
 
+# Editors with a YAML language server check and complete by it.
+SCHEMA_LINE = "# yaml-language-server: $schema={url}\n"
 WRITERS = {"yaml": (as_yaml, "application/yaml"), "json": (as_json, "application/json")}
 
 
@@ -65,9 +67,12 @@ class ExportView(APIView):
         workflow = read.get_workflow(request.team.id, name)  # type: ignore[attr-defined]
         version = read.get_version(workflow, whole_number(request, "version", low=1) or workflow.version)
         write, media_type = WRITERS[form]
+        text = write(version.document)
+        if form == "yaml":
+            text = SCHEMA_LINE.format(url=request.build_absolute_uri("/api/v1/schemas/workflow.json")) + text
         file_name = f"{workflow.name}.v{version.number}.{form}"
         return HttpResponse(
-            write(version.document),
+            text,
             content_type=f"{media_type}; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{file_name}"'},
         )

@@ -73,7 +73,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         run = read.get_run(team_id, self.run_id)
         # Read before the steps: an event between the two is sent again, and tells the same.
         seq = run.last_seq
-        steps = read.steps_of(run, with_values=False)
+        steps = read.steps_of(run)
         return {"type": "snapshot", "seq": seq, "run": read.run_detail(run), "steps": steps}
 
     async def _pump_or_close(self) -> None:

@@ -57,11 +57,25 @@ class Scaling(Part):
     up_window: Seconds | None = None
     down_window: Seconds | None = None
     min_idle: Whole | None = Field(default=None, ge=0, le=1000)
+    prediction: Literal["off", "on"] | Flag | None = Field(
+        default=None, description="on: a forecast of the load is a floor of the size, while it pays"
+    )
+    predictor: Literal["naive", "ml-based"] | None = None
 
     def as_policy(self) -> dict[str, Any]:
         """As `scaling` takes it."""
         own = self.model_dump(exclude={"enabled", "policy"}, exclude_none=True)
         return {"preset": self.policy, "mode": "act" if self.enabled else "off", **own}
+
+
+class DeclaredTrigger(Part):
+    """Starts runs by itself; made, changed and removed with the document. `config` is what its kind needs."""
+
+    name: Name
+    kind: Literal["schedule", "webhook", "event"]
+    config: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict, description="Of every run; no secrets")
+    enabled: Flag | None = Field(default=None, description="Left out: on at first, then as people set it")
 
 
 class Document(Part):
@@ -86,6 +100,7 @@ class Document(Part):
     )
     steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
     scaling: Scaling | None = None
+    triggers: tuple[DeclaredTrigger, ...] = Field(default=(), max_length=100)
     output: Any = None
     layout: dict[str, Position] = Field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from workflows.domain.expressions import ROOTS, expressions_in
 from workflows.domain.moments import parse_time
 from workflows.domain.references import Surroundings, condition_faults, expression_faults
 from workflows.domain.schemas import faults_of_schema
+from workflows.domain.sources import is_source, source_of
 from workflows.domain.steps import (
     AnyStep,
     ApprovalStep,
@@ -27,6 +28,7 @@ from workflows.domain.steps import (
     WaitStep,
     WorkflowStep,
 )
+from workflows.domain.work import ExpressionError
 
 
 def step_faults(document: Document, path: str, step: AnyStep, around: Surroundings) -> Iterator[Fault]:
@@ -66,6 +68,10 @@ def document_faults(document: Document) -> Iterator[Fault]:
     yield from _zero_faults("timeout", document.timeout, None)
     yield from _zero_faults("defaults.timeout", document.defaults.timeout, None)
     yield from retry_faults("defaults.retry", document.defaults.retry, None)
+    names = [trigger.name for trigger in document.triggers]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield Fault(f"triggers[{place}].name", f"Another trigger is called {name}, too; rename one.")
 
 
 # --- steps that call agents --------------------------------------------------------------------------------
@@ -97,8 +103,11 @@ def _items_faults(path: str, step: MapStep | MapReduceStep) -> Iterator[Fault]:
         yield Fault(
             f"{path}.over", "`over` must give a list: an expression such as ${steps.list.output}.", step.id
         )
+    elif is_source(step.over):
+        yield from _source_faults(f"{path}.over", step)
     elif step.over is None or isinstance(step.over, int | float | bool | dict):
-        yield Fault(f"{path}.over", "`over` must be a list, or an expression that gives one.", step.id)
+        sentence = '`over` must be a list, an expression that gives one, or a source: {"source": "…"}.'
+        yield Fault(f"{path}.over", sentence, step.id)
     partial = step.error_strategy == "continue_on_partial"
     if not partial and step.min_success_rate is not None:
         yield Fault(
@@ -106,6 +115,15 @@ def _items_faults(path: str, step: MapStep | MapReduceStep) -> Iterator[Fault]:
         )
     if step.as_ in ROOTS - {"item"}:
         yield Fault(f"{path}.as", f"{step.as_} has a meaning of its own; choose another name.", step.id)
+
+
+def _source_faults(path: str, step: MapStep | MapReduceStep) -> Iterator[Fault]:
+    if list(expressions_in(step.over)):
+        return  # it is known when the step runs
+    try:
+        source_of(step.over)
+    except ExpressionError as exc:
+        yield Fault(path, f"{str(exc)[0].upper()}{str(exc)[1:]}.", step.id)
 
 
 def _reduce_faults(path: str, step: ReduceStep) -> Iterator[Fault]:

@@ -92,6 +92,14 @@ class Agents:
         self._views[name, kind] = pool
         return pool
 
+    async def reaches_outside(self, name: str) -> bool:
+        """Whether the pool's agents reach more than their platform. Raises NoAgent."""
+        try:
+            pool = await self._pools.look_or_make(self._run.team_id, name, AgentKind(None))
+        except PoolNotFound as exc:
+            raise NoAgent(AgentError("no_pool", f"There is no pool {name}.")) from exc
+        return bool(pool.settings["network"] == "egress")
+
     async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
         """A lease that the budgets allow for `bound`, waited for as long as the pool lives; NoAgent when it
         does not."""

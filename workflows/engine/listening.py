@@ -19,6 +19,7 @@ from workflows.engine.records import StepRecord
 from workflows.services import state
 
 Operation = Callable[[Mapping[str, Any]], Awaitable[Any]]
+Sink = Callable[[list[Any]], Awaitable[None]]
 
 
 class Unsupported(FlowError):
@@ -29,7 +30,8 @@ class Unsupported(FlowError):
 
 class BodyListener:
     """Of one request. `items`: the index and the attempt of each; empty for a step of one call. `errands`:
-    what its bodies may have others do; None for images, whose calls end by themselves."""
+    what its bodies may have others do; None for images, whose calls end by themselves. `sink`: takes the
+    items of a source."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class BodyListener:
         items: Sequence[tuple[int, int]] = (),
         source: StepRecord | None = None,
         errands: Errands | None = None,
+        sink: Sink | None = None,
     ) -> None:
         self._context = context
         self._step = step
@@ -46,6 +49,7 @@ class BodyListener:
         self._items = items
         self._source = source
         self._errands = errands
+        self._sink = sink
 
     def log(self, line: LogLine) -> None:
         self._write(line.item, line.at, line.stream, line.text)
@@ -71,6 +75,8 @@ class BodyListener:
             return await self._state(name, args)
         if op == "results.next" and self._source is not None:
             return await self._next_results(args)
+        if op == "source.items" and self._sink is not None:
+            return await self._sink(_list(args, "items"))
         if self._errands is not None and self._errands.has(op):
             return await self._errands.call(op, args)
         raise Unsupported(f"There is no operation {op} here.")
@@ -105,4 +111,11 @@ def _number(args: Mapping[str, Any], name: str, default: int) -> int:
     value = args.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise InvalidInput(f"{name} must be a whole number of 0 or more.")
+    return value
+
+
+def _list(args: Mapping[str, Any], name: str) -> list[Any]:
+    value = args.get(name)
+    if not isinstance(value, list):
+        raise InvalidInput(f"{name} must be a list.")
     return value

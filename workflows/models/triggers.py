@@ -25,6 +25,7 @@ class Trigger(models.Model):
     config = models.JSONField(default=dict)
     params = models.JSONField(default=dict)
     enabled = models.BooleanField(default=True)
+    declared = models.BooleanField(default=False, help_text="The workflow's document names it")
     secret = models.CharField(max_length=100, blank=True, default="")
     due_at = models.DateTimeField(null=True)
     since = models.DateTimeField(null=True, help_text="Earlier ends of runs are none of its business")

@@ -18,6 +18,8 @@ from workflows.models import Event, Item, Run, RunValue, Step
 from workflows.selectors.artifacts import MOST_SHOWN, shown, value_of
 from workflows.selectors.statistics import lease_statistics
 
+COLLECTING = ("map", "mapreduce")  # their output is that of their items
+
 
 def runs_of(team_id: int) -> QuerySet[Run]:
     return Run.objects.filter(team_id=team_id).select_related("workflow", "version").prefetch_related("tags")
@@ -66,36 +68,47 @@ def document_of(run: Run) -> dict[str, Any]:
     return document
 
 
-def steps_of(run: Run, *, with_values: bool = True, iteration: str | None = None) -> list[dict[str, Any]]:
-    """The document's steps and those of each loop's last iteration, or those of `iteration` ("refine.3").
-
-    With their input and output unless told otherwise.
-    """
-    rows = Step.objects.filter(run=run).order_by("position", "id")
-    if iteration is not None:
-        found = list(rows.filter(key__startswith=f"{iteration}."))
-    else:
-        found = list(rows.exclude(key__contains="."))
-        found += _last_iterations(rows, found)
-    needs = needs_in(document_of(run))
-    running = _running_items(run)
+def steps_of(run: Run) -> list[dict[str, Any]]:
+    """The document's steps and those of each loop's last iteration, without their input and output."""
+    rows = list(step_rows(run))
+    needs, running = needs_in(document_of(run)), _running_items(rows)
     return [
-        _step(run.team_id, row, needs.get(_own_id(row.key), ()), running.get(row.pk, 0), with_values)
-        for row in found
+        step_shape(row, needs=needs.get(_own_id(row.key), ()), running=running.get(row.pk, 0)) for row in rows
     ]
 
 
-def _last_iterations(rows: QuerySet[Step], outer: list[Step]) -> list[Step]:
+def step_rows(run: Run, iteration: str | None = None) -> QuerySet[Step]:
+    """The document's steps and, after them, those of each loop's last iteration; or those of `iteration`
+    ("refine.3")."""
+    rows = Step.objects.filter(run=run).order_by("id")
+    if iteration is not None:
+        return rows.filter(key__startswith=f"{iteration}.")
+    outer = rows.exclude(key__contains=".")
+    inner = _last_iterations(rows, list(outer.filter(type="loop")))
+    return outer | rows.filter(pk__in=inner)
+
+
+def step_shapes(run: Run, rows: Sequence[Step]) -> list[dict[str, Any]]:
+    """With their input and output."""
+    needs, running = needs_in(document_of(run)), _running_items(rows)
+    children = _children(rows)
+    return [
+        _step(run.team_id, row, needs.get(_own_id(row.key), ()), running.get(row.pk, 0), children.get(row.pk))
+        for row in rows
+    ]
+
+
+def _last_iterations(rows: QuerySet[Step], loops: list[Step]) -> list[int]:
     """The steps of the iteration that each loop is in, or ended with; of loops inside them too."""
-    found: list[Step] = []
-    for loop in outer:
-        if loop.type != "loop" or loop.state == StepState.PENDING:
+    found: list[int] = []
+    for loop in loops:
+        if loop.state == StepState.PENDING:
             continue
         number = loop.completed if loop.state in STEP_ACTIVE else max(loop.completed - 1, 0)
         prefix = f"{loop.key}.{number}."
         inner = [row for row in rows.filter(key__startswith=prefix) if "." not in row.key[len(prefix) :]]
-        found += inner
-        found += _last_iterations(rows, inner)
+        found += [row.pk for row in inner]
+        found += _last_iterations(rows, [row for row in inner if row.type == "loop"])
     return found
 
 
@@ -121,31 +134,30 @@ def needs_in(document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def step_detail(run: Run, key: str) -> dict[str, Any]:
-    row = get_step(run, key)
-    needs = needs_in(document_of(run)).get(_own_id(key), ())
-    return _step(run.team_id, row, needs, _running_items(run).get(row.pk, 0), True)
+    return step_shapes(run, [get_step(run, key)])[0]
 
 
-def _running_items(run: Run) -> dict[int, int]:
-    rows = Item.objects.filter(step__run=run, state=StepState.RUNNING).values("step_id")
-    return {row["step_id"]: row["count"] for row in rows.annotate(count=Count("id"))}
+def _running_items(rows: Sequence[Step]) -> dict[int, int]:
+    maps = [row.pk for row in rows if row.type in COLLECTING and row.state in STEP_ACTIVE]
+    found = Item.objects.filter(step__in=maps, state=StepState.RUNNING).values("step_id")
+    return {row["step_id"]: row["count"] for row in found.annotate(count=Count("id"))}
 
 
-def _step(team_id: int, row: Step, needs: Sequence[str], running: int, with_values: bool) -> dict[str, Any]:
-    shape = step_shape(row, needs=needs, running=running)
-    if not with_values:
-        return shape
-    collects = row.type in ("map", "mapreduce") and row.output is None
-    output = map_output(team_id, row) if collects else shown(team_id, row.output)
-    child = (
-        Run.objects.filter(parent_step=row).order_by("-parent_attempt") if row.type == "workflow" else None
-    )
+def _children(rows: Sequence[Step]) -> dict[int, UUID]:
+    """The last run that each of the steps began."""
+    steps = [row.pk for row in rows if row.type == "workflow"]
+    found = Run.objects.filter(parent_step__in=steps).order_by("parent_attempt")
+    return dict(found.values_list("parent_step_id", "pk")) if steps else {}
+
+
+def _step(team_id: int, row: Step, needs: Sequence[str], running: int, child: UUID | None) -> dict[str, Any]:
+    collects = row.type in COLLECTING and row.output is None
     return {
-        **shape,
+        **step_shape(row, needs=needs, running=running),
         "input": shown(team_id, row.input),
-        "output": output,
+        "output": map_output(team_id, row) if collects else shown(team_id, row.output),
         "settings": row.overrides,
-        "child_run": _text(child.values_list("pk", flat=True).first()) if child is not None else None,
+        "child_run": _text(child),
         "agent": _text(row.agent_id),
     }
 

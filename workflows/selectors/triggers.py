@@ -51,6 +51,7 @@ def _shape(trigger: Trigger, last: Firing | None) -> dict[str, Any]:
         "config": trigger.config,
         "params": trigger.params,
         "enabled": trigger.enabled,
+        "declared": trigger.declared,
         "due_at": iso(trigger.due_at),
         "hook": f"/api/v1/hooks/{trigger.pk}/" if trigger.kind == Kind.WEBHOOK else None,
         "created_by": trigger.created_by,

@@ -20,6 +20,7 @@ from workflows.domain.validation import InvalidDocument, check_document, summary
 from workflows.models import Bundle, Run, Workflow, WorkflowVersion
 from workflows.selectors.definitions import get_version, get_workflow, version_shape, workflows_of
 from workflows.selectors.versions import diff_shape
+from workflows.services import declared_triggers
 from workflows.services.step_pools import end_pools, make_pools, pool_faults
 from workflows.services.triggers import switch_off_all
 
@@ -35,6 +36,7 @@ def create_workflow(team_id: int, data: Any, *, author: str) -> Workflow:
             _add_version(workflow, data, author)
             make_pools(team_id, document)
             _set_scaling(team_id, document)
+            declared_triggers.declare(workflow, document, author=author)
             _audit(workflow, "created", author)
     except IntegrityError as exc:
         if not Workflow.objects.filter(team_id=team_id, name=document.name, archived_at=None).exists():
@@ -75,6 +77,7 @@ def _save(
         raise InvalidDocument("The name cannot change.", faults=[fault])
     document = _checked(team_id, data)
     with transaction.atomic():
+        declared_triggers.lock(team_id, name)
         workflow = (
             Workflow.objects.select_for_update().filter(team_id=team_id, name=name, archived_at=None).first()
         )
@@ -90,6 +93,7 @@ def _save(
             _audit(workflow, verb, author, **details)
         make_pools(team_id, document)
         _set_scaling(team_id, document)
+        declared_triggers.declare(workflow, document, author=author)
     return workflow
 
 
@@ -168,6 +172,7 @@ def _checked(team_id: int, data: Any) -> Document:
             *pool_faults(team_id, document),
             *_bundle_faults(team_id, document),
             *_scaling_faults(document),
+            *declared_triggers.declared_faults(team_id, document),
         ]
         faults += [fault for fault in more if fault.path not in seen]
     if document is None or faults:

@@ -1,4 +1,4 @@
-"""The agents that schedules will ask for soon, told to the scaler before they do."""
+"""The agents that schedules and live runs will ask for soon, told to the scaler before they do."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from scaling.facade import api as scaling
-from scaling.facade.contracts import Expected
+from scaling.facade.contracts import SCHEDULED, Expected
 from workflows.domain.document import Document
 from workflows.domain.pools import pool_uses
-from workflows.domain.steps import AnyStep, MapReduceStep, MapStep
 from workflows.domain.triggers import Kind
 from workflows.models import Trigger, WorkflowVersion
+from workflows.services.next_steps import NextSteps, agents_of
 from workflows.services.step_pools import first_pool_name
 
 AHEAD = timedelta(minutes=5)  # longer than any agent takes to start
 MOST = 200  # schedules
 
 
-def foresee(now: datetime) -> int:
-    """Tells what the schedules of the next minutes begin with; how many of them there are."""
-    found = list(_soon(now))
-    scaling.expect(one for trigger in found for one in _first_steps(trigger))
-    return len(found)
+class Demand:
+    """What is known of it is kept from one look to the next."""
+
+    def __init__(self) -> None:
+        self._next = NextSteps()
+
+    def foresee(self, now: datetime) -> int:
+        """Tells what the schedules of the next minutes begin with, and what comes next in live runs; how many
+        of such steps there are."""
+        scheduled = [one for trigger in _soon(now) for one in _first_steps(trigger)]
+        found = [*scheduled, *self._next.expected(now)]
+        scaling.expect(found)
+        return len(found)
 
 
 def _soon(now: datetime) -> list[Trigger]:
@@ -44,11 +52,4 @@ def _first_steps(trigger: Trigger) -> Iterator[Expected]:
     for step in document.steps:
         if not step.needs and pool_uses(document, step):
             pool, at = first_pool_name(document, step), trigger.due_at.timestamp()
-            yield Expected(trigger.team_id, pool, at, _agents(document, step))
-
-
-def _agents(document: Document, step: AnyStep) -> int:
-    """A map's list is not known before it runs; its bound is."""
-    if not isinstance(step, MapStep | MapReduceStep):
-        return 1
-    return step.max_parallel or document.max_parallel or 1
+            yield Expected(trigger.team_id, pool, at, agents_of(document, step), SCHEDULED)

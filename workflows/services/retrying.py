@@ -84,6 +84,7 @@ def _reset(step: Step, *, keep_items: bool) -> None:
         Item.objects.filter(step=step).delete()
         step.state, step.total, step.completed, step.failed = StepState.PENDING, 0, 0, 0
         step.started_at = None
+        step.input = None  # the list of a source is read anew
     step.excused, step.losses = step.attempts, 0
     step.output = step.error = step.retry_at = step.due_at = step.finished_at = step.progress = None
     step.reason = ""
@@ -156,7 +157,7 @@ def _keep_completed(old: Run, new: Run, document: Document) -> None:
         if row.key not in fresh:
             _copy_step(before, row)
         elif is_map and before.total and row.key not in after:
-            row.state, row.total = StepState.QUEUED, before.total
+            row.state, row.total, row.input = StepState.QUEUED, before.total, before.input
             row.save()
             _copy_items(before, row)
             row.completed = Item.objects.filter(step=row, state=StepState.COMPLETED).count()

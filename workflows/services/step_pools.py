@@ -17,6 +17,15 @@ def pool_name(document: Document, step: CallingStep, run: Run) -> str:
     return _name(pool_use(document, step, run))
 
 
+def reading_pool(document: Document, step: CallingStep) -> str:
+    """The pool whose agents read the step's source, when that names none: the mapper's, where its agents are
+    built-in ones, else what such steps have."""
+    mapper = step.runs[0]
+    if kind_of(mapper) == AgentKind(None):
+        return pool_name(document, step, mapper)
+    return document.defaults.pool or pools.default_pool_name(AgentKind(None))
+
+
 def first_pool_name(document: Document, step: AnyStep) -> str:
     """The pool that the step's row names; empty for steps that call no agent."""
     uses = pool_uses(document, step)

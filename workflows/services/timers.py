@@ -18,7 +18,7 @@ from django.utils import timezone
 from aflow_site.kernel.clock import system_clock
 from aflow_site.kernel.waits import set_within
 from workflows.services.charging import keep_accounts
-from workflows.services.demand import foresee
+from workflows.services.demand import Demand
 from workflows.services.retention import tidy
 from workflows.services.run_ends import look_at_ends
 from workflows.services.schedules import fire_due
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 FIRE_EVERY = 1.0
 LOOK_AT_ENDS_EVERY = 10.0
-FORESEE_EVERY = 10.0
+FORESEE_EVERY = 5.0
 ACCOUNTS_EVERY = 5.0
 TIDY_EVERY = 60.0
 TIDY_BUDGET = 0.25  # seconds at a time, for the controller's other duties wait meanwhile
@@ -68,6 +68,7 @@ def _tidy(now: datetime) -> bool:
 
 
 async def foresee_forever(stop: asyncio.Event) -> None:
+    foresee = Demand().foresee
     while not stop.is_set():
         await _attempt(foresee)
         await _pause(stop, FORESEE_EVERY)

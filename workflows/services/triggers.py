@@ -45,6 +45,7 @@ class NewTrigger:
     config: Any = field(default_factory=dict)
     params: Any = field(default_factory=dict)
     enabled: bool = True
+    declared: bool = False
 
 
 def create_trigger(team_id: int, wanted: NewTrigger, *, author: str) -> Trigger:
@@ -60,6 +61,7 @@ def create_trigger(team_id: int, wanted: NewTrigger, *, author: str) -> Trigger:
         config=wanted.config,
         params=wanted.params,
         enabled=wanted.enabled,
+        declared=wanted.declared,
         secret=_new_secret() if wanted.kind == Kind.WEBHOOK else "",
         created_by=author,
     )

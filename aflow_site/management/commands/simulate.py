@@ -36,7 +36,9 @@ class Command(PlatformCommand):
             "trace", type=Path, help="a CSV file; _300s at its name's end tells the bins' width"
         )
         parser.add_argument(
-            "--policies", default=POLICIES, help="NAME or NAME:KNOB, … (default: %(default)s)"
+            "--policies",
+            default=POLICIES,
+            help="NAME or NAME:KNOB, ours also as PRESET+naive or PRESET+ml, … (default: %(default)s)",
         )
         for field in fields(scaling.Conditions):
             flag = "--" + field.name.replace("_", "-")

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from agentainer_flow.client.aio.agents import AsyncAgentMethods
+from agentainer_flow.client.aio.budgets import AsyncBudgetMethods
 from agentainer_flow.client.aio.execution import AsyncWorkflowExecution
 from agentainer_flow.client.aio.pools import AsyncPoolMethods
 from agentainer_flow.client.aio.triggers import AsyncTriggerMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.paths import new_key, part
-from agentainer_flow.errors import Conflict
+from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
+from agentainer_flow.sdk.sourcing import source as source_of
 
 if TYPE_CHECKING:
     import httpx
 
 
-class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMethods):
+class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethods, AsyncTriggerMethods):
     """Without `url` and `token`: AGENTAINER_URL and AGENTAINER_TOKEN, the config file, or the platform of the
     checkout in which it runs. Raises ConfigError when none of them is there.
 
@@ -64,6 +67,7 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
         bundle = make_bundle(cls)
+        check_imports(bundle)
         document = compile_workflow(cls, bundle)
         await self._transport.request(
             "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}
@@ -107,6 +111,12 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
         """With the newest version's "document" and its "etag"."""
         return await self._answer("GET", f"workflows/{part(name)}/")
 
+    async def export_workflow(self, name: str, version: int | None = None) -> str:
+        """A version's document as YAML, which editors check by the schema that its first line names."""
+        path, query = f"workflows/{part(name)}/export/", {"version": version}
+        text: str = (await self._transport.raw("GET", path, params=query)).text
+        return text
+
     async def delete_workflow(self, name: str) -> None:
         """Its runs and versions stay."""
         await self._transport.request("DELETE", f"workflows/{part(name)}/")
@@ -141,7 +151,8 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
         mapper: str,
         reducer: str | None = None,
         *,
-        items: Sequence[Any],
+        items: Sequence[Any] | None = None,
+        source: str | Mapping[str, Any] | None = None,
         batch_size: int = 1,
         pool_size: int | None = None,
         max_parallel: int | None = None,
@@ -152,8 +163,13 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
     ) -> AsyncWorkflowExecution:
         """Maps and reduces a list with images, as `@mapreduce` does, for scripts that have no class.
 
-        It is kept as a workflow `map-reduce-…`, the same for the same arguments beside the items.
+        In place of `items`, `source` says where they lie: a path or URL, or a dict that says more
+        (`sdk.sourcing.Source`). It is kept as a workflow `map-reduce-…`, the same for the same arguments
+        beside those two. Raises DefinitionError when not exactly one of them is given.
         """
+        if (items is None) == (source is None):
+            raise DefinitionError("map_reduce: give items, or a source that they lie in.")
+        over = list(items or ()) if source is None else source_of("map_reduce", source)
         step = {
             "mapper": {"image": mapper},
             "reducer": None if reducer is None else {"image": reducer},
@@ -165,15 +181,19 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncPoolMethods, AsyncTriggerMetho
             "min_success_rate": min_success_rate,
         }
         given = {name: value for name, value in step.items() if value is not None}
-        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        digest = f"{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}"
         name = f"map-reduce-{digest}"
         document: dict[str, Any] = {
             "name": name,
-            "params": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+            "params": {
+                "type": "object",
+                "properties": {"items": {"type": ["array", "object"]}},
+                "required": ["items"],
+            },
             "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
         }
         await self.save_workflow(document)
-        return await self.run(name, {"items": list(items)}, mode=mode)
+        return await self.run(name, {"items": over}, mode=mode)
 
     async def execution(self, run_id: str) -> AsyncWorkflowExecution:
         """A run that was started elsewhere."""

@@ -112,10 +112,7 @@ class AsyncWorkflowExecution:
 
     async def steps(self) -> list[dict[str, Any]]:
         """The steps with their states and counts."""
-        steps: list[dict[str, Any]] = (await self._transport.request("GET", f"runs/{self.id}/steps/"))[
-            "results"
-        ]
-        return steps
+        return await self._transport.all(f"runs/{self.id}/steps/")
 
     async def items(self, step: str, state: str | None = None) -> list[dict[str, Any]]:
         """The items of a parallel step; of one state (``failed``), if given."""

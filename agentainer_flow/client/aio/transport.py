@@ -47,10 +47,16 @@ class AsyncTransport:
         return requests.read(answer)
 
     async def raw(
-        self, method: str, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """The answer as it is, for what is not always JSON. Raises as `request` does."""
-        answer = await self._send(method, path, json=json, headers=headers)
+        answer = await self._send(method, path, json=json, params=params, headers=headers)
         if answer.is_error:
             requests.read(answer)
         return answer
@@ -94,6 +100,7 @@ class AsyncTransport:
                 continue
             except httpx.HTTPError as exc:
                 raise requests.silence(self.url, exc) from exc
+            requests.check_version(self.url, answer)
             if pause is None or not safe or answer.status_code not in requests.TRY_AGAIN:
                 return answer
             await asyncio.sleep(requests.patience(answer, pause))

@@ -50,6 +50,11 @@ class AsyncTriggerMethods:
     async def change_trigger(self, trigger: str, **settings: Any) -> dict[str, Any]:
         return dict(await self._transport.request("PATCH", f"triggers/{part(trigger)}/", json=settings))
 
+    async def rotate_trigger_secret(self, trigger: str) -> str:
+        """A new secret for a webhook; deliveries signed with the old one are refused from now on."""
+        told = await self._transport.request("POST", f"triggers/{part(trigger)}/rotate-secret/")
+        return str(told["secret"])
+
     async def delete_trigger(self, trigger: str) -> None:
         await self._transport.request("DELETE", f"triggers/{part(trigger)}/")
 

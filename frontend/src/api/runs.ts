@@ -31,8 +31,19 @@ export const runList = (filters: { workflow?: string; state?: string }) =>
 
 export const getRun = (id: string, signal?: AbortSignal) => request<Run>(at(id), { signal });
 
-export const getSteps = async (id: string, signal?: AbortSignal) =>
-  (await request<{ results: Step[] }>(`${at(id)}steps/`, { signal })).results;
+/** All pages of a list, one after the other. */
+async function everyPage<T>(path: string, signal?: AbortSignal): Promise<T[]> {
+  const found: T[] = [];
+  let next: string | null | undefined = path;
+  while (next) {
+    const page: Page<T> = await request<Page<T>>(next, { signal });
+    found.push(...page.results);
+    next = page.next;
+  }
+  return found;
+}
+
+export const getSteps = (id: string, signal?: AbortSignal) => everyPage<Step>(`${at(id)}steps/`, signal);
 
 const act = (id: string, action: string, body?: unknown) =>
   request<Run>(`${at(id)}${action}/`, { method: "POST", body });
@@ -84,8 +95,7 @@ export const stateList = (id: string, live: boolean) =>
 export const iterationSteps = (id: string, iteration: string, mark: string) =>
   queryOptions({
     queryKey: [...keys.iteration(id, iteration), mark],
-    queryFn: async ({ signal }) =>
-      (await request<{ results: Step[] }>(`${at(id)}steps/${query({ iteration })}`, { signal })).results,
+    queryFn: ({ signal }) => everyPage<Step>(`${at(id)}steps/${query({ iteration })}`, signal),
     placeholderData: (previous): Step[] | undefined =>
       previous?.every((step) => step.id.startsWith(`${iteration}.`)) ? previous : undefined,
   });

@@ -432,6 +432,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forecasts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What is forecast of the pools whose policies ask for it; of one pool also what was, and came. */
+        get: operations["forecasts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hooks/{trigger_id}/": {
         parameters: {
             query?: never;
@@ -763,6 +780,7 @@ export interface paths {
          * @description Borrows a warm agent, waiting for up to `timeout` seconds; 503 with Retry-After when none came.
          *
          *     The same Idempotency-Key gets the same lease again. Keep it with `heartbeat`, or it ends after `ttl`.
+         *     Whoever hangs up before the answer gets none.
          */
         post: operations["pools_lease"];
         delete?: never;
@@ -1072,7 +1090,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description The document's steps, and those of the iteration that each loop is in, or ended with.
+         * @description The document's steps in its order, then those of the iteration that each loop is in, or ended with.
          *
          *     `?iteration=refine.3` gives the steps of another iteration of a loop.
          */
@@ -2087,6 +2105,85 @@ export interface components {
             detail: string;
             run: components["schemas"]["FiredRun"] | null;
         };
+        Forecast: {
+            pool: string;
+            /** Format: uuid */
+            pool_id: string;
+            /** @description Whether the forecast is a floor of the size */
+            on: boolean;
+            why: components["schemas"]["ForecastCauseEnum"];
+            /** @description A sentence for people */
+            explanation: string;
+            /**
+             * @description The policy's
+             *
+             *     * `naive` - naive
+             *     * `ml-based` - ml-based
+             */
+            predictor: components["schemas"]["PredictorEnum"] | components["schemas"]["NullEnum"];
+            /** @description Who makes the forecast that counts */
+            serving: string | null;
+            /** Format: double */
+            quantile: number;
+            /**
+             * Format: double
+             * @description Share that held, of the last day's
+             */
+            coverage: number | null;
+            /**
+             * Format: double
+             * @description Seconds: the start time, in whole minutes
+             */
+            horizon: number | null;
+            /**
+             * Format: double
+             * @description Busy agents expected at most
+             */
+            load: number | null;
+            /** Format: double */
+            median: number | null;
+            forecasters: components["schemas"]["Standing"][];
+            /** Format: date-time */
+            at: string | null;
+            /** @description When a pool is named */
+            series?: components["schemas"]["ForecastPoint"][];
+        };
+        /**
+         * @description * `pays` - pays
+         *     * `no_season` - no_season
+         *     * `missing` - missing
+         *     * `untried` - untried
+         *     * `coverage` - coverage
+         *     * `no_better` - no_better
+         *     * `not_asked` - not_asked
+         * @enum {string}
+         */
+        ForecastCauseEnum: "pays" | "no_season" | "missing" | "untried" | "coverage" | "no_better" | "not_asked";
+        ForecastPoint: {
+            /**
+             * Format: date-time
+             * @description The beginning of a minute
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description Busy agents that its arrivals needed
+             */
+            load: number | null;
+            /**
+             * Format: double
+             * @description At most, from then over the horizon
+             */
+            forecast: number | null;
+            /** Format: double */
+            median: number | null;
+            /**
+             * Format: double
+             * @description The largest load over the horizon
+             */
+            came: number | null;
+            forecaster: string | null;
+        };
         /**
          * @description * `pool` - pool
          *     * `workflow` - workflow
@@ -2259,6 +2356,20 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
+            /**
+             * @description on: a forecast of the load is a floor of the size, while it pays
+             *
+             *     * `off` - off
+             *     * `on` - on
+             */
+            prediction?: components["schemas"]["PredictionEnum"] | components["schemas"]["NullEnum"];
+            /**
+             * @description ml-based: learns, and serves while it does better than the naive one
+             *
+             *     * `naive` - naive
+             *     * `ml-based` - ml-based
+             */
+            predictor?: components["schemas"]["PredictorEnum"] | components["schemas"]["NullEnum"];
             /** @description The pool that it is for */
             pool?: string | null;
             /** @description Or the workflow, for all pools that it made */
@@ -2496,6 +2607,20 @@ export interface components {
             metrics?: ("queue_depth" | "response_time" | "utilization" | "schedule")[] | null;
             scale_to_zero?: boolean | null;
             min_idle?: number | null;
+            /**
+             * @description on: a forecast of the load is a floor of the size, while it pays
+             *
+             *     * `off` - off
+             *     * `on` - on
+             */
+            prediction?: components["schemas"]["PredictionEnum"] | components["schemas"]["NullEnum"];
+            /**
+             * @description ml-based: learns, and serves while it does better than the naive one
+             *
+             *     * `naive` - naive
+             *     * `ml-based` - ml-based
+             */
+            predictor?: components["schemas"]["PredictorEnum"] | components["schemas"]["NullEnum"];
         };
         /** @description What people may set; all optional. Limits that depend on each other are checked by the service. */
         PatchedPoolSettingsRequest: {
@@ -2744,6 +2869,18 @@ export interface components {
          * @enum {string}
          */
         PoolPresetEnum: "aggressive" | "balanced" | "performance";
+        /**
+         * @description * `off` - off
+         *     * `on` - on
+         * @enum {string}
+         */
+        PredictionEnum: "off" | "on";
+        /**
+         * @description * `naive` - naive
+         *     * `ml-based` - ml-based
+         * @enum {string}
+         */
+        PredictorEnum: "naive" | "ml-based";
         Preset: {
             name: components["schemas"]["PolicyPresetEnum"];
             /** @description Every field that the preset decides */
@@ -3006,6 +3143,24 @@ export interface components {
             /** Format: double */
             p95: number;
         };
+        Standing: {
+            /** @description last (the benchmark), naive or ml-based */
+            name: string;
+            /** @description Forecasts of the last day whose outcome is known */
+            outcomes: number;
+            /**
+             * Format: double
+             * @description Mean loss in busy agents
+             */
+            pinball: number | null;
+            /**
+             * Format: double
+             * @description Share of its forecasts that held
+             */
+            coverage: number | null;
+            /** @description Why it makes none; empty otherwise */
+            problem: string;
+        };
         StateList: {
             results: components["schemas"]["Value"][];
         };
@@ -3111,6 +3266,8 @@ export interface components {
             config: unknown;
             params: unknown;
             enabled: boolean;
+            /** @description The workflow's document names it */
+            declared: boolean;
             /**
              * Format: date-time
              * @description A schedule's next moment
@@ -3141,6 +3298,8 @@ export interface components {
             config: unknown;
             params: unknown;
             enabled: boolean;
+            /** @description The workflow's document names it */
+            declared: boolean;
             /**
              * Format: date-time
              * @description A schedule's next moment
@@ -4011,6 +4170,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Replay"];
+                };
+            };
+        };
+    };
+    forecasts_list: {
+        parameters: {
+            query?: {
+                /** @description Of the series, 1 to 48 */
+                hours?: number;
+                /** @description With its series */
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"][];
                 };
             };
         };
@@ -5006,7 +5189,11 @@ export interface operations {
     steps_list: {
         parameters: {
             query?: {
+                /** @description Of `next` or `previous` */
+                cursor?: string;
                 iteration?: string;
+                /** @description Steps on a page, up to 500 */
+                limit?: number;
             };
             header?: never;
             path: {

@@ -27,7 +27,7 @@ export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type NewPolicy = Schemas["NewPolicyRequest"];
 export type PolicyFields = Schemas["PatchedPolicyFieldsRequest"];
-export type Policy = Omit<Schemas["Policy"], "values"> & { values: Partial<PolicyValues> };
+export type Policy = Omit<Schemas["Policy"], "values"> & { values: SetValues };
 export type PolicyInForce = Omit<Schemas["PolicyInForce"], "policy" | "values"> & {
   policy: Policy | null;
   values: PolicyValues;
@@ -74,7 +74,12 @@ export interface PolicyValues {
   metrics: NonNullable<PolicyFields["metrics"]>;
   scale_to_zero: boolean;
   min_idle: number;
+  prediction: boolean;
+  predictor: NonNullable<PolicyFields["predictor"]>;
 }
+
+/** What a policy sets beside its preset, as people wrote it. */
+export type SetValues = Partial<Omit<PolicyValues, "prediction">> & { prediction?: "on" | "off" };
 
 /** What a decision saw of its pool. Times in seconds; `at` since the epoch. */
 export interface Signals {

@@ -172,6 +172,8 @@ export function policyValues(fields: Partial<PolicyValues> = {}): PolicyValues {
     metrics: ["queue_depth", "response_time", "schedule"],
     scale_to_zero: true,
     min_idle: 0,
+    prediction: false,
+    predictor: "naive",
     ...fields,
   };
 }

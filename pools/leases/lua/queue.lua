@@ -96,7 +96,9 @@ local function make_lease(pool, w, agent, uses_left, rules)
   local since = tonumber(call('ZSCORE', pool_key(pool, 'idle'), agent) or now)
   local fence = call('INCR', P .. ':fence')
   local ttl = w.ttl > 0 and w.ttl or rules.ttl
-  local wait, expires, cost = math.max(0, now - w.since), now + ttl, charge(pool, w.team)
+  -- Until its first heartbeat it lasts no longer than the pool's leases do: whoever asked may have died meanwhile.
+  local expires = now + math.min(ttl, rules.ttl)
+  local wait, cost = math.max(0, now - w.since), charge(pool, w.team)
   call('HSET', lease_key(w.token), 'pool', pool, 'agent', agent, 'holder', w.holder, 'client', w.client,
     'team', w.team, 'fence', int(fence), 'expires', int(expires), 'uses_left', uses_left, 'wait_ms', int(wait),
     'idle_ms', int(math.max(0, now - since)), 'at', int(now), 'cost', real(cost), 'ttl', int(ttl))

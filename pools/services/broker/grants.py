@@ -158,10 +158,14 @@ class Grants:
             headers={"Retry-After": "1"},
         )
 
+    def give_back(self, pool_id: UUID, holder: str, grant: Grant) -> None:
+        """Of a grant that nobody will use after all."""
+        self._spawn(self._withdraw(str(pool_id), holder, grant.token))
+
     async def _withdraw(self, pool: str, holder: str, token: str) -> None:
         for _ in range(100):
             try:
-                await self._leases.withdraw(pool, holder, token, keep=False)
+                await self._leases.withdraw(pool, holder, token, keep=False, client=self.client)
                 return
             except ConnectionError:
                 await asyncio.sleep(RETRY * 4)

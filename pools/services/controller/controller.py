@@ -37,6 +37,7 @@ from pools.services.controller.registry import Registry, in_database
 from pools.services.controller.removal import Remover
 from pools.services.controller.sizes import Sizes
 from pools.services.controller.stream import Sampler
+from pools.services.controller.takeover import remember
 from pools.services.lease_rules import rules_of
 from pools.services.loops import for_ever
 
@@ -137,6 +138,7 @@ class PoolController:
         if not await self._leadership.seek():
             raise rows.NotLeading
         await self.registry.load()
+        await remember(self.registry, self.creator, self.loops)
 
     async def close(self) -> None:
         await self.reality.close()

@@ -1,6 +1,6 @@
 """The crash loops of pools (`domain.crash_loops`), fed with the ends of agents that had served.
 
-A controller that takes over begins anew, as with the breakers: it forgives as many ends again.
+A controller that takes over goes on with them (`takeover`).
 Does not: end agents, or make them.
 """
 
@@ -39,6 +39,10 @@ class CrashLoops:
         if known is None or known[0] != template:
             known = self._loops[pool.pk] = (template, CrashLoop.of(pool.max_size))
         return known[1]
+
+    def take_up(self, pool: Pool, loop: CrashLoop) -> None:
+        """As a controller before this one left it."""
+        self._loops[pool.pk] = (self._registry.template_of(pool.pk), loop)
 
     async def ended(self, agent: Agent, reason: EndReason, uses: int) -> None:
         """One that served is about to be removed; its logs can still be read."""

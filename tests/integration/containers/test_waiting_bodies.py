@@ -114,7 +114,7 @@ def test_each_body_deploys_an_agent(
         assert max(agents.values()) > 1, "warm agents serve one body after the other"
 
 
-@pytest.mark.parametrize(("size", "count"), [(1, 10), (5, 50)])
+@pytest.mark.parametrize(("size", "count"), [(1, 50)])
 def test_bodies_agents_and_runs_share_a_small_pool(
     client: WorkflowClient, tmp_path: Path, size: int, count: int
 ) -> None:
@@ -130,3 +130,19 @@ def test_bodies_agents_and_runs_share_a_small_pool(
     finally:
         client.resize_pool("python", before["min_size"], before["max_size"])
     assert output == [2 * (n + 1) if n % 10 == 0 else n + 1 for n in range(count)]
+
+
+@pytest.mark.usefixtures("processor")
+def test_fifty_bodies_wait_for_a_pool_of_one(client: WorkflowClient, tmp_path: Path) -> None:
+    """All at once, from a pool of one themselves: what waits is parked, in as many containers as it needs."""
+    text = DEPLOYS.replace("MODE", "one").replace("MORE", ', execution_mode="pooled"').replace("COUNT", "50")
+    program_of_one = program(tmp_path, "deploys_one", text.replace("max_workers=10", "max_workers=50"))
+    before = client.get_pool("python")
+    client.resize_pool("python", 1, 1)
+    shared = next(pool for pool in client.list_pools() if pool["image"] == "processor:latest")
+    client.resize_pool(shared["name"], 0, 1)
+    try:
+        run = client.run(program_of_one, mode=ExecutionMode.ASYNC)
+        assert run.result(SECONDS) == [10 * number for number in range(50)]
+    finally:
+        client.resize_pool("python", before["min_size"], before["max_size"])

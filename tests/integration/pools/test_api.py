@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
-from django.conf import settings
+from django.conf import LazySettings, settings
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -144,6 +144,21 @@ def test_bad_settings_are_named(operator: Person, body: dict[str, Any], path: st
     assert status == 400
     assert path in {fault["path"] for fault in problem["errors"]}
     assert not Pool.objects.exists()
+
+
+def test_what_the_runtime_cannot_give_is_refused_at_once(operator: Person, settings: LazySettings) -> None:
+    """Not when an agent is made, nor to who changes something else of a pool that has it already."""
+    operator("POST", "pools/", {"name": "old", "network": "egress"})
+    settings.AFLOW_RUNTIME = "swarm"
+    for method, path, body in (
+        ("POST", "pools/", {"name": "new", "network": "egress"}),
+        ("PATCH", "pools/old/", {"network": "egress"}),
+    ):
+        status, problem = operator(method, path, body)
+        assert (status, problem["errors"][0]["path"]) == (400, "network")
+        assert "Set it to isolated, or use the docker runtime." in problem["errors"][0]["message"]
+    assert operator("PATCH", "pools/old/", {"max_uses": 5})[0] == 200
+    assert operator("PATCH", "pools/old/", {"network": "isolated"})[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -13,18 +14,22 @@ import docker
 import orjson
 import psutil
 import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.test import Client
+from django.utils.timezone import now
+from drf_spectacular.generators import SchemaGenerator
 
 from pools.domain.tokens import agent_token
-from pools.models import DeployedAgent
+from pools.models import Agent, DeployedAgent
 from pools.runtime.base import BUILT_IN_IMAGE
 from pools.runtime.contract import AgentHttp, bearer
 from pools.runtime.docker import DockerRuntime
 from pools.runtime.images import built_in_tag
 from tests.contract.pools.agents import new_spec
 from tests.contract.pools.test_deployed_contract import spec as new_deployed
-from tests.factories.pools import make_team
+from tests.factories.pools import make_pool, make_team
 from tests.fakes.outside import CONNECT, outside
 from tests.fakes.pools import code, until
 
@@ -136,24 +141,52 @@ def own_addresses() -> list[str]:
     return [address for address in found if not address.startswith("127.")][:8]
 
 
+OPEN = ("/api/v1/schema", "/api/v1/hooks/")  # to everybody; a hook asks for its signature
+
+
 @pytest.mark.django_db(transaction=True)
-def test_an_agents_token_opens_nothing_of_the_api() -> None:
-    """It is what the platform shows to the agent, not the other way round."""
-    agent = DeployedAgent.objects.create(team=make_team(), name="a", image="i", nonce="n")
+@pytest.mark.parametrize("kind", ["pooled", "deployed"])
+def test_an_agents_token_opens_nothing_of_the_api(kind: str) -> None:
+    """It is what the platform shows to the agent, not the other way round: no endpoint takes it."""
+    team = make_team()
+    if kind == "deployed":
+        agent: Any = DeployedAgent.objects.create(team=team, name="a", image="i", nonce="n")
+    else:
+        pool = make_pool(team)
+        agent = Agent.objects.create(pool=pool, team=team, pool_name=pool.name, nonce="n", started_at=now())
     token = agent_token(settings.SECRET_KEY, agent.pk, agent.nonce)
-    for scheme in ("Token", "Bearer"):
-        client = Client(headers={"Authorization": f"{scheme} {token}"})
-        for path in (
-            "me/",
-            "pools/",
-            "agents/",
-            f"agents/{agent.pk}/",
-            "runs/",
-            "workflows/",
-            "secrets/",
-            "nodes/",
-        ):
-            answer = client.get(f"/api/v1/{path}")
-            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), path
-        assert client.get(f"/agent/{agent.pk}/").status_code == 401
-        assert client.post("/api/v1/pools/python/leases/").status_code == 401
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    asked = 0
+    for path, methods in paths.items():
+        if path.startswith(OPEN):
+            continue
+        for method in methods:
+            # Where numbers name things, an agent's id leads nowhere.
+            statuses = {
+                client.generic(method.upper(), re.sub(r"\{[^}]+\}", name, path)).status_code
+                for name in (str(agent.pk), "1")
+            }
+            assert 401 in statuses, f"{method} {path}: {statuses}"
+            assert statuses <= {401, 404}, f"{method} {path}: {statuses}"
+            asked += 1
+    assert asked > 80
+    assert client.get(f"/agent/{agent.pk}/").status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_agents_token_opens_no_websocket() -> None:
+    from aflow_site.asgi import application
+
+    agent = await sync_to_async(DeployedAgent.objects.create)(
+        team=await sync_to_async(make_team)(), name="a", image="i", nonce="n"
+    )
+    headers = [
+        (b"authorization", f"Token {agent_token(settings.SECRET_KEY, agent.pk, agent.nonce)}".encode())
+    ]
+    for path in ("/ws/pools/", "/ws/scaling/", f"/ws/runs/{agent.pk}/", f"/agent/{agent.pk}/ws"):
+        socket_ = WebsocketCommunicator(application, path, headers=headers)
+        connected, _ = await socket_.connect(timeout=30)
+        if connected:  # refused after the handshake, so that browsers learn why
+            assert (await socket_.receive_output(timeout=30))["type"] == "websocket.close"
+        await socket_.disconnect()

@@ -152,3 +152,23 @@ async def test_an_agent_that_is_kept_out_says_why(plant: Plant) -> None:
         assert (agent_view(row, None).state, agent_view(row, None).end_reason) == ("unhealthy", "unhealthy")
         stuck.set()
         await until(lambda: rows_of(pool.pk, AgentState.GONE))
+
+
+async def test_a_crash_loop_outlives_the_controller(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+    pool = await new_pool(min_size=1, max_size=1, image="fragile")
+    async with plant.running():
+        await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
+        await until(lambda: has_problem(pool, "crash_loop"))
+    made = memory(plant).creations
+    for _ in range(3):
+        async with plant.running() as controller:
+            for _ in range(3):
+                await controller.tick()
+            assert controller.loops.of(controller.registry.pools[pool.pk]).excess == 1
+    assert memory(plant).creations == made
+    assert await has_problem(pool, "crash_loop")
+    await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, {"env": {"A": "1"}})
+    async with plant.running():
+        await until(lambda: served(pool.pk, 1))  # of what is made anew nothing is known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -392,3 +393,28 @@ async def test_agents_that_do_not_become_ready_in_time_are_given_up(plant: Plant
         memory(plant).images["sick"] = lambda value: value
         await until(lambda: served(pool.pk, 2))
         await until(lambda: has_problem(pool, None))
+
+
+# --- controllers that take over ----------------------------------------------------------------------------
+
+
+async def test_a_broken_image_stays_held_back_when_the_controller_is_restarted(plant: Plant) -> None:
+    memory(plant).broken.add("broken")
+    pool = await new_pool(min_size=AT_ONCE, max_size=AT_ONCE, image="broken")
+    began = time.monotonic()
+    for _ in range(8):
+        async with plant.running() as controller:
+            await until(lambda: has_problem(pool, "creation"))
+            for _ in range(3):
+                await controller.tick()
+    probes = math.ceil(math.log2(2 + time.monotonic() - began))  # the pauses double
+    assert memory(plant).creations <= AT_ONCE + probes
+    memory(plant).broken.clear()
+    memory(plant).images["broken"] = lambda value: value
+    async with plant.running() as controller:
+        assert controller.creator.breaker(pool.recipe).why == (await problem(pool))[1]
+        controller.creator.breaker(pool.recipe).open_until = 0.0
+        await until(lambda: served(pool.pk, AT_ONCE))
+        await until(lambda: has_problem(pool, None))
+    async with plant.running() as controller:
+        assert controller.creator.breaker(pool.recipe).failures == 0

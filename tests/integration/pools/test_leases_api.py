@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import redis
 from channels.db import database_sync_to_async
+from django.conf import LazySettings
 
+from pools.leases.store import AsyncLeases
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services import borrowing
@@ -129,6 +132,29 @@ async def test_a_lease_that_nobody_keeps_ends() -> None:
         assert (await operator("DELETE", f"leases/{lease['token']}/"))[0] == 404
 
 
+async def test_many_leases_are_listed_in_few_round_trips(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, operator = await new_pool(min_size=3, max_size=3)
+    async with running(pool):
+        path = f"pools/{pool.name}/leases/"
+        fences = [(await operator("POST", path, {"timeout": 20}))[1]["fence"] for _ in range(3)]
+        trips: list[str] = []
+
+        def count(name: str) -> None:
+            asked = getattr(redis.Redis, name)
+
+            def counted(self: redis.Redis, *args: Any, **more: Any) -> Any:
+                trips.append(name)
+                return asked(self, *args, **more)
+
+            monkeypatch.setattr(redis.Redis, name, counted)
+
+        count("execute_command")
+        count("pipeline")
+        _, shown = await operator("GET", "leases/")
+        assert sorted(one["fence"] for one in shown["results"]) == sorted(fences)
+        assert len(trips) == 3
+
+
 async def test_a_poisoned_agent_is_replaced() -> None:
     pool, operator = await new_pool(max_size=1)
     async with running(pool):
@@ -208,3 +234,34 @@ async def test_too_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         async with plant.brokering() as broker:
             figures = (await broker.leases.figures([pool.pk]))[pool.pk]
             assert (figures.leases, figures.waiting) == (0, 0)
+
+
+def test_without_redis_programs_are_told_to_ask_again(settings: LazySettings) -> None:
+    """Not that something of ours broke, which it did not."""
+    pool = make_pool()
+    operator = Person(pool.team, Role.OPERATOR)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    for method, path, body in (
+        ("POST", f"pools/{pool.name}/leases/", {"timeout": 0.3}),
+        ("GET", "leases/", None),
+        ("POST", "leases/t/heartbeat/", None),
+        ("POST", "leases/t/invoke/", {"input": 1}),
+        ("DELETE", "leases/t/", None),
+    ):
+        answer = operator.ask(method, path, body)
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), path
+
+
+async def test_redis_goes_away_after_the_grant(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, operator = await new_pool(max_size=1)
+
+    async def away(self: AsyncLeases, tokens: Sequence[str]) -> list[int]:
+        raise ConnectionError("gone")
+
+    async with running(pool) as plant, plant.brokering() as broker:
+        with monkeypatch.context() as patched:
+            patched.setattr(AsyncLeases, "heartbeat", away)
+            status, told = await operator("POST", f"pools/{pool.name}/leases/", {"timeout": 5})
+        assert (status, told["code"], operator.retry_after) == (503, "overloaded", "2")
+        figures = (await broker.leases.figures([pool.pk]))[pool.pk]
+        assert (figures.leases, figures.waiting) == (0, 0)

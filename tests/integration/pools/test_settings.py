@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from channels.db import database_sync_to_async
+from django.conf import settings
 
 from pools.domain.agents import AgentState
 from pools.facade.contracts import Command, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
+from pools.leases.scripts import load
+from pools.leases.store import AsyncLeases
+from pools.leases.wire import Wire
 from pools.models import Agent, Pool, PoolShare
 from pools.runtime.base import AgentSpec
 from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
+from pools.services.lease_rules import rules_of
 from teams.facade.api import set_secret
 from tests.factories.pools import make_pool, make_team
 from tests.fakes.pools import Plant, invocation, rows_of, served, until
@@ -470,3 +477,88 @@ async def test_what_agents_are_made_of(plant: Plant, values: dict[str, Any]) -> 
 def _made_of(spec: object) -> tuple[Any, ...]:
     assert isinstance(spec, AgentSpec)
     return dict(spec.env), spec.limits, spec.egress, spec.place
+
+
+@pytest.mark.parametrize(("weight", "owners"), [(1.0, 10), (3.0, 15), (9.0, 18)])
+async def test_weight(plant: Plant, weight: float, owners: int) -> None:
+    """Of twenty leases of ten milliseconds each, so many are the owner's while another team wants them."""
+    pool, other = (
+        await new_pool(weight=weight, isolation="shared", max_uses=10_000),
+        await database_sync_to_async(make_team)(),
+    )
+    await database_sync_to_async(PoolShare.objects.create)(pool=pool, team=other, weight=1)
+    wire = Wire(settings.REDIS_URL)
+    leases = AsyncLeases(
+        wire, plant.prefix, load("local now = tonumber(redis.call('GET', ARGV[1] .. ':now'))")
+    )
+    await wire.call("SET", f"{plant.prefix}:now", "1000000")
+    await leases.begin_epoch(1, 0)
+    await leases.put_pool(pool.pk, await database_sync_to_async(rules_of)(pool))
+    await leases.register(pool.pk, uuid4(), "a:1", boot="b", nonce="n")
+    teams = {"owner": pool.team_id, "other": other.pk}
+    for number in range(30):
+        for name, team_id in teams.items():
+            token = holder = f"{name}/{number}"
+            await leases.acquire(str(pool.pk), holder, client="c", team_id=team_id, token=token, wait=3600)
+    served_teams = []
+    for _ in range(20):
+        (token,) = await wire.call("ZRANGE", leases.keys.pool(pool.pk, "leases"), "0", "0")
+        served_teams.append(token.decode().partition("/")[0])
+        await wire.call("INCRBY", f"{plant.prefix}:now", "10")
+        await leases.release(token.decode(), "ok", 1)
+    await wire.close()
+    assert abs(served_teams.count("owner") - owners) <= 1
+
+
+# Where each field of a pool is changed alone, and something else happens. The others are no settings: they
+# say which pool it is, or what has become of it.
+TESTED = {
+    "test_settings": {
+        "image": "test_a_new_image_replaces_the_agents_of_the_old",
+        "env": "test_what_agents_are_made_of",
+        "isolation": "test_isolation_and_shares",
+        "deleted_at": "test_a_deleted_pool_lets_its_leases_finish",
+        **{
+            name: f"test_{name}"
+            for name in (
+                "commands",
+                "min_size",
+                "max_size",
+                "warm_up",
+                "max_uses",
+                "idle_timeout",
+                "concurrency",
+                "max_age",
+                "memory_threshold",
+                "error_threshold",
+                "health_check_interval",
+                "graceful_shutdown",
+                "assignment",
+                "scale_down_order",
+                "secrets",
+                "weight",
+                "target_size",
+            )
+        },
+    },
+    "test_docker": {
+        **dict.fromkeys(("cpu", "memory", "pids"), "test_what_a_pool_gives_its_containers"),
+        "network": "test_egress",
+    },
+    "test_placement": {name: f"test_{name}" for name in ("capacity_type", "zone")},
+    "test_operations": {
+        "drained_at": "test_drain_and_resume",
+        "drain_by": "test_a_drain_has_its_deadline",
+    },
+    "test_estimates": {"price": "test_what_it_costs"},
+}
+NO_SETTINGS = {"id", "team", "name", "workflow", "problem", "problem_kind", "created_at", "updated_at"}
+
+
+def test_every_field_has_a_test() -> None:
+    tested = {name for fields in TESTED.values() for name in fields}
+    assert tested | NO_SETTINGS == {field.name for field in Pool._meta.fields}
+    for module, fields in TESTED.items():
+        (path,) = Path(__file__).parents[1].rglob(f"{module}.py")
+        there = {node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name")}
+        assert set(fields.values()) <= there, module

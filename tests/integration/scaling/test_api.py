@@ -76,7 +76,10 @@ def test_a_policys_life() -> None:
         ({"workflow": "w", "cooldown": "soon"}, "cooldown"),
         ({"workflow": "w", "down_window": 1e300}, "down_window"),
         ({"workflow": "w", "cool_down": 3}, "cool_down"),
-        ({"workflow": "w", "prediction": True}, "prediction"),
+        ({"workflow": "w", "prediction": "maybe"}, "prediction"),
+        ({"workflow": "w", "prediction": 7}, "prediction"),
+        ({"workflow": "w", "prediction": []}, "prediction"),
+        ({"workflow": "w", "predictor": "oracle"}, "predictor"),
     ],
 )
 def test_bad_policies_are_refused_by_their_field(body: dict[str, Any], path: str) -> None:
@@ -309,6 +312,8 @@ def test_a_document_says_how_its_workflows_pools_are_scaled() -> None:
         ({"metrics": ["cpu"]}, "scaling.metrics[0]"),
         ({"scale_up_threshold": 0.2}, "scaling.scale_down_threshold"),
         ({"speed": 3}, "scaling.speed"),
+        ({"prediction": "maybe"}, "scaling.prediction"),
+        ({"predictor": "oracle"}, "scaling.predictor"),
     ],
 )
 def test_bad_scaling_is_refused_at_its_place(scaling: dict[str, Any], path: str) -> None:
@@ -316,6 +321,23 @@ def test_bad_scaling_is_refused_at_its_place(scaling: dict[str, Any], path: str)
     status, problem = person("POST", "workflows/", {**DOCUMENT, "scaling": scaling})
     assert status == 400
     assert path in {fault["path"] for fault in problem["errors"]}
+
+
+@pytest.mark.parametrize(("said", "on"), [("on", True), (True, True), ("off", False), (False, False)])
+def test_prediction_is_said_in_words_or_as_yaml_reads_them(said: Any, on: bool) -> None:
+    person = Person(make_team())
+    pool = make_pool(person.team)
+    body = {"pool": pool.name, "prediction": said, "predictor": "ml-based"}
+    status, made = person("POST", "policies/", body)
+    assert (status, made["values"]) == (201, {"prediction": "on" if on else "off", "predictor": "ml-based"})
+    counts = effective(for_load(all_policies(), load_of(pool)), load_of(pool))
+    assert (counts.prediction, counts.predictor) == (on, "ml-based")
+    scaling = {"prediction": said, "predictor": "ml-based"}
+    assert person("POST", "workflows/", {**DOCUMENT, "scaling": scaling})[0] == 201
+    row = ScalingPolicy.objects.get(workflow="nightly")
+    assert row.values == made["values"]
+    status, changed = person("PATCH", f"policies/{made['id']}/", {"prediction": None, "predictor": None})
+    assert (status, changed["values"]) == (200, {})
 
 
 def test_shared_pools_follow_the_most_generous_of_those_who_count_on_them() -> None:

@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from pools.models import Pool
 from scaling.facade import simulation as simulator
-from scaling.models import ScalingDecision, Simulation
+from scaling.models import ArrivalHour, ScalingDecision, Simulation
 from scaling.selectors.history import arrivals_of
 from scaling.services import simulating, simulations
 from scaling.tasks import simulate
@@ -39,6 +39,25 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def seen(pool: Pool, minutes_ago: float, **signals: Any) -> None:
     at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     ScalingDecision.objects.bulk_create([make_decision(pool, at=at.timestamp(), **signals).row()])
+
+
+def came(pool: Pool, arrivals: dict[int, int]) -> None:
+    """So many in those minutes since the epoch, as the scaler keeps them."""
+    hours: dict[int, list[list[float] | None]] = {}
+    for minute, number in arrivals.items():
+        hours.setdefault(minute // 60, [None] * 60)[minute % 60] = [number, number, number * 2.0, 1]
+    for hour, bins in hours.items():
+        last = hour * 60 + 59
+        ArrivalHour.objects.create(
+            team_id=pool.team_id,
+            pool_id=pool.pk,
+            hour=hour,
+            bins=bins,
+            last=last,
+            asked=0,
+            ended=0,
+            held_seconds=0,
+        )
 
 
 def start(person: Person, **body: Any) -> dict[str, Any]:
@@ -77,8 +96,9 @@ def test_without_a_scale_the_traces_own_arrivals_come() -> None:
 def test_a_pools_history_is_replayed_under_what_the_pool_was_like() -> None:
     team = make_team()
     pool = make_pool(team, min_size=0, max_size=7, price="0.25")
-    for minute in range(30, 0, -1):
-        seen(pool, minute, arrival_rate=0.5, service_time=3.0, start_time=1.5)
+    seen(pool, 1, service_time=3.0, start_time=1.5)
+    minute = int(datetime.now(UTC).timestamp() // 60)
+    came(pool, dict.fromkeys(range(minute - 30, minute), 30))
     person = Person(team)
     person("POST", "policies/", {"pool": pool.name, "preset": "reactive", "min_idle": 2})
     made = start(person, trace=None, pool=pool.name, policies=["current", "balanced"], seeds=1)
@@ -92,15 +112,14 @@ def test_a_pools_history_is_replayed_under_what_the_pool_was_like() -> None:
     assert current["agent_seconds"] > balanced["agent_seconds"], "two agents are always kept free by it"
 
 
-def test_silence_is_no_arrivals() -> None:
+def test_the_minutes_that_are_over_are_replayed() -> None:
     pool = make_pool()
-    seen(pool, 60, arrival_rate=1.0)
-    seen(pool, 10.5, arrival_rate=2.0)
-    counts = arrivals_of(pool.team_id, pool.name, 2, datetime.now(UTC))
-    assert counts[:4] == pytest.approx([60, 60, 0, 0], abs=0.1)
-    assert sum(counts) == pytest.approx(120 + 240, abs=0.5)
-    assert arrivals_of(pool.team_id, "another", 2, datetime.now(UTC)) == []
-    assert arrivals_of(make_team().pk, pool.name, 2, datetime.now(UTC)) == []
+    now = datetime.now(UTC)
+    minute = int(now.timestamp() // 60)
+    came(pool, {minute - 90: 7, minute - 5: 20, minute - 3: 40, minute: 99})
+    assert arrivals_of(pool.pk, 1, now) == [20, 0, 40, 0, 0]
+    assert arrivals_of(pool.pk, 2, now)[0] == 7
+    assert arrivals_of(make_pool().pk, 1, now) == []
 
 
 @pytest.mark.parametrize(

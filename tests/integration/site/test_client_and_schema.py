@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ VALUES: dict[str, Any] = {
     "verb": "start",
     "config": {},
     "image": "python",
+    "items": None,
+    "since": datetime(2027, 1, 1, tzinfo=UTC),
+    "until": datetime(2027, 1, 2, tzinfo=UTC),
+    "scope": "pool",
+    "group": "pool",
+    "limit": 5,
 }
 OF_EVERY_LIST = {"limit", "cursor"}
 RUN = {"id": "00000000-0000-7000-8000-000000000000", "state": "completed", "output": None}
@@ -53,7 +60,7 @@ class Recorder:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         workflow = {"name": "w", "version": 1, "document": {}, "etag": '"1"'}
-        body = {**RUN, **workflow, "results": [], "next": None, "lines": [], "key": "k"}
+        body = {**RUN, **workflow, "results": [], "next": None, "lines": [], "key": "k", "secret": "s"}
         return httpx.Response(200, json=body)
 
 

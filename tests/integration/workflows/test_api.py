@@ -295,6 +295,42 @@ def test_cancelling(api: Api, nudged: list[UUID]) -> None:
     assert_problem(api("POST", f"runs/{run['id']}/cancel/"), 409, "conflict")
 
 
+def test_steps_page(api: Api) -> None:
+    """In the document's order, then what loops are in."""
+    names = [f"s{number:03}" for number in range(120)]
+    inner = [{"id": "work", "type": "task", "run": {"code": "def main(): pass"}}]
+    loop = {"id": "again", "type": "loop", "steps": inner, "until": "${true}", "max_iterations": 3}
+    tasks = [{"id": name, "type": "task", "run": {"code": "def main(): pass"}} for name in names]
+    children = [{"id": f"c{number}", "type": "workflow", "workflow": "hello"} for number in range(3)]
+    api("POST", "workflows/", DOCUMENT)
+    made = api("POST", "workflows/", {"name": "many", "steps": [*tasks, loop, *children]})
+    assert made.status_code == 201, made.json()
+    run_id = api("POST", "workflows/many/runs/", {}).json()["id"]
+    run = Run.objects.get(pk=run_id)
+    Step.objects.filter(run=run, key="again").update(state="running", completed=1)
+    for number in range(2):
+        Step.objects.create(run=run, key=f"again.{number}.work", position=120, type="task")
+    for parent in Step.objects.filter(run=run, type="workflow"):
+        child = api("POST", "workflows/hello/runs/", {}).json()["id"]
+        Run.objects.filter(pk=child).update(parent_step=parent, parent_attempt=1)
+    expected = [*names, "again", "c0", "c1", "c2", "again.1.work"]
+    whole = api("GET", f"runs/{run_id}/steps/").json()
+    assert [step["id"] for step in whole["results"]] == expected
+    assert (whole["next"], whole["previous"]) == (None, None)
+    assert all(step["child_run"] for step in whole["results"] if step["type"] == "workflow")
+    path, seen = f"runs/{run_id}/steps/?limit=50", []
+    while path:
+        page = api("GET", path).json()
+        assert len(page["results"]) <= 50
+        seen += [step["id"] for step in page["results"]]
+        path = page["next"].split("/api/v1/")[1] if page["next"] else ""
+    assert seen == expected
+    first = api("GET", f"runs/{run_id}/steps/?iteration=again.0").json()["results"]
+    assert [step["id"] for step in first] == ["again.0.work"]
+    for wrong in ("limit=0", "limit=501", "cursor=x", "cursor=cD1h"):
+        assert_problem(api("GET", f"runs/{run_id}/steps/?{wrong}"), 400, "invalid")
+
+
 def test_items_and_logs_page_and_filter(api: Api) -> None:
     api("POST", "workflows/", DOCUMENT)
     run_id = api("POST", "workflows/hello/runs/", {}).json()["id"]

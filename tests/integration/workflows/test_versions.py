@@ -111,7 +111,9 @@ def test_what_goes_out_can_be_taken_in(api: Api, form: str, media_type: str) -> 
 
 def test_an_export_is_yaml_of_the_newest_when_nothing_else_is_asked_for(api: Api) -> None:
     text = api("GET", "workflows/w/export/").content.decode()
-    assert text.startswith("name: w\ndescription: second\n")
+    first, _, rest = text.partition("\n")
+    assert first == "# yaml-language-server: $schema=http://testserver/api/v1/schemas/workflow.json"
+    assert rest.startswith("name: w\ndescription: second\n")
     assert "    code: |\n      def main():\n          return 1\n" in text
     assert_problem(api("GET", "workflows/w/export/?format=xml"), 400, "invalid")
     assert_problem(member(Role.ADMIN, "strangers")("GET", "workflows/w/export/"), 404, "not_found")

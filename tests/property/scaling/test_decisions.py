@@ -35,7 +35,8 @@ signals = st.builds(
     watched=times,
     age=st.floats(0, 20),
     coming=sizes,
-    forecast=st.none() | st.builds(Forecast, sizes, shares, st.floats(0, 1), times, st.just("naive")),
+    forecast=st.none()
+    | st.builds(Forecast, sizes, shares, st.floats(0, 1), times, st.just("naive"), times, st.booleans()),
     affordable=st.none() | sizes,
     room=st.none() | sizes,
 )
@@ -87,3 +88,9 @@ def test_a_replay_from_json_is_the_same(seen: Signals, policy: Policy) -> None:
 @given(signals, policies, st.integers(1, 1000))
 def test_more_waiters_never_ask_for_fewer_agents(seen: Signals, policy: Policy, more: int) -> None:
     assert decide(replace(seen, waiting=seen.waiting + more), policy).wish >= decide(seen, policy).wish
+
+
+@given(signals, policies)
+def test_a_forecast_never_asks_for_fewer_agents(seen: Signals, policy: Policy) -> None:
+    without = decide(replace(seen, forecast=None), policy)
+    assert decide(seen, policy).target_size >= without.target_size

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from agentainer_flow import compile_workflow
 from agentainer_flow.cli.loading import workflow_class_of
+from workflows.domain.document import json_schema
 from workflows.domain.steps import AnyStep
 from workflows.domain.validation import check_document
 
@@ -120,3 +122,16 @@ def census(root: Path, limit: int | None) -> dict[str, Any]:
         results = [main["count"](path, params) for path in main["list"](**params)]
     report: dict[str, Any] = main["total"](results)
     return report
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_editors_check_examples_by_the_schema_that_they_link(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith(
+        "# yaml-language-server: $schema=http://127.0.0.1:8000/api/v1/schemas/workflow.json\n"
+    )
+    validator = jsonschema.Draft202012Validator(json_schema())
+    document = yaml.safe_load(text)
+    assert list(validator.iter_errors(document)) == []
+    document["steps"][0]["nedes"] = ["x"]
+    assert list(validator.iter_errors(document)) != []

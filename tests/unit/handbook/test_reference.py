@@ -50,8 +50,7 @@ def test_every_setting_of_a_pool_is_told_of() -> None:
 def test_every_field_of_a_policy_is_told_of() -> None:
     told = names_in("policies.md") | names_in("policies.md", 2)
 
-    # A forecast that nobody makes is refused, see scaling.services.policies.
-    assert {field.name for field in fields(Policy)} - {"prediction"} <= told
+    assert {field.name for field in fields(Policy)} <= told
 
 
 def test_every_verb_and_every_address_has_a_section() -> None:

@@ -87,6 +87,15 @@ def test_a_forecast_is_a_floor_if_it_is_to_be_trusted() -> None:
     assert decide(seen, WIDE).action == Action.HOLD
     doubtful = replace(seen, forecast=replace(forecast, coverage=0.7))
     assert decide(doubtful, replace(WIDE, prediction=True)).action == Action.HOLD
+    useless = replace(seen, forecast=replace(forecast, on=False))
+    assert decide(useless, replace(WIDE, prediction=True)).action == Action.HOLD
+
+
+def test_a_forecast_never_shrinks_a_pool() -> None:
+    low = Forecast(floor=1, quantile=0.9, coverage=0.9, load=0.2, forecaster="naive")
+    for seen in (STEADY, BUSY, replace(STEADY, waiting=40), QUIET):
+        with_it = decide(replace(seen, forecast=low), replace(WIDE, prediction=True))
+        assert with_it.target_size == decide(seen, WIDE).target_size
 
 
 # Each field, another value for it, and a moment at which that alone changes the decision.
@@ -162,7 +171,8 @@ def test_the_windows_hold_changes_back_for_their_time() -> None:
 
 def test_no_field_is_left_out() -> None:
     # What becomes of a decision is not the scaler's; windows are tested above.
-    elsewhere = {"mode", "up_window", "down_window"}
+    # Who forecasts is the forecasts' (tests/integration/scaling/test_forecasts.py).
+    elsewhere = {"mode", "up_window", "down_window", "predictor"}
     assert {field.name for field in fields(Policy)} - elsewhere == set(CHANGES)
 
 
@@ -187,6 +197,7 @@ def test_every_preset_is_sound_and_each_decides_differently() -> None:
         ({"step_up": 0}, "step_up"),
         ({"min_idle": 99}, "min_idle"),
         ({"metrics": ("cpu",)}, "metrics"),
+        ({"predictor": "oracle"}, "predictor"),
         ({"metrics": ()}, "metrics"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from django.core.management import call_command
 from aflow_site.kernel.errors import InvalidInput
 from scaling.simulator import plant, workload
 from scaling.simulator.baselines.fixed import Fixed
+from scaling.simulator.ours import Ours
 from scaling.simulator.outcome import judge, reversals
 from scaling.simulator.policies import make
 from scaling.simulator.study import study
@@ -85,6 +87,65 @@ def test_what_lies_before_the_offset_is_history() -> None:
     assert work.history[10] / work.history[20] == pytest.approx(0.5)
 
 
+def spikes(days: int) -> Trace:
+    """A tenth of the load, and five busy minutes at the beginning of each hour."""
+    return Trace(60.0, tuple(500.0 if minute % 60 < 5 else 10.0 for minute in range(days * 1440)))
+
+
+def test_history_is_drawn_in_the_bins_that_pools_keep() -> None:
+    """Of any trace: bins of ten minutes or of seconds become minutes, of the same load."""
+    for width in (600.0, 60.0, 7.0):
+        bins = round(2 * 86_400 / width)
+        work = workload.draw(Trace(width, (5.0,) * bins), Conditions(offset_hours=24, hours=1), 1)
+        assert len(work.loads) in (1439, 1440)
+        assert np.mean(work.loads) == pytest.approx(12, rel=0.02)
+        assert np.std(work.loads) == pytest.approx(1, rel=0.15)  # 144 arrivals a minute, of five seconds
+    assert workload.draw(DAY, Conditions(hours=1), 1).loads == ()
+
+
+def test_a_quiet_day_after_a_busy_one_can_be_drawn() -> None:
+    trace = Trace(3600.0, (*(1e18,) * 24, *(1e-6,) * 24))
+    work = workload.draw(trace, Conditions(offset_hours=24), 1)
+    assert max(work.loads) < math.inf
+
+
+def test_what_comes_is_drawn_the_same_whatever_came_before() -> None:
+    one, other = Trace(300.0, (*range(576),)), Trace(300.0, (*(0,) * 288, *range(288, 576)))
+    drawn = [workload.draw(trace, Conditions(offset_hours=24, hours=2), 5) for trace in (one, other)]
+    assert drawn[0].arrivals == drawn[1].arrivals
+    assert drawn[0].loads != drawn[1].loads
+
+
+def test_a_prediction_has_the_agents_there_before_the_load() -> None:
+    """Where agents start slowly: more arrivals in time, at no more agent-seconds than it takes without."""
+    conditions = Conditions(start_time=60, hours=2.5, offset_hours=48.5, mean_busy=6)
+    names = ["balanced:0.7", "balanced:0.3", "balanced+naive:0.7"]
+    plain, dear, foreseen = study(spikes(3), conditions, names, 1, processes=0)
+    assert foreseen.mean.slo_attainment > plain.mean.slo_attainment + 0.15
+    assert foreseen.mean.slo_attainment > dear.mean.slo_attainment
+    assert foreseen.mean.agent_seconds < dear.mean.agent_seconds
+    assert 0.85 <= (foreseen.mean.forecast_coverage or 0) <= 1
+    assert plain.mean.forecast_coverage is None
+
+
+def test_a_prediction_without_history_changes_nothing() -> None:
+    conditions = Conditions(start_time=60, hours=3, mean_busy=6)
+    plain, foreseen = study(spikes(1), conditions, ["balanced", "balanced+naive"], 1, processes=0)
+    assert foreseen.mean.agent_seconds == plain.mean.agent_seconds
+
+
+def test_who_learns_runs_in_the_simulator_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    conditions = Conditions(start_time=60, hours=0.1, offset_hours=36)
+    work = workload.draw(spikes(2), conditions, 1)
+    policy = make("balanced+ml", work, conditions)
+    assert isinstance(policy, Ours)
+    plant.run(policy, work, conditions)
+    assert len(policy.held) >= 3
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(InvalidInput, match="scikit-learn is not installed"):
+        make("balanced+ml", work, conditions)
+
+
 def test_ours_beats_each_baseline_on_a_day_with_steps() -> None:
     """At no more agent-seconds a better attainment, with fewer turns than the most patient of them."""
     random = np.random.default_rng(5)
@@ -149,7 +210,7 @@ def test_policies_have_one_knob() -> None:
     work = workload.draw(DAY, Conditions(hours=1), 1)
     conditions = Conditions(hours=1)
     assert isinstance(make("fixed:4", work, conditions), Fixed)
-    for name in ("nobody", "hpa:2", "fixed:x", "kpa:0"):
+    for name in ("nobody", "balanced+oracle", "hpa+naive", "hpa:2", "fixed:x", "kpa:0"):
         with pytest.raises(InvalidInput):
             make(name, work, conditions)
 

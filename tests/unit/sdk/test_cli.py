@@ -177,7 +177,7 @@ def test_resizing_a_pool(twin: PlatformTwin, capsys: pytest.CaptureFixture[str])
         (["workflow"], "VERB"),
         (["wrkflow", "list"], "did you mean workflow?"),
         (["pool", "lst"], "did you mean list?"),
-        (["budget", "list"], "there is top, login, completion, workflow"),
+        (["planet", "list"], "there is top, login, completion, workflow"),
         (["pool", "resize", "p", "--min", "many"], "invalid int"),
     ],
 )

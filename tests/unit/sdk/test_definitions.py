@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from agentainer_flow import Context, DefinitionError, ErrorHandler, RetryPolicy, step, workflow
-from agentainer_flow.errors import FlowError, NotSupportedError
+from agentainer_flow.errors import FlowError
 from agentainer_flow.sdk.definition import definition_of
 from agentainer_flow.sdk.steps import MARK, Step
 
@@ -117,12 +117,6 @@ def test_a_step_s_agents_have_an_environment_and_resources() -> None:
     assert getattr(made, MARK).pool == {"mode": "pooled", **wanted}
     made = step(pool_size=3, env={"MODE": "fast"})(work)
     assert getattr(made, MARK).pool == {"mode": "pooled", "size": 3, "env": {"MODE": "fast"}}
-
-
-@pytest.mark.parametrize("argument", ["schedule", "triggers"])
-def test_planned_arguments_of_workflows_are_refused_plainly(argument: str) -> None:
-    with pytest.raises(NotSupportedError, match=f"{argument} is not supported by this version"):
-        untyped_workflow(**{argument: ()})
 
 
 def test_a_typing_error_gets_a_hint() -> None:

@@ -70,6 +70,17 @@ def test_export_as_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["name"] == "hello"
 
 
+def test_export_as_yaml(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path.endswith("/workflows/hello/export/")
+        assert request.url.params["version"] == "3"
+        return httpx.Response(200, text="name: hello\n")
+
+    twin.trouble = answer
+    assert main(["workflow", "export", "hello", "--yaml", "--version", "3"]) == 0
+    assert capsys.readouterr().out == "name: hello\n"
+
+
 def test_pools_triggers_and_secrets(
     answers: Answers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,10 +115,62 @@ def test_pools_triggers_and_secrets(
     assert "s3cret" in capsys.readouterr().out
 
 
+BUDGET = {"id": "b", "scope": "pool", "target": "python", "period": "day", "limit": "5.00", "currency": "USD"}
+
+
+def test_budgets(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {**BUDGET, "mode": "enforce", "state": "ok", "spent": "1.25", "reserved": "0", "forecast": "2.5"}
+    answers.by_path = {"budgets/": {**told, "results": [told], "next": None}, "budgets/b/": told}
+    create = [
+        "budget",
+        "create",
+        "pool",
+        "5.00",
+        "--target",
+        "python",
+        "--period",
+        "day",
+        "--mode",
+        "enforce",
+    ]
+    assert main(create) == 0
+    assert main(["budget", "set", "b", "--limit", "7.5", "--timezone", "Europe/Berlin"]) == 0
+    assert main(["budget", "list", "--scope", "pool"]) == 0
+    assert main(["budget", "get", "b"]) == 0
+    assert main(["budget", "delete", "b"]) == 0
+    wanted = {"scope": "pool", "limit": "5.00", "period": "day", "target": "python", "mode": "enforce"}
+    assert answers.asked == [
+        ("POST", "budgets/", wanted),
+        ("PATCH", "budgets/b/", {"limit": "7.5", "timezone": "Europe/Berlin"}),
+        ("GET", "budgets/", None),
+        ("GET", "budgets/b/", None),
+        ("DELETE", "budgets/b/", None),
+    ]
+    assert "1.25" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["create", "team", "5", "--target", "x"], "A budget of a team has no --target."),
+        (["create", "pool", "5"], "Say which pool: --target NAME."),
+        (["create", "agent", "5"], "the scope is one of team, pool, workflow, not agent."),
+        (["create", "team", "5", "--period", "week"], "--period is one of hour, day, month, not week."),
+        (["set", "b"], "Say what to set"),
+    ],
+)
+@pytest.mark.usefixtures("twin")
+def test_budgets_that_say_nonsense(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["budget", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_top_once(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    answers.by_path = {"runs/": {"results": [], "next": None}}
+    spent = {"currency": "USD", "lines": [{"name": "python", "cost": "1234.5000"}]}
+    answers.by_path = {"runs/": {"results": [], "next": None}, "spend/": spent}
     assert main(["top", "--once"]) == 0
     printed = capsys.readouterr().out
+    assert "1,234.50 USD" in printed
     assert "python" in printed
     assert "No run is under way." in printed
 

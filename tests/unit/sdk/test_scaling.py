@@ -11,9 +11,10 @@ from agentainer_flow.errors import DefinitionError
 from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.sdk.definition import definition_of
 from agentainer_flow.sdk.exporting import python_of
-from agentainer_flow.sdk.scaling import METRICS, PRESETS, Scaling
+from agentainer_flow.sdk.scaling import METRICS, PREDICTORS, PRESETS, Scaling
 from scaling.domain.policies import PRESETS as SERVER_PRESETS
 from scaling.domain.policies import Metric
+from scaling.domain.policies import Predictor as ServerPredictor
 from workflows.domain.document import Document
 from workflows.domain.document import Scaling as ServerScaling
 
@@ -53,6 +54,15 @@ def test_a_preset_alone() -> None:
     assert "scaling" not in document()
 
 
+@pytest.mark.parametrize(("said", "told"), [(True, "on"), ("on", "on"), (False, "off"), ("off", "off")])
+def test_prediction_is_asked_for(said: Any, told: str) -> None:
+    found = document(scaling={"prediction": said, "predictor": "ml-based"})["scaling"]
+    assert found == {"prediction": told, "predictor": "ml-based"}
+    parsed = Document.model_validate({**document(), "scaling": found}).scaling
+    assert parsed is not None
+    assert parsed.as_policy()["prediction"] == told
+
+
 def test_it_is_written_back() -> None:
     assert "scaling=" in python_of(document(scaling=WANTED))
 
@@ -60,6 +70,7 @@ def test_it_is_written_back() -> None:
 def test_the_sdk_knows_what_the_server_knows() -> None:
     assert set(PRESETS) == set(SERVER_PRESETS)
     assert set(METRICS) == {metric.value for metric in Metric}
+    assert set(PREDICTORS) == {predictor.value for predictor in ServerPredictor}
     assert set(Scaling.__annotations__) == set(ServerScaling.model_fields)
     assert set(get_args(ServerScaling.model_fields["policy"].annotation)) == set(SERVER_PRESETS)
 
@@ -74,6 +85,8 @@ def test_the_sdk_knows_what_the_server_knows() -> None:
         ({"scaling": 3}, "scaling is a dict"),
         ({"scaling": {"policy": "balanced"}, "scaling_policy": "reactive"}, "scaling says 'balanced'"),
         ({"scaling": {"cooldown": "soon"}}, "cooldown must be a duration"),
+        ({"scaling": {"prediction": 1}}, "prediction must be one of on, off"),
+        ({"scaling": {"predictor": "ml"}}, "predictor must be one of naive, ml-based"),
     ],
 )
 def test_bad_scaling_is_refused_when_it_is_written(given: dict[str, Any], sentence: str) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 import agentainer_flow
 from agentainer_flow import DefinitionError, step, workflow
-from agentainer_flow.errors import NotSupportedError
 
 # For calls that a type checker would refuse already.
 flow: Any = agentainer_flow
@@ -101,7 +100,7 @@ def made(**parts: Any) -> Any:
         (lambda: mapreduce(mapper="m:1", min_success_rate=0.5), "only counts with"),
         (lambda: mapreduce(mapper="m:1", max_paralel=3), "did you mean max_parallel?"),
         (lambda: mapreduce(mapper="m:1", batch_size=0), "batch_size must be a whole number"),
-        (lambda: mapreduce(mapper="m:1", over="params.x")(named("a")), "leave over out"),
+        (lambda: mapreduce(mapper="m:1", over="params.x")(named("a")), "leave over and source out"),
         (lambda: mapreduce(mapper="m:1")(named("a")), "exclude each other"),
         (lambda: mapreduce(mapper="m:1")(3), "goes on a method that returns"),
         (lambda: wait("1s", name=""), "name must be text"),
@@ -144,13 +143,6 @@ def test_input_fills_parameters_that_are_there() -> None:
     assert "did you mean text?" in refused(lambda: made(a=taking("text", input={"txt": "x"})))
     assert "input is a dict" in refused(lambda: made(a=taking("text", input="${params}")))
     assert "fill others by input" in refused(lambda: taking("one", "two", parallel=True))
-
-
-def test_a_source_is_for_later() -> None:
-    with pytest.raises(NotSupportedError, match="source is not supported by this version"):
-        mapreduce(mapper="m:1", source="s3://bucket")
-    with pytest.raises(NotSupportedError, match="on a class is not supported by this version"):
-        mapreduce(mapper="m:1")(type("Sample", (), {}))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from agentainer_flow import Context, mapreduce
-from agentainer_flow.errors import NotSupportedError
 from agentainer_flow.sdk.bundling import make_bundle
 from agentainer_flow.sdk.steps import MARK
 from tests.unit.agent.running import Answer, RunningAgent
@@ -120,7 +119,7 @@ def test_a_method_under_mapreduce_lists_the_items(every: Call) -> None:
     error = every("EveryStep.small", {"files": "a"})["error"]
     assert (error["type"], error["message"]) == (
         "TypeError",
-        'step small must return {"items": […]}, not dict.',
+        'step small must return {"items": […]} or {"source": …}, not keys [\'items\'].',
     )
 
 
@@ -132,10 +131,20 @@ def test_a_step_in_a_loop_gets_item_and_index(every: Call) -> None:
     assert every("EveryStep.improve", {"item": 3, "index": 1})["output"] == {"item": 3, "index": 1}
 
 
-def test_a_source_of_items_is_refused() -> None:
+def test_a_source_takes_the_place_of_the_items() -> None:
     async def listing(self: Any, ctx: Any) -> dict[str, Any]:
         return {"source": "s3://bucket", "batch_size": 10}
 
     made: Any = mapreduce(mapper="m:1")(listing)
-    with pytest.raises(NotSupportedError, match='a "source" is not supported'):
-        asyncio.run(getattr(made, MARK).call(None, Context(), {}))
+    output = asyncio.run(getattr(made, MARK).call(None, Context(), {}))
+    assert output == {"items": {"source": "s3://bucket", "batch_size": 10}}
+
+
+def test_a_relative_source_belongs_to_the_bundle_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listing(self: Any, ctx: Any) -> dict[str, Any]:
+        return {"source": "data/a.csv"}
+
+    made: Any = mapreduce(mapper="m:1")(listing)
+    monkeypatch.syspath_prepend(f"/bundles/{'a' * 64}")
+    output = getattr(made, MARK).call(None, Context(), {})
+    assert output == {"items": {"source": "data/a.csv", "bundle": "a" * 64}}

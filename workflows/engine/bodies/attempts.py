@@ -14,7 +14,7 @@ from workflows.domain.steps import CallingStep, Retry
 from workflows.engine.context import RunContext
 from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
-from workflows.engine.listening import BodyListener
+from workflows.engine.listening import BodyListener, Sink
 from workflows.engine.records import StepRecord
 from workflows.engine.stepstate import dead_letter
 
@@ -34,6 +34,7 @@ class Attempts:
     waits: Callable[[], None]
     ended: Callable[[Any, AgentError | None], None]  # (output as a row holds it, error)
     source: StepRecord | None = None  # the map whose results the body may ask for
+    sink: Sink | None = None  # takes the items of a source that the body reads
 
     async def until_done(self, value: Any) -> None:
         """Returns after `ended` was told the output, or the last error. Raises NoAgent."""
@@ -85,7 +86,9 @@ class Attempts:
         if self.call.runs is not None:
             key = f"{context.run.id}/{record.key}/{record.attempts}"
             errands = Errands(context, record, lease, self.call.timeout, key)
-        return BodyListener(context, record, record.attempts, source=self.source, errands=errands)
+        return BodyListener(
+            context, record, record.attempts, source=self.source, errands=errands, sink=self.sink
+        )
 
     def _record(self, outcome: Outcome) -> bool:
         record, result = self.record, outcome.results[0]

@@ -11,11 +11,14 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pools.facade.contracts import AgentError, ItemResult, Lease, LeaseOutcome
+from workflows.domain.artifacts import read_ref, unpacked
 from workflows.domain.expressions import compile_template
 from workflows.domain.json_lists import NoList
+from workflows.domain.sources import Source, is_source, source_of
 from workflows.domain.states import StepState
 from workflows.domain.steps import ItemsStep, MapStep, Run
 from workflows.domain.tolerance import MapCounts, MapVerdict, Tolerance, judge_map
@@ -24,14 +27,16 @@ from workflows.engine.agents import NoAgent
 from workflows.engine.bodies.base import Body
 from workflows.engine.bodies.items import ItemQueue, ItemsCall
 from workflows.engine.bodies.listing import Listing
+from workflows.engine.bodies.sourcing import Reading, SourceFailed
 from workflows.engine.context import RunContext
 from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
 from workflows.engine.listening import BodyListener
 from workflows.engine.loading import unfinished_items
 from workflows.engine.records import StepRecord
-from workflows.engine.scope import Scope
+from workflows.engine.scope import Elements, Scope
 from workflows.engine.stepstate import end_step
+from workflows.selectors.artifacts import elements_of
 from workflows.services.step_pools import kind_of
 
 QUANTUM = 1.0  # seconds that a lane keeps a lease while others may wait
@@ -55,9 +60,9 @@ class MapRun(Body):
             self.behaviour,
             context.load_bundle,
             timeout=context.run.document.timeout_of(step),
-            batch=step.batch_size > 1,
             more=context.shared_params,
         )
+        self.batch_size = step.batch_size  # a source may say another
         self.items = ItemQueue(context, record, context.run.document.retry_of(step))
         self._taken_up = False
         self._lanes: dict[int, asyncio.Task[None]] = {}
@@ -82,7 +87,11 @@ class MapRun(Body):
         except ExpressionError as exc:
             self.fail(AgentError("bad_input", str(exc)))
             return None
-        self.call = replace(self.call, more={**self.call.more, "item_total": len(self.items.values)})
+        except (SourceFailed, NoAgent) as exc:
+            self.fail(exc.error)
+            return None
+        more = {**self.call.more, "item_total": len(self.items.values)}
+        self.call = replace(self.call, batch=self.batch_size > 1, more=more)
         await self._take_up()
         self._begin()
         try:
@@ -117,16 +126,31 @@ class MapRun(Body):
             with contextlib.suppress(NoList):
                 return await self.context.patiently(Listing, elements)
         values = await self.scope.resolve(self.definition.over)
+        if is_source(values):
+            return await self._listed(source_of(values))
         if not isinstance(values, list):
             kind = "nothing" if values is None else type(values).__name__
             raise ExpressionError(f"`over` must give a list; here it gave {kind}")
         return await self.context.read(Listing, values)
 
+    async def _listed(self, source: Source) -> Listing:
+        """What the source holds; read once, whoever drives the map."""
+        self.batch_size = source.batch_size or self.batch_size
+        if not isinstance(source.source, str):
+            return await self.context.read(Listing, source.source)
+        stored = self.record.input
+        if stored is None:
+            stored = await Reading(self, self.definition, source).stored()
+        if (ref := read_ref(stored)) is None:
+            return await self.context.read(Listing, unpacked(stored))
+        elements = Elements(partial(elements_of, self.context.run.team_id, ref.sha256, ()))
+        return await self.context.patiently(Listing, elements)
+
     async def _item_input(self) -> Callable[[Any, int], Any]:
         """A function from an item and its index to what the agent gets."""
         alias, template = self.definition.as_, self.definition.input
         if template is None:
-            bare = self.behaviour.image is not None and self.call.batch
+            bare = self.behaviour.image is not None and self.batch_size > 1
             return lambda item, _index: item if bare else {alias: item}
         resolve = compile_template(template)
         roots = await self.scope.roots(template)
@@ -180,7 +204,7 @@ class MapRun(Body):
         """Keeps as many lanes as there may be; the width may change on the way."""
         numbers = 0
         while not self._over():
-            calls = math.ceil(self._counts().open / self.definition.batch_size)
+            calls = math.ceil(self._counts().open / self.batch_size)
             while len(self._lanes) < min(self._width, calls):
                 numbers += 1
                 self._lanes[numbers] = asyncio.create_task(self._lane(numbers))
@@ -248,9 +272,9 @@ class MapRun(Body):
 
     def _take(self, most: int) -> list[ItemsCall]:
         """The next calls for one lane: about AHEAD seconds of work, and no more than its fair share."""
-        share = math.ceil(self.items.waiting / self.definition.batch_size / max(1, len(self._lanes)))
+        share = math.ceil(self.items.waiting / self.batch_size / max(1, len(self._lanes)))
         limit = max(1, min(most, share, MAX_AHEAD, int(AHEAD / max(self._call_seconds, 1e-6))))
-        return self.items.take(limit, self.definition.batch_size)
+        return self.items.take(limit, self.batch_size)
 
     async def _send_all(self, lease: Lease, calls: list[ItemsCall]) -> tuple[int, LeaseOutcome]:
         """Writes the calls down, sends them one after another; those not sent go back to the queue."""

@@ -233,6 +233,7 @@ describe("the policy editor", () => {
     await type("Cooldown", "90");
     await type("Target utilization", "55");
     await person.click(screen.getByRole("radio", { name: "Shadow" }));
+    await person.click(screen.getByRole("switch", { name: "Prediction" }));
     expect(screen.getByText(/changes nothing: to try a policy/)).toBeVisible();
     expect(await faultsOf(document.body)).toEqual([]);
     await save();
@@ -242,6 +243,7 @@ describe("the policy editor", () => {
       mode: "shadow",
       cooldown: 90,
       target_utilization: 0.55,
+      prediction: "on",
     };
     await waitFor(() => expect(sent["POST policies/"]).toEqual(body));
     await waitFor(() => expect(screen.queryByLabelText("Cooldown")).toBeNull());

@@ -99,6 +99,7 @@ export const handlers: Record<string, Handler> = {
   "step.retrying": takeStep,
   "step.waiting": takeStep,
   "step.reducing": takeStep,
+  "step.read": takeStep,
   "step.iterated": takeStep,
   "step.compensated": takeStep,
   "step.progress": takePart("progress"),

@@ -21,7 +21,7 @@ const EVENTS = [
   "run.paused run.waiting run.resumed run.retried run.prioritized run.signalled",
   "run.pause_requested run.resume_requested",
   "step.queued step.started step.completed step.failed step.skipped step.cancelled step.retrying items.changed",
-  "step.waiting step.reducing step.iterated step.compensated step.progress step.changed step.decided",
+  "step.waiting step.reducing step.read step.iterated step.compensated step.progress step.changed step.decided",
 ].flatMap((names) => names.split(" "));
 
 describe("the feed of a run", () => {

@@ -28,6 +28,7 @@ export interface Draft extends Record<AmountName, Amount> {
   mode: Policy["mode"];
   metrics: Metric[];
   scale_to_zero: boolean;
+  prediction: boolean;
 }
 
 export type PolicyForm = UseFormReturnType<Draft>;
@@ -42,6 +43,8 @@ export function draftOf({ policy, steered }: PolicyInForce, presets: Record<stri
     preset,
     mode: policy?.mode ?? (steered ? "act" : "off"),
     metrics: values.metrics ?? presets[preset]?.metrics ?? [],
+    prediction:
+      values.prediction === undefined ? (presets[preset]?.prediction ?? false) : values.prediction === "on",
     scale_to_zero: values.scale_to_zero ?? presets[preset]?.scale_to_zero ?? true,
   };
 }
@@ -58,6 +61,7 @@ function fieldsOf(draft: Draft, presets: Record<string, PolicyValues>): PolicyFi
     preset: draft.preset,
     mode: draft.mode,
     metrics: sameMetrics ? null : draft.metrics,
+    prediction: draft.prediction === preset?.prediction ? null : draft.prediction ? "on" : "off",
     scale_to_zero: draft.scale_to_zero === preset?.scale_to_zero ? null : draft.scale_to_zero,
   };
 }
@@ -84,7 +88,8 @@ export function placed(errors: Fault[]): { at: Record<string, string>; left: Fau
   for (const fault of errors) {
     const [name = ""] = fault.path.split(/[.[\]]+/).filter(Boolean);
     const known =
-      (AMOUNTS as readonly string[]).includes(name) || ["preset", "mode", "metrics"].includes(name);
+      (AMOUNTS as readonly string[]).includes(name) ||
+      ["preset", "mode", "metrics", "prediction"].includes(name);
     if (known) at[name] = [at[name], inLabels(fault.message)].filter(Boolean).join(" ");
     else left.push(fault);
   }

@@ -97,6 +97,11 @@ export function SizeFields({ form, preset, pool }: Props & { pool: Pool | undefi
           description="When nobody asks for agents for a while, even the last one ends"
           {...form.getInputProps("scale_to_zero", { type: "checkbox" })}
         />
+        <Switch
+          label="Prediction"
+          description="A forecast of the load is a floor of the size, for as long as it does better than none"
+          {...form.getInputProps("prediction", { type: "checkbox" })}
+        />
       </Stack>
     </Fieldset>
   );

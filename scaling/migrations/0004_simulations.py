@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scaling', '0002_budgets'),
+        ('scaling', '0003_arrivals'),
         ('teams', '0003_secrets'),
     ]
 
