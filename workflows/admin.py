@@ -1,19 +1,9 @@
+"""The operators' console of work: rows that only the engine writes."""
+
 from django.contrib import admin
 
+from aflow_site.api.console import ReadOnly
 from workflows.models import Executor, Run, Workflow
-
-
-class ReadOnly(admin.ModelAdmin):
-    """Rows that only the engine writes."""
-
-    def has_add_permission(self, request: object) -> bool:
-        return False
-
-    def has_change_permission(self, request: object, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: object, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(Workflow)

@@ -42,3 +42,13 @@ def choice(request: Request, name: str, allowed: Iterable[str]) -> str | None:
     if text not in known:
         raise InvalidInput(f"{name} is one of {', '.join(known)}, not {text[:40]!r}.")
     return text
+
+
+def choices(request: Request, name: str, allowed: Iterable[str]) -> list[str]:
+    """Those of `allowed` that are named, as in `?state=failed,running`; none when it is left out."""
+    known = list(allowed)
+    given = [part for part in request.query_params.get(name, "").split(",") if part]
+    for text in given:
+        if text not in known:
+            raise InvalidInput(f"{name} is one of {', '.join(known)}, not {text[:40]!r}.")
+    return given

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from environs import Env, validate
 
+from .console import UNFOLD as UNFOLD
+
 env = Env()
 AT_LEAST_0, AT_LEAST_1 = validate.Range(min=0), validate.Range(min=1)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -25,6 +27,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 AFLOW_TRUSTED_PROXIES: list[str] = env.list("AFLOW_TRUSTED_PROXIES", [])
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose pages it draws
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -217,6 +220,7 @@ SPECTACULAR_SETTINGS = {
         "PoolPresetEnum": "pools.api.serializers.POOL_PRESETS",
         "PolicyPresetEnum": "scaling.api.serializers.POLICY_PRESETS",
         "DecisionReasonEnum": "scaling.api.serializers.REASONS",
+        "SimulationStateEnum": "scaling.api.simulation_serializers.STATES",
         "PolicyModeEnum": "scaling.api.serializers.MODES",
         "BudgetModeEnum": "scaling.api.budget_serializers.MODES",
         "BudgetScopeEnum": "scaling.api.budget_serializers.SCOPES",

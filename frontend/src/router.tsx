@@ -85,6 +85,29 @@ const pools = createRoute({
   component: lazyRouteComponent(() => import("./features/pools/PoolsPage")),
 });
 
+const scaling = createRoute({
+  getParentRoute: () => root,
+  path: "/scaling",
+  component: lazyRouteComponent(() => import("./features/scaling/ScalingPage")),
+});
+
+const scalingOf = createRoute({
+  getParentRoute: () => root,
+  path: "/scaling/$pool",
+  validateSearch: (search: Search) => ({
+    ...texts(search, "range", "action", "reason", "tab", "edit", "simulation"),
+    ...whole(search, "decision"),
+  }),
+  component: lazyRouteComponent(() => import("./features/scaling/PoolScalingPage")),
+});
+
+const budgets = createRoute({
+  getParentRoute: () => root,
+  path: "/budgets",
+  validateSearch: (search: Search) => texts(search, "edit", "group", "range"),
+  component: lazyRouteComponent(() => import("./features/budgets/BudgetsPage")),
+});
+
 const agents = createRoute({
   getParentRoute: () => root,
   path: "/agents",
@@ -126,6 +149,9 @@ const routeTree = root.addChildren([
   triggers,
   trigger,
   pools,
+  scaling,
+  scalingOf,
+  budgets,
   agents,
   nodes,
   settings,

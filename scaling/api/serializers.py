@@ -97,6 +97,27 @@ class PolicySerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
+class PresetSerializer(serializers.Serializer[Any]):
+    name = serializers.ChoiceField(choices=POLICY_PRESETS)
+    values = serializers.JSONField(help_text="Every field that the preset decides")
+
+
+class PolicyInForceSerializer(serializers.Serializer[Any]):
+    pool = serializers.CharField()
+    policy = PolicySerializer(allow_null=True, help_text="Null: nobody wrote one that counts for this pool")
+    steered = serializers.BooleanField(help_text="False: its size follows the work at hand, undecided")
+    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    values = serializers.JSONField(help_text="The policy as it counts, inside the pool's own limits")
+
+
+class PoliciesInForceSerializer(serializers.Serializer[Any]):
+    results = PolicyInForceSerializer(many=True)
+
+
+class PresetsSerializer(serializers.Serializer[Any]):
+    results = PresetSerializer(many=True)
+
+
 class DecisionSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     pool = serializers.CharField()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -10,15 +13,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aflow_site.api.pagination import CursorPagination
-from aflow_site.api.query import choice
+from aflow_site.api.query import choices, moment
+from aflow_site.kernel.errors import Overloaded
 from scaling.api.serializers import (
     DecisionSerializer,
     NewPolicySerializer,
+    PoliciesInForceSerializer,
     PolicyFieldsSerializer,
     PolicySerializer,
+    PresetsSerializer,
     ReplaySerializer,
 )
 from scaling.domain.decisions import Action, Reason
+from scaling.domain.policies import PRESETS, Policy, of_preset
 from scaling.models import ScalingPolicy
 from scaling.selectors import decisions as read
 from scaling.services import decisions, policies
@@ -34,6 +41,10 @@ class DecisionPages(CursorPagination):
 
 def _shape(row: ScalingPolicy) -> Response:
     return Response(PolicySerializer(row).data)
+
+
+def _fields(policy: Policy) -> dict[str, Any]:
+    return {name: value for name, value in asdict(policy).items() if name != "mode"}
 
 
 class PolicyListView(APIView):
@@ -88,14 +99,50 @@ class PolicyView(APIView):
         return Response(status=204)
 
 
+class PresetView(APIView):
+    @extend_schema(operation_id="policies_presets", responses=PresetsSerializer)
+    def get(self, request: Request) -> Response:
+        """What each preset sets. `min` and `max` are the pool's own, unless a policy says otherwise."""
+        found = []
+        for name in PRESETS:
+            values = _fields(of_preset(name))
+            found.append({"name": name, "values": values | {"min": None, "max": None}})
+        return Response({"results": found})
+
+
+class PoliciesInForceView(APIView):
+    @extend_schema(operation_id="policies_in_force", responses=PoliciesInForceSerializer)
+    def get(self, request: Request) -> Response:
+        """Which policy counts for each pool of the team: its own, its workflow's, or a preset's."""
+        try:
+            found = policies.in_force(request.team.id)  # type: ignore[attr-defined]
+        except ConnectionError as exc:
+            raise Overloaded(
+                "Redis is away, and with it the figures of the pools.", headers={"Retry-After": "2"}
+            ) from exc
+        shapes = [
+            {
+                "pool": one.pool,
+                "policy": None if one.row is None else PolicySerializer(one.row).data,
+                "steered": one.steered,
+                "mode": one.policy.mode,
+                "values": _fields(one.policy),
+            }
+            for one in found
+        ]
+        return Response({"results": shapes})
+
+
 class DecisionListView(APIView):
     @extend_schema(
         operation_id="decisions_list",
         parameters=[
             OpenApiParameter("pool", str),
             OpenApiParameter("workflow", str),
-            OpenApiParameter("action", str, enum=ACTIONS),
-            OpenApiParameter("reason", str, enum=REASONS),
+            OpenApiParameter("action", str, description=f"One or several of {', '.join(ACTIONS)}"),
+            OpenApiParameter("reason", str, description=f"One or several of {', '.join(REASONS)}"),
+            OpenApiParameter("from", datetime, description="Not before it"),
+            OpenApiParameter("to", datetime, description="Before it"),
         ],
         responses=DecisionSerializer(many=True),
     )
@@ -106,8 +153,11 @@ class DecisionListView(APIView):
             if value := request.query_params.get(name):
                 found = found.filter(**{name: value})
         for name, known in (("action", ACTIONS), ("reason", REASONS)):
-            if value := choice(request, name, known):
-                found = found.filter(**{name: value})
+            if wanted := choices(request, name, known):
+                found = found.filter(**{f"{name}__in": wanted})
+        for name, bound in (("from", "at__gte"), ("to", "at__lt")):
+            if at := moment(request, name):
+                found = found.filter(**{bound: at})
         pages = DecisionPages()
         page = pages.paginate_queryset(found, request, self) or []
         return pages.get_paginated_response([read.decision_shape(row) for row in page])

@@ -2,6 +2,7 @@ from scaling.models.arrivals import ArrivalHour, ForecastHour, PoolForecast
 from scaling.models.budgets import Budget, BudgetAlert, CapacitySpend, Meter, WorkSpend
 from scaling.models.decisions import ScalingDecision
 from scaling.models.policies import ScalingPolicy
+from scaling.models.simulations import Simulation, SimulationState
 
 __all__ = [
     "ArrivalHour",
@@ -13,5 +14,7 @@ __all__ = [
     "PoolForecast",
     "ScalingDecision",
     "ScalingPolicy",
+    "Simulation",
+    "SimulationState",
     "WorkSpend",
 ]

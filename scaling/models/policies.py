@@ -27,6 +27,7 @@ class ScalingPolicy(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name_plural = "scaling policies"
         ordering = ["pool", "workflow"]
         constraints = [
             models.UniqueConstraint(fields=["team", "pool"], name="policy_once_per_pool"),

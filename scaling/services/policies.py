@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +65,29 @@ def for_load(rows: Mapping[tuple[int, str, str], ScalingPolicy], load: PoolLoad)
 def _generosity(row: ScalingPolicy) -> tuple[bool, float]:
     policy = policy_of(row.preset, row.values, row.mode)
     return policy.mode == Mode.OFF, policy.target_utilization
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What counts for a pool now. `row`: None when nobody wrote a policy for it; `steered`: whether its size
+    is decided at all, or follows the work at hand."""
+
+    pool: str
+    row: ScalingPolicy | None
+    policy: Policy
+    steered: bool
+
+
+def in_force(team_id: int) -> list[InForce]:
+    """Of every pool of the team. Raises `ConnectionError` without Redis."""
+    rows = all_policies()
+    found = []
+    for load in pools.load():
+        if load.team_id == team_id:
+            row = for_load(rows, load)
+            steered = row.mode != Mode.OFF if row else load.warm_up
+            found.append(InForce(load.name, row, effective(row, load), steered))
+    return sorted(found, key=lambda one: one.pool)
 
 
 # --- written by people ------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from aflow_site.kernel.errors import Fault, InvalidInput
+from scaling.domain import policies as scaler
 from scaling.domain.forecasting.contest import forecasters_for
 from scaling.domain.forecasting.history import History
 from scaling.domain.forecasting.learned import NotInstalled
@@ -36,12 +38,17 @@ PEAK_OVER = 60.0  # seconds
 
 def _ours(preset: str, predictor: str | None = None) -> Maker:
     def make(knob: float | None, workload: Workload, conditions: Conditions) -> Policy:
-        values = {} if knob is None else {"target_utilization": knob}
-        policy = of_preset(preset, max=conditions.max_size, prediction=predictor is not None, **values)
-        prediction = predictor and _prediction(predictor, workload, conditions)
-        return Ours(policy, conditions.start_time, prediction or None)
+        values: dict[str, Any] = {} if knob is None else {"target_utilization": knob}
+        values |= {} if predictor is None else {"prediction": True, "predictor": predictor}
+        return ours(of_preset(preset, max=conditions.max_size, **values), workload, conditions)
 
     return make
+
+
+def ours(policy: scaler.Policy, workload: Workload, conditions: Conditions) -> Policy:
+    """Our scaler under just this policy."""
+    prediction = _prediction(policy.predictor, workload, conditions) if policy.prediction else None
+    return Ours(policy, conditions.start_time, prediction)
 
 
 def _prediction(predictor: str, workload: Workload, conditions: Conditions) -> Prediction:

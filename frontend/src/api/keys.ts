@@ -54,6 +54,20 @@ export const keys = {
   advice: (pool: string) => ["advice", pool] as const,
   nodeCosts: () => ["node-costs"] as const,
   leases: (pool: string) => ["leases", pool] as const,
+  decisions: (filters?: { pool?: string; action?: string; reason?: string }) =>
+    filters === undefined ? (["decisions"] as const) : (["decisions", "list", filters] as const),
+  decision: (id: number) => ["decisions", "one", id] as const,
+  decisionHistory: (pool: string, minutes: number) => ["decisions", "history", pool, minutes] as const,
+  scalingLive: () => ["scaling"] as const,
+  policies: () => ["policies"] as const,
+  policiesInForce: () => ["policies", "in force"] as const,
+  simulations: (pool?: string) =>
+    pool === undefined ? (["simulations"] as const) : (["simulations", "list", pool] as const),
+  simulation: (id: string) => ["simulations", "one", id] as const,
+  budgets: () => ["budgets"] as const,
+  burn: (id: string) => ["budgets", "burn", id] as const,
+  spend: (group: string, range: string) => ["spend", group, range] as const,
+  presets: () => ["presets"] as const,
   triggers: (workflow?: string) =>
     workflow === undefined ? (["triggers"] as const) : (["triggers", "list", workflow] as const),
   trigger: (id: string) => ["triggers", "one", id] as const,

@@ -885,6 +885,40 @@ export interface paths {
         patch: operations["policies_update"];
         trace?: never;
     };
+    "/api/v1/policies/in-force/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which policy counts for each pool of the team: its own, its workflow's, or a preset's. */
+        get: operations["policies_in_force"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/presets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What each preset sets. `min` and `max` are the pool's own, unless a policy says otherwise. */
+        get: operations["policies_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/": {
         parameters: {
             query?: never;
@@ -1473,6 +1507,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/simulations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The newest first; fifty are kept. */
+        get: operations["simulations_list"];
+        put?: never;
+        /** @description Replays arrivals against policies, apart from all real agents. 409 while too many are under way. */
+        post: operations["simulations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/simulations/{simulation_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How far it is, and its results. One whose process died is taken up again by asking. */
+        get: operations["simulations_get"];
+        put?: never;
+        post?: never;
+        /** @description Also one under way, which is given up. */
+        delete: operations["simulations_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/spend/": {
         parameters: {
             query?: never;
@@ -2040,6 +2110,12 @@ export interface components {
             output: unknown | null;
             error: components["schemas"]["CallError"] | null;
         };
+        /**
+         * @description * `history` - history
+         *     * `trace` - trace
+         * @enum {string}
+         */
+        ArrivalsEnum: "history" | "trace";
         /**
          * @description * `lifo` - lifo
          *     * `round_robin` - round_robin
@@ -2925,6 +3001,51 @@ export interface components {
             /** @description Use 1 to 63 lower-case letters, digits, - and _; begin and end with a letter or digit. */
             name: string;
         };
+        /** @description What is left out is as the pool was: its history, its leases' length, its agents' start, its price. */
+        NewSimulationRequest: {
+            /** @description Whose history is replayed, unless a trace is sent */
+            pool?: string | null;
+            /** @description CSV with the columns second_offset and count */
+            trace?: string | null;
+            /**
+             * @description NAME or NAME:KNOB as for `aflow simulate`; `current` is the pool's own as it counts now
+             * @default [
+             *       "aggressive",
+             *       "balanced",
+             *       "conservative",
+             *       "hpa",
+             *       "keda",
+             *       "threshold",
+             *       "fixed"
+             *     ]
+             */
+            policies: string[];
+            /** @default 3 */
+            seeds: number;
+            /**
+             * Format: double
+             * @description At most 168; of a pool: the last so many
+             */
+            hours?: number | null;
+            /** Format: double */
+            offset_hours?: number | null;
+            /**
+             * Format: double
+             * @description Scales the arrivals until so many agents are busy on average
+             */
+            mean_busy?: number | null;
+            /** Format: double */
+            service_mean?: number | null;
+            /** Format: double */
+            service_cv?: number | null;
+            /** Format: double */
+            start_time?: number | null;
+            /** Format: double */
+            slo_wait?: number | null;
+            max_size?: number | null;
+            /** Format: double */
+            price?: number | null;
+        };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         NewTriggerRequest: {
             name: string;
@@ -3237,6 +3358,9 @@ export interface components {
          * @enum {string}
          */
         PeriodEnum: "hour" | "day" | "month";
+        PoliciesInForce: {
+            results: components["schemas"]["PolicyInForce"][];
+        };
         Policy: {
             /** Format: uuid */
             id: string;
@@ -3248,6 +3372,16 @@ export interface components {
             values: unknown;
             /** Format: date-time */
             updated_at: string;
+        };
+        PolicyInForce: {
+            pool: string;
+            /** @description Null: nobody wrote one that counts for this pool */
+            policy: components["schemas"]["Policy"] | null;
+            /** @description False: its size follows the work at hand, undecided */
+            steered: boolean;
+            mode: components["schemas"]["PolicyModeEnum"];
+            /** @description The policy as it counts, inside the pool's own limits */
+            values: unknown;
         };
         /**
          * @description * `act` - act
@@ -3419,6 +3553,14 @@ export interface components {
          * @enum {string}
          */
         PredictorEnum: "naive" | "ml-based";
+        Preset: {
+            name: components["schemas"]["PolicyPresetEnum"];
+            /** @description Every field that the preset decides */
+            values: unknown;
+        };
+        Presets: {
+            results: components["schemas"]["Preset"][];
+        };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PriorityRequest: {
             priority: number;
@@ -3431,6 +3573,11 @@ export interface components {
          * @enum {string}
          */
         ProblemKindEnum: "engine_away" | "placement" | "creation" | "crash_loop";
+        Progress: {
+            done: number;
+            /** @description Runs: each policy with each seed */
+            total: number;
+        };
         Reason: {
             code: string;
             sentence: string;
@@ -3599,6 +3746,38 @@ export interface components {
             name: string;
             payload?: unknown | null;
         };
+        Simulation: {
+            /** Format: uuid */
+            id: string;
+            pool: string | null;
+            arrivals: components["schemas"]["ArrivalsEnum"];
+            state: components["schemas"]["SimulationStateEnum"];
+            progress: components["schemas"]["Progress"];
+            policies: string[];
+            seeds: number;
+            /** @description Of the price and of the costs */
+            currency: string;
+            conditions: {
+                [key: string]: number;
+            };
+            results: components["schemas"]["Verdict"][] | null;
+            error: string | null;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `running` - running
+         *     * `completed` - completed
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        SimulationStateEnum: "pending" | "running" | "completed" | "failed";
         Spend: {
             group: components["schemas"]["GroupEnum"];
             currency: string;
@@ -3847,6 +4026,35 @@ export interface components {
             updated_at: string;
             /** Format: date-time */
             expires_at: string | null;
+        };
+        Verdict: {
+            policy: string;
+            /**
+             * Format: double
+             * @description Share of arrivals that waited no longer than the SLO
+             */
+            slo_attainment: number;
+            /** Format: double */
+            wait_p50: number;
+            /** Format: double */
+            wait_p95: number;
+            /** Format: double */
+            wait_p99: number;
+            /** Format: double */
+            agent_seconds: number;
+            /** Format: double */
+            cost: number;
+            /** Format: double */
+            reversals_per_hour: number;
+            /** Format: double */
+            scale_up_seconds: number | null;
+            /** Format: double */
+            scale_down_seconds: number | null;
+            /** @description Half the width of each figure's 95 % interval */
+            interval: {
+                [key: string]: number;
+            };
+            seeds: number;
         };
         Version: {
             version: number;
@@ -4721,9 +4929,15 @@ export interface operations {
     decisions_list: {
         parameters: {
             query?: {
-                action?: "hold" | "scale_down" | "scale_up";
+                /** @description One or several of scale_up, scale_down, hold */
+                action?: string;
+                /** @description Not before it */
+                from?: string;
                 pool?: string;
-                reason?: "budget" | "capacity" | "forecast" | "hold" | "idle" | "lookahead" | "min_size" | "queue_depth" | "response_time" | "schedule" | "spot" | "utilization";
+                /** @description One or several of queue_depth, utilization, response_time, schedule, forecast, lookahead, min_size, budget, idle, spot, capacity, hold */
+                reason?: string;
+                /** @description Before it */
+                to?: string;
                 workflow?: string;
             };
             header?: never;
@@ -5403,6 +5617,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
+    policies_in_force: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesInForce"];
+                };
+            };
+        };
+    };
+    policies_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presets"];
                 };
             };
         };
@@ -6308,6 +6560,91 @@ export interface operations {
             header?: never;
             path: {
                 name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    simulations_list: {
+        parameters: {
+            query?: {
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"][];
+                };
+            };
+        };
+    };
+    simulations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSimulationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+        };
+    };
+    simulations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                simulation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+        };
+    };
+    simulations_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                simulation_id: string;
             };
             cookie?: never;
         };

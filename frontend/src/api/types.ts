@@ -27,6 +27,29 @@ export type NodeCosts = Schemas["NodeCosts"];
 export type NewPool = Schemas["NewPoolRequest"];
 export type PoolSettings = Schemas["PatchedPoolSettingsRequest"];
 export type PoolAdvice = Schemas["Advice"];
+export type NewPolicy = Schemas["NewPolicyRequest"];
+export type PolicyFields = Schemas["PatchedPolicyFieldsRequest"];
+export type Policy = Omit<Schemas["Policy"], "values"> & { values: SetValues };
+export type PolicyInForce = Omit<Schemas["PolicyInForce"], "policy" | "values"> & {
+  policy: Policy | null;
+  values: PolicyValues;
+};
+export type Preset = Omit<Schemas["Preset"], "values"> & { values: PolicyValues };
+export type Replay = Omit<Schemas["Replay"], "candidates"> & { candidates: Record<string, number> };
+export type Decision = Omit<Schemas["Decision"], "signals" | "candidates" | "policy"> & {
+  signals: Signals;
+  candidates: Record<string, number>;
+  policy: PolicyValues;
+};
+export type NewSimulation = Schemas["NewSimulationRequest"];
+export type Simulation = Schemas["Simulation"];
+export type Verdict = Schemas["Verdict"];
+export type Budget = Schemas["Budget"];
+export type Burn = Schemas["Burn"];
+export type NewBudget = Schemas["NewBudgetRequest"];
+export type BudgetFields = Schemas["PatchedBudgetFieldsRequest"];
+export type Spend = Schemas["Spend"];
+export type SpendLine = Schemas["SpendLine"];
 export type LeaseInfo = Schemas["LeaseListItem"];
 export type LogLine = Schemas["LogLine"];
 export type Reason = Omit<Schemas["Reason"], "facts"> & { facts: Record<string, unknown> };
@@ -34,6 +57,62 @@ export type StateValue = Schemas["Value"];
 export type Firing = Schemas["Firing"];
 export type TeamDetail = Schemas["TeamDetail"];
 export type AuditEntry = Omit<Schemas["AuditEntry"], "details"> & { details: Record<string, unknown> };
+
+/** A policy with every field filled in. Times in seconds, utilizations and rates as shares of one. */
+export interface PolicyValues {
+  min: number;
+  max: number;
+  target_utilization: number;
+  scale_up_threshold: number;
+  scale_down_threshold: number;
+  cooldown: number;
+  up_window: number;
+  down_window: number;
+  dead_band: number;
+  step_up: number | null;
+  step_down: number | null;
+  scale_up_rate: number;
+  scale_down_rate: number;
+  metrics: NonNullable<PolicyFields["metrics"]>;
+  scale_to_zero: boolean;
+  min_idle: number;
+  prediction: boolean;
+  predictor: NonNullable<PolicyFields["predictor"]>;
+}
+
+/** What a policy sets beside its preset, as people wrote it. */
+export type SetValues = Partial<Omit<PolicyValues, "prediction">> & { prediction?: "on" | "off" };
+
+/** What a decision saw of its pool. Times in seconds; `at` since the epoch. */
+export interface Signals {
+  at: number;
+  target: number;
+  ready: number;
+  starting: number;
+  leased: number;
+  waiting: number;
+  oldest_wait: number;
+  arrival_rate: number;
+  service_time: number | null;
+  utilization: number;
+  start_time: number;
+  highest: number;
+  lowest: number | null;
+  since_up: number | null;
+  watched: number;
+  age: number;
+  coming: number;
+  coming_by: string;
+  forecast: {
+    floor: number;
+    quantile: number;
+    coverage: number;
+    load: number;
+    forecaster: string;
+  } | null;
+  affordable: number | null;
+  room: number | null;
+}
 
 export type StepState =
   | "pending"

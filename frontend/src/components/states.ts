@@ -1,6 +1,8 @@
 import {
   IconActivity,
+  IconAlertTriangle,
   IconArrowBackUp,
+  IconArrowDown,
   IconArrowUp,
   IconBan,
   IconCircle,
@@ -10,6 +12,7 @@ import {
   IconClock,
   IconDroplet,
   IconDropletOff,
+  IconGhost2,
   IconHeartBroken,
   IconHourglass,
   IconLoader2,
@@ -17,7 +20,9 @@ import {
   IconPlayerPause,
   IconPlugX,
   IconPower,
+  IconEqual,
   IconStack2,
+  IconSteeringWheel,
   type TablerIcon,
 } from "@tabler/icons-react";
 import "./states.css";
@@ -71,6 +76,40 @@ const looks: Record<string, StateLook> = {
   ready: { word: "ready", hue: "green", icon: IconCircleCheck, says: "Takes agents" },
   cordoned: { word: "cordoned", hue: "amber", icon: IconLock, says: "Keeps what runs, takes nothing new" },
   lost: { word: "lost", hue: "red", icon: IconPlugX, says: "Its engine is not heard of" },
+  steers: {
+    word: "steers",
+    hue: "green",
+    icon: IconSteeringWheel,
+    says: "Decides the size every two seconds, and at once when somebody waits",
+  },
+  shadow: {
+    word: "shadow",
+    hue: "violet",
+    icon: IconGhost2,
+    says: "Decides and records, and changes nothing",
+  },
+  off: {
+    word: "off",
+    hue: "grey",
+    icon: IconPower,
+    says: "Decides nothing: agents are made for the work at hand",
+  },
+  ok: { word: "within budget", hue: "green", icon: IconCircleCheck, says: "It will last, as it goes now" },
+  warning: {
+    word: "watch it",
+    hue: "amber",
+    icon: IconAlertTriangle,
+    says: "Half of it is spent, or it will not last to the period’s end",
+  },
+  exhausted: {
+    word: "exhausted",
+    hue: "red",
+    icon: IconCircleX,
+    says: "Spent, or what is left is reserved: nothing new starts",
+  },
+  scale_up: { word: "up", hue: "green", icon: IconArrowUp, says: "More agents" },
+  scale_down: { word: "down", hue: "amber", icon: IconArrowDown, says: "Fewer agents" },
+  hold: { word: "held", hue: "grey", icon: IconEqual, says: "The size stays" },
   terminated: { word: "terminated", hue: "grey", icon: IconPower, says: "Ended" },
 };
 

@@ -1,5 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, clock, count, duration, exactTime, percent, plural, seconds, shortId } from ".";
+import {
+  ago,
+  agentTime,
+  bytes,
+  clock,
+  count,
+  duration,
+  exactTime,
+  money,
+  percent,
+  plural,
+  seconds,
+  shortId,
+} from ".";
 
 describe("duration", () => {
   it.each([
@@ -62,5 +75,26 @@ describe("figures", () => {
   it("gives the clock and the zone", () => {
     expect(clock("2026-01-20T12:00:03.007Z")).toMatch(/^\d\d:\d\d:03\.007$/);
     expect(exactTime("2026-01-20T12:00:03Z")).toMatch(/Jan \d+, 2026.*(UTC|GMT|[A-Z]{3,4})/);
+  });
+});
+
+describe("money", () => {
+  it("has a sign, two places, and more where cents would say nothing", () => {
+    expect(money("0.18", "USD")).toBe("$0.18");
+    expect(money("1204.5", "EUR")).toBe("€1,204.50");
+    expect(money("0.004200000", "USD")).toBe("$0.0042");
+    expect(money("0.000012", "USD")).toBe("$0.000012");
+    expect(money(0, "USD")).toBe("$0.00");
+    expect(money(null, "USD")).toBe("–");
+  });
+
+  it("takes what the installation calls its currency", () => {
+    expect(money("3", "credits")).toBe("3.00 credits");
+  });
+
+  it("tells agents' time in the unit that fits", () => {
+    expect(agentTime(30)).toBe("30 agent-seconds");
+    expect(agentTime(720)).toBe("12 agent-minutes");
+    expect(agentTime(15_120)).toBe("4.2 agent-hours");
   });
 });

@@ -15,7 +15,7 @@ export function percent(share: number | null | undefined): string {
 }
 
 /** An amount in whatever currency: "0.0345", "12.3", "1,230". */
-export function money(value: number): string {
+export function amount(value: number): string {
   return value.toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
@@ -106,4 +106,30 @@ export function plural(value: number, one: string, many: string = `${one}s`): st
 /** Any JSON value, indented. */
 export function pretty(value: unknown): string {
   return JSON.stringify(value, null, 2) ?? "null";
+}
+
+/**
+ * Money as people write it: "$0.18", "€1,204.50", "$0.0042" where cents would say nothing. Of a decimal in a
+ * string or a number; `currency` is an ISO code, or whatever the installation calls its own.
+ */
+export function money(amount: string | number | null | undefined, currency: string): string {
+  if (amount == null || amount === "") return NONE;
+  const value = Number(amount);
+  const size = Math.abs(value);
+  const digits =
+    size > 0 && size < 0.1
+      ? { minimumFractionDigits: 2, maximumFractionDigits: size < 0.001 ? 6 : 4 }
+      : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  try {
+    return value.toLocaleString("en", { style: "currency", currency, ...digits });
+  } catch {
+    return `${value.toLocaleString("en", digits)} ${currency}`;
+  }
+}
+
+/** Seconds of agents' time: "12 agent-minutes", "4.2 agent-hours". */
+export function agentTime(agentSeconds: number): string {
+  if (agentSeconds < 120) return `${tenths.format(agentSeconds)} agent-seconds`;
+  if (agentSeconds < 7200) return `${tenths.format(agentSeconds / 60)} agent-minutes`;
+  return `${tenths.format(agentSeconds / 3600)} agent-hours`;
 }

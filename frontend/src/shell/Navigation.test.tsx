@@ -7,7 +7,17 @@ import { Navigation } from "./Navigation";
 it("links to every page by its name, folded or not", async () => {
   for (const folded of [false, true]) {
     const { container, unmount } = await renderPage(<Navigation folded={folded} onFold={() => undefined} />);
-    for (const name of ["Workflows", "Runs", "Triggers", "Pools", "Agents", "Nodes", "Settings"]) {
+    for (const name of [
+      "Workflows",
+      "Runs",
+      "Triggers",
+      "Pools",
+      "Scaling",
+      "Budgets",
+      "Agents",
+      "Nodes",
+      "Settings",
+    ]) {
       expect(screen.getByRole("link", { name })).toHaveAttribute("href", `/${name.toLowerCase()}`);
     }
     expect(await faultsOf(container)).toEqual([]);

@@ -1,5 +1,7 @@
 import {
   IconBolt,
+  IconChartArrowsVertical,
+  IconCoins,
   IconCpu,
   IconHistory,
   IconRobot,
@@ -15,6 +17,13 @@ export const pages = [
   { to: "/runs", name: "Runs", icon: IconHistory, about: "What runs and what ran" },
   { to: "/triggers", name: "Triggers", icon: IconBolt, about: "What starts runs by itself" },
   { to: "/pools", name: "Pools", icon: IconServer2, about: "The warm agents" },
+  {
+    to: "/scaling",
+    name: "Scaling",
+    icon: IconChartArrowsVertical,
+    about: "Why pools have the sizes that they have",
+  },
+  { to: "/budgets", name: "Budgets", icon: IconCoins, about: "What agents cost, and may cost" },
   { to: "/agents", name: "Agents", icon: IconRobot, about: "Agents deployed by hand" },
   { to: "/nodes", name: "Nodes", icon: IconCpu, about: "The machines that agents run on" },
   { to: "/settings", name: "Settings", icon: IconSettings, about: "You, your teams, the API" },

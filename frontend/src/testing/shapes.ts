@@ -1,4 +1,17 @@
-import type { Agent, Me, Node, Pool, Run, Step } from "@/api/types";
+import type {
+  Agent,
+  Decision,
+  Me,
+  Node,
+  PolicyInForce,
+  PolicyValues,
+  Pool,
+  Run,
+  Signals,
+  Simulation,
+  Step,
+  Verdict,
+} from "@/api/types";
 
 const CREATED = "2026-01-20T12:00:00Z";
 
@@ -142,6 +155,132 @@ export function aNode(name: string, fields: Partial<Node> = {}): Node {
     note: "",
     changed_at: CREATED,
     leave_by: null,
+    ...fields,
+  };
+}
+
+export function policyValues(fields: Partial<PolicyValues> = {}): PolicyValues {
+  return {
+    min: 1,
+    max: 5,
+    target_utilization: 0.7,
+    scale_up_threshold: 0.8,
+    scale_down_threshold: 0.3,
+    cooldown: 0,
+    up_window: 0,
+    down_window: 60,
+    dead_band: 0.15,
+    step_up: null,
+    step_down: null,
+    scale_up_rate: 100,
+    scale_down_rate: 0.25,
+    metrics: ["queue_depth", "response_time", "schedule"],
+    scale_to_zero: true,
+    min_idle: 0,
+    prediction: false,
+    predictor: "naive",
+    ...fields,
+  };
+}
+
+export function signals(fields: Partial<Signals> = {}): Signals {
+  return {
+    at: Date.parse(CREATED) / 1000,
+    target: 1,
+    ready: 1,
+    starting: 0,
+    leased: 1,
+    waiting: 0,
+    oldest_wait: 0,
+    arrival_rate: 0.5,
+    service_time: 2,
+    utilization: 0.5,
+    start_time: 0.4,
+    highest: 1,
+    lowest: null,
+    since_up: null,
+    watched: 3600,
+    age: 0,
+    coming: 0,
+    coming_by: "lookahead",
+    forecast: null,
+    affordable: null,
+    room: null,
+    ...fields,
+  };
+}
+
+export function aDecision(id: number, fields: Partial<Decision> = {}): Decision {
+  return {
+    id,
+    pool: "census",
+    pool_id: "id-of-census",
+    workflow: null,
+    action: "scale_up",
+    current_size: 1,
+    target_size: 3,
+    reason: "queue_depth",
+    explanation: "1 agent at work while 2 callers wait: 3 agents are needed; from 1 to 3",
+    predicted_load: null,
+    signals: signals(),
+    wish: 3,
+    candidates: { queue_depth: 3, response_time: 2 },
+    clamped_by: [],
+    policy: policyValues(),
+    mode: "act",
+    at: CREATED,
+    ...fields,
+  };
+}
+
+/** What counts for a pool about which nobody wrote a policy. */
+export function inForce(pool: string, fields: Partial<PolicyInForce> = {}): PolicyInForce {
+  return { pool, policy: null, steered: true, mode: "act", values: policyValues(), ...fields };
+}
+
+export function aVerdict(policy: string, fields: Partial<Verdict> = {}): Verdict {
+  return {
+    policy,
+    slo_attainment: 0.99,
+    wait_p50: 0,
+    wait_p95: 0.2,
+    wait_p99: 1.4,
+    agent_seconds: 7200,
+    cost: 0.2,
+    reversals_per_hour: 1.5,
+    scale_up_seconds: 4,
+    scale_down_seconds: null,
+    interval: { slo_attainment: 0.002 },
+    seeds: 3,
+    ...fields,
+  };
+}
+
+export function aSimulation(fields: Partial<Simulation> = {}): Simulation {
+  return {
+    id: "019ab9d0-7a1c-7e11-8f00-00000000aaaa",
+    pool: "census",
+    arrivals: "history",
+    state: "completed",
+    progress: { done: 6, total: 6 },
+    policies: ["balanced", "fixed"],
+    seeds: 3,
+    currency: "USD",
+    conditions: {
+      hours: 24,
+      service_mean: 2,
+      start_time: 0.5,
+      slo_wait: 1,
+      mean_busy: 1.5,
+      max_size: 5,
+      price: 0.1,
+    },
+    results: [aVerdict("balanced"), aVerdict("fixed", { agent_seconds: 36_000, slo_attainment: 1, cost: 1 })],
+    error: null,
+    created_by: "ada",
+    created_at: CREATED,
+    started_at: CREATED,
+    finished_at: CREATED,
     ...fields,
   };
 }

@@ -125,12 +125,61 @@ def test_decisions_are_listed_filtered_and_made_again() -> None:
         row["action"] for row in person("GET", "decisions/?action=scale_up&workflow=nightly")[1]["results"]
     ] == ["scale_up"]
     assert len(person("GET", f"decisions/?pool={first.name}&limit=1")[1]["results"]) == 1
-    assert person("GET", "decisions/?action=jump")[0] == 400
+    both = person("GET", "decisions/?action=scale_up,scale_down")[1]["results"]
+    assert {row["action"] for row in both} == {row["action"] for row in found} - {"hold"}
+    assert person("GET", "decisions/?action=hold,jump")[0] == 400
     for row in found:
         status, again = person("POST", f"decisions/{row['id']}/replay/")
         assert (status, again["same"], again["target_size"]) == (200, True, row["target_size"])
     ScalingDecision.objects.filter(pk=found[0]["id"]).update(target_size=1)
     assert person("POST", f"decisions/{found[0]['id']}/replay/")[1]["same"] is False
+
+
+def test_decisions_of_a_stretch_of_time() -> None:
+    pool = make_pool()
+    decisions.record([make_decision(pool, at=1.8e9 + offset) for offset in (0, 60, 120)])
+    person = Person(pool.team)
+    start = datetime.fromtimestamp(1.8e9 + 60, UTC)
+    found = person("GET", f"decisions/?from={start:%Y-%m-%dT%H:%M:%SZ}")[1]["results"]
+    assert [row["signals"]["at"] for row in found] == [1.8e9 + 120, 1.8e9 + 60]
+    found = person("GET", f"decisions/?to={start:%Y-%m-%dT%H:%M:%SZ}")[1]["results"]
+    assert [row["signals"]["at"] for row in found] == [1.8e9]
+    assert person("GET", "decisions/?from=yesterday")[0] == 400
+
+
+def test_what_counts_for_each_pool_is_told() -> None:
+    team = make_team()
+    plain = make_pool(team, name="a-plain", min_size=1, max_size=4)
+    cold = make_pool(team, name="b-cold", warm_up=False)
+    made = make_pool(team, name="c-made", workflow="nightly")
+    own = make_pool(team, name="d-own", max_size=20)
+    make_pool(make_team(), name="e-theirs")
+    person = Person(team)
+    set_for_workflow(team.pk, "nightly", {"preset": "conservative"})
+    person("POST", "policies/", {"pool": own.name, "mode": "shadow", "max": 9})
+    status, told = person("GET", "policies/in-force/")
+    assert status == 200
+    found = {one["pool"]: one for one in told["results"]}
+    assert list(found) == [plain.name, cold.name, made.name, own.name]
+    assert (found[plain.name]["policy"], found[plain.name]["steered"]) == (None, True)
+    assert (found[plain.name]["values"]["min"], found[plain.name]["values"]["max"]) == (1, 4)
+    assert (found[cold.name]["policy"], found[cold.name]["steered"]) == (None, False)
+    assert found[made.name]["policy"]["workflow"] == "nightly"
+    assert found[made.name]["values"]["target_utilization"] == 0.8
+    assert (found[own.name]["mode"], found[own.name]["values"]["max"]) == ("shadow", 9)
+
+
+def test_presets_are_told() -> None:
+    status, told = Person(make_team(), Role.VIEWER)("GET", "policies/presets/")
+    assert status == 200
+    values = {one["name"]: one["values"] for one in told["results"]}
+    assert list(values) == ["aggressive", "balanced", "conservative", "reactive"]
+    assert values["balanced"] == {
+        **values["balanced"],
+        "target_utilization": 0.7,
+        "down_window": 60.0,
+        "min": None,
+    }
 
 
 def test_the_pools_own_policy_goes_before_its_workflows() -> None:

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { keys } from "@/api/keys";
 import { getNodeCosts } from "@/api/nodes";
 import { Figure, Figures } from "@/components/Figure";
-import { money, plural } from "@/format";
+import { amount, plural } from "@/format";
 import classes from "./Nodes.module.css";
 
 /** Prices of spot capacity change by the minute at most. */
@@ -23,27 +23,27 @@ export function NodeCostsLine() {
       <Figures>
         <Figure
           label="an hour"
-          value={`${money(now.cost)} ${currency}`}
+          value={`${amount(now.cost)} ${currency}`}
           says={`Of all nodes.${unknown}`}
           size="lg"
         />
         <Figure
           label="idle, of that"
-          value={`${money(now.idle)} ${currency}`}
+          value={`${amount(now.idle)} ${currency}`}
           says="For capacity that no agent has"
           size="lg"
         />
         <Figure
           label="saved by spot, an hour"
-          value={`${money(now.saved)} ${currency}`}
-          says={`On demand the same machines would cost ${money(now.on_demand)} ${currency}`}
+          value={`${amount(now.saved)} ${currency}`}
+          says={`On demand the same machines would cost ${amount(now.on_demand)} ${currency}`}
           size="lg"
         />
         {sum.since && (
           <Figure
             label="saved so far"
-            value={`${money(sum.saved)} ${currency}`}
-            says={`Rented machines have cost ${money(sum.cost)} ${currency} since ${new Date(sum.since).toLocaleDateString("en")}`}
+            value={`${amount(sum.saved)} ${currency}`}
+            says={`Rented machines have cost ${amount(sum.cost)} ${currency} since ${new Date(sum.since).toLocaleDateString("en")}`}
             size="lg"
           />
         )}

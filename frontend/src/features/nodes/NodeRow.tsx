@@ -1,7 +1,7 @@
 import { Table } from "@mantine/core";
 import type { Node } from "@/api/types";
 import { StateBadge } from "@/components/StateBadge";
-import { count, exactTime, memory, money, plural } from "@/format";
+import { count, exactTime, memory, amount, plural } from "@/format";
 import { Ago } from "@/format/Ago";
 import { NodeActions } from "./NodeActions";
 import classes from "./Nodes.module.css";
@@ -37,7 +37,7 @@ export function NodeRow({ node, refusal }: { node: Node; refusal: string | null 
       </Table.Td>
       <Table.Td className={classes.figure}>
         {node.price === null ? "–" : `${node.price} per hour`}
-        {!!node.idle_price && <div className={classes.quiet}>{money(node.idle_price)} of it idle</div>}
+        {!!node.idle_price && <div className={classes.quiet}>{amount(node.idle_price)} of it idle</div>}
       </Table.Td>
       <Table.Td>{TYPES[node.capacity_type]}</Table.Td>
       <Table.Td>{node.zone || "–"}</Table.Td>

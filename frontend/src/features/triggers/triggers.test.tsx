@@ -23,6 +23,7 @@ const base = {
   name: "nightly",
   params: {},
   enabled: true,
+  declared: false,
   due_at: null,
   hook: null,
   created_by: "ada",

@@ -2,7 +2,7 @@ import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Estimate } from "@/api/types";
 import { estimateOf } from "@/api/workflows";
-import { duration, money } from "@/format";
+import { duration, amount } from "@/format";
 
 interface Props {
   workflow: string;
@@ -26,7 +26,7 @@ export function inWords(estimate: Estimate): string {
   const parts = [`Usually takes ${between(duration(time.p50), duration(time.p95))}`];
   if (agents)
     parts.push(`${between(duration(agents.p50 * 1000), duration(agents.p95 * 1000))} of agents' time`);
-  if (cost) parts.push(between(money(cost.p50), `${money(cost.p95)} ${currency}`, currency));
+  if (cost) parts.push(between(amount(cost.p50), `${amount(cost.p95)} ${currency}`, currency));
   return `${parts.join(", ")}, by the last ${runs === 1 ? "run" : `${runs} runs`}.`;
 }
 

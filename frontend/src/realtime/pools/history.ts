@@ -10,6 +10,8 @@ export interface Sample {
   active: number;
   size: number;
   waiting: number;
+  leases: number;
+  target: number;
 }
 
 const KEY = "af-pool-history";
@@ -28,6 +30,8 @@ export function noteUtilization(pools: Pool[], now: number): void {
       active,
       size: idle + active + starting,
       waiting: pool.waiting,
+      leases: pool.leases,
+      target: pool.target_size,
     });
     samples.set(pool.name, fresh);
   }
