@@ -69,6 +69,9 @@ class VerdictSerializer(serializers.Serializer[Any]):
     reversals_per_hour = serializers.FloatField()
     scale_up_seconds = serializers.FloatField(allow_null=True)
     scale_down_seconds = serializers.FloatField(allow_null=True)
+    forecast_coverage = serializers.FloatField(
+        allow_null=True, help_text="Share of forecasts at 0.9 that held; null without prediction"
+    )
     interval = serializers.DictField(
         child=serializers.FloatField(), help_text="Half the width of each figure's 95 % interval"
     )

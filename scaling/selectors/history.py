@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from scaling.selectors.arrivals import bins_of, first_bin
+from scaling.selectors.arrivals import bins_of
 
 WIDTH = 60.0  # seconds of a bin
 
@@ -15,7 +15,6 @@ def arrivals_of(pool_id: UUID, hours: float, now: datetime) -> list[float]:
     the first minute of which something is known. A minute in which nobody watched counts none."""
     end = int(now.timestamp() // WIDTH)
     since = end - max(1, round(hours * 3600 / WIDTH))
-    first = first_bin(pool_id, since)
-    if first is None:
-        return []
-    return [float(found.arrived) if found else 0.0 for found in bins_of(pool_id, max(first, since), end)]
+    bins = bins_of(pool_id, since, end)
+    known = next((place for place, found in enumerate(bins) if found), len(bins))
+    return [float(found.arrived) if found else 0.0 for found in bins[known:]]

@@ -18,6 +18,7 @@ from scaling.domain.policies import Policy
 from scaling.models import Simulation, SimulationState
 from scaling.services.simulations import CURRENT, UNFINISHED
 from scaling.simulator import plant, policies, workload
+from scaling.simulator.ours import Ours
 from scaling.simulator.outcome import Outcome, judge
 from scaling.simulator.study import verdict
 from scaling.simulator.trace import Trace
@@ -85,7 +86,8 @@ def _one(row: Simulation, trace: Trace, conditions: Conditions, name: str, seed:
         policy = policies.ours(Policy(**values), work, conditions)
     else:
         policy = policies.make(name, work, conditions)
-    return judge(plant.run(policy, work, conditions), conditions)
+    course = plant.run(policy, work, conditions)
+    return judge(course, conditions, policy.held if isinstance(policy, Ours) else ())
 
 
 def _results(row: Simulation, outcomes: list[dict[str, float | None]]) -> list[dict[str, object]]:

@@ -4050,6 +4050,11 @@ export interface components {
             scale_up_seconds: number | null;
             /** Format: double */
             scale_down_seconds: number | null;
+            /**
+             * Format: double
+             * @description Share of forecasts at 0.9 that held; null without prediction
+             */
+            forecast_coverage: number | null;
             /** @description Half the width of each figure's 95 % interval */
             interval: {
                 [key: string]: number;

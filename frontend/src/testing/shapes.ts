@@ -250,6 +250,7 @@ export function aVerdict(policy: string, fields: Partial<Verdict> = {}): Verdict
     reversals_per_hour: 1.5,
     scale_up_seconds: 4,
     scale_down_seconds: null,
+    forecast_coverage: null,
     interval: { slo_attainment: 0.002 },
     seeds: 3,
     ...fields,

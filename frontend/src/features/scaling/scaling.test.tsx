@@ -233,7 +233,7 @@ describe("the policy editor", () => {
     await type("Cooldown", "90");
     await type("Target utilization", "55");
     await person.click(screen.getByRole("radio", { name: "Shadow" }));
-    await person.click(screen.getByRole("switch", { name: "Prediction" }));
+    await person.click(screen.getByRole("switch", { name: /Prediction/ }));
     expect(screen.getByText(/changes nothing: to try a policy/)).toBeVisible();
     expect(await faultsOf(document.body)).toEqual([]);
     await save();
