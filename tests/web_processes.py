@@ -59,8 +59,17 @@ def web_process(directory: Path, **more: str) -> Iterator[str]:
         _wait(url, process, log)
         yield url
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As the supervisor does it: one that does not end by itself is killed."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -103,5 +112,4 @@ def executor_process(directory: Path, **more: str) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(timeout=60)
+        _end(process)

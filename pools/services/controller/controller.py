@@ -27,7 +27,7 @@ from pools.leases.wire import RedisReplyError, Wire
 from pools.runtime.base import EngineAway, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.services import agents as rows
-from pools.services import epochs
+from pools.services import epochs, loops
 from pools.services.controller.alarms import EVERY as ALARMS_EVERY
 from pools.services.controller.alarms import Alarms
 from pools.services.controller.checks import Checks
@@ -44,7 +44,6 @@ from pools.services.controller.stream import Sampler
 from pools.services.controller.takeover import remember
 from pools.services.controller.usages import Usages
 from pools.services.lease_rules import rules_of
-from pools.services.loops import for_ever
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +239,7 @@ class PoolController:
 
     async def run_forever(self, stop: asyncio.Event) -> None:
         """Returns when `stop` is set, or raises NotLeading when another controller took over."""
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
+        beside: dict[str, Callable[[], Awaitable[None]]] = {
             "the runtime's events": self.reality.follow_events,
             "nudges": self._listen,
             "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
@@ -248,7 +247,7 @@ class PoolController:
             "the alarms": partial(self._repeat, self.alarms.look, ALARMS_EVERY),
             **self.beside,
         }
-        helpers = [asyncio.create_task(for_ever(loop, name)) for name, loop in loops.items()]
+        helpers = [asyncio.create_task(loops.for_ever(loop, name)) for name, loop in beside.items()]
         halt = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -259,9 +258,7 @@ class PoolController:
                 await asyncio.wait((halt, nudge), timeout=EVERY, return_when=asyncio.FIRST_COMPLETED)
                 nudge.cancel()
         finally:
-            for task in (*helpers, halt):
-                task.cancel()
-            await asyncio.gather(*helpers, halt, return_exceptions=True)
+            await loops.end([*helpers, halt])
 
     async def _careful(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -65,10 +65,11 @@ class Watcher:
     def __init__(self, url: str) -> None:
         self._url = url
         self.seen: list[int] = []
+        self.over = False
 
     async def watch(self) -> None:
         async with httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=60) as client:
-            while True:
+            while not self.over:
                 for path in ("/readyz", "/healthz", "/metrics"):
                     self.seen.append((await client.get(path)).status_code)
                 await asyncio.sleep(0.05)
@@ -146,8 +147,8 @@ async def test_ten_times_the_capacity(tmp_path: Path) -> None:
                 await asyncio.to_thread(client.post, "pools/small/leases/", json={"timeout": 60}), 201
             )
             answer(await asyncio.to_thread(client.delete, f"leases/{lease['token']}/"), 204)
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            watcher.over = True
+            await watching
         await asyncio.to_thread(engine.stop)
     await here.runtime.close()
     ids = {response.json()["id"] for response in [*accepted, *more]}
