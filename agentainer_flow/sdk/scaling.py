@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypedDict
@@ -20,7 +21,8 @@ METRICS = ("queue_depth", "response_time", "utilization", "schedule")
 class Scaling(TypedDict, total=False):
     """`min`, `max` and `min_idle` in agents, thresholds as shares of busy agents; `policy` is the preset
     whose values count for what is left out. `prediction`: a forecast by `predictor` is a floor of the size,
-    while it pays."""
+    while it pays. `prefer_spot`: agents above what is usual go to spot nodes, and without `spot_fallback`
+    nowhere else; `max_cost_per_hour` of each pool's agents, in the platform's currency."""
 
     enabled: bool
     policy: Preset
@@ -36,12 +38,21 @@ class Scaling(TypedDict, total=False):
     min_idle: int
     prediction: bool | Literal["on", "off"]
     predictor: Predictor
+    prefer_spot: bool
+    spot_fallback: bool
+    max_cost_per_hour: float
 
 
 def _switch(where: str, name: str, value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return options.choice(where, name, value, ("on", "off"))
+
+
+def _money(where: str, name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise DefinitionError(f"{where}: {name} is money for an hour, such as 2.5, not {value!r}.")
+    return float(value)
 
 
 _agents = partial(options.whole, high=1000)
@@ -60,6 +71,9 @@ _READ: dict[str, Callable[[str, str, Any], Any]] = {
     "min_idle": partial(_agents, low=0),
     "prediction": _switch,
     "predictor": partial(options.choice, allowed=PREDICTORS),
+    "prefer_spot": options.flag,
+    "spot_fallback": options.flag,
+    "max_cost_per_hour": _money,
 }
 
 

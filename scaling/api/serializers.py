@@ -61,6 +61,9 @@ class PolicyFieldsSerializer(Strict):
     prefer_spot = serializers.BooleanField(
         required=False, allow_null=True, help_text="Agents above what is usual go to spot nodes"
     )
+    max_cost_per_hour = serializers.FloatField(
+        required=False, allow_null=True, help_text="Of all its agents, in the installation's currency"
+    )
     spot_fallback = serializers.BooleanField(
         required=False,
         allow_null=True,

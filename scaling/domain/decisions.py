@@ -78,7 +78,8 @@ class Signals:
     coming_by: str = Reason.LOOKAHEAD
     forecast: Forecast | None = None
     affordable: int | None = None  # agents that the budget carries to its period's end
-    room: int | None = None  # agents that the machines have room for
+    room: int | None = None  # agents that there are for the pool, where there are not enough for all
+    price: float = 0.0  # of an agent-hour
 
     @property
     def load(self) -> float:

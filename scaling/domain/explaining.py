@@ -14,7 +14,8 @@ _HELD: dict[str, str] = {
     "dead_band": "so small a difference is left alone",
     "min_size": "the minimum is kept",
     "max_size": "the maximum is reached",
-    "capacity": "the machines have room for no more",
+    "capacity": "there are no more for this pool: others have their share",
+    "max_cost": "more would cost above what the policy allows for an hour",
     "budget": "the budget carries no more",
 }
 _SLOWED = {"step_up": "in steps, as the policy limits them", "step_down": "a part at a time"}

@@ -68,6 +68,7 @@ class Policy:
     mode: str = Mode.ACT
     prefer_spot: bool = False
     spot_fallback: bool = True
+    max_cost_per_hour: float | None = None  # of all its agents
 
     def digest(self) -> str:
         """Names this policy in a decision's record."""
@@ -118,6 +119,12 @@ def faults_of(policy: Policy) -> list[Fault]:
         check(name, value is None or value >= 1, "At least one agent; leave it out for any number.")
     check("scale_up_rate", 1 < policy.scale_up_rate < math.inf, "A factor above 1 is expected here.")
     check("scale_down_rate", 0 < policy.scale_down_rate <= 1, "A share: above 0, at most 1.")
+    most = policy.max_cost_per_hour
+    check(
+        "max_cost_per_hour",
+        most is None or 0 <= most < math.inf,
+        "Money by the hour is expected here, not below 0; leave it out for any.",
+    )
     check("min_idle", 0 <= policy.min_idle <= policy.max, f"From 0 to max ({policy.max}).")
     check(
         "predictor",

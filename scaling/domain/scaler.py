@@ -132,6 +132,7 @@ def _limited(seen: Signals, policy: Policy, target: int) -> tuple[int, tuple[str
         target = policy.max
         clamped.append("max_size")
     for limit, name, why in (
+        (_within_cost(seen, policy), "max_cost", Reason.BUDGET.value),
         (seen.room, "capacity", Reason.CAPACITY.value),
         (seen.affordable, "budget", Reason.BUDGET.value),
     ):
@@ -139,6 +140,13 @@ def _limited(seen: Signals, policy: Policy, target: int) -> tuple[int, tuple[str
             target, cause = max(0, limit), why
             clamped.append(name)
     return target, tuple(clamped), cause
+
+
+def _within_cost(seen: Signals, policy: Policy) -> int | None:
+    """Agents that the policy's money by the hour pays for; agents without a price cost none."""
+    if policy.max_cost_per_hour is None or seen.price <= 0:
+        return None
+    return math.floor(policy.max_cost_per_hour / seen.price + 1e-9)
 
 
 def _action(current: int, target: int) -> str:

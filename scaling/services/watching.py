@@ -53,6 +53,7 @@ class Watch:
             watched=now - memory.since,
             coming=soon,
             coming_by=known_by,
+            price=float(load.rate),
         )
 
     def keep(self, decision: Decision, policy: Policy, now: float, target: int) -> None:

@@ -61,6 +61,9 @@ class Scaling(Part):
         default=None, description="on: a forecast of the load is a floor of the size, while it pays"
     )
     predictor: Literal["naive", "ml-based"] | None = None
+    prefer_spot: Flag | None = None
+    spot_fallback: Flag | None = None
+    max_cost_per_hour: float | None = Field(default=None, ge=0, description="Of each pool's agents")
 
     def as_policy(self) -> dict[str, Any]:
         """As `scaling` takes it."""

@@ -2933,6 +2933,11 @@ export interface components {
             min_idle?: number | null;
             /** @description Agents above what is usual go to spot nodes */
             prefer_spot?: boolean | null;
+            /**
+             * Format: double
+             * @description Of all its agents, in the installation's currency
+             */
+            max_cost_per_hour?: number | null;
             /** @description To other nodes where no spot node takes them; else they wait */
             spot_fallback?: boolean | null;
             /**
@@ -3267,6 +3272,11 @@ export interface components {
             min_idle?: number | null;
             /** @description Agents above what is usual go to spot nodes */
             prefer_spot?: boolean | null;
+            /**
+             * Format: double
+             * @description Of all its agents, in the installation's currency
+             */
+            max_cost_per_hour?: number | null;
             /** @description To other nodes where no spot node takes them; else they wait */
             spot_fallback?: boolean | null;
             /**

@@ -78,6 +78,9 @@ export interface PolicyValues {
   min_idle: number;
   prediction: boolean;
   predictor: NonNullable<PolicyFields["predictor"]>;
+  prefer_spot: boolean;
+  spot_fallback: boolean;
+  max_cost_per_hour: number | null;
 }
 
 /** What a policy sets beside its preset, as people wrote it. */

@@ -179,6 +179,9 @@ export function policyValues(fields: Partial<PolicyValues> = {}): PolicyValues {
     min_idle: 0,
     prediction: false,
     predictor: "naive",
+    prefer_spot: false,
+    spot_fallback: true,
+    max_cost_per_hour: null,
     ...fields,
   };
 }

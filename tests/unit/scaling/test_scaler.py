@@ -116,6 +116,7 @@ CHANGES: dict[str, tuple[Any, Signals]] = {
     "metrics": ((Metric.QUEUE_DEPTH,), BUSY),
     "scale_to_zero": (False, replace(STEADY, target=2, ready=2, arrival_rate=0, leased=0, highest=0)),
     "min_idle": (15, STEADY),
+    "max_cost_per_hour": (2.5, replace(BUSY, price=0.1)),
     "prediction": (
         True,
         replace(STEADY, forecast=Forecast(40, quantile=0.9, coverage=0.9, load=30, forecaster="naive")),
@@ -131,6 +132,13 @@ def test_each_field_alone_changes_the_decision(name: str) -> None:
     if name == "scale_to_zero":
         base = replace(base, scale_down_rate=1.0)
     assert decide(seen, base).target_size != decide(seen, replace(base, **{name: value})).target_size
+
+
+def test_what_an_hour_may_cost_bounds_the_size() -> None:
+    policy = replace(WIDE, max_cost_per_hour=2.5)
+    found = decide(replace(BUSY, price=0.1), policy)
+    assert (found.target_size, found.clamped_by[-1], found.reason) == (25, "max_cost", "budget")
+    assert decide(BUSY, policy).target_size > 25, "what costs nothing is not bounded"
 
 
 def played(policy: Policy, loads: list[float]) -> list[int]:
@@ -196,6 +204,8 @@ def test_every_preset_is_sound_and_each_decides_differently() -> None:
         ({"scale_up_rate": 1.0}, "scale_up_rate"),
         ({"step_up": 0}, "step_up"),
         ({"min_idle": 99}, "min_idle"),
+        ({"max_cost_per_hour": -1.0}, "max_cost_per_hour"),
+        ({"max_cost_per_hour": float("nan")}, "max_cost_per_hour"),
         ({"metrics": ("cpu",)}, "metrics"),
         ({"predictor": "oracle"}, "predictor"),
         ({"metrics": ()}, "metrics"),

@@ -16,7 +16,7 @@ export const REASONS: Record<Decision["reason"], { word: string; says: string }>
   budget: { word: "budget", says: "What the budget still carries" },
   idle: { word: "idle", says: "Fewer agents are needed, and have been for a while" },
   spot: { word: "spot", says: "Spot capacity came or went" },
-  capacity: { word: "capacity", says: "What the machines have room for" },
+  capacity: { word: "capacity", says: "There are not enough for all pools" },
   hold: { word: "hold", says: "The size fits" },
 };
 
@@ -36,7 +36,8 @@ const CLAMPS: Record<string, string> = {
   dead_band: "So small a difference is left alone",
   min_size: "The minimum is kept",
   max_size: "The maximum is reached",
-  capacity: "The machines have room for no more",
+  capacity: "There are no more for this pool: others have their share",
+  max_cost: "More would cost above what the policy allows for an hour",
   budget: "The budget carries no more",
   step_up: "Only so many agents are added at a time",
   step_down: "Only so many agents leave at a time",

@@ -17,6 +17,7 @@ export const AMOUNTS = [
   "step_down",
   "scale_up_rate",
   "scale_down_rate",
+  "max_cost_per_hour",
 ] as const;
 export type AmountName = (typeof AMOUNTS)[number];
 
@@ -29,6 +30,8 @@ export interface Draft extends Record<AmountName, Amount> {
   metrics: Metric[];
   scale_to_zero: boolean;
   prediction: boolean;
+  prefer_spot: boolean;
+  spot_fallback: boolean;
 }
 
 export type PolicyForm = UseFormReturnType<Draft>;
@@ -46,6 +49,8 @@ export function draftOf({ policy, steered }: PolicyInForce, presets: Record<stri
     prediction:
       values.prediction === undefined ? (presets[preset]?.prediction ?? false) : values.prediction === "on",
     scale_to_zero: values.scale_to_zero ?? presets[preset]?.scale_to_zero ?? true,
+    prefer_spot: values.prefer_spot ?? presets[preset]?.prefer_spot ?? false,
+    spot_fallback: values.spot_fallback ?? presets[preset]?.spot_fallback ?? true,
   };
 }
 
@@ -63,6 +68,8 @@ function fieldsOf(draft: Draft, presets: Record<string, PolicyValues>): PolicyFi
     metrics: sameMetrics ? null : draft.metrics,
     prediction: draft.prediction === preset?.prediction ? null : draft.prediction ? "on" : "off",
     scale_to_zero: draft.scale_to_zero === preset?.scale_to_zero ? null : draft.scale_to_zero,
+    prefer_spot: draft.prefer_spot === preset?.prefer_spot ? null : draft.prefer_spot,
+    spot_fallback: draft.spot_fallback === preset?.spot_fallback ? null : draft.spot_fallback,
   };
 }
 

@@ -102,6 +102,27 @@ export function SizeFields({ form, preset, pool }: Props & { pool: Pool | undefi
           description="A forecast of the load is a floor of the size, for as long as it does better than none"
           {...form.getInputProps("prediction", { type: "checkbox" })}
         />
+        <Fields cols={3}>
+          <NumberInput
+            min={0}
+            decimalScale={6}
+            label="Most for an hour"
+            description="Of all its agents, in the installation’s currency"
+            placeholder="no limit"
+            {...form.getInputProps("max_cost_per_hour")}
+          />
+        </Fields>
+        <Switch
+          label="Spot above what is usual"
+          description="Agents above the usual number go to nodes that cost less and may be taken away"
+          {...form.getInputProps("prefer_spot", { type: "checkbox" })}
+        />
+        <Switch
+          label="Other nodes where there is no spot"
+          description="Else these agents wait for spot nodes"
+          disabled={!form.values.prefer_spot}
+          {...form.getInputProps("spot_fallback", { type: "checkbox" })}
+        />
       </Stack>
     </Fieldset>
   );
