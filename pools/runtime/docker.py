@@ -73,7 +73,7 @@ class DockerRuntime(OneMachine):
 
     name = "docker"
     isolates = True
-    can = frozenset(Capability) - {Capability.CORDONS}
+    can = frozenset(Capability) - {Capability.CORDONS, Capability.GROWS}
     threads = THREADS
 
     def __init__(self, instance: str, labels: Mapping[str, str] | None = None) -> None:

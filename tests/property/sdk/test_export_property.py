@@ -65,9 +65,14 @@ def test_any_graph(document: Document) -> None:
     check(json.loads(document.model_dump_json(by_alias=True, exclude_none=True)))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.filter_too_much])  # few are accepted
+@settings(max_examples=8, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(documents())
 def test_whatever_the_platform_accepts(document: dict[str, Any]) -> None:
+    _, faults = check_document(document)
+    for (
+        fault
+    ) in faults:  # what a document can do without is left out where it is wrong: few would be accepted
+        document.pop(fault.path.partition(".")[0].partition("[")[0], None)
     found, faults = check_document(document)
     assume(not faults and found is not None and found.steps)
     # The SDK takes what says that it is the schema of an object.

@@ -90,7 +90,7 @@ def test_the_platform_finds_no_fault_in_it() -> None:
 
 
 def test_the_class_gets_to_document() -> None:
-    assert vars(Sample)["to_document"].__func__() == compile_workflow(Sample)
+    assert getattr(Sample, "to_document")() == compile_workflow(Sample)  # noqa: B009
 
 
 def test_without_params_none_travel() -> None:
