@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
+from aflow_site.kernel.errors import FlowError
 from aflow_site.kernel.hang_up import HangUp
 from pools.facade import site
 from pools.facade.api import lease_store
@@ -16,14 +20,34 @@ from pools.facade.contracts import (
     LeaseOutcome,
     LeaseTimeout,
     LeaseView,
+    PoolView,
 )
 from pools.leases.store import HeldLease
+from pools.models import Pool
 from pools.selectors import pools as selectors
 from pools.services import borrowing
 from pools.services import pools as services
 from pools.services.borrowing import Loan, Wish
 
-__all__ = ["Loan", "Wish", "ask", "borrow", "give_back", "keep", "list_leases", "put_back"]
+__all__ = ["Gate", "Loan", "Wish", "ask", "borrow", "give_back", "guard", "keep", "list_leases", "put_back"]
+
+
+class Gate(Protocol):
+    """Who must agree to a program's lease before it begins, and each time it is kept: budgets do."""
+
+    def admit(self, pool: PoolView, token: str, seconds: float) -> None:
+        """The lease may last so long from now. Raises what the program is to be told."""
+
+    def settle(self, pool: PoolView, token: str, team_id: int, seconds: float) -> None:
+        """It has ended, after so long; zero where its program never had it."""
+
+
+_gates: list[Gate] = []
+
+
+def guard(gate: Gate) -> None:
+    """From now on."""
+    _gates.append(gate)
 
 
 LONGEST_AWAY = 300  # seconds after which anybody may ask again, however long the queue is
@@ -42,7 +66,14 @@ def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
     """
     row = services.find(team_id, pool, selectors.usable_by(team_id))
     try:
-        return borrowing.borrow(_door(), row, team_id, wish, hang_up)
+        loan = borrowing.borrow(_door(), row, team_id, wish, hang_up)
+        try:
+            for gate in _gates:
+                gate.admit(_view_of(row.pk), loan.lease.token, wish.ttl)
+        except FlowError:
+            put_back(loan)
+            raise
+        return loan
     except LeaseTimeout as exc:
         estimate = selectors.views([row], lease_store())[0].wait_estimate
         if estimate is not None:
@@ -53,22 +84,41 @@ def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
 def put_back(loan: Loan) -> None:
     """As if it had never been asked for: the program is gone, and never learned of it."""
     borrowing.put_back(lease_store(), loan)
+    for gate in _gates:
+        gate.settle(_view_of(loan.lease.pool_id), loan.lease.token, 0, 0.0)
 
 
 def keep(team_id: int, token: str) -> datetime:
-    """A heartbeat; until when the lease lasts now. Raises `NotFound`."""
+    """A heartbeat; until when the lease lasts now. Raises `NotFound`, and what a gate does; the lease lasts
+    as long as it did then."""
+    _admit_again(borrowing.find(lease_store(), team_id, token))
     return _time(borrowing.keep(lease_store(), team_id, token).expires_ms)
 
 
 def give_back(team_id: int, token: str, outcome: LeaseOutcome = LeaseOutcome.OK) -> None:
     """Raises `NotFound` when it had ended before."""
+    held = borrowing.find(lease_store(), team_id, token)
     borrowing.give_back(lease_store(), team_id, token, outcome)
+    seconds = max(0.0, time.time() - held.since_ms / 1000)
+    for gate in _gates:
+        gate.settle(_view_of(held.pool_id), token, team_id, seconds)
 
 
 def ask(team_id: int, token: str, invocation: Invocation, hang_up: HangUp) -> InvocationResult:
     """One request to the leased agent. Raises `NotFound`, `LeaseLost`, `AgentLost`, `AgentTimeout`, and
-    `asyncio.CancelledError` when whoever asked hangs up."""
+    `asyncio.CancelledError` when whoever asked hangs up; and what a gate raises, which must agree to the
+    time-out, for the request keeps the lease."""
+    _admit_again(borrowing.find(lease_store(), team_id, token), invocation.timeout)
     return borrowing.ask(_door(), lease_store(), team_id, token, invocation, hang_up)
+
+
+def _admit_again(held: HeldLease, timeout: float = 0.0) -> None:
+    for gate in _gates:
+        gate.admit(_view_of(held.pool_id), held.token, max(held.ttl_ms / 1000, timeout))
+
+
+def _view_of(pool_id: UUID) -> PoolView:
+    return selectors.views(Pool.objects.filter(pk=pool_id).select_related("team"), lease_store())[0]
 
 
 def list_leases(team_id: int, pool: str | None = None) -> list[LeaseView]:

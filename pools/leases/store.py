@@ -188,7 +188,8 @@ class AsyncLeases:
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
-    """A live lease, with what is needed to use it. `used`: requests that were sent through the API."""
+    """A live lease, with what is needed to use it. `used`: requests that were sent through the API; `ttl_ms`:
+    how long each heartbeat keeps it; `since_ms`: when it began, by the server's clock."""
 
     token: str
     pool_id: UUID
@@ -201,6 +202,8 @@ class HeldLease:
     expires_ms: int
     uses_left: int
     used: int
+    ttl_ms: int
+    since_ms: int
 
     @classmethod
     def of(cls, token: str, lease: Mapping[str, str], agent: Mapping[str, str]) -> HeldLease:
@@ -216,6 +219,8 @@ class HeldLease:
             expires_ms=int(lease["expires"]),
             uses_left=int(lease["uses_left"]),
             used=int(lease.get("used", 0)),
+            ttl_ms=int(lease["ttl"]),
+            since_ms=int(lease["at"]),
         )
 
 

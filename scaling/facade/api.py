@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from pools.facade import leases
 from scaling.metrics import ScalingCollector
 from scaling.services.board import Board
 from scaling.services.forecasting import Forecasting
+from scaling.services.gate import BudgetGate
 from scaling.services.lookahead import expect
 from scaling.services.policies import check as check_policy
 from scaling.services.policies import set_for_workflow
@@ -18,9 +20,15 @@ __all__ = [
     "ScalingCollector",
     "check_policy",
     "expect",
+    "guard_leases",
     "loops",
     "set_for_workflow",
 ]
+
+
+def guard_leases() -> None:
+    """Programs' leases are under budgets from now on."""
+    leases.guard(BudgetGate())
 
 
 def loops(helm: Helm) -> dict[str, Callable[[], Awaitable[None]]]:

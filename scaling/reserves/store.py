@@ -66,6 +66,13 @@ class _Scripts:
         return self._scripts[name](args=[self._prefix, *map(str, args)])
 
 
+def refusal_of(reply: list[bytes]) -> Refusal | None:
+    kind = reply[0].decode()
+    if kind == "ok":
+        return None
+    return Refusal(kind, UUID(reply[1].decode()), float(reply[2]) if len(reply) > 2 else 0.0)
+
+
 class AsyncReserves(_Scripts):
     """For executors. Every method raises `redis.RedisError` when Redis is away."""
 
@@ -90,10 +97,7 @@ class AsyncReserves(_Scripts):
         reply = await self._run(
             "reserve", holder, pool, repr(seconds), repr(rate), priority, 0 if only_ask else 1, *budgets
         )
-        kind = reply[0].decode()
-        if kind == "ok":
-            return None
-        return Refusal(kind, UUID(reply[1].decode()), float(reply[2]) if len(reply) > 2 else 0.0)
+        return refusal_of(reply)
 
     async def settle(self, holder: str, budgets: Sequence[UUID]) -> None:
         await self._run("settle", holder, *budgets)
@@ -112,6 +116,15 @@ class Reserves(_Scripts):
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         super().__init__(client, prefix)
         self._client = client
+
+    def reserve(
+        self, holder: str, budgets: Sequence[UUID], *, pool: UUID, seconds: float, rate: float
+    ) -> Refusal | None:
+        """As `AsyncReserves.reserve`."""
+        return refusal_of(self._run("reserve", holder, pool, repr(seconds), repr(rate), 0, 1, *budgets))
+
+    def settle(self, holder: str, budgets: Sequence[UUID]) -> None:
+        self._run("settle", holder, *budgets)
 
     def standing(self, budget: UUID) -> Standing:
         reply = self._run("standing", budget)

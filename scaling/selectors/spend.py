@@ -54,7 +54,7 @@ def by_workflow(team_id: int, since: datetime, until: datetime) -> list[Line]:
     """What the team's workflows used: all that their own pools cost, and their work in others'."""
     within = {"bin__gte": since, "bin__lt": until}
     own = _sums(CapacitySpend.objects.filter(team_id=team_id, **within).exclude(workflow=""), "workflow")
-    rows = WorkSpend.objects.filter(team_id=team_id, **within)
+    rows = WorkSpend.objects.filter(team_id=team_id, **within).exclude(workflow="")
     inside, outside = _sums(rows.filter(own=True), "workflow"), _sums(rows.filter(own=False), "workflow")
     lines = []
     for name in {*own, *inside, *outside}:

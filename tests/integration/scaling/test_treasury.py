@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,14 +13,19 @@ from uuid import UUID
 import pytest
 from channels.db import database_sync_to_async
 
+from aflow_site.kernel.errors import Overloaded
+from aflow_site.kernel.hang_up import HangUp
 from pools.domain.agents import EndReason
+from pools.facade import leases
 from pools.facade.contracts import LeaseOutcome, Steering
+from pools.facade.leases import Wish
 from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
 from scaling.domain.policies import Mode
-from scaling.models import Budget, BudgetAlert, CapacitySpend, ScalingPolicy
+from scaling.models import Budget, BudgetAlert, CapacitySpend, ScalingPolicy, WorkSpend
+from scaling.reserves import store
 from scaling.services import in_hand
 from scaling.services.ledger import bin_of
 from scaling.services.scaler import Scaler
@@ -198,3 +204,33 @@ async def test_idle_agents_go_for_work_that_rests() -> None:
             assert await look(treasury, NOW + 15) == {pool.pk: 1}, "one is enough for it"
         finally:
             in_hand.tell({}, {}, NOW)
+
+
+async def test_programs_leases_are_under_budgets_and_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of an agent costs a hundredth; what its agent costs until it could be gone is 0.2."""
+    monkeypatch.setattr(store, "OPENS_AFTER", 0.0)
+    pool = await new_pool(min_size=1, max_size=1, price=DEAR)
+
+    def borrow(ttl: float) -> str:
+        return leases.borrow(pool.team_id, pool.name, Wish(wait=60, ttl=ttl), HangUp()).lease.token
+
+    async def of_its_own(function: Callable[..., Any], *args: Any) -> Any:
+        return await database_sync_to_async(function, thread_sensitive=False)(*args)
+
+    async with running(pool):
+        made, treasury = await budget(pool, 0.9), Treasury()
+        await look(treasury)
+        with pytest.raises(Overloaded, match="has not enough left for 90 s"):
+            await of_its_own(borrow, 90.0)
+        token = await of_its_own(borrow, 20.0)
+        standing = await asyncio.to_thread(treasury._reserves.standing, made.pk)
+        assert standing.reserved == pytest.approx(0.2, abs=0.02)
+        await of_its_own(leases.keep, pool.team_id, token)
+        await database_sync_to_async(Budget.objects.filter(pk=made.pk).update)(limit=Decimal("0.3"))
+        await look(treasury)
+        with pytest.raises(Overloaded):
+            await of_its_own(leases.keep, pool.team_id, token)
+        await of_its_own(leases.give_back, pool.team_id, token)
+        assert (await asyncio.to_thread(treasury._reserves.standing, made.pk)).reserved == 0
+        (work,) = await database_sync_to_async(lambda: list(WorkSpend.objects.all()))()
+        assert (work.workflow, work.pool, work.nanos > 0) == ("", pool.name, True)
