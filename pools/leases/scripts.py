@@ -35,6 +35,8 @@ NAMES = (
 )
 
 
+# Bodies that may wait in one agent: each is a process, and all of them share the agent's memory.
+MOST_PARKED = 16
 CLOCK = "clock.lua"
 COMMON = ("common.lua", "serving.lua", "queue.lua")
 
@@ -54,7 +56,11 @@ def load(clock: str | None = None) -> dict[str, Script]:
     """
     folder = files(__package__) / "lua"
     common = "\n".join(
-        [clock or (folder / CLOCK).read_text(), *((folder / part).read_text() for part in COMMON)]
+        [
+            clock or (folder / CLOCK).read_text(),
+            f"local MOST_PARKED = {MOST_PARKED}",
+            *((folder / part).read_text() for part in COMMON),
+        ]
     )
     scripts = {}
     for name in NAMES:

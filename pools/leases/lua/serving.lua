@@ -31,6 +31,7 @@ local function uses_for(pool, agent, team, rules)
   end
   local busy, slots, parked = tonumber(a[3]), tonumber(a[4]), tonumber(a[7] or '0')
   local left = rules.max_uses - tonumber(a[1]) - tonumber(a[2])
+  if parked >= MOST_PARKED then return nil end
   if left <= 0 then
     if busy + parked == 0 then condemn(pool, agent, 'max_uses') end
     return nil
@@ -109,7 +110,7 @@ local function settle(pool, agent, drain)
     call('HSET', agent_key(agent), 'state', 'idle')
     call('ZREM', pool_key(pool, 'open'), agent)
     call('ZADD', pool_key(pool, 'idle'), int(now), agent)
-  elseif busy < tonumber(a[2]) and tonumber(a[3]) + tonumber(a[4]) < max_uses then
+  elseif busy < tonumber(a[2]) and parked < MOST_PARKED and tonumber(a[3]) + tonumber(a[4]) < max_uses then
     call('ZADD', pool_key(pool, 'open'), busy, agent)
   else
     call('ZREM', pool_key(pool, 'open'), agent)

@@ -14,7 +14,7 @@ from pools.domain.nodes import DrainFigures, may_leave
 from pools.domain.settings import Isolation
 from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
 from pools.facade.contracts import Steering
-from pools.leases.scripts import QueueFigures, ServingAgent
+from pools.leases.scripts import MOST_PARKED, QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
 from pools.selectors.views import public_state
@@ -313,7 +313,7 @@ class Sizes:
 def rests(seen: ServingAgent, max_uses: int) -> bool:
     """Whether bodies are parked on it, and nothing else is or ever will be at work there: what they wait for
     may need its place in the pool, which others have then (docs/adr/0024)."""
-    worn_out = bool(seen.drain) or seen.promised >= max_uses
+    worn_out = bool(seen.drain) or seen.promised >= max_uses or seen.parked >= MOST_PARKED
     return worn_out and 0 < seen.leases == seen.parked
 
 

@@ -9,6 +9,7 @@ from channels.db import database_sync_to_async
 
 from pools.domain.agents import EndReason
 from pools.facade.contracts import LeaseOutcome
+from pools.leases.scripts import MOST_PARKED
 from pools.runtime.memory import MemoryRuntime
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, rows_of, until
@@ -44,3 +45,20 @@ async def test_a_body_that_runs_keeps_its_place(plant: Plant) -> None:
         for _ in range(3):
             await controller.tick()
         assert len(await rows_of(pool.pk)) == 1
+
+
+async def test_only_so_many_bodies_wait_in_one_agent(plant: Plant) -> None:
+    """Each is a process, and they share the agent's memory: the next one begins in another agent."""
+    pool: Any = await new_pool(min_size=1, max_size=1)
+    async with plant.running(), plant.brokering() as broker:
+        bodies = []
+        for number in range(MOST_PARKED):
+            lease = await broker.acquire(pool.pk, holder=f"body{number}", team_id=pool.team_id, timeout=60)
+            assert await broker.leases.park(lease.token)
+            bodies.append(lease)
+        assert len({body.agent_id for body in bodies}) == 1
+        another = await broker.acquire(pool.pk, holder="another", team_id=pool.team_id, timeout=60)
+        assert another.agent_id != bodies[0].agent_id
+        assert await broker.release(another, LeaseOutcome.OK)
+        for body in bodies:
+            assert await broker.release(body, LeaseOutcome.OK)

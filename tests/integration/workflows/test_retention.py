@@ -61,7 +61,7 @@ def fill(run: Run, items: int = 3) -> None:
 
 
 def rows_of_runs() -> dict[str, int]:
-    kept = ("Workflow", "WorkflowVersion", "Trigger", "Bundle", "Executor")
+    kept = ("Workflow", "WorkflowVersion", "Trigger", "Bundle", "Executor", "PastEnds")
     models = apps.get_app_config("workflows").get_models()
     counts = {m.__name__: m._default_manager.count() for m in models if m.__name__ not in kept}
     return {name: count for name, count in counts.items() if count}
