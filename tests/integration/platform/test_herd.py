@@ -30,8 +30,16 @@ class Programs:
             )
             lease = await answer.json()
         if answer.status == 201:
-            async with self._http.delete(f"/api/v1/leases/{lease['token']}/") as answer:
-                self.answers[answer.status] += 1
+            await self._give_back(lease["token"])
+
+    async def _give_back(self, token: str) -> None:
+        """Comes again when it is told to: a machine that is busy with a thousand others may not get to it."""
+        while True:
+            async with self._http.delete(f"/api/v1/leases/{token}/") as answer:
+                if answer.status != 503:
+                    self.answers[answer.status] += 1
+                    return
+                await asyncio.sleep(float(answer.headers["Retry-After"]))
 
     async def watch(self) -> None:
         while not self.over.is_set():
