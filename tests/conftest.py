@@ -21,7 +21,25 @@ from tests.swarm.hosts import Swarm, running_swarm
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_CONTAINERS = "test_runs_on_containers.py"
-ONCE = {"test_crash_points.py", "test_herd.py"}  # long, and about Redis and engines
+# Long, and about processes, Redis and engines rather than about what the database does.
+ONCE = {
+    "test_advice.py",
+    "test_alone.py",
+    "test_crash_points.py",
+    "test_dashboards.py",
+    "test_forecasts.py",
+    "test_hang_up.py",
+    "test_herd.py",
+    "test_interruptions.py",
+    "test_node_groups.py",
+    "test_overload.py",
+    "test_reserves.py",
+    "test_simulations.py",
+    "test_traces.py",
+    "test_two_web_processes.py",
+    "test_version.py",
+    "test_web_process.py",
+}
 # How long an example takes says more of the other processes on the machine than of the code. In CI the
 # examples are the same each time: a change is judged by what it does, and new examples are for those who work
 # on the code.

@@ -34,7 +34,7 @@ from tests.fakes.deployed import Person
 from tests.fakes.pools import until
 from tests.integration.scaling.test_api import load_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 NO_LOADS = np.empty(0)
 NOW = 1_800_000_000.0  # the beginning of an hour

@@ -22,7 +22,7 @@ from tests.factories.pools import make_pool, make_team
 from tests.fakes.deployed import Person
 from tests.integration.scaling.test_api import make_decision
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 TRACE = "second_offset,count\n" + "".join(f"{minute * 60},{20 + minute % 7}\n" for minute in range(30))
 NOW = datetime(2027, 1, 20, 12, tzinfo=UTC)
