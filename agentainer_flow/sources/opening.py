@@ -157,8 +157,10 @@ def _request(source: str, options: Mapping[str, Any]) -> urllib.request.Request:
         raise SourceError(
             source, f"options of an HTTP source are headers alone, not {', '.join(sorted(unknown))}."
         )
-    headers = {"User-Agent": "agentainer-flow", **(options.get("headers") or {})}
-    return urllib.request.Request(source, headers=headers)
+    request = urllib.request.Request(source, headers={"User-Agent": "agentainer-flow"})
+    for name, value in (options.get("headers") or {}).items():
+        request.add_unredirected_header(name, value)  # it may be a secret, and another host is a stranger
+    return request
 
 
 class _Answer(io.RawIOBase):

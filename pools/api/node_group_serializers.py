@@ -35,7 +35,10 @@ class GroupFieldsSerializer(Strict):
         required=False, help_text="On demand where spot is not to be had; else agents wait"
     )
     max_price = serializers.FloatField(
-        required=False, allow_null=True, help_text="What spot may cost at most; null: less than on demand"
+        required=False,
+        allow_null=True,
+        max_value=1_000_000,
+        help_text="What spot may cost at most; null: less than on demand",
     )
     idle_timeout = serializers.FloatField(required=False, help_text="After which an empty machine goes")
     join_timeout = serializers.FloatField(

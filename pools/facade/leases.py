@@ -35,6 +35,9 @@ __all__ = ["Gate", "Loan", "Wish", "ask", "borrow", "give_back", "guard", "keep"
 class Gate(Protocol):
     """Who must agree to a program's lease before it begins, and each time it is kept: budgets do."""
 
+    def is_needed(self) -> bool:
+        """Whether anybody has to be asked at all."""
+
     def admit(self, pool: PoolView, token: str, seconds: float) -> None:
         """The lease may last so long from now. Raises what the program is to be told."""
 
@@ -68,10 +71,11 @@ def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
     try:
         loan = borrowing.borrow(_door(), row, team_id, wish, hang_up)
         try:
-            for gate in _gates:
+            for gate in _needed():
                 gate.admit(_view_of(row.pk), loan.lease.token, wish.ttl)
         except FlowError:
-            put_back(loan)
+            if wish.key is None:  # by a key it may be a lease that its program has had for some time
+                put_back(loan)
             raise
         return loan
     except LeaseTimeout as exc:
@@ -84,7 +88,7 @@ def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
 def put_back(loan: Loan) -> None:
     """As if it had never been asked for: the program is gone, and never learned of it."""
     borrowing.put_back(lease_store(), loan)
-    for gate in _gates:
+    for gate in _needed():
         gate.settle(_view_of(loan.lease.pool_id), loan.lease.token, 0, 0.0)
 
 
@@ -98,10 +102,12 @@ def keep(team_id: int, token: str) -> datetime:
 def give_back(team_id: int, token: str, outcome: LeaseOutcome = LeaseOutcome.OK) -> None:
     """Raises `NotFound` when it had ended before."""
     held = borrowing.find(lease_store(), team_id, token)
+    pool = _view_of(held.pool_id) if _gates else None
     borrowing.give_back(lease_store(), team_id, token, outcome)
     seconds = max(0.0, time.time() - held.since_ms / 1000)
     for gate in _gates:
-        gate.settle(_view_of(held.pool_id), token, team_id, seconds)
+        if pool is not None:
+            gate.settle(pool, token, team_id, seconds)
 
 
 def ask(team_id: int, token: str, invocation: Invocation, hang_up: HangUp) -> InvocationResult:
@@ -113,8 +119,12 @@ def ask(team_id: int, token: str, invocation: Invocation, hang_up: HangUp) -> In
 
 
 def _admit_again(held: HeldLease, timeout: float = 0.0) -> None:
-    for gate in _gates:
+    for gate in _needed():
         gate.admit(_view_of(held.pool_id), held.token, max(held.ttl_ms / 1000, timeout))
+
+
+def _needed() -> list[Gate]:
+    return [gate for gate in _gates if gate.is_needed()]
 
 
 def _view_of(pool_id: UUID) -> PoolView:

@@ -172,12 +172,15 @@ class Ec2Provider:
         return fleet
 
     def terminate(self, refs: Collection[str]) -> None:
-        for ref in refs:  # one that is unknown would keep the others from going
+        refused: _Refused | None = None
+        for ref in refs:  # one that is unknown, or protected, must not keep the others from going
             try:
                 self._ask(lambda ec2, ref=ref: ec2.terminate_instances(InstanceIds=[ref]))  # type: ignore[misc]
             except _Refused as exc:
                 if exc.code != GONE_ALREADY:
-                    raise
+                    refused = exc
+        if refused is not None:
+            raise refused
 
     def machines(self) -> list[RentedMachine]:
         return list(self._described({f"tag:{INSTANCE_TAG}": [self._instance]}))

@@ -36,9 +36,13 @@ class NewSimulationSerializer(Strict):
     )
     seeds = serializers.IntegerField(required=False, default=3, min_value=1, max_value=20)
     hours = serializers.FloatField(
-        required=False, allow_null=True, min_value=0.05, help_text="At most 168; of a pool: the last so many"
+        required=False,
+        allow_null=True,
+        min_value=0.05,
+        max_value=168,
+        help_text="Of a pool: the last so many",
     )
-    offset_hours = serializers.FloatField(required=False, allow_null=True, min_value=0)
+    offset_hours = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=100_000)
     mean_busy = serializers.FloatField(
         required=False,
         allow_null=True,

@@ -14,8 +14,8 @@ from scaling.models import Budget
 from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Refusal
 from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_told, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
-from scaling.services.in_hand import tell as tell_in_hand
 from scaling.services.ledger import charge
+from scaling.services.resting import tell as tell_resting
 from scaling.services.treasury import reserves_prefix
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "of_team",
     "per_second",
     "reserves",
-    "tell_in_hand",
+    "tell_resting",
     "text",
     "total",
     "workflows_with_budgets",
@@ -60,7 +60,7 @@ def holding_up(team_id: int, pool_id: UUID, pool: str, owner_id: int, workflow: 
         kept = {name: shape[name] for name in ("limit", "spent", "reserved", "currency")}
         shapes.append(
             {
-                "id": str(row.pk),
+                "id": row.pk,
                 "text": sentence_of(row),
                 **kept,
                 "free": round(free, 6),

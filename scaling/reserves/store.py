@@ -20,6 +20,7 @@ import redis.asyncio
 from scaling.domain.budgets import HeldUp, Till
 
 TOLD_EVERY = 2.0  # seconds, by those who hold reserves
+LEARNED_WITHIN = 15  # seconds, by the ledger of work that was done
 OPENS_AFTER = 5.0  # seconds from when Redis first hears of a budget
 
 _NAMES = ("reserve", "settle", "tell", "forget", "standing", "put", "drop")
@@ -99,8 +100,10 @@ class AsyncReserves(_Scripts):
         )
         return refusal_of(reply)
 
-    async def settle(self, holder: str, budgets: Sequence[UUID]) -> None:
-        await self._run("settle", holder, *budgets)
+    async def settle(self, holder: str, budgets: Sequence[UUID], *, used: float = 0.0) -> None:
+        """It has ended. `used`, in the currency, stays reserved for some seconds, less and less: until the
+        ledger has it, of budgets that are not metered by agents' lives."""
+        await self._run("settle", holder, repr(used), LEARNED_WITHIN, *budgets)
 
     async def tell(self, holder: str, budgets: Sequence[UUID], *, seconds: float, rate: float) -> None:
         await self._run("tell", holder, repr(seconds), repr(rate), *budgets)
@@ -124,7 +127,7 @@ class Reserves(_Scripts):
         return refusal_of(self._run("reserve", holder, pool, repr(seconds), repr(rate), 0, 1, *budgets))
 
     def settle(self, holder: str, budgets: Sequence[UUID]) -> None:
-        self._run("settle", holder, *budgets)
+        self._run("settle", holder, 0, LEARNED_WITHIN, *budgets)
 
     def standing(self, budget: UUID) -> Standing:
         reply = self._run("standing", budget)

@@ -28,13 +28,12 @@ RECENT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """By the treasury, when it last looked: what is reserved and free, in the currency, how many calls wait,
-    and in billionths what runs that have not ended were at work for, of a workflow's budget."""
+    """By the treasury, when it last looked: what is reserved and free, in the currency, and how many calls
+    wait."""
 
     reserved: float
     free: float
     waiting: int
-    live_nanos: int
 
 
 def standing_key() -> str:
@@ -93,7 +92,7 @@ def plain(amount: Decimal) -> str:
 
 def figures(row: Budget, now: datetime, told: Told | None) -> Figures:
     start, end = period_of(now, Span(row.period), ZoneInfo(row.timezone))
-    nanos = spend.spent(row, start, end) + (told.live_nanos if told else 0)
+    nanos = spend.spent(row, start, end)
     lately = max(start, now - RECENT)
     recent = spend.spent(row, lately - (lately - start) % BIN, end) if lately > start else nanos
     seconds = max(60.0, (now - lately).total_seconds())
@@ -119,8 +118,8 @@ def last_told() -> dict[str, Told]:
         return {}
     told = {}
     for key, value in found.items():
-        reserved, free, waiting, live = value.decode().split("|")
-        told[key.decode()] = Told(float(reserved), float(free), int(waiting), int(live))
+        reserved, free, waiting = value.decode().split("|")
+        told[key.decode()] = Told(float(reserved), float(free), int(waiting))
     return told
 
 

@@ -14,8 +14,8 @@ from scaling.models import Budget, CapacitySpend, WorkSpend
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`busy` of the whole was at work; the rest lay idle. Never below zero: work is counted in the quarter of
-    an hour in which its step ended."""
+    """`busy` of the whole was at work; the rest lay idle. Never below zero: work is counted when its run
+    ended, or, where its workflow has a budget, as it goes."""
 
     name: str
     milliseconds: int
@@ -81,7 +81,7 @@ def total(name: str, lines: Sequence[Line]) -> Line:
 
 
 def spent(budget: Budget, since: datetime, until: datetime) -> int:
-    """What a budget has paid; work of runs that have not ended comes on top (`live_work`)."""
+    """What a budget has paid."""
     capacity = CapacitySpend.objects.filter(_paid_by(budget), bin__gte=since, bin__lt=until)
     total = capacity.aggregate(Sum("nanos"))["nanos__sum"] or 0
     if budget.scope == Scope.WORKFLOW:

@@ -6,6 +6,7 @@ A lease that a budget does not let go on ends when its time is up: it is not cut
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 import redis
@@ -23,16 +24,21 @@ from scaling.selectors.counts import counters
 from scaling.services.ledger import charge
 from scaling.services.treasury import reserves_prefix
 
+log = logging.getLogger(__name__)
+
 AGAIN_AFTER = "5"  # seconds
 
 
 class BudgetGate:
+    def is_needed(self) -> bool:
+        return Budget.objects.exists()
+
     def admit(self, pool: PoolView, token: str, seconds: float) -> None:
         """Raises Overloaded (503, with Retry-After)."""
         paying = [row for row in _paying(pool) if row.mode == BudgetMode.ENFORCE]
         if not paying:
             return
-        rate = per_second(pool.rate) / pool.settings["concurrency"]
+        rate = per_second(pool.rate)  # of the agent, which it keeps alive alone, if need be
         try:
             refusal = _reserves().reserve(
                 holder_of(token), [row.pk for row in paying], pool=pool.id, seconds=seconds, rate=rate
@@ -51,7 +57,10 @@ class BudgetGate:
     def settle(self, pool: PoolView, token: str, team_id: int, seconds: float) -> None:
         paying = _paying(pool)
         if paying:
-            _reserves().settle(holder_of(token), [row.pk for row in paying])
+            try:
+                _reserves().settle(holder_of(token), [row.pk for row in paying])
+            except redis.RedisError as exc:
+                log.warning("a reserve ends by itself: %s", exc)
         milliseconds = round(seconds * 1000 / pool.settings["concurrency"])
         if milliseconds > 0:
             with transaction.atomic():

@@ -85,7 +85,7 @@ class Scaler:
         self.arrivals.see(found, at)
         loads = [load for load in found if not load.drained]
         self._learn_starts(loads, now)
-        rows, rooms = all_policies(), rationing.rooms(loads)
+        rows, rooms = all_policies(), rationing.rooms(found)
         made: list[Made] = []
         sizes: dict[UUID, Steering] = {}
         foreseen: dict[UUID, Wanted] = {}

@@ -6,6 +6,7 @@ goes on after those that are kept. A claim has one owner; what a late owner woul
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ from scaling.simulator.outcome import Outcome, judge
 from scaling.simulator.study import verdict
 from scaling.simulator.trace import Trace
 from scaling.simulator.workload import Conditions
+
+log = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=120)  # a single run takes less
 LONGEST = timedelta(minutes=15)
@@ -73,6 +76,10 @@ def run(row: Simulation, clock: Clock = _now) -> None:
             outcomes.append(asdict(_one(row, trace, conditions, name, seed)))
         except InvalidInput as exc:
             _end(row, clock(), error=exc.detail)
+            return
+        except Exception as exc:  # it must not hold up the others, who wait for their turn
+            log.exception("simulation %s broke", row.pk)
+            _end(row, clock(), error=f"It broke: {type(exc).__name__}. This is our fault, and it was logged.")
             return
         if not _mine(row).update(outcomes=outcomes, claimed_until=clock() + CLAIM):
             return

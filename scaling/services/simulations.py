@@ -38,6 +38,8 @@ UNFINISHED = (SimulationState.PENDING.value, SimulationState.RUNNING.value)
 MOST_UNFINISHED = 3  # of a team
 KEPT = 50  # of a team
 MOST_HOURS = 168.0
+MOST_ARRIVALS = 2_000_000.0  # of one run: a process holds each of them
+MOST_BINS = 200_000  # of a trace, which is kept
 MOST_WORK = 25_000_000.0  # simulated seconds and arrivals of all runs together: some minutes
 SENT_FOR = timedelta(seconds=20)  # after which a process that was sent for counts as lost
 
@@ -180,7 +182,9 @@ def _check(names: list[str], seeds: int, conditions: Conditions, trace: Trace, l
         faults.append(Fault("hours", f"At most {MOST_HOURS:g} hours can be simulated."))
     seconds = conditions.hours * 3600
     arrivals = seconds * conditions.mean_busy / conditions.service_mean
-    if len(names) * seeds * (seconds + arrivals) > MOST_WORK:
+    if len(trace.counts) > MOST_BINS:
+        faults.append(Fault("trace", f"A trace of {MOST_BINS:,} bins is the longest; take wider ones."))
+    if arrivals > MOST_ARRIVALS or len(names) * seeds * (seconds + arrivals) > MOST_WORK:
         message = "That is too much to simulate at once: take fewer hours, policies or seeds."
         faults.append(Fault("hours", message))
     if faults:

@@ -27,6 +27,7 @@ from pools.facade.contracts import PoolLoad
 from scaling.domain.budgets import (
     FORECAST,
     HOLD,
+    PATIENCE,
     USEFUL,
     BudgetMode,
     HeldUp,
@@ -42,7 +43,7 @@ from scaling.models import Budget, BudgetAlert
 from scaling.reserves.store import Reserves
 from scaling.selectors.budgets import Figures, Told, figures, plain, sentence_of, standing_key
 from scaling.selectors.counts import counters
-from scaling.services import in_hand
+from scaling.services import resting
 from scaling.services.ledger import Metering, forget
 from teams.facade import alerts
 from teams.facade.alerts import AlertKind
@@ -106,16 +107,15 @@ class Treasury:
     ) -> tuple[Told, dict[UUID, int]]:
         """How it stands, and how many agents each pool may have under it, if it is enforced."""
         enforced = row.mode == BudgetMode.ENFORCE
-        live = in_hand.work_of(row.team_id, row.target) if row.scope == Scope.WORKFLOW else 0
-        spent, limit = figures(row, now, Told(0.0, 0.0, 0, live)).spent, float(row.limit)
+        spent, limit = figures(row, now, None).spent, float(row.limit)
         standing = self._reserves.standing(row.pk)
-        rests = in_hand.rests(((load.team_id, load.name) for load in paid), at)
+        rests = resting.rests(row.pk, at)
         held_up = max(standing.held_up, rests, key=lambda one: one.seconds)
         till = till_of(limit, spent, paid, {})
         free = till.limit - till.spent - standing.reserved - till.committed
         most = most_agents(paid, free, held_up) if enforced else {}
         self._reserves.put(row.pk, till_of(limit, spent, paid, most), most, enforce=enforced)
-        return Told(standing.reserved, free, standing.waiting, live), most
+        return Told(standing.reserved, free, standing.waiting), most
 
     def _tell(self, told: Mapping[str, Told]) -> None:
         client = counters()
@@ -124,10 +124,7 @@ class Treasury:
             self._reserves.drop(UUID(gone))
         self._known = set(told)
         if told:
-            texts = {
-                key: f"{one.reserved!r}|{one.free!r}|{one.waiting}|{one.live_nanos}"
-                for key, one in told.items()
-            }
+            texts = {key: f"{one.reserved!r}|{one.free!r}|{one.waiting}" for key, one in told.items()}
             client.hset(standing_key(), mapping=texts)  # type: ignore[arg-type]
 
     def _alert(self, row: Budget, seen: Figures, now: datetime) -> None:
@@ -221,8 +218,9 @@ def most_agents(paid: Sequence[PoolLoad], free: float, held_up: HeldUp) -> dict[
     shares = fair_shares(free, lacks) if free > 0 else {}
     most = {}
     for load in paid:
+        waits = held_up.seconds >= PATIENCE
         allowed = affordable(
-            shares.get(str(load.pool_id), free) + 1e-12,
+            free if waits else shares.get(str(load.pool_id), free) + 1e-12,
             live=_live(load),
             leased=load.active,
             rate=per_second(load.rate),

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from aflow_site.kernel.errors import InvalidInput
 from scaling.simulator.plant import Course
 from scaling.simulator.workload import Conditions
 
@@ -35,6 +36,8 @@ class Outcome:
 def judge(course: Course, conditions: Conditions, held: Sequence[bool] = ()) -> Outcome:
     """`held`: of each of the policy's forecasts whether no more came."""
     waits = np.asarray(course.waits)
+    if not waits.size:
+        raise InvalidInput("Nothing arrived in that time: take more hours, or a larger load.")
     p50, p95, p99 = np.percentile(waits, (50, 95, 99))
     hours = len(course.sizes) / 3600
     return Outcome(

@@ -14,6 +14,7 @@ from itertools import pairwise
 from aflow_site.kernel.errors import Fault, InvalidInput
 
 MOST_BINS = 5_000_000
+MOST_COUNT = 1e9  # in a bin
 _WIDTH_IN_NAME = re.compile(r"_(\d+)s(?:\.csv)?$")
 
 
@@ -79,8 +80,10 @@ def _rows(lines: Iterable[str]) -> tuple[dict[float, float], list[Fault]]:
         except (ValueError, IndexError):
             faults.append(Fault(place, "Two numbers are expected here: an offset in seconds and a count."))
             continue
-        if not (0 <= offset < float("inf") and 0 <= count < float("inf")):
-            faults.append(Fault(place, "Offsets and counts must be finite, and not below 0."))
+        if not (0 <= offset < float("inf") and 0 <= count <= MOST_COUNT):
+            faults.append(
+                Fault(place, f"Offsets must be finite, counts at most {MOST_COUNT:g}, none below 0.")
+            )
         elif offset in rows:
             faults.append(Fault(place, f"The offset {offset:g} stands there twice."))
         else:

@@ -55,14 +55,20 @@ def is_source(value: Any) -> bool:
     return isinstance(value, dict) and "source" in value
 
 
-def source_of(value: dict[str, Any]) -> Source:
-    """Raises ExpressionError, a sentence on the first thing that is wrong."""
+def source_of(value: dict[str, Any], *, written: bool) -> Source:
+    """`written`: the document says it, and not what an expression gave, which may come from outside: that
+    names neither secrets nor a pool. Raises ExpressionError, a sentence on the first thing that is wrong."""
     try:
         found = Source.model_validate(value)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("tuple")) or "source"
         raise ExpressionError(f"the source of `over`: {place}: {first['msg']}") from None
+    if not written and (found.pool is not None or found.options is not None):
+        raise ExpressionError(
+            "the source of `over` comes from an expression: its pool and options can stand in the document "
+            'alone, as over: {"source": …, "pool": …}'
+        )
     if found.source == "":
         raise ExpressionError("the source of `over` is empty; give a path, a URL or a list")
     if found.bundle is not None and not is_sha256(found.bundle):

@@ -121,7 +121,7 @@ def _source_faults(path: str, step: MapStep | MapReduceStep) -> Iterator[Fault]:
     if list(expressions_in(step.over)):
         return  # it is known when the step runs
     try:
-        source_of(step.over)
+        source_of(step.over, written=True)
     except ExpressionError as exc:
         yield Fault(path, f"{str(exc)[0].upper()}{str(exc)[1:]}.", step.id)
 

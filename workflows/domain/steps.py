@@ -158,6 +158,9 @@ class BaseStep(Part):
     compensate: StepId | None = Field(default=None, description="The step that undoes this one")
 
 
+QUANTUM = 1.0  # seconds that a map keeps an agent while others may wait for it
+
+
 class CallingStep(BaseStep):
     """A step that calls agents."""
 

@@ -47,13 +47,15 @@ class NoAgent(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Account:
-    """Of a lease: in which pool, at what price by the second, and who holds a reserve for it."""
+    """Of a lease: in which pool, at what price by the second, who holds a reserve for it, and what of it was
+    used."""
 
     pool: str
     rate: float
     holder: str | None
+    used: float = 0.0
 
 
 class Agents:
@@ -109,24 +111,46 @@ class Agents:
 
     async def _lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
         view = await self._pool(pool, kind)
-        rate = budgets.per_second(view.rate) / view.settings["concurrency"]
+        rate = budgets.per_second(view.rate)  # of the agent, which a call keeps alive alone, if need be
         while True:
-            paying = self._purse.budgets(self._run.team_id, self._run.workflow, view)
+            paying = self._paying(view)
             if paying:
                 await self._until_affordable(view, paying, holder, step, bound, rate)
             self.seeking += 1
             try:
-                lease = await self._acquire(view, holder)
+                lease, paying = await self._admitted(view, holder, bound, rate)
             finally:
                 self.seeking -= 1
-            if not await self._is_refused(view, paying, holder, bound, rate):
-                if step.reason == BUDGET and step.key not in self.held_up:
-                    self.on_turn(step, False)
+            if lease is not None:
                 break
-            await self.give_back(lease, LeaseOutcome.OK, uses=0)
-        self._accounts[lease.token] = _Account(pool, rate, holder if paying else None)
+        if step.reason == BUDGET and step.key not in self.held_up:
+            self.on_turn(step, False)
+        share = rate / view.settings["concurrency"]
+        self._accounts[lease.token] = _Account(pool, share, holder if paying else None)
         step.usage.leased(lease.wait_seconds)
         return lease
+
+    def _paying(self, view: PoolView) -> tuple[BudgetTerms, ...]:
+        return self._purse.budgets(self._run.team_id, self._run.workflow, view)
+
+    async def _admitted(
+        self, view: PoolView, holder: str, bound: Bound, rate: float
+    ) -> tuple[Lease | None, tuple[BudgetTerms, ...]]:
+        """A lease that the budgets of this moment allow, or none; and these budgets."""
+        lease = await self._acquire(view, holder)
+        paying = self._paying(view)  # there may be others by now
+        try:
+            if not await self._is_refused(view, paying, holder, bound, rate):
+                return lease, paying
+        except BaseException:
+            await asyncio.shield(self._never_began(lease, holder))
+            raise
+        await self.give_back(lease, LeaseOutcome.OK, uses=0)
+        return None, paying
+
+    async def _never_began(self, lease: Lease, holder: str) -> None:
+        await self._purse.settle(holder, 0.0)
+        await self._give_back(lease, LeaseOutcome.OK, 0)
 
     def is_reserved(self, lease: Lease) -> bool:
         """Whether a budget counts on the lease to end within its bound."""
@@ -135,6 +159,7 @@ class Agents:
     def used(self, step: StepRecord, lease: Lease, seconds: float) -> None:
         """Notes the time of a request, and what it cost."""
         account = self._accounts[lease.token]
+        account.used += seconds * account.rate
         step.usage.used(lease.agent_id, seconds, account.pool, account.rate)
 
     async def _is_refused(
@@ -171,7 +196,7 @@ class Agents:
                     self.held_up[step.key] += 1
                     self.on_turn(step, True)
                 await asyncio.sleep(ASK_EVERY)
-                paying = self._purse.budgets(self._run.team_id, self._run.workflow, view)
+                paying = self._paying(view)
         except BaseException:
             await asyncio.shield(self._purse.stop_asking(holder, paying))
             raise
@@ -212,7 +237,7 @@ class Agents:
             with contextlib.suppress(NoAgent):
                 view = await self._pool(name, kind)
                 await self.broker.take_back(view.id, f"{self._run.id}/", keep=f"/{self._run.fence}")
-                paying = self._purse.budgets(self._run.team_id, self._run.workflow, view)
+                paying = self._paying(view)
                 await self._purse.forget(f"{self._run.id}/", f"/{self._run.fence}", paying)
 
     async def _while_pool_lives(self, waiting: asyncio.Future[Lease], pool: str) -> Lease:
@@ -248,4 +273,4 @@ class Agents:
             await self.broker.release(lease, outcome, uses=uses)
         finally:
             if account is not None and account.holder is not None:
-                await self._purse.settle(account.holder)
+                await self._purse.settle(account.holder, account.used)

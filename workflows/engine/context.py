@@ -90,8 +90,10 @@ class RunContext:
 
     def _held_up(self, step: StepRecord, by_budget: bool) -> None:
         """It waits for a budget, or does not any more."""
-        step.reason = BUDGET if by_budget else ""
-        self.book.step_changed(step, "step.held_up" if by_budget else "step.let_go")
+        reason = BUDGET if by_budget else ""
+        if step.reason != reason:
+            step.reason = reason
+            self.book.step_changed(step, "step.held_up" if by_budget else "step.let_go")
         self.turned.set()
 
     def bound_of(self, step: CallingStep, more: float = 0.0) -> Bound:

@@ -36,6 +36,7 @@ class Bound:
 @dataclass(frozen=True, slots=True)
 class _Held:
     budgets: tuple[UUID, ...]
+    by_work: tuple[UUID, ...]  # those of workflows, whose spending is told by runs
     until: float  # by the loop's clock
     rate: float
 
@@ -97,18 +98,23 @@ class Purse:
                 return True
             if not only_ask:
                 until = asyncio.get_running_loop().time() + bound.seconds
-                self._held[holder] = _Held(every, until, rate)
+                by_work = tuple(terms.id for terms in paying if terms.scope == "workflow")
+                self._held[holder] = _Held(every, by_work, until, rate)
                 await self._reserves.tell(holder, every, seconds=bound.seconds, rate=rate)
         except (redis.RedisError, OSError) as exc:
             log.warning("budgets cannot be asked: %s", exc)
             return bool(enforced)
         return False
 
-    async def settle(self, holder: str) -> None:
-        """The call has ended. What Redis does not hear of ends by itself at the call's time-out."""
+    async def settle(self, holder: str, used: float) -> None:
+        """The call has ended, and used so much of the currency. What Redis does not hear of ends by itself at
+        the call's time-out."""
         held = self._held.pop(holder, None)
         if held is not None:
-            await self._quietly(self._reserves.settle(holder, held.budgets))
+            metered = [budget for budget in held.budgets if budget not in held.by_work]
+            await self._quietly(self._reserves.settle(holder, metered))
+            if held.by_work:
+                await self._quietly(self._reserves.settle(holder, held.by_work, used=used))
 
     async def stop_asking(self, holder: str, paying: Sequence[BudgetTerms]) -> None:
         if paying:
@@ -129,8 +135,10 @@ class Purse:
             except DatabaseTrouble as exc:
                 log.warning("budgets are as they were: %s", exc)
             for holder, held in list(self._held.items()):
-                if holder in self._held:
-                    left = max(0.0, held.until - loop.time())
+                left = held.until - loop.time()
+                if left <= 0:
+                    self._held.pop(holder, None)
+                elif holder in self._held:
                     await self._quietly(
                         self._reserves.tell(holder, held.budgets, seconds=left, rate=held.rate)
                     )

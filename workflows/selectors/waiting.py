@@ -19,7 +19,7 @@ from workflows.domain.states import BUDGET, RUN_FINAL, STEP_FINAL, RunState, Ste
 from workflows.models import Item, Run, Step
 from workflows.selectors import limits
 from workflows.selectors.health import live_executors
-from workflows.selectors.needs import need_of
+from workflows.selectors.needs import Needs
 from workflows.selectors.runs import document_of, needs_in
 
 Reason = dict[str, Any]
@@ -140,9 +140,11 @@ def _why_running(step: Step) -> Reason:
 
 def _why_budget(run: Run, step: Step) -> Reason:
     """That no budget is enough for what a call may cost until its time-out."""
-    need = need_of(run, step)
-    if need is None:
+    needs = Needs().of(run, step)
+    if not needs:
         return _why_pool(run, step)
+    short = [one for one in needs if one.found and (not one.can_be_met or any(map(one.is_short, one.found)))]
+    need = (short or needs)[0]
     facts = {"budgets": need.found, "timeout": need.timeout, "cost": round(need.cost, 6)}
     if not need.found:
         return _reason("budget", "It waited for a budget, and goes on in a moment.", **facts)
@@ -151,6 +153,12 @@ def _why_budget(run: Run, step: Step) -> Reason:
         sentence = (
             f"The step states no time-out, so nobody can say what it may cost at most, and the budget of "
             f"{first['text']} does not admit it: set a timeout, or the budget's mode to audit."
+        )
+        return _reason("budget", sentence, **facts)
+    if not need.can_be_met:
+        sentence = (
+            f"A call may cost {need.cost:.6g} until its time-out of {need.timeout:g} s, which is more than "
+            f"the whole budget of {first['text']}: raise the limit, or shorten the time-out."
         )
         return _reason("budget", sentence, **facts)
     money = f"{first['spent']} is spent and {first['reserved']} reserved"

@@ -1,7 +1,5 @@
-"""Tells the ledger what runs were at work for: at their end, once, together with a note of it.
-
-And what those that have not ended were at work for so far, for workflows that have a budget; and wakes runs
-that wait for a budget when there may be enough of it.
+"""Tells the ledger what runs were at work for: at their end, and of workflows that have a budget as they go;
+each piece once, together with a note of it. And wakes runs that wait for a budget when there is enough of it.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from aflow_site.kernel.clock import system_clock
 from pools.facade import api as pools
@@ -20,13 +19,13 @@ from scaling.facade import budgets
 from scaling.facade.contracts import Worked
 from workflows.domain.states import BUDGET, RUN_FINAL, STEP_FINAL, RunState
 from workflows.models import Run, Step
-from workflows.selectors.needs import need_of
+from workflows.selectors.needs import Needs
 from workflows.services.nudges import nudge
 
 PAGE = 200  # runs in one transaction
 MOST_PAGES = 5  # at a time: the controller has other duties
 WOKEN = 20  # runs of a team at a time: the highest priority first
-MOST_RESTING = 1000  # runs that are looked at
+MOST_RESTING = 200  # runs and steps that are looked at
 
 Spent = dict[str, list[float]]
 
@@ -38,8 +37,8 @@ def keep_accounts(now: datetime) -> int:
         charged += (page := charge_page(now))
         if page < PAGE:
             break
-    resting = _wake(now)
-    budgets.tell_in_hand(_live_work(), resting, system_clock.monotonic())
+    _charge_live()
+    budgets.tell_resting(_wake(now), system_clock.monotonic())
     return charged
 
 
@@ -75,7 +74,7 @@ def _charge(runs: Iterable[Run]) -> None:
             before = run.charged.get(pool, [0, 0])
             new_ms, new_nanos = round(ms - before[0]), round(nanos - before[1])
             if new_ms > 0 or new_nanos > 0:
-                at = run.finished_at or run.created_at
+                at = run.finished_at or timezone.now()
                 work.append(known.work(run.team_id, run.workflow.name, pool, at, new_ms, new_nanos))
         if now_spent != run.charged:
             run.charged = now_spent
@@ -112,39 +111,43 @@ class _Pools:
         return self._seen[team].get(pool)
 
 
-def _live_work() -> dict[tuple[int, str], int]:
+def _charge_live() -> None:
+    """What runs that have not ended were at work for so far, of workflows that have a budget."""
     wanted = budgets.workflows_with_budgets()
-    sums: dict[tuple[int, str], int] = defaultdict(int)
-    if wanted:
-        live = Run.objects.filter(finished_at=None, workflow__name__in={name for _, name in wanted})
-        runs = [run for run in live.select_related("workflow") if (run.team_id, run.workflow.name) in wanted]
-        spent, known = _spent([run.pk for run in runs]), _Pools()
-        for run in runs:
-            name = run.workflow.name
-            for pool, (_, nanos) in spent.get(run.pk, {}).items():
-                if not known.work(run.team_id, name, pool, run.created_at, 0, 0).own:
-                    sums[run.team_id, name] += int(nanos - run.charged.get(pool, [0, 0])[1])
-    return sums
+    if not wanted:
+        return
+    live = Run.objects.filter(finished_at=None, workflow__name__in={name for _, name in wanted})
+    pairs = live.values_list("pk", "team_id", "workflow__name")
+    ids = [pk for pk, team_id, name in pairs if (team_id, name) in wanted]
+    for start in range(0, len(ids), PAGE):
+        with transaction.atomic():
+            rows = Run.objects.select_for_update().select_related("workflow")
+            _charge(rows.filter(pk__in=ids[start : start + PAGE]))
 
 
-def _wake(now: datetime) -> dict[tuple[int, str], float]:
-    """Wakes runs that rest until a budget has enough for their next call, in their order and not all at once;
-    in which pools (owner, name) work rests on, and what the next call there may cost."""
-    parked = Run.objects.filter(parked=True, state=RunState.WAITING).order_by("-priority", "created_at")
-    held = Step.objects.filter(run_id__in=list(parked.values_list("pk", flat=True)[:MOST_RESTING]))
-    held = held.filter(reason=BUDGET).exclude(state__in=STEP_FINAL)
+def _wake(now: datetime) -> dict[UUID, float]:
+    """Wakes runs that rest until budgets have enough for their next call, in their order and not all at once;
+    which budgets others rest for, and what the first of their calls may cost. Nobody is passed: once a call
+    has to wait for a budget, those after it do."""
+    parked = Run.objects.filter(parked=True, state__in=(RunState.WAITING, RunState.RUNNING))
+    ids = parked.order_by("-priority", "created_at").values_list("pk", flat=True)[:MOST_RESTING]
+    held = Step.objects.filter(run_id__in=list(ids), reason=BUDGET).exclude(state__in=STEP_FINAL)
     woken: dict[int, int] = defaultdict(int)
-    resting: dict[tuple[int, str], float] = {}
+    resting: dict[UUID, float] = {}
+    needs = Needs()
     rows = held.select_related("run__version", "run__workflow")
-    for step in rows.order_by("-run__priority", "run__created_at", "position"):
+    for step in rows.order_by("-run__priority", "run__created_at", "position")[:MOST_RESTING]:
         run = step.run
-        need = need_of(run, step)
-        if need is None:
-            continue
-        if need.is_met and woken[run.team_id] < WOKEN:
-            woken[run.team_id] += 1
-            if Run.objects.filter(pk=run.pk, parked=True, wake_at__gt=now).update(wake_at=now):
-                nudge(run.pk)
+        for need in needs.of(run, step):
+            if not need.can_be_met:
+                break
+            short = [one for one in need.found if need.is_short(one) or one["id"] in resting]
+            for one in short:
+                resting.setdefault(one["id"], need.cost)
+            if short:
+                break
         else:
-            resting.setdefault((need.owner_id, need.pool), need.cost)
+            woken[run.team_id] += 1
+            if woken[run.team_id] <= WOKEN and parked.filter(pk=run.pk, wake_at__gt=now).update(wake_at=now):
+                nudge(run.pk)
     return resting

@@ -10,11 +10,12 @@ from pools.facade.contracts import AgentKind, PoolSpec
 from workflows.domain.document import Document
 from workflows.domain.pools import OwnPool, PoolUse, pool_use, pool_uses
 from workflows.domain.steps import AnyStep, CallingStep, Run
+from workflows.selectors.pool_names import kind_of_use, name_of
 
 
 def pool_name(document: Document, step: CallingStep, run: Run) -> str:
     """Saving the workflow made the pool; this tells only its name."""
-    return _name(pool_use(document, step, run))
+    return name_of(pool_use(document, step, run))
 
 
 def reading_pool(document: Document, step: CallingStep) -> str:
@@ -29,30 +30,19 @@ def reading_pool(document: Document, step: CallingStep) -> str:
 def first_pool_name(document: Document, step: AnyStep) -> str:
     """The pool that the step's row names; empty for steps that call no agent."""
     uses = pool_uses(document, step)
-    return _name(uses[0]) if uses else ""
-
-
-def _name(use: PoolUse) -> str:
-    if use.own is not None:
-        return use.own.name
-    return use.named or pools.default_pool_name(_kind(use))
+    return name_of(uses[0]) if uses else ""
 
 
 def kind_of(run: Run) -> AgentKind:
     """The agents that the behaviour needs."""
-    return _kind(PoolUse(run.image, run.needs_agent))
-
-
-def _kind(use: PoolUse | OwnPool) -> AgentKind:
-    """The built-in agent takes commands as it is, named or not."""
-    return AgentKind(use.image, use.commands and use.image != pools.BUILT_IN_IMAGE)
+    return kind_of_use(PoolUse(run.image, run.needs_agent))
 
 
 def _spec(own: OwnPool) -> PoolSpec:
     return PoolSpec(
         name=own.name,
         image=own.image,
-        commands=_kind(own).commands,
+        commands=kind_of_use(own).commands,
         min_size=own.min_size,
         max_size=own.max_size,
         warm_up=own.warm_up,
@@ -80,8 +70,8 @@ def pool_faults(team_id: int, document: Document) -> Iterator[Fault]:
                 if pool is None:
                     there = ", ".join(sorted(known)) or "none yet"
                     yield Fault(here, f"There is no pool {use.named}; there is {there}.", step.id)
-                elif not pool.serves(_kind(use)):
-                    sentence = f"Pool {use.named} runs {pool.kind}; this step needs {_kind(use)}."
+                elif not pool.serves(kind_of_use(use)):
+                    sentence = f"Pool {use.named} runs {pool.kind}; this step needs {kind_of_use(use)}."
                     yield Fault(here, sentence, step.id)
 
 
@@ -103,7 +93,7 @@ def make_pools(team_id: int, document: Document) -> None:
     make_trial_pools(team_id, document)
     uses = _uses(document)
     end_pools(team_id, document.name, keep={use.own.name for use in uses if use.own is not None})
-    pools.note_uses(team_id, document.name, {_name(use) for use in uses})
+    pools.note_uses(team_id, document.name, {name_of(use) for use in uses})
 
 
 def make_trial_pools(team_id: int, document: Document) -> None:
@@ -112,7 +102,7 @@ def make_trial_pools(team_id: int, document: Document) -> None:
         if use.own is not None:
             pools.ensure_pool(team_id, _spec(use.own), workflow=document.name)
         elif use.named is None:
-            pools.ensure_shared_pool(team_id, _kind(use))
+            pools.ensure_shared_pool(team_id, kind_of_use(use))
 
 
 def _uses(document: Document) -> list[PoolUse]:

@@ -192,8 +192,15 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
             },
             "steps": [{"id": "mapreduce", "type": "mapreduce", "over": "${params.items}", **given}],
         }
+        params: dict[str, Any] = {"items": over}
+        if isinstance(over, Mapping) and {"pool", "options"} & set(over):
+            # Who may read what stands in the document: params may come from anybody.
+            written = json.dumps([given, over], sort_keys=True, default=str)
+            document["name"] = name = f"map-reduce-{zlib.crc32(written.encode()):08x}"
+            document["steps"][0]["over"], params = dict(over), {}
+            del document["params"]
         await self.save_workflow(document)
-        return await self.run(name, {"items": over}, mode=mode)
+        return await self.run(name, params, mode=mode)
 
     async def execution(self, run_id: str) -> AsyncWorkflowExecution:
         """A run that was started elsewhere."""

@@ -3029,7 +3029,7 @@ export interface components {
             seeds: number;
             /**
              * Format: double
-             * @description At most 168; of a pool: the last so many
+             * @description Of a pool: the last so many
              */
             hours?: number | null;
             /** Format: double */

@@ -88,7 +88,10 @@ class Renting:
                 await self._gone(machine, MachineEnd.VANISHED)
         if rented:
             log.warning("ending %d machines that no row speaks of", len(rented))
-            await asyncio.to_thread(self._provider.terminate, [one.ref for one in rented.values()])
+            try:
+                await asyncio.to_thread(self._provider.terminate, [one.ref for one in rented.values()])
+            except ProviderFault as exc:  # the others must be looked after all the same
+                log.error("machines that no row speaks of cannot be ended, and cost money: %s", exc)
         refs = {one.ref: one for one in machines if one.ref and one.capacity_type == CapacityType.SPOT}
         for ref, leave_by in (await asyncio.to_thread(self._provider.interruptions, list(refs))).items():
             await in_database(rows.note_notice, refs[ref], leave_by)
@@ -230,7 +233,11 @@ class Renting:
                 if not await self._is_empty(machine, node):
                     continue
             if machine.ref:
-                await asyncio.to_thread(self._provider.terminate, [machine.ref])
+                try:
+                    await asyncio.to_thread(self._provider.terminate, [machine.ref])
+                except ProviderFault as exc:  # it is tried again; the others must go all the same
+                    log.error("machine %s cannot be ended, and costs money: %s", machine.ref, exc)
+                    continue
             await self._gone(machine, MachineEnd.IDLE)
 
     async def _close(self, node: EngineNode) -> None:

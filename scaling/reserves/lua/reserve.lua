@@ -10,6 +10,8 @@ for i = 8, #ARGV do
     local spent = tonumber(b[2]) + math.max(0, now - tonumber(b[3])) / 1000 * tonumber(b[4])
     local free = tonumber(b[1]) - spent - reserved(id, holder) - tonumber(b[5])
     local first, barred = first_waiting(id), call('HGET', key(id), 'most:' .. ARGV[3]) == '0'
+    -- What the whole budget could not pay waits in vain, and must not keep others from what they can have.
+    if seconds * rate > tonumber(b[1]) then return {'full', id, number(free)} end
     if seconds * rate > free or barred or (first and first ~= holder) then
       local since = now
       if call('ZSCORE', key(id, 'waiting'), holder) then
@@ -25,7 +27,10 @@ end
 for i = 8, #ARGV do
   stop_waiting(ARGV[i], holder)
   if ARGV[7] == '1' then
-    call('HSET', key(ARGV[i], 'reserved'), holder, number(now + seconds * 1000) .. '|' .. number(rate))
+    -- What was reserved for longer stays: a request under way was promised it.
+    local before = string.match(call('HGET', key(ARGV[i], 'reserved'), holder) or '0|0', '^(.-)|')
+    local till = math.max(tonumber(before), now + seconds * 1000)
+    call('HSET', key(ARGV[i], 'reserved'), holder, number(till) .. '|' .. number(rate))
   end
 end
 return {'ok'}

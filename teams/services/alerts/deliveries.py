@@ -34,7 +34,7 @@ def deliver(delivery_id: int) -> DeliveryState | None:
     """One attempt, if it is due and nobody else makes it; what became of it."""
     now = timezone.now()
     open_ones = AlertDelivery.objects.filter(state=DeliveryState.PENDING)
-    mine = open_ones.filter(pk=delivery_id, due_at__lte=now)
+    mine = open_ones.filter(pk=delivery_id, due_at__lte=now, channel__enabled=True)
     delivery = mine.select_related("alert__team", "channel__team").first()
     if delivery is None:
         return None
@@ -45,6 +45,9 @@ def deliver(delivery_id: int) -> DeliveryState | None:
         _send(delivery)
     except (Undelivered, SecretLost) as exc:
         return _failed(delivery, str(exc), final=isinstance(exc, SecretLost) or exc.final)
+    except Exception as exc:  # it counts as an attempt: else it would be tried for ever
+        log.exception("delivery %d broke", delivery_id)
+        return _failed(delivery, f"It could not be sent: {type(exc).__name__}.", final=False)
     AlertDelivery.objects.filter(pk=delivery_id).update(
         state=DeliveryState.SENT, sent_at=timezone.now(), problem=""
     )

@@ -13,6 +13,6 @@ log = logging.getLogger(__name__)
 
 def nudge(delivery_id: int) -> None:
     try:
-        current_app.send_task("teams.deliver_alert", args=[delivery_id], retry=False)
+        current_app.send_task("teams.deliver_alert", args=[delivery_id], retry=False, expires=60)
     except OperationalError as exc:
         log.warning("delivery %d waits, the broker is away: %s", delivery_id, exc)

@@ -65,6 +65,8 @@ def send_email(target: str, letter: Letter) -> None:
     message.extra_headers["X-Agentainer-Delivery"] = letter.key
     try:
         message.send()
+    except ValueError as exc:  # an address that no mail server could take
+        raise Undelivered(f"This is no address for e-mail: {exc}.", final=True) from exc
     except (SMTPException, OSError) as exc:
         raise Undelivered(f"The mail server did not take it: {exc or type(exc).__name__}.") from exc
 

@@ -127,27 +127,52 @@ async def test_asking_reserves_nothing_and_asking_again_counts_once(bank: Bank) 
 
 async def test_the_higher_priority_and_then_the_first_goes_first(bank: Bank) -> None:
     budget = uuid4()
-    await bank.put(budget, 0.5)
+    await bank.put(budget, 10 + 0.5, spent=10.0)
     for holder, priority in (("late", 0), ("later", 0), ("urgent", 5)):
         assert await bank.reserve(holder, budget, priority=priority) is not None
         await asyncio.sleep(0.01)
-    await bank.put(budget, 1.5)
+    await bank.put(budget, 10 + 1.5, spent=10.0)
     assert await bank.reserve("late", budget) is not None, "somebody of a higher priority waits"
     assert await bank.reserve("urgent", budget, priority=5) is None
-    await bank.put(budget, 2.5)
+    await bank.put(budget, 10 + 2.5, spent=10.0)
     assert await bank.reserve("later", budget) is not None
     assert await bank.reserve("late", budget) is None
 
 
 async def test_who_does_not_ask_any_more_holds_nobody_up(bank: Bank) -> None:
     budget = uuid4()
-    await bank.put(budget, 0.5)
+    await bank.put(budget, 10 + 0.5, spent=10.0)
     assert await bank.reserve("silent", budget, priority=9) is not None
     seen = f"{bank.prefix}:budget:{budget}:seen"
     _, since, amount = (await bank.client.hget(seen, "silent")).decode().split("|")
     await bank.client.hset(seen, "silent", f"{float(since) - 6000}|{since}|{amount}")
-    await bank.put(budget, 1.5)
+    await bank.put(budget, 10 + 1.5, spent=10.0)
     assert await bank.reserve("other", budget) is None
+
+
+async def test_what_the_whole_budget_could_not_pay_keeps_nobody_waiting(bank: Bank) -> None:
+    budget = uuid4()
+    await bank.put(budget, 2.0)
+    assert await bank.reserve("huge", budget, amount=5.0, priority=9) is not None
+    assert await bank.reserve("small", budget) is None
+
+
+async def test_what_was_promised_for_longer_stays_reserved(bank: Bank) -> None:
+    budget = uuid4()
+    await bank.put(budget, 5.0)
+    assert await bank.reserve("a", budget, amount=2.0) is None
+    assert await bank.ask.reserve("a", [budget], pool=POOL, seconds=30.0, rate=2.0 / 600) is None
+    standing = await asyncio.to_thread(bank.keep.standing, budget)
+    assert standing.reserved == pytest.approx(2.0, abs=0.02)
+
+
+async def test_what_was_used_stays_reserved_while_the_ledger_learns_of_it(bank: Bank) -> None:
+    budget = uuid4()
+    await bank.put(budget, 5.0)
+    assert await bank.reserve("a", budget, amount=2.0) is None
+    await bank.ask.settle("a", [budget], used=1.5)
+    standing = await asyncio.to_thread(bank.keep.standing, budget)
+    assert 1.0 < standing.reserved <= 1.5
 
 
 async def test_a_budget_that_leaves_the_pool_no_agent_refuses(bank: Bank) -> None:

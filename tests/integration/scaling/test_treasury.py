@@ -26,7 +26,7 @@ from pools.services.controller.controller import PoolController
 from scaling.domain.policies import Mode
 from scaling.models import Budget, BudgetAlert, CapacitySpend, ScalingPolicy, WorkSpend
 from scaling.reserves import store
-from scaling.services import in_hand
+from scaling.services import resting
 from scaling.services.ledger import bin_of
 from scaling.services.scaler import Scaler
 from scaling.services.treasury import Treasury
@@ -184,26 +184,48 @@ async def test_a_workflows_budget_pays_for_its_own_pools_and_for_work_elsewhere(
         await budget(pool, 10, scope="workflow", target="w")
         treasury = Treasury()
         assert await look(treasury) == {pool.pk: 1}
-        in_hand.tell({(pool.team_id, "w"): 10 * 10**9}, {}, NOW)
-        try:
-            assert await look(treasury) == {pool.pk: 0}
-        finally:
-            in_hand.tell({}, {}, NOW)
+        await database_sync_to_async(WorkSpend.objects.create)(
+            team=pool.team,
+            owner=pool.team,
+            workflow="w",
+            pool="elsewhere",
+            bin=bin_of(datetime.now(UTC)),
+            milliseconds=1,
+            nanos=10 * 10**9,
+        )
+        assert await look(treasury) == {pool.pk: 0}
 
 
 async def test_idle_agents_go_for_work_that_rests() -> None:
     pool = await new_pool(min_size=3, max_size=5, price=DEAR)
     async with running(pool):
-        await budget(pool, 10)
+        made = await budget(pool, 10)
         await spend(pool, 9.35)  # 0.05 is free beside three agents
         treasury = Treasury()
         assert await look(treasury) == {pool.pk: 3}
         try:
-            in_hand.tell({}, {(pool.team_id, pool.name): 0.3}, NOW)
+            resting.tell({made.pk: 0.3}, NOW)
             assert await look(treasury, NOW + 5) == {pool.pk: 3}, "it has not rested long"
             assert await look(treasury, NOW + 15) == {pool.pk: 1}, "one is enough for it"
+            # A long call, and money enough for it: of a new period, or a limit that was raised.
+            resting.tell({made.pk: 3.0}, NOW)
+            assert await look(treasury, NOW + 15) == {pool.pk: 0}
+            await database_sync_to_async(Budget.objects.filter(pk=made.pk).update)(limit=1000)
+            assert (await look(treasury, NOW + 15))[pool.pk] >= 1
         finally:
-            in_hand.tell({}, {}, NOW)
+            resting.tell({}, NOW)
+
+
+async def test_work_that_rests_for_one_budget_takes_no_agents_of_another() -> None:
+    pool = await new_pool(min_size=3, max_size=5, price=DEAR)
+    async with running(pool):
+        await budget(pool, 1000, scope="team", target="")
+        other = await budget(pool, 0, scope="workflow", target="w")
+        try:
+            resting.tell({other.pk: 5.0}, NOW)
+            assert await look(Treasury(), NOW + 60) == {pool.pk: 3}
+        finally:
+            resting.tell({}, NOW)
 
 
 async def test_programs_leases_are_under_budgets_and_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

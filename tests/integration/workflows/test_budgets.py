@@ -74,7 +74,7 @@ class Keeper:
             team=team, name=POOL, image=pools.BUILT_IN_IMAGE, min_size=0, max_size=5, price=Decimal(36)
         )
         self.row = Budget.objects.create(
-            team=team, scope="pool", target=POOL, period="month", currency="USD", limit=Decimal(1)
+            team=team, scope="pool", target=POOL, period="month", currency="USD", limit=Decimal(100)
         )
         self.reserves = Reserves(counters(), prefix())
         self.terms(enforced=True)
@@ -85,9 +85,9 @@ class Keeper:
         UnderBudgets.terms = (BudgetTerms(row.pk, row.team_id, "pool", POOL, enforced),)
 
     def put(self, free: float, *, enforce: bool = True) -> None:
-        till = Till(limit=free, spent=0.0, at=0.0, rate=0.0, committed=0.0)
+        till = Till(limit=100.0 + free, spent=100.0, at=0.0, rate=0.0, committed=0.0)
         self.reserves.put(self.row.pk, till, {}, enforce=enforce)
-        counters().hset(standing_key(), str(self.row.pk), f"0.0|{free!r}|0|0")
+        counters().hset(standing_key(), str(self.row.pk), f"0.0|{free!r}|0")
 
     @property
     def reserved(self) -> float:
@@ -156,7 +156,7 @@ async def test_a_run_waits_for_a_budget_says_so_and_goes_on(keeper: Keeper) -> N
         assert told["code"] == "budget"
         assert "has not enough left" in told["sentence"]
         assert "may cost 0.5 until its time-out of 50 s" in told["sentence"]
-        assert told["facts"]["budgets"][0]["id"] == str(keeper.row.pk)
+        assert told["facts"]["budgets"][0]["id"] == keeper.row.pk
     await accounts()
     assert await wakes_in(played) > 5, "still not enough"
     await put(keeper, 0.6)
@@ -183,6 +183,36 @@ async def test_the_runs_own_time_out_is_one(keeper: Keeper) -> None:
     await put(keeper, 1e6)
     run = await (await play(lambda _given, _invocation: 1, task("a", pool=POOL), timeout=60)).on()
     assert run.state == RunState.COMPLETED
+
+
+async def test_what_no_budget_could_ever_pay_says_so_and_holds_nobody_else_up(keeper: Keeper) -> None:
+    await put(keeper, 0.4)
+    await sync_to_async(Budget.objects.update)(limit=Decimal("0.3"))
+    played = await play(lambda _given, _invocation: 1, paid())
+    assert (await played.on()).state == RunState.WAITING
+    assert "more than the whole budget" in (await reason(played))["sentence"]
+    told: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scaling.facade.budgets.tell_resting", lambda resting, _at: told.append(dict(resting)))
+        await accounts()
+    assert told == [{}]
+
+
+async def test_nobody_is_passed_by_a_cheaper_call(keeper: Keeper) -> None:
+    await put(keeper, 0.4)
+    dear = await play(lambda _given, _invocation: 1, paid())
+    await dear.on()
+    cheap = await play(lambda _given, _invocation: 1, task("a", pool=POOL, timeout=60))
+    await cheap.on()
+    assert (await cheap.row()).state == RunState.WAITING
+    await sync_to_async(Run.objects.filter(pk=cheap.run_id).update)(priority=-5)
+    await put(keeper, 0.45)
+    await accounts()
+    assert await wakes_in(cheap) > 5
+    await put(keeper, 2.0)
+    await accounts()
+    assert await wakes_in(dear) <= 0
+    assert await wakes_in(cheap) <= 0
 
 
 async def test_an_audit_holds_nothing_up(keeper: Keeper) -> None:

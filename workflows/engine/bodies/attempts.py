@@ -76,11 +76,10 @@ class Attempts:
                     try:
                         result = await send(context.agents.broker, lease, invocation)
                     finally:
+                        context.agents.used(record, lease, asyncio.get_running_loop().time() - begun)
                         await listener.close()
-                    took = asyncio.get_running_loop().time() - begun
                     outcome = result.lease
                     result = await result.kept(context.keep)
-                    context.agents.used(record, lease, took)
                     return self._record(result)
             finally:
                 await context.agents.give_back(lease, outcome if sent else LeaseOutcome.OK, uses=sent)

@@ -21,7 +21,7 @@ from workflows.domain.expressions import compile_template
 from workflows.domain.json_lists import NoList
 from workflows.domain.sources import Source, is_source, source_of
 from workflows.domain.states import StepState
-from workflows.domain.steps import ItemsStep, MapStep, Run
+from workflows.domain.steps import QUANTUM, ItemsStep, MapStep, Run
 from workflows.domain.tolerance import MapCounts, MapVerdict, Tolerance, judge_map
 from workflows.domain.work import ExpressionError
 from workflows.engine.agents import NoAgent
@@ -40,7 +40,6 @@ from workflows.engine.stepstate import end_step
 from workflows.selectors.artifacts import elements_of
 from workflows.services.step_pools import kind_of
 
-QUANTUM = 1.0  # seconds that a lane keeps a lease while others may wait
 AHEAD = 0.025  # seconds of work that a lane writes down at once
 MAX_AHEAD = 50  # calls
 DEFAULT_WIDTH = 100  # calls at once without a max_parallel
@@ -128,7 +127,7 @@ class MapRun(Body):
                 return await self.context.patiently(Listing, elements)
         values = await self.scope.resolve(self.definition.over)
         if is_source(values):
-            return await self._listed(source_of(values))
+            return await self._listed(source_of(values, written=isinstance(self.definition.over, dict)))
         if not isinstance(values, list):
             kind = "nothing" if values is None else type(values).__name__
             raise ExpressionError(f"`over` must give a list; here it gave {kind}")
@@ -285,9 +284,12 @@ class MapRun(Body):
         ends = LeaseOutcome.OK
         for place, call in enumerate(calls):
             begun = loop.time()
-            outcome = await (await self._send(lease, call)).kept(self.context.keep)
+            try:
+                answer = await self._send(lease, call)
+            finally:
+                self.context.agents.used(self.record, lease, loop.time() - begun)
+            outcome = await answer.kept(self.context.keep)
             took = loop.time() - begun
-            self.context.agents.used(self.record, lease, took)
             self._call_seconds += 0.2 * (took - self._call_seconds)
             self.items.record(call, outcome, over=self._over)
             if outcome.agent_gone or self._over() or not self.context.gate.is_set():
