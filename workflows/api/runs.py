@@ -27,6 +27,7 @@ from workflows.api.serializers import (
 from workflows.domain.states import RunState, StepState
 from workflows.models import Event, LogLine, Run
 from workflows.selectors import runs as read
+from workflows.selectors.artifacts import Room
 from workflows.services import runs
 
 
@@ -165,7 +166,8 @@ class ItemListView(RunPart):
         items = read.items_of(read.get_step(self.run_of(request, run_id), step))
         if states := _choice(request, "state", StepState):
             items = items.filter(state__in=states)
-        return self.page(request, IndexPages(), items, partial(read.item_shape, request.team.id))  # type: ignore[attr-defined]
+        shape = partial(read.item_shape, request.team.id, room=Room())  # type: ignore[attr-defined]
+        return self.page(request, IndexPages(), items, shape)
 
 
 class EventListView(RunPart):

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, Any
 
@@ -108,9 +109,22 @@ def value_of(team_id: int, stored: Any) -> Any:
     return unpacked(stored) if ref is None else json.loads(load(team_id, ref.sha256))
 
 
-def shown(team_id: int, stored: Any) -> Any:
+@dataclass(slots=True)
+class Room:
+    """How many bytes of large values an answer may still hold."""
+
+    left: int = 4 * MOST_SHOWN
+
+    def takes(self, size: int) -> bool:
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
+def shown(team_id: int, stored: Any, room: Room | None = None) -> Any:
     """What the API tells of a column: the value, or the reference of one that is too large to show."""
     ref = read_ref(stored)
-    if ref is None or ref.size <= MOST_SHOWN:
+    if ref is None or (ref.size <= MOST_SHOWN and (room is None or room.takes(ref.size))):
         return value_of(team_id, stored)
     return {**ref.as_json(), "url": f"/api/v1/artifacts/{ref.sha256}/"}

@@ -15,7 +15,7 @@ from workflows.domain.artifacts import read_ref
 from workflows.domain.shapes import duration_ms, iso, run_shape, step_shape
 from workflows.domain.states import STEP_ACTIVE, StepState
 from workflows.models import Event, Item, Run, RunValue, Step
-from workflows.selectors.artifacts import MOST_SHOWN, shown, value_of
+from workflows.selectors.artifacts import MOST_SHOWN, Room, shown, value_of
 from workflows.selectors.statistics import lease_statistics
 
 COLLECTING = ("map", "mapreduce")  # their output is that of their items
@@ -89,11 +89,18 @@ def step_rows(run: Run, iteration: str | None = None) -> QuerySet[Step]:
 
 
 def step_shapes(run: Run, rows: Sequence[Step]) -> list[dict[str, Any]]:
-    """With their input and output."""
+    """With their input and output; of large ones as many as an answer has room for, and then references."""
     needs, running = needs_in(document_of(run)), _running_items(rows)
-    children = _children(rows)
+    children, room = _children(rows), Room()
     return [
-        _step(run.team_id, row, needs.get(_own_id(row.key), ()), running.get(row.pk, 0), children.get(row.pk))
+        _step(
+            run.team_id,
+            row,
+            needs.get(_own_id(row.key), ()),
+            running.get(row.pk, 0),
+            children.get(row.pk),
+            room,
+        )
         for row in rows
     ]
 
@@ -150,25 +157,28 @@ def _children(rows: Sequence[Step]) -> dict[int, UUID]:
     return dict(found.values_list("parent_step_id", "pk")) if steps else {}
 
 
-def _step(team_id: int, row: Step, needs: Sequence[str], running: int, child: UUID | None) -> dict[str, Any]:
+def _step(
+    team_id: int, row: Step, needs: Sequence[str], running: int, child: UUID | None, room: Room
+) -> dict[str, Any]:
     collects = row.type in COLLECTING and row.output is None
     return {
         **step_shape(row, needs=needs, running=running),
-        "input": shown(team_id, row.input),
-        "output": map_output(team_id, row) if collects else shown(team_id, row.output),
+        "input": shown(team_id, row.input, room),
+        "output": map_output(team_id, row, room) if collects else shown(team_id, row.output, room),
         "settings": row.overrides,
         "child_run": _text(child),
         "agent": _text(row.agent_id),
     }
 
 
-def map_output(team_id: int, row: Step) -> Any:
+def map_output(team_id: int, row: Step, whole: Room | None = None) -> Any:
     """The outputs of a map's items in the order of its list; None until it has ended well. Of a list that
     is too large to show, how many items it has, and where they are told a page at a time."""
     if row.state != StepState.COMPLETED or row.progress is not None:
         return None
     outputs: list[Any] = [None] * row.total
-    room = MOST_SHOWN
+    room = min(MOST_SHOWN, whole.left) if whole is not None else MOST_SHOWN
+    before = room
     done = Item.objects.filter(step=row, state=StepState.COMPLETED)
     for index, output in done.values_list("index", "output").iterator(chunk_size=2000):
         ref = read_ref(output)
@@ -176,6 +186,8 @@ def map_output(team_id: int, row: Step) -> Any:
         if room < 0:
             return {"$items": row.total, "url": f"/api/v1/runs/{row.run_id}/steps/{row.key}/items/"}
         outputs[index] = value_of(team_id, output)
+    if whole is not None:
+        whole.takes(before - room)
     return outputs
 
 
@@ -209,13 +221,14 @@ def items_of(step: Step) -> QuerySet[Item]:
     return Item.objects.filter(step=step).order_by("index")
 
 
-def item_shape(team_id: int, row: Item) -> dict[str, Any]:
+def item_shape(team_id: int, row: Item, room: Room | None = None) -> dict[str, Any]:
+    """`room`: of the answer for large outputs; where it is full, a reference stands."""
     return {
         "index": row.index,
         "state": row.state,
         "attempts": row.attempts,
         "input": row.input,
-        "output": shown(team_id, row.output),
+        "output": shown(team_id, row.output, room),
         "error": row.error,
         "agent": _text(row.agent_id),
         "started_at": iso(row.started_at),

@@ -213,3 +213,12 @@ async def test_streaming_under_asgi(api: Api, root: str) -> None:
     answer = await AsyncClient().get(f"/api/v1/artifacts/{SHA}/", headers=api._headers)
     pieces = [piece async for piece in answer.streaming_content]  # type: ignore[attr-defined]
     assert b"".join(pieces) == CONTENT
+
+
+def test_an_answer_holds_so_many_large_values_and_then_references(api: Api, root: str) -> None:
+    ref = artifacts.store(api.team.pk, run_of(api).pk, CONTENT).as_json()
+    room = stored.Room(left=len(CONTENT) * 2)
+    told = [stored.shown(api.team.pk, ref, room) for _ in range(3)]
+    assert [list(one) for one in told[:2]] == [["rows"], ["rows"]]
+    assert told[2]["url"].endswith(f"/{SHA}/")
+    assert stored.shown(api.team.pk, {"small": 1}, room) == {"small": 1}
