@@ -38,7 +38,8 @@ def _why(seen: Signals, policy: Policy, decision: Decision) -> str:
             )
         case Reason.QUEUE_DEPTH:
             callers = "1 caller waits" if seen.waiting == 1 else f"{seen.waiting} callers wait"
-            return f"{_agents(seen.leased)} at work while {callers}: {want} are needed"
+            verb = "is" if decision.candidates[strongest] == 1 else "are"
+            return f"{_agents(seen.leased)} at work while {callers}: {want} {verb} needed"
         case Reason.UTILIZATION:
             return f"{seen.utilization:.0%} of the agents were busy in the last minute, which asks for {want}"
         case Reason.FORECAST if seen.forecast is not None:

@@ -19,6 +19,9 @@ def test_a_decision_is_explained_replayed_and_its_policy_changed(
     platform.http.post("pools/", json={"name": "explained", "min_size": 0, "max_size": 3})
     made = platform.http.post("policies/", json={"pool": "explained", "preset": "reactive"})
     assert made.status_code == 201, made.text
+    # Until the scaler has looked at the new pool, its own demand makes its agents.
+    while not platform.http.get("decisions/?pool=explained").json()["results"]:
+        page.wait_for_timeout(200)
     lease = platform.http.post("pools/explained/leases/", json={"timeout": 60})
     assert lease.status_code == 201, lease.text
     page.get_by_role("link", name="Scaling").first.click()
