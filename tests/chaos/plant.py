@@ -81,7 +81,9 @@ DOCUMENT: dict[str, Any] = {
 
 
 class Plant:
-    """`start` and `stop` around everything else."""
+    """`start` and `stop` around everything else. `patience`: seconds in which a run must have ended."""
+
+    patience = 120.0
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.engine = DockerEngine(directory / "docker")
@@ -116,15 +118,16 @@ class Plant:
         )
         return UUID(run["id"])
 
-    def end_of(self, run_id: UUID, seconds: float = 120) -> dict[str, Any]:
-        """The run, once it has ended by itself."""
-        until = time.monotonic() + seconds
+    def end_of(self, run_id: UUID, seconds: float | None = None) -> dict[str, Any]:
+        """The run, once it has ended by itself; within its `patience`, unless `seconds` are told."""
+        patience = seconds or self.patience
+        until = time.monotonic() + patience
         while time.monotonic() < until:
             run: dict[str, Any] = self.get(f"runs/{run_id}/")
             if run["state"] in ("completed", "failed", "cancelled"):
                 return run
             time.sleep(0.1)
-        raise AssertionError(f"run {run_id} did not end in {seconds:g} s: {self.get(f'runs/{run_id}/')}")
+        raise AssertionError(f"run {run_id} did not end in {patience:g} s: {self.get(f'runs/{run_id}/')}")
 
     def get(self, path: str) -> Any:
         return self.patiently(lambda: self.platform.http.get(path))
