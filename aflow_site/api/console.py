@@ -5,6 +5,7 @@ Rows are seen; what changes them goes through services, as everywhere. Does not:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -72,9 +73,9 @@ class WithFigures(Console):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FiguresList
 
+    @abstractmethod
     def figures_of(self, rows: list[Any]) -> dict[Any, Any]:
         """By primary key."""
-        raise NotImplementedError
 
 
 class ReadOnly(Console):

@@ -9,9 +9,9 @@ from uuid import UUID
 import redis.asyncio
 
 from scaling.domain.budgets import BudgetMode, Scope
-from scaling.domain.money import as_decimal, cost, per_second, text
+from scaling.domain.money import per_second, text
 from scaling.models import Budget
-from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Refusal
+from scaling.reserves.store import TOLD_EVERY, AsyncReserves
 from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_told, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
 from scaling.services.ledger import charge
@@ -22,13 +22,10 @@ __all__ = [
     "TOLD_EVERY",
     "AsyncReserves",
     "Line",
-    "Refusal",
     "all_terms",
-    "as_decimal",
     "by_pool",
     "by_workflow",
     "charge",
-    "cost",
     "holding_up",
     "of_team",
     "per_second",

@@ -92,8 +92,9 @@ class Treasury:
         ceilings: dict[UUID, int] = {}
         for row in budgets:
             paid = [load for load in loads if pays_for(row, load)]
-            told[str(row.pk)], most = self._keep(row, paid, now, at)
-            self._alert(row, figures(row, now, told[str(row.pk)]), now)
+            seen = figures(row, now, None)
+            told[str(row.pk)], most = self._keep(row, paid, seen.spent, at)
+            self._alert(row, seen, now)
             for pool_id, number in most.items():
                 ceilings[pool_id] = min(number, ceilings.get(pool_id, number))
         self.ceilings = ceilings
@@ -103,11 +104,11 @@ class Treasury:
             forget(now)
 
     def _keep(
-        self, row: Budget, paid: Sequence[PoolLoad], now: datetime, at: float
+        self, row: Budget, paid: Sequence[PoolLoad], spent: float, at: float
     ) -> tuple[Told, dict[UUID, int]]:
         """How it stands, and how many agents each pool may have under it, if it is enforced."""
         enforced = row.mode == BudgetMode.ENFORCE
-        spent, limit = figures(row, now, None).spent, float(row.limit)
+        limit = float(row.limit)
         standing = self._reserves.standing(row.pk)
         rests = resting.rests(row.pk, at)
         held_up = max(standing.held_up, rests, key=lambda one: one.seconds)

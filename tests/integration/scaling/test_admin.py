@@ -58,7 +58,7 @@ def test_a_budgets_life_goes_through_the_service(admin_client: Client) -> None:
         ({"scope": "pool", "target": "nobody"}, "There is no pool nobody in this team."),
         ({"scope": "workflow"}, "Name the workflow that it is for."),
         ({"timezone": "Mars/Phobos"}, "is no time zone"),
-        ({"currency": "XXX"}, "nothing is converted"),
+        ({"currency": "EUR"}, "nothing is converted"),
         ({"limit": "2000000"}, "From 0 to 1000000."),
         ({"limit": "much"}, "Enter a number."),
     ],
