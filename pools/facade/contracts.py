@@ -206,6 +206,17 @@ class Lived:
 
 
 @dataclass(frozen=True, slots=True)
+class PricedPool:
+    """Whose agents a program leases, and what an hour of one costs."""
+
+    id: UUID
+    team_id: int
+    name: str
+    concurrency: int
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Steering:
     """The size that a pool shall have from now on, between its limits; None: by its own demand. `ceiling`:
     the most agents that may be, even if that is below `min_size` and somebody waits; None: the pool's own

@@ -20,11 +20,12 @@ from pools.facade.contracts import (
     LeaseOutcome,
     LeaseTimeout,
     LeaseView,
-    PoolView,
+    PricedPool,
 )
 from pools.leases.store import HeldLease
 from pools.models import Pool
 from pools.selectors import pools as selectors
+from pools.selectors import prices
 from pools.services import borrowing
 from pools.services import pools as services
 from pools.services.borrowing import Loan, Wish
@@ -38,10 +39,10 @@ class Gate(Protocol):
     def is_needed(self) -> bool:
         """Whether anybody has to be asked at all."""
 
-    def admit(self, pool: PoolView, token: str, seconds: float) -> None:
+    def admit(self, pool: PricedPool, token: str, seconds: float) -> None:
         """The lease may last so long from now. Raises what the program is to be told."""
 
-    def settle(self, pool: PoolView, token: str, team_id: int, seconds: float) -> None:
+    def settle(self, pool: PricedPool, token: str, team_id: int, seconds: float) -> None:
         """It has ended, after so long; zero where its program never had it."""
 
 
@@ -71,8 +72,7 @@ def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
     try:
         loan = borrowing.borrow(_door(), row, team_id, wish, hang_up)
         try:
-            for gate in _needed():
-                gate.admit(_view_of(row.pk), loan.lease.token, wish.ttl)
+            _admit(row.pk, loan.lease.token, wish.ttl)
         except FlowError:
             if wish.key is None:  # by a key it may be a lease that its program has had for some time
                 put_back(loan)
@@ -88,8 +88,7 @@ def borrow(team_id: int, pool: str, wish: Wish, hang_up: HangUp) -> Loan:
 def put_back(loan: Loan) -> None:
     """As if it had never been asked for: the program is gone, and never learned of it."""
     borrowing.put_back(lease_store(), loan)
-    for gate in _needed():
-        gate.settle(_view_of(loan.lease.pool_id), loan.lease.token, 0, 0.0)
+    _settle(_priced(loan.lease.pool_id), loan.lease.token, 0, 0.0)
 
 
 def keep(team_id: int, token: str) -> datetime:
@@ -102,12 +101,9 @@ def keep(team_id: int, token: str) -> datetime:
 def give_back(team_id: int, token: str, outcome: LeaseOutcome = LeaseOutcome.OK) -> None:
     """Raises `NotFound` when it had ended before."""
     held = borrowing.find(lease_store(), team_id, token)
-    pool = _view_of(held.pool_id) if _gates else None
+    pool = _priced(held.pool_id)
     borrowing.give_back(lease_store(), team_id, token, outcome)
-    seconds = max(0.0, time.time() - held.since_ms / 1000)
-    for gate in _gates:
-        if pool is not None:
-            gate.settle(pool, token, team_id, seconds)
+    _settle(pool, token, team_id, max(0.0, time.time() - held.since_ms / 1000))
 
 
 def ask(team_id: int, token: str, invocation: Invocation, hang_up: HangUp) -> InvocationResult:
@@ -119,16 +115,27 @@ def ask(team_id: int, token: str, invocation: Invocation, hang_up: HangUp) -> In
 
 
 def _admit_again(held: HeldLease, timeout: float = 0.0) -> None:
-    for gate in _needed():
-        gate.admit(_view_of(held.pool_id), held.token, max(held.ttl_ms / 1000, timeout))
+    _admit(held.pool_id, held.token, max(held.ttl_ms / 1000, timeout))
 
 
-def _needed() -> list[Gate]:
-    return [gate for gate in _gates if gate.is_needed()]
+def _admit(pool_id: UUID, token: str, seconds: float) -> None:
+    for gate in _gates:
+        if gate.is_needed() and (pool := _priced(pool_id)) is not None:
+            gate.admit(pool, token, seconds)
 
 
-def _view_of(pool_id: UUID) -> PoolView:
-    return selectors.views(Pool.objects.filter(pk=pool_id).select_related("team"), lease_store())[0]
+def _settle(pool: PricedPool | None, token: str, team_id: int, seconds: float) -> None:
+    for gate in _gates:
+        if pool is not None:
+            gate.settle(pool, token, team_id, seconds)
+
+
+def _priced(pool_id: UUID) -> PricedPool | None:
+    """None for one that has just gone, and its leases with it."""
+    row = Pool.objects.filter(pk=pool_id).first()
+    if row is None:
+        return None
+    return PricedPool(row.pk, row.team_id, row.name, row.concurrency, prices.rates([row], {})[row.pk])
 
 
 def list_leases(team_id: int, pool: str | None = None) -> list[LeaseView]:

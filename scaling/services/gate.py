@@ -13,7 +13,7 @@ import redis
 from django.db import transaction
 
 from aflow_site.kernel.errors import Overloaded
-from pools.facade.contracts import PoolView
+from pools.facade.contracts import PricedPool
 from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import cost, per_second
 from scaling.facade.contracts import Worked
@@ -33,7 +33,7 @@ class BudgetGate:
     def is_needed(self) -> bool:
         return Budget.objects.exists()
 
-    def admit(self, pool: PoolView, token: str, seconds: float) -> None:
+    def admit(self, pool: PricedPool, token: str, seconds: float) -> None:
         """Raises Overloaded (503, with Retry-After)."""
         paying = [row for row in _paying(pool) if row.mode == BudgetMode.ENFORCE]
         if not paying:
@@ -54,20 +54,20 @@ class BudgetGate:
         )
         raise Overloaded(sentence, headers={"Retry-After": AGAIN_AFTER})
 
-    def settle(self, pool: PoolView, token: str, team_id: int, seconds: float) -> None:
+    def settle(self, pool: PricedPool, token: str, team_id: int, seconds: float) -> None:
         paying = _paying(pool)
         if paying:
             try:
                 _reserves().settle(holder_of(token), [row.pk for row in paying])
             except redis.RedisError as exc:
                 log.warning("a reserve ends by itself: %s", exc)
-        milliseconds = round(seconds * 1000 / pool.settings["concurrency"])
+        milliseconds = round(seconds * 1000 / pool.concurrency)
         if milliseconds > 0:
             with transaction.atomic():
                 charge([_work(pool, team_id, milliseconds)])
 
 
-def _work(pool: PoolView, team_id: int, milliseconds: int) -> Worked:
+def _work(pool: PricedPool, team_id: int, milliseconds: int) -> Worked:
     return Worked(
         team_id=team_id,
         owner_id=pool.team_id,
@@ -84,7 +84,7 @@ def holder_of(token: str) -> str:
     return f"api/{token}"
 
 
-def _paying(pool: PoolView) -> list[Budget]:
+def _paying(pool: PricedPool) -> list[Budget]:
     """The owner's budgets that pay for the pool."""
     found = budgets_of(pool.team_id).exclude(scope=Scope.WORKFLOW.value)
     return [row for row in found if row.scope == Scope.TEAM or row.target == pool.name]
