@@ -11,13 +11,15 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queryClient";
-import { reloadOnce } from "./reload";
+import { reloadSometimes } from "./reload";
 import { router } from "./router";
 import { cssVariables, theme } from "./theme/theme";
 
 window.addEventListener("vite:preloadError", () =>
-  reloadOnce(sessionStorage, Date.now(), () => window.location.reload()),
+  reloadSometimes(sessionStorage, Date.now(), () => window.location.reload()),
 );
+
+sessionStorage.removeItem("starts"); // see templates/shell.html
 
 const root = document.getElementById("root");
 if (root) {

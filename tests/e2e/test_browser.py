@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.live_platform import ROOT, LivePlatform
 
@@ -50,6 +50,37 @@ def test_a_wrong_password_is_told(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
     page.goto("/pools")
     expect(page).to_have_url(re.compile("/login/"))
+
+
+def test_a_script_that_was_dropped_is_fetched_again(page: Page) -> None:
+    """Chromium drops what it fetches when a network interface comes or goes: each container brings one."""
+    dropped: list[str] = []
+
+    def drop(route: Route) -> None:
+        dropped.append(route.request.url)
+        if len(dropped) > 2:
+            route.continue_()
+        else:
+            route.abort("internetdisconnected")
+
+    page.route("**/assets/main-*.js", drop)
+    page.goto("/pools")
+    expect(page.get_by_role("link", name="Workflows").first).to_be_visible()
+    assert len(dropped) == 3
+
+
+def test_a_script_that_is_never_sent_is_told(page: Page) -> None:
+    asked: list[str] = []
+
+    def drop(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort("internetdisconnected")
+
+    page.route("**/assets/main-*.js", drop)
+    page.goto("/pools")
+    expect(page.get_by_role("heading", name="The application could not be fetched")).to_be_visible()
+    expect(page.get_by_text(asked[0])).to_be_visible()
+    assert len(asked) == 6
 
 
 def test_draw_two_steps_save_run_and_see_them_finish(page: Page, picture: Picture) -> None:
