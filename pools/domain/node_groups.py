@@ -43,7 +43,8 @@ class GroupReason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class GroupRules:
     """`on_demand_base`: None takes what is needed half of the time, at least `min`. `max_price` is of a spot
-    machine-hour; `idle_timeout` in seconds. `cpus` and `memory` (bytes) are of each machine."""
+    machine-hour; `idle_timeout` in seconds. `cpus` and `memory` (bytes) are of each machine that is rented
+    from now on."""
 
     min: int
     max: int
@@ -58,13 +59,16 @@ class GroupRules:
 
 @dataclass(frozen=True, slots=True)
 class MachineFigures:
-    """`agents` of all kinds; `empty_for`: seconds since the last one left (0 while there are any)."""
+    """`cpus` and `memory` (bytes) are this machine's own: the template may have changed since. `agents` of
+    all kinds; `empty_for`: seconds since the last one left (0 while there are any)."""
 
     id: UUID
     state: MachineState
     capacity_type: CapacityType
     zone: str
     price: Decimal | None
+    cpus: float
+    memory: int
     agents: int = 0
     empty_for: float = 0.0
 
@@ -101,7 +105,7 @@ class GroupPlan:
 def plan(rules: GroupRules, seen: GroupFigures) -> GroupPlan:
     here = [machine for machine in seen.machines if machine.state in HERE]
     base = on_demand_base(rules, seen.usual)
-    packing = pack(seen.demands, [*seen.elsewhere, *(_room(machine, rules) for machine in here)])
+    packing = pack(seen.demands, [*seen.elsewhere, *map(_room, here)])
     lacking = _machines_for(packing.left, rules, seen.offers)
     needed = len(lacking) + sum(str(machine.id) in packing.used for machine in here)
     wishes = lacking + [ANYWHERE] * (rules.min - len(here) - len(lacking))
@@ -119,13 +123,9 @@ def on_demand_base(rules: GroupRules, usual: float | None) -> int:
     return min(rules.max, max(rules.min, math.ceil(usual or 0)))
 
 
-def _room(machine: MachineFigures, rules: GroupRules) -> Room:
-    return Room(
-        str(machine.id),
-        NodeFacts(machine.price, machine.capacity_type, machine.zone),
-        rules.cpus,
-        rules.memory,
-    )
+def _room(machine: MachineFigures) -> Room:
+    facts = NodeFacts(machine.price, machine.capacity_type, machine.zone)
+    return Room(str(machine.id), facts, machine.cpus, machine.memory)
 
 
 def _machines_for(left: Sequence[Demand], rules: GroupRules, offers: Sequence[Offer]) -> list[Place]:
@@ -223,9 +223,9 @@ def _growth_in_words(cause: str, launch: Sequence[Offer], why: str, wanted: int)
     )
 
 
-def _fits_without(rules: GroupRules, seen: GroupFigures, rest: Sequence[MachineFigures]) -> bool:
+def _fits_without(seen: GroupFigures, rest: Sequence[MachineFigures]) -> bool:
     """Those that are still on their way carry nothing yet."""
-    rooms = [_room(machine, rules) for machine in rest if machine.state is MachineState.JOINED]
+    rooms = [_room(machine) for machine in rest if machine.state is MachineState.JOINED]
     return not pack(seen.demands, [*seen.elsewhere, *rooms]).left
 
 
@@ -246,7 +246,7 @@ def _shrink(
     leave: list[MachineFigures] = []
     for machine in idle:
         rest = [one for one in here if one is not machine and one not in leave]
-        if len(rest) >= rules.min and _fits_without(rules, seen, rest):
+        if len(rest) >= rules.min and _fits_without(seen, rest):
             leave.append(machine)
     if not leave:
         return None
@@ -275,7 +275,7 @@ def _back_to_spot(
         return steady
     machine = min(joined, key=lambda one: (one.agents, str(one.id)))
     rest = [one for one in here if one is not machine]
-    if len(rest) >= rules.min and _fits_without(rules, seen, rest):
+    if len(rest) >= rules.min and _fits_without(seen, rest):
         text = f"On demand above the base ({base}), and spot is to be had: one leaves when it is empty."
         ends = ((machine.id, MachineEnd.BACK_TO_SPOT),)
         return GroupPlan((), ends, GroupReason.BACK_TO_SPOT, text, needed)

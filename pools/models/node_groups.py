@@ -65,6 +65,7 @@ class Machine(models.Model):
     )
     ref = models.CharField(max_length=128, blank=True, default="")  # the provider's own id
     node_ref = models.CharField(max_length=128, blank=True, default="")  # the engine's
+    template = models.JSONField(default=dict)  # the group's when it was asked for
     capacity_type = models.CharField(max_length=16, choices=_choices(CapacityType))
     zone = models.CharField(max_length=64, blank=True, default="")
     price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)  # per hour

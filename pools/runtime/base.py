@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -132,7 +133,8 @@ class AgentDeath:
 class EngineNode:
     """A machine as its engine sees it. `ref` is the engine's own id; names differ within one engine.
 
-    `memory` in bytes; `note` says in a sentence why no agent is placed here, where that is so.
+    `memory` in bytes; `note` says in a sentence why no agent is placed here, where that is so; `since` is
+    when the engine first knew it, where it tells that.
     """
 
     ref: str
@@ -144,6 +146,7 @@ class EngineNode:
     memory: int
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    since: datetime | None = None
 
     @property
     def takes_agents(self) -> bool:

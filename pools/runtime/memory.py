@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -193,10 +194,10 @@ class MemoryRuntime:
         await self.ping()
         self.machines = {name: machine for name, machine in self.machines.items() if machine.ref != node}
 
-    def join(self, name: str) -> str:
-        """Another machine, whose ref is returned."""
+    def join(self, name: str, *, since: datetime | None = None) -> str:
+        """Another machine, whose ref is returned; `since` is when it came, for an engine that tells that."""
         self.machines[name] = EngineNode(
-            f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 8 * 2**30
+            f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 8 * 2**30, since=since
         )
         return f"ref-{name}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -92,6 +92,7 @@ def _node(row: Mapping[str, Any], name: str, own: tuple[str, str]) -> SwarmNode:
         memory=int(resources.get("MemoryBytes", 0)),
         labels=labels,
         note="" if engine else missing,
+        since=datetime.fromtimestamp(moment(row["CreatedAt"]), UTC),
     )
     return SwarmNode(seen, engine)
 

@@ -50,6 +50,7 @@ def request(
             Machine(
                 group=locked,
                 group_name=locked.name,
+                template=locked.template,
                 capacity_type=offer.capacity_type.value,
                 zone=offer.zone,
                 price=offer.price,
@@ -144,6 +145,12 @@ def may_join(machine: Machine) -> None:
     """The swarm's token is told only once a machine is on its way in. Raises `Conflict`."""
     if machine.state not in (MachineState.REQUESTED.value, MachineState.LAUNCHED.value):
         raise Conflict("The machine has joined before, or is to leave.")
+
+
+def disown(machine: Machine) -> None:
+    """The node that it named is not it."""
+    machine.node_ref = ""
+    Machine.objects.filter(pk=machine.pk).update(node_ref="")
 
 
 def joined(machine: Machine, node_ref: str) -> None:

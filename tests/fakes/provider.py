@@ -14,8 +14,11 @@ from pools.providers.base import NoCapacity, Order, ProviderFault, RentedMachine
 
 
 class FakeProvider:
-    """`short` names the kinds of which there are none, `prices` what an hour costs of each; `fault` plays a
-    provider that refuses. `started` is told of each machine that is launched."""
+    """Machines cost and hold `size` (of the template) times the usual.
+
+    `short` names the kinds of which there are none, `prices` what an hour costs of each; `fault` plays a
+    provider that refuses. `started` is told of each machine that is launched.
+    """
 
     name = "fake"
 
@@ -34,7 +37,8 @@ class FakeProvider:
         return {"size": 1, **template}
 
     def shape(self, template: Template) -> Shape:
-        return Shape(2.0, 8 * 2**30)
+        size = template.get("size", 1)
+        return Shape(2.0 * size, size * 8 * 2**30)
 
     def launch(self, order: Order) -> RentedMachine:
         if self.fault is not None:
@@ -57,7 +61,7 @@ class FakeProvider:
         return list(self.rented.values())
 
     def price(self, template: Template, capacity_type: CapacityType, zone: str) -> Decimal | None:
-        return self.prices[capacity_type]
+        return self.prices[capacity_type] * template.get("size", 1)
 
     def interruptions(self, refs: Collection[str]) -> Mapping[str, datetime]:
         return {ref: at for ref, at in self.taken.items() if ref in refs}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections import deque
@@ -25,7 +26,7 @@ from pools.domain.placement import ANYWHERE
 from pools.domain.quantiles import nearest_rank
 from pools.domain.room import Demand, Room, demand_of
 from pools.models import DeployedAgent, Machine, NodeGroup
-from pools.providers.base import NodeProvider, ProviderFault, Shape
+from pools.providers.base import NodeProvider, ProviderFault, Shape, Template
 from pools.runtime.base import EngineNode, Runtime, RuntimeFault
 from pools.services import machines as rows
 from pools.services import node_groups as group_rows
@@ -44,6 +45,7 @@ RISK_WINDOW = timedelta(days=1)
 PRUNE_EVERY = 3600.0
 
 Kind = tuple[int, str, str]  # a group, a capacity type, a zone
+Priced = tuple[str, str, str]  # a template as text, a capacity type, a zone
 
 
 class NodeGroups:
@@ -70,7 +72,7 @@ class NodeGroups:
         self._leader = leader
         self.renting = Renting(runtime, provider, secret=secret, url=url, short=self._note_shortage)
         self._short: dict[Kind, float] = {}  # until when, on the monotonic clock
-        self._prices: dict[Kind, tuple[Decimal | None, float]] = {}
+        self._prices: dict[Priced, tuple[Decimal | None, float]] = {}
         self._coming: list[tuple[int, Room]] = []
         self._needed: dict[int, deque[tuple[float, int]]] = {}
         self._pruned_at = float("-inf")
@@ -88,6 +90,7 @@ class NodeGroups:
 
     async def step(self) -> None:
         """One whole, idempotent round. Raises `ProviderFault`, `RuntimeFault`, `NotLeading`."""
+        self.renting.troubled.clear()
         groups: list[NodeGroup] = await in_database(group_rows.all_groups)
         machines = await self._machines(groups)
         if not groups and not machines:
@@ -98,7 +101,7 @@ class NodeGroups:
             await self.renting.learn(machines)
         except ProviderFault as exc:
             for group in groups:
-                await in_database(group_rows.tell_problem, group, str(exc))
+                await self.renting.tell(group, str(exc))
             raise
         nodes = {node.ref: node for node in await self._runtime.nodes()}
         machines = await self._machines(groups)
@@ -110,10 +113,11 @@ class NodeGroups:
             try:
                 await self._decide(group, machines, nodes)
             except ProviderFault as exc:
-                await in_database(group_rows.tell_problem, group, str(exc))
+                await self.renting.tell(group, str(exc))
         machines = await self._machines(groups)
         await self.renting.launch(machines)
         await self.renting.see_off(machines, nodes)
+        await self.renting.untell(groups)
         for group in groups:
             await in_database(group_rows.forget_if_empty, group)
 
@@ -131,11 +135,10 @@ class NodeGroups:
         for machine in machines:
             if machine.ref:
                 await in_database(rows.meter, machine, now())
-                if machine.group is not None:
-                    kind = CapacityType(machine.capacity_type)
-                    price = await self._price(machine.group, kind, machine.zone)
-                    demand = await self._price(machine.group, CapacityType.ON_DEMAND, machine.zone)
-                    await in_database(rows.reprice, machine, price, demand)
+                kind = CapacityType(machine.capacity_type)
+                price = await self._price(machine.template, kind, machine.zone)
+                demand = await self._price(machine.template, CapacityType.ON_DEMAND, machine.zone)
+                await in_database(rows.reprice, machine, price, demand)
         if time.monotonic() - self._pruned_at > PRUNE_EVERY:
             self._pruned_at = time.monotonic()
             await in_database(rows.prune, now())
@@ -151,7 +154,7 @@ class NodeGroups:
             if machine.group is None or machine.node_ref in nodes or MachineState(machine.state) not in HERE:
                 continue
             with contextlib.suppress(ProviderFault):
-                shape = await asyncio.to_thread(self._provider.shape, machine.group.template)
+                shape = await asyncio.to_thread(self._provider.shape, machine.template)
                 facts = NodeFacts(machine.price, CapacityType(machine.capacity_type), machine.zone)
                 found.append((machine.group.pk, Room(str(machine.pk), facts, shape.cpus, shape.memory)))
         return found
@@ -167,7 +170,7 @@ class NodeGroups:
             return
         if group.provider != self._provider.name:
             sentence = f"The provider {group.provider} is not set up here (AFLOW_NODE_PROVIDER)."
-            await in_database(group_rows.tell_problem, group, sentence)
+            await self.renting.tell(group, sentence)
             return
         demands = self._demands()
         if demands is None:
@@ -198,12 +201,15 @@ class NodeGroups:
             facts = NodeFacts(offer.price, offer.capacity_type, offer.zone)
             room = Room(f"{group.name}-{number}", facts, shape.cpus, shape.memory)
             self._coming.append((group.pk, room))
-        demand = await self._price(group, CapacityType.ON_DEMAND, "")
+        demand = await self._price(group.template, CapacityType.ON_DEMAND, "")
         fence = {"instance": self._instance, "leader": self._leader, "now": now()}
         await in_database(rows.request, group, offers, demand, **fence)
 
     async def _figures(self, machine: Machine, nodes: dict[str, EngineNode]) -> MachineFigures:
         node = nodes.get(machine.node_ref)
+        size: EngineNode | Shape | None = node
+        if size is None:
+            size = await asyncio.to_thread(self._provider.shape, machine.template)
         agents = 0
         if node is not None:
             agents = sum([await in_database(agents_on, node.name, pooled=pooled) for pooled in (True, False)])
@@ -218,6 +224,8 @@ class NodeGroups:
             capacity_type=CapacityType(machine.capacity_type),
             zone=machine.zone,
             price=machine.price,
+            cpus=size.cpus,
+            memory=size.memory,
             agents=agents,
             empty_for=0.0 if since is None else (moment - since).total_seconds(),
         )
@@ -242,7 +250,7 @@ class NodeGroups:
             Offer(
                 kind,
                 zone,
-                await self._price(group, kind, zone),
+                await self._price(group.template, kind, zone),
                 risks.get(zone, 0.0) if kind is CapacityType.SPOT else 0.0,
                 self._short.get((group.pk, kind.value, zone), 0.0) > time.monotonic(),
             )
@@ -250,15 +258,15 @@ class NodeGroups:
             for zone in group.zones or [""]
         ]
 
-    async def _price(self, group: NodeGroup, kind: CapacityType, zone: str) -> Decimal | None:
-        """As it was some minutes ago at most, and for this template."""
-        key = (group.pk, kind.value, zone)
+    async def _price(self, template: Template, kind: CapacityType, zone: str) -> Decimal | None:
+        """As it was some minutes ago at most."""
+        key = (json.dumps(template, sort_keys=True), kind.value, zone)
         price, until = self._prices.get(key, (None, 0.0))
         if time.monotonic() >= until:
             try:
-                price = await asyncio.to_thread(self._provider.price, group.template, kind, zone)
+                price = await asyncio.to_thread(self._provider.price, template, kind, zone)
             except ProviderFault as exc:  # it is as it was, and notices are heeded all the same
-                log.warning("no new price for node group %s: %s", group.name, exc)
+                log.warning("no new price of %s machines: %s", kind.value, exc)
             self._prices[key] = (price, time.monotonic() + PRICES_FOR)
         return price
 

@@ -44,6 +44,7 @@ SEEN_WITHIN = timedelta(seconds=60)
 # Deployed agents get their 30 s to leave a machine that is drained, and are begun elsewhere.
 DEPLOYED_LEAVE_WITHIN = 60.0
 ENGINE_PORT = 2376
+CLOCKS_DIFFER = timedelta(seconds=60)
 THERE = (DeployedState.RUNNING.value, DeployedState.PAUSED.value)
 
 
@@ -68,9 +69,21 @@ class Renting:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._drained: dict[UUID, float] = {}  # since when, on the monotonic clock
         self.breakers: dict[int, Breaker] = {}
+        self.troubled: set[int] = set()  # groups of which this round told a problem
 
     def breaker(self, group: NodeGroup) -> Breaker:
         return self.breakers.setdefault(group.pk, Breaker())
+
+    async def tell(self, group: NodeGroup, problem: str) -> None:
+        self.troubled.add(group.pk)
+        await in_database(group_rows.tell_problem, group, problem)
+
+    async def untell(self, groups: Sequence[NodeGroup]) -> None:
+        """At the end of a round: a problem that it did not meet is over, save that machines fail to come,
+        which the next one that joins ends."""
+        for group in groups:
+            if group.pk not in self.troubled and not self.breaker(group).failures:
+                await in_database(group_rows.tell_problem, group, "")
 
     # --- what there is -----------------------------------------------------------------------------
 
@@ -139,12 +152,12 @@ class Renting:
         order = Order(
             machine_id=machine.pk,
             group=group.name,
-            template=group.template,
+            template=machine.template,
             capacity_type=CapacityType(machine.capacity_type),
             zone=machine.zone,
             max_price=group.max_price,
             user_data=user_data(
-                self._url, machine_token(self._secret, machine.pk), group.template.get("setup", ())
+                self._url, machine_token(self._secret, machine.pk), machine.template.get("setup", ())
             ),
         )
         breaker = self.breaker(group)
@@ -159,10 +172,10 @@ class Renting:
             await self._gone(machine, MachineEnd.NO_CAPACITY, str(exc))
         except ProviderAway as exc:
             breaker.undecided()  # its row stays, and is taken up again
-            await in_database(group_rows.tell_problem, group, str(exc))
+            await self.tell(group, str(exc))
         except ProviderFault as exc:
             breaker.failed(time.monotonic(), str(exc))
-            await in_database(group_rows.tell_problem, group, str(exc))
+            await self.tell(group, str(exc))
             await self._gone(machine, MachineEnd.REFUSED, str(exc))
         else:
             await self._launched(machine, rented)
@@ -172,17 +185,33 @@ class Renting:
         for machine in machines:
             state, node = MachineState(machine.state), nodes.get(machine.node_ref)
             if state is MachineState.LAUNCHED and machine.group is not None:
-                if node is not None:
-                    await self._runtime.label_node(node.ref, _labels(machine, machine.group, node))
+                if node is not None and self._was_before(machine, node):
+                    await self._claims_another(machine, machine.group, node)
+                elif node is not None:
+                    await self._runtime.label_node(node.ref, _labels(machine, node))
                     await self.move(machine, MachineState.JOINED, joined_at=now())
                     self.breaker(machine.group).succeeded()
-                    await in_database(group_rows.tell_problem, machine.group, "")
                 elif now() - machine.requested_at > timedelta(seconds=machine.group.join_timeout):
                     await self._never_joined(machine, machine.group)
-            elif state is MachineState.JOINED and machine.group is not None and node is not None:
-                labels = _labels(machine, machine.group, node)
+            elif state is MachineState.JOINED and node is not None:
+                labels = _labels(machine, node)
                 if any(node.labels.get(name) != value for name, value in labels.items()):
                     await self._runtime.label_node(node.ref, labels)
+
+    def _was_before(self, machine: Machine, node: EngineNode) -> bool:
+        return node.since is not None and node.since < machine.requested_at - CLOCKS_DIFFER
+
+    async def _claims_another(self, machine: Machine, group: NodeGroup, node: EngineNode) -> None:
+        """A machine tells by itself which node it is. One that names a node of somebody else would take that
+        with it when it goes."""
+        sentence = (
+            f"A machine ({machine.ref}) says that it is {node.name}, which was there before it was rented. "
+            "It is ended: see what its image and its setup commands do."
+        )
+        self.breaker(group).failed(time.monotonic(), sentence)
+        await self.tell(group, sentence)
+        await in_database(rows.disown, machine)
+        await self.move(machine, MachineState.LEAVING, MachineEnd.REFUSED)
 
     async def _never_joined(self, machine: Machine, group: NodeGroup) -> None:
         sentence = (
@@ -190,7 +219,7 @@ class Renting:
             "console, and whether it reaches AFLOW_URL and the swarm's manager."
         )
         self.breaker(group).failed(time.monotonic(), sentence)
-        await in_database(group_rows.tell_problem, group, sentence)
+        await self.tell(group, sentence)
         await self.move(machine, MachineState.LEAVING, MachineEnd.NEVER_JOINED)
 
     # --- going -------------------------------------------------------------------------------------
@@ -262,8 +291,8 @@ def agents_on(node: str, *, pooled: bool) -> int:
     return DeployedAgent.objects.filter(node=node, state__in=THERE).count()
 
 
-def _labels(machine: Machine, group: NodeGroup, node: EngineNode) -> dict[str, str]:
-    port = group.template.get("engine_port", ENGINE_PORT)
+def _labels(machine: Machine, node: EngineNode) -> dict[str, str]:
+    port = machine.template.get("engine_port", ENGINE_PORT)
     labels = {
         ENGINE_LABEL: f"tcp://{node.address}:{port}",
         CAPACITY_LABEL: machine.capacity_type,

@@ -236,6 +236,46 @@ async def test_a_machine_that_never_joins_is_ended_and_told(here: Site) -> None:
     # The next one only after a pause.
     await groups.step()
     assert len(here.provider.orders) == 1
+    await database_sync_to_async(group.refresh_from_db)()
+    assert "did not join" in group.problem
+
+
+async def test_a_machine_that_names_a_node_of_somebody_else_is_ended_without_it(here: Site) -> None:
+    group = await make_group()
+    theirs = here.runtime.join("of-somebody-else", since=datetime.now(UTC) - timedelta(hours=1))
+    groups = here.groups()
+    here.fact(41)  # more than fit on theirs
+    await groups.step()
+    first, second = await machines("launched")
+    await database_sync_to_async(joined)(first, theirs)
+    await groups.step()
+    assert [(machine.pk, machine.end_reason) for machine in await machines("gone")] == [(first.pk, "refused")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert "says that it is of-somebody-else, which was there before" in group.problem
+    await database_sync_to_async(joined)(second, here.runtime.join("new", since=datetime.now(UTC)))
+    await here.settle(groups)
+    assert second.pk in [machine.pk for machine in await machines("joined")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == ""
+    node = here.runtime.machines["of-somebody-else"]
+    assert (node.availability, node.labels) == (Availability.ACTIVE, {})
+
+
+async def test_another_template_is_for_machines_from_then_on(here: Site) -> None:
+    """Those that are there keep their size, their price, and what they were made of."""
+    group = await make_group(template={"size": 1})
+    groups = here.groups()
+    here.fact(21)
+    await here.settle(groups)
+    await database_sync_to_async(NodeGroup.objects.filter(pk=group.pk).update)(template={"size": 2})
+    here.fact(40)  # as many as fit on two small ones, or on one large one
+    await here.settle(groups)
+    assert [order.template for order in here.provider.orders] == [{"size": 1}] * 2
+    here.fact(41)
+    await here.settle(groups)
+    assert [order.template for order in here.provider.orders] == [{"size": 1}, {"size": 1}, {"size": 2}]
+    prices = [machine.price for machine in await machines("joined")]
+    assert prices == [Decimal("0.03"), Decimal("0.03"), Decimal("0.06")]
 
 
 async def test_a_refusal_is_told_and_not_repeated_at_once(here: Site) -> None:
@@ -257,6 +297,8 @@ async def test_a_provider_that_is_away_loses_nothing(here: Site) -> None:
     here.fact(1)
     await groups.step()
     (waiting,) = await machines("requested")
+    group = await database_sync_to_async(NodeGroup.objects.get)()
+    assert group.problem == "It does not answer."
     here.provider.fault = None
     await here.settle(groups)
     assert [machine.pk for machine in await machines("joined")] == [waiting.pk]

@@ -53,7 +53,8 @@ def machine(
     kind: CapacityType = SPOT, state: MachineState = MachineState.JOINED, **values: Any
 ) -> MachineFigures:
     price = Decimal("0.03") if kind is SPOT else Decimal("0.10")
-    return MachineFigures(values.pop("id", uuid4()), state, kind, "north", price, **values)
+    size = {"cpus": 2.0, "memory": 8 * GIB}
+    return MachineFigures(values.pop("id", uuid4()), state, kind, "north", price, **{**size, **values})
 
 
 def planned(
