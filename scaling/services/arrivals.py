@@ -18,6 +18,7 @@ from scaling.domain.rollup import Closed, Counters, Rollup, number_of
 from scaling.models import ArrivalHour, ForecastHour, PoolForecast
 from scaling.selectors import arrivals as read
 from scaling.selectors.arrivals import PER_HOUR
+from teams.facade.api import slugs_of
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ def keep(over: Sequence[Kept]) -> None:
 
 @transaction.atomic
 def _keep(over: Sequence[Kept]) -> None:
+    teams = slugs_of(one.team_id for one in over)
+    over = [one for one in over if one.team_id in teams]  # what a team has left behind is nobody's
     hours = {(one.pool_id, one.closed.number // PER_HOUR) for one in over}
     rows = {
         (row.pool_id, row.hour): row

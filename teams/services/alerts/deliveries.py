@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from teams.domain.alerts import ChannelKind, DeliveryState, retry_in
@@ -22,12 +23,17 @@ log = logging.getLogger(__name__)
 
 HELD = timedelta(seconds=3 * WITHIN)  # by one sender; another may try after that
 AT_ONCE = 100
+OF_A_TEAM = 4  # at once: receivers of one team that do not answer must not hold up what the others are told
 
 
 def due(now: datetime) -> list[int]:
-    """Deliveries to be sent now, the oldest first. The end of an alert waits for its beginning."""
-    rows = AlertDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=now)
-    return list(rows.order_by("due_at", "pk").values_list("pk", flat=True)[:AT_ONCE])
+    """Deliveries to be sent now, each team's oldest first. The end of an alert waits for its beginning."""
+    pending = AlertDelivery.objects.filter(state=DeliveryState.PENDING)
+    before = pending.filter(alert=OuterRef("alert"), channel=OuterRef("channel"), pk__lt=OuterRef("pk"))
+    rows = pending.filter(~Exists(before), due_at__lte=now, channel__enabled=True)
+    place = Window(RowNumber(), partition_by=F("channel__team"), order_by=("due_at", "pk"))
+    rows = rows.annotate(place=place).filter(place__lte=OF_A_TEAM)
+    return list(rows.order_by("place", "due_at", "pk").values_list("pk", flat=True)[:AT_ONCE])
 
 
 def deliver(delivery_id: int) -> DeliveryState | None:

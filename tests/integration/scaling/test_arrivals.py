@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from channels.db import database_sync_to_async
@@ -105,6 +105,16 @@ def test_a_clock_that_is_set_back_changes_nothing_that_is_kept(load: PoolLoad) -
     after = bins_of(load.pool_id, FIRST, FIRST + 20)
     assert after[:10] == before[:10]
     assert [one.arrived for one in after[10:14]] == [180] * 4
+
+
+def test_a_team_that_is_gone_holds_nobody_up(load: PoolLoad) -> None:
+    gone = replace(load, team_id=load.team_id + 1000, pool_id=uuid4())
+    arrivals = Arrivals()
+    for second in range(0, 185, 5):
+        arrivals.see([seen(load, second), seen(gone, second)], AT + second)
+    arrivals.keep()
+    assert not arrivals.due
+    assert set(ArrivalHour.objects.values_list("pool_id", flat=True)) == {load.pool_id}
 
 
 class Helm:

@@ -244,6 +244,25 @@ def test_what_is_not_taken_is_tried_again_and_given_up(admin: Api, hook: Receive
     assert (len(hook.received), len(keys)) == (len(RETRY_AFTER) + 1, 1)
 
 
+def test_receivers_of_one_team_hold_up_nobody_else(admin: Api, nudged: list[int]) -> None:
+    """Each team's oldest come first, and few of one team at once."""
+    others = member(Role.ADMIN, "other")
+    add(admin, kind="webhook", target="https://dead.example")
+    add(others, kind="webhook", target="https://alive.example")
+    for number in range(6):
+        raise_one(admin, f"pool/{number}")
+    alerts.raise_alert(others.team.pk, "saturation", "pool/theirs", {})
+    theirs = AlertDelivery.objects.get(alert__team=others.team).pk
+    found = deliveries.due(timezone.now())
+    assert (len(found), found.index(theirs)) == (5, 1)
+    # An end that waits for its beginning takes no place.
+    AlertDelivery.objects.filter(pk__in=found).update(due_at=timezone.now() + timedelta(hours=1))
+    for number in range(4):
+        alerts.resolve_alert(admin.team.pk, "saturation", f"pool/{number}")
+    pending = AlertDelivery.objects.filter(channel__team=admin.team, alert__resolved_at=None)
+    assert set(deliveries.due(timezone.now())) == {*pending.values_list("pk", flat=True)} - set(found)
+
+
 def test_an_executor_sends_it_beside_its_other_work(admin: Api, hook: Receiver, nudged: list[int]) -> None:
     """The task comes back at once: nudges of runs come through the same worker."""
     add(admin, kind="webhook", target=hook.url)
