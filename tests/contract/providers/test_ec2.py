@@ -244,5 +244,7 @@ def test_providers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_provider("ec2", instance="i")
     assert made is not None
     assert made.name == "ec2"
+    with pytest.raises(ProviderFault, match="AFLOW_INSTANCE is not set"):
+        make_provider("ec2", instance="default")
     with pytest.raises(InvalidInput, match="must be none or ec2"):
         make_provider("cloud", instance="i")
