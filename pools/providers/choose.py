@@ -18,8 +18,8 @@ def make_provider(name: str, *, instance: str) -> NodeProvider | None:
             return None
         case "ec2" if instance == UNNAMED:
             raise ProviderFault(
-                "AFLOW_INSTANCE is not set. It marks the machines of this platform, which ends those that it does "
-                "not know: give each platform of an account a name of its own."
+                "AFLOW_INSTANCE is not set. It marks the machines of this platform, which ends those that it "
+                "does not know: give each platform of an account a name of its own."
             )
         case "ec2":
             from pools.providers.ec2 import Ec2Provider
