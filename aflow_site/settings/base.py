@@ -105,6 +105,9 @@ AFLOW_INSTANCE = env.str("AFLOW_INSTANCE", "default")
 if CELERY_BROKER_URL.startswith(("redis", "valkey")):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "socket_keepalive": True,
+        # Redis measures a blocking read by the wall's clock: one that is set back would hold up the end of an
+        # executor, which waits for the answer, by as much.
+        "socket_timeout": 5,
         "global_keyprefix": f"aflow:{AFLOW_INSTANCE}:",
     }
 CHANNEL_LAYERS = {

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -37,8 +38,11 @@ class Step:
 
 
 class Voice:
-    def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+    """`file`: where all of it goes, complaints too; None: to the terminal."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = file
+        self.console = Console(highlight=False, soft_wrap=True, file=file)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -65,4 +69,5 @@ class Voice:
 
     def complain(self, text: str) -> None:
         sys.stdout.flush()
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{escape(text)}[/red]")
+        loud = self.console if self._file else Console(stderr=True, highlight=False, soft_wrap=True)
+        loud.print(f"[red]{escape(text)}[/red]")

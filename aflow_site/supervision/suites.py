@@ -30,22 +30,30 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """`minutes` bounds the whole suite. `needs`: the pieces that may be missing on a machine."""
+    """`minutes` bounds the whole suite. `needs`: the pieces that may be missing on a machine. Suites of one
+    `lane` that follow each other run at once: they wait most of the time, each in a network of its own."""
 
     name: str
     about: str
     minutes: float
     needs: tuple[str, ...] = ()
     frontend: bool = False
+    lane: str = ""
 
 
 SUITES = (
     Suite("lint", "formatting, lint, types, import contracts", 8, frontend=True),
     Suite("python", "unit, property, contract and realtime tests", 9),
     Suite("integration", "real Redis, real database, real containers", 12, needs=("docker",), frontend=True),
-    Suite("chaos", "faults at random moments, on processes and containers", 14, needs=("docker",)),
     Suite(
-        "swarm", "three Docker hosts: killed, cut off and drained in the midst of a run", 8, needs=("docker",)
+        "chaos", "faults at random moments, on processes and containers", 14, needs=("docker",), lane="apart"
+    ),
+    Suite(
+        "swarm",
+        "three Docker hosts: killed, cut off and drained in the midst of a run",
+        12,
+        needs=("docker",),
+        lane="apart",
     ),
     Suite("postgres", "the integration tests again, on PostgreSQL", 10, needs=("postgres",)),
     Suite("frontend", "unit tests of the browser's part", 6, frontend=True),

@@ -1,19 +1,24 @@
-"""Runs the suites one after the other, goes on after a failure, and adds up.
+"""Runs the suites one after the other, those of a lane at once, goes on after a failure, and adds up.
 
 A piece that is missing (Docker, a browser, PostgreSQL) is said plainly; a required one fails its suite.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from typing import TextIO
 
 from rich.markup import escape
 from rich.table import Table
@@ -97,6 +102,7 @@ class TestRun:
         self.required = required
         self.missing: dict[str, str] = {}
         self.node: Node | None = None
+        self._interrupted = threading.Event()
         self.assets_problem: str | None = None
 
     def run(self) -> int:
@@ -104,7 +110,9 @@ class TestRun:
         shutil.rmtree(RESULTS, ignore_errors=True)
         RESULTS.mkdir(parents=True)
         self._prepare()
-        outcomes = [self._suite(suite) for suite in self.suites]
+        outcomes: list[Outcome] = []
+        for _, suites in groupby(self.suites, lambda suite: suite.lane or suite.name):
+            outcomes += self._at_once(list(suites))
         self._summary(outcomes)
         return 0 if all(outcome.ok for outcome in outcomes) else 1
 
@@ -124,8 +132,27 @@ class TestRun:
             self.assets_problem = exc.detail
             self.voice.complain(exc.detail)
 
-    def _suite(self, suite: Suite) -> Outcome:
-        self.voice.heading(f"{suite.name}: {suite.about} (at most {suite.minutes:g} min)")
+    def _at_once(self, suites: list[Suite]) -> list[Outcome]:
+        """What the first one says is heard as it says it; what the others say, when they have ended."""
+        with ThreadPoolExecutor(len(suites)) as threads:
+            others = [threads.submit(self._aside, suite) for suite in suites[1:]]
+            try:
+                outcomes = [self._suite(suites[0], self.voice, None)]
+                for suite, other in zip(suites[1:], others, strict=True):
+                    outcomes.append(other.result())
+                    self.voice.console.file.write(_log_of(suite).read_text())
+            except BaseException:
+                self._interrupted.set()
+                raise
+        return outcomes
+
+    def _aside(self, suite: Suite) -> Outcome:
+        with _log_of(suite).open("w", buffering=1) as log:
+            return self._suite(suite, Voice(log), log)
+
+    def _suite(self, suite: Suite, voice: Voice, output: TextIO | None) -> Outcome:
+        """`output`: where what its commands print goes; None: to the terminal."""
+        voice.heading(f"{suite.name}: {suite.about} (at most {suite.minutes:g} min)")
         outcome = Outcome(suite)
         lacking = [name for name in suite.needs if name in self.missing]
         for name in lacking:
@@ -137,15 +164,15 @@ class TestRun:
             outcome.troubles.append("the web assets could not be built")
         started = time.monotonic()
         if outcome.ran and not outcome.troubles:
-            self._tasks(outcome, started + suite.minutes * 60)
+            self._tasks(outcome, started + suite.minutes * 60, voice, output)
         outcome.seconds = time.monotonic() - started
         if not outcome.ran:
-            self.voice.say(f"  left out: {self.missing[suite.name]}")
+            voice.say(f"  left out: {self.missing[suite.name]}")
         for trouble in outcome.troubles:
-            self.voice.complain(f"  ✗ {suite.name}: {trouble}")
+            voice.complain(f"  ✗ {suite.name}: {trouble}")
         return outcome
 
-    def _tasks(self, outcome: Outcome, deadline: float) -> None:
+    def _tasks(self, outcome: Outcome, deadline: float, voice: Voice, output: TextIO | None) -> None:
         npm = self.node.npm if self.node is not None else ("npm",)
         environment = self.node.environment() if self.node is not None else dict(os.environ)
         environment["AFLOW_TEST_REQUIRE"] = ",".join(sorted(self.required))
@@ -157,16 +184,18 @@ class TestRun:
                 url = stack.enter_context(postgres.server())
                 environment["DATABASE_URL"] = url or ""
             for task in tasks_of(outcome.suite, npm):
-                self._task(task, outcome, environment, deadline)
+                started = time.monotonic()
+                code = run_bounded(
+                    task, environment, deadline - started, output=output, interrupted=self._interrupted
+                )
+                mark = "[green]✓[/green]" if code == 0 else "[red]✗[/red]"
+                seconds = time.monotonic() - started
+                voice.console.print(f"  {mark} {escape(task.title)} [dim]{seconds:.1f} s[/dim]")
+                self._note(task, code, outcome)
 
-    def _task(self, task: Task, outcome: Outcome, environment: dict[str, str], deadline: float) -> None:
-        started = time.monotonic()
-        code = run_bounded(task, environment, deadline - started)
-        seconds = time.monotonic() - started
+    def _note(self, task: Task, code: int | None, outcome: Outcome) -> None:
         if task.report is not None and task.report.exists():
             outcome.tally.add(read_report(task.report))
-        mark = "[green]✓[/green]" if code == 0 else "[red]✗[/red]"
-        self.voice.console.print(f"  {mark} {escape(task.title)} [dim]{seconds:.1f} s[/dim]")
         if code is None:
             outcome.troubles.append(
                 f"{task.title} did not end within the suite's {outcome.suite.minutes:g} minutes"
@@ -194,25 +223,45 @@ class TestRun:
         self.voice.say(f"\n{total.passed} passed, {total.failed} failed")
 
 
-def run_bounded(task: Task, environment: dict[str, str], seconds: float) -> int | None:
-    """The exit code, or None when it had to be ended: with everything in its process group."""
+def run_bounded(
+    task: Task,
+    environment: dict[str, str],
+    seconds: float,
+    *,
+    output: TextIO | None = None,
+    interrupted: threading.Event | None = None,
+) -> int | None:
+    """The exit code, or None when it had to be ended, by time or because it is `interrupted`: with everything
+    in its process group."""
     process = subprocess.Popen(
-        task.command, cwd=task.directory, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+        task.command,
+        cwd=task.directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output is not None else None,
+        start_new_session=True,
     )
+    until = time.monotonic() + max(seconds, 1.0)
     try:
-        return process.wait(timeout=max(seconds, 1.0))
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        return None
+        while time.monotonic() < until and not (interrupted is not None and interrupted.is_set()):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=0.5)
     except BaseException:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=15)
         raise
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return None
+
+
+def _log_of(suite: Suite) -> Path:
+    return RESULTS / f"{suite.name}.log"
 
 
 def _clock(seconds: float) -> str:
