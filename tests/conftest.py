@@ -24,21 +24,27 @@ ON_CONTAINERS = "test_runs_on_containers.py"
 # Long, and about processes, Redis and engines rather than about what the database does.
 ONCE = {
     "test_advice.py",
+    "test_agent_metrics.py",
     "test_alone.py",
+    "test_confinement.py",
     "test_crash_points.py",
+    "test_creation.py",
     "test_dashboards.py",
     "test_forecasts.py",
     "test_hang_up.py",
     "test_herd.py",
     "test_interruptions.py",
     "test_node_groups.py",
+    "test_nodes.py",
     "test_overload.py",
+    "test_replay.py",
     "test_reserves.py",
     "test_simulations.py",
     "test_traces.py",
     "test_two_web_processes.py",
     "test_version.py",
     "test_web_process.py",
+    "test_wire.py",
 }
 # How long an example takes says more of the other processes on the machine than of the code. In CI the
 # examples are the same each time: a change is judged by what it does, and new examples are for those who work
