@@ -46,12 +46,12 @@ SUITES = (
     Suite("python", "unit, property, contract and realtime tests", 9),
     Suite("integration", "real Redis, real database, real containers", 12, needs=("docker",), frontend=True),
     Suite(
-        "chaos", "faults at random moments, on processes and containers", 14, needs=("docker",), lane="apart"
+        "chaos", "faults at random moments, on processes and containers", 18, needs=("docker",), lane="apart"
     ),
     Suite(
         "swarm",
         "three Docker hosts: killed, cut off and drained in the midst of a run",
-        12,
+        16,
         needs=("docker",),
         lane="apart",
     ),

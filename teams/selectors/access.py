@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from django.db.models import F
+
 from teams.domain.roles import Role
 from teams.facade.contracts import TeamContext, TeamSummary
 from teams.models import ApiToken, Membership, Team
@@ -16,13 +18,11 @@ def token_hash(token: str) -> str:
 
 def by_token(token: str) -> TeamContext | None:
     """The token's team, with the lesser of the token's role and its owner's role today."""
-    row = ApiToken.objects.select_related("team", "user").filter(sha256=token_hash(token)).first()
+    tokens = ApiToken.objects.filter(sha256=token_hash(token), user__memberships__team=F("team"))
+    row = tokens.annotate(held=F("user__memberships__role")).select_related("team", "user").first()
     if row is None or not row.user.is_active:
         return None
-    membership = Membership.objects.filter(team_id=row.team_id, user_id=row.user_id).first()
-    if membership is None:
-        return None
-    granted, held = Role(row.role), Role(membership.role)
+    granted, held = Role(row.role), Role(row.held)
     role = granted if held.includes(granted) else held
     return TeamContext(
         id=row.team_id,

@@ -70,8 +70,9 @@ class DockerEngine:
     def containers(self, *, everything: bool = True) -> list[str]:
         """The ids of agents' containers: the running ones, or those that ended too."""
         with self._client() as client:
-            wanted = {"label": "agentainer.agent"}
-            found = client.containers.list(all=everything, filters=wanted, ignore_removed=True)
+            found = client.containers.list(
+                all=everything, filters={"label": "agentainer.agent"}, ignore_removed=True
+            )
             return [str(container.id) for container in found]
 
     def kill_container(self, container: str) -> None:

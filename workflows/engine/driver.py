@@ -33,8 +33,11 @@ LOOK_AGAIN = 60.0  # seconds
 
 
 class RunDriver:
-    def __init__(self, context: RunContext) -> None:
+    """`news`: what was read together with the run."""
+
+    def __init__(self, context: RunContext, news: News) -> None:
         self.context = context
+        self._first = news
         self.run = context.run
         records = {step.id: self.run.steps[step.id] for step in self.run.document.steps}
         self._records = records
@@ -91,7 +94,7 @@ class RunDriver:
             with tracing.span(
                 "run", parent=run.traceparent, workflow=run.workflow, run_id=run.id, version=run.version
             ):
-                self._heed(await self.context.read(load_news, run.id))
+                self._heed(self._first)
                 await self._take_over()
                 await self._drive()
         except ClaimLost:

@@ -76,6 +76,7 @@ class Engine:
         self._drivers: dict[UUID, RunDriver] = {}
         self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._once_more: set[UUID] = set()
+        self._told_early: set[UUID] = set()  # there are news of runs that are being loaded
 
     def start(self) -> None:
         self._thread.start()
@@ -219,6 +220,8 @@ class Engine:
         driver = self._drivers.get(run_id)
         if driver is not None:
             driver.look()
+        elif run_id in self._runs:
+            self._told_early.add(run_id)
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -243,8 +246,10 @@ class Engine:
             fence = await self._in(self._claims, claims.claim, run_id, self.id, system_clock.now())
             if fence is None:
                 return
-            driver = RunDriver(self._context(await self._in(self._readers, load_run, run_id, fence)))
-            self._drivers[run_id] = driver
+            run, news = await self._in(self._readers, load_run, run_id, fence)
+            driver = self._drivers[run_id] = RunDriver(self._context(run), news)
+            if run_id in self._told_early:
+                driver.look()
             await driver.drive()
             if driver.run.state in RUN_FINAL:
                 await self._in(self._claims, run_ended, run_id)
@@ -257,6 +262,7 @@ class Engine:
                 await self._in(self._claims, abandon, run_id, fence, reason)
         finally:
             self._drivers.pop(run_id, None)
+            self._told_early.discard(run_id)
             if fence is not None:
                 await asyncio.shield(self._give_up(run_id, fence))
 

@@ -20,17 +20,25 @@ from workflows.selectors.artifacts import value_of
 ROWS_AT_ONCE = 2000
 
 
-def load_run(run_id: UUID, fence: int) -> RunRecord:
-    """The run with its steps; pydantic.ValidationError when its version cannot be read any more."""
+def load_run(run_id: UUID, fence: int) -> tuple[RunRecord, News]:
+    """The run with its steps, and what others have asked of it; pydantic.ValidationError when its version
+    cannot be read any more."""
     row = Run.objects.select_related("workflow", "version", "parent_step").get(pk=run_id)
     document = Document.model_validate(row.document or row.version.document)
-    running = dict(
-        Item.objects.filter(step__run=row, state=StepState.RUNNING)
-        .values_list("step_id")
-        .annotate(count=Count("id"))
-    )
     steps: dict[str, StepRecord] = {}
-    _load_graph(row, document.steps, "", steps, running)
+    _load_graph(row, document.steps, "", steps, _running_items(row, document))
+    return _record(row, fence, document, steps), _news(row)
+
+
+def _running_items(run: Run, document: Document) -> dict[int, int]:
+    """How many there are, by the step's pk."""
+    if not any(isinstance(step, MapStep | MapReduceStep) for _, step in document.all_steps()):
+        return {}
+    items = Item.objects.filter(step__run=run, state=StepState.RUNNING)
+    return dict(items.values_list("step_id").annotate(count=Count("id")))
+
+
+def _record(row: Run, fence: int, document: Document, steps: dict[str, StepRecord]) -> RunRecord:
     return RunRecord(
         id=row.pk,
         team_id=row.team_id,
@@ -106,15 +114,19 @@ def step_record(row: Step, step: AnyStep, needs: tuple[str, ...], running: int =
 
 def load_news(run_id: UUID) -> News:
     """What people and programs have asked of the run, and sent to it."""
-    wakes, paused, cancelled = Run.objects.values_list(
-        "wakes", "pause_requested_at", "cancel_requested_at"
-    ).get(pk=run_id)
-    messages = RunMessage.objects.filter(run_id=run_id, taken_by=None).order_by("id")
-    changed = Step.objects.filter(run_id=run_id, overrides__isnull=False).values_list("key", "overrides")
+    return _news(Run.objects.only("wakes", "pause_requested_at", "cancel_requested_at").get(pk=run_id))
+
+
+def _news(run: Run) -> News:
+    cancelled, paused = run.cancel_requested_at is not None, run.pause_requested_at is not None
+    if not run.wakes:  # nobody has written anything for it yet
+        return News(wakes=0, cancelled=cancelled, paused=paused, messages=(), overrides={})
+    messages = RunMessage.objects.filter(run=run, taken_by=None).order_by("id")
+    changed = Step.objects.filter(run=run, overrides__isnull=False).values_list("key", "overrides")
     return News(
-        wakes=wakes,
-        cancelled=cancelled is not None,
-        paused=paused is not None,
+        wakes=run.wakes,
+        cancelled=cancelled,
+        paused=paused,
         messages=tuple(
             Message(row.pk, row.kind, row.name, row.payload, row.author, row.at) for row in messages
         ),

@@ -18,7 +18,7 @@ from aflow_site.kernel.ids import new_id
 from teams.facade import api as teams
 from workflows.domain.document import Document
 from workflows.domain.shapes import run_shape
-from workflows.models import Run, RunTag, Step, Workflow, WorkflowVersion
+from workflows.models import Event, Run, RunTag, Step, Workflow, WorkflowVersion
 from workflows.services.journal import append_event
 from workflows.services.nudges import nudge
 from workflows.services.overload import check_room
@@ -134,7 +134,8 @@ def _earlier(workflow: Workflow, request: RunRequest, parent: Parent | None) -> 
 
 
 def write_run(run: Run, document: Document, tags: tuple[str, ...]) -> None:
-    """The rows of a run that is to begin. Inside a transaction."""
+    """The rows of a run that is to begin, with its first event. Inside a transaction."""
+    run.last_seq = 1
     run.save(force_insert=True)
     Step.objects.bulk_create(
         Step(run=run, key=step.id, position=place, type=step.type, pool=first_pool_name(document, step))
@@ -142,7 +143,8 @@ def write_run(run: Run, document: Document, tags: tuple[str, ...]) -> None:
     )
     if tags:
         RunTag.objects.bulk_create(RunTag(run=run, tag=tag) for tag in dict.fromkeys(tags))
-    tell_run(run, "run.created", tags=tags)
+    data = {"run": _shape(run, tags)}
+    Event.objects.create(run=run, seq=run.last_seq, type="run.created", at=timezone.now(), data=data)
 
 
 def audit_run(run: Run, verb: str, author: str, **details: Any) -> None:
@@ -151,9 +153,11 @@ def audit_run(run: Run, verb: str, author: str, **details: Any) -> None:
     teams.audit(run.team_id, actor=author, action=f"run.{verb}", target=f"run/{run.pk}", details=what)
 
 
-def tell_run(run: Run, event: str, *, tags: tuple[str, ...] | None = None, **more: Any) -> None:
+def tell_run(run: Run, event: str, **more: Any) -> None:
     """An event that tells how the run stands, by somebody who does not drive it. Inside a transaction."""
-    if tags is None:
-        tags = tuple(run.tags.values_list("tag", flat=True))
-    shape = run_shape(run, workflow=run.workflow.name, version=run.version.number, tags=tags)
-    append_event(run, event, timezone.now(), {"run": shape, **more})
+    tags = tuple(run.tags.values_list("tag", flat=True))
+    append_event(run, event, timezone.now(), {"run": _shape(run, tags), **more})
+
+
+def _shape(run: Run, tags: tuple[str, ...]) -> dict[str, Any]:
+    return run_shape(run, workflow=run.workflow.name, version=run.version.number, tags=tags)

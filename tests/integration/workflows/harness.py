@@ -102,7 +102,7 @@ class Harness:
         """Claims the run, which nobody may hold, and makes its driver."""
         fence = await self._in_thread(claims.claim, run_id, self.executor, system_clock.now())
         assert fence is not None, "somebody else drives this run"
-        run = await self._in_thread(load_run, run_id, fence)
+        run, news = await self._in_thread(load_run, run_id, fence)
         self.driver = RunDriver(
             RunContext(
                 run=run,
@@ -113,7 +113,8 @@ class Harness:
                 threads=self.threads,
                 load_bundle=lambda _sha: b"",
                 slots=asyncio.Semaphore(run.document.max_parallel or 500),
-            )
+            ),
+            news,
         )
         return self.driver
 

@@ -143,7 +143,8 @@ async def test_an_agent_that_dies_under_its_request_is_replaced(platform: Platfo
     step = {"id": "m", "type": "map", "over": list(range(40)), "run": {"code": slow}, "pool": {"size": 2}}
     run = await sync_to_async(platform._start)({"name": "killed", "steps": [step]}, {})
     await until(lambda: Run.objects.filter(pk=run.pk, state="running", steps__completed__gt=5).exists())
-    busy = [agent_id for agent_id, agent in platform.runtime.agents.items() if agent.calls]
+    agents = platform.runtime.agents
+    busy = await until(lambda: [agent_id for agent_id in list(agents) if agents[agent_id].calls])
     await platform.runtime.kill(busy[0])
     run = await platform.ended(run)
     assert (run.state, run.output) == ("completed", list(range(40)))
