@@ -17,6 +17,7 @@ import { useScaling } from "@/realtime/scaling/useScalingFeed";
 import { Page } from "@/shell/Page";
 import { DecisionDrawer } from "./DecisionDrawer";
 import { Decisions } from "./Decisions";
+import { ForecastPanel } from "./forecast/ForecastPanel";
 import { PolicyModal } from "./policy/PolicyModal";
 import classes from "./Scaling.module.css";
 import { ScalingChart } from "./ScalingChart";
@@ -56,6 +57,7 @@ export default function PoolScalingPage() {
         </Tabs.List>
         <Tabs.Panel value="decisions">
           <ScalingChart pool={name} live={live} />
+          <ForecastPanel pool={name} />
           <Decisions pool={name} live={live} />
         </Tabs.Panel>
         <Tabs.Panel value="what-if">
