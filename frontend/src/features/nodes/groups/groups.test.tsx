@@ -134,7 +134,7 @@ describe("a node group", () => {
     await waitFor(() => expect(make).toBeEnabled());
     await person.click(make);
     await person.type(await screen.findByLabelText("Name"), "workers");
-    await person.type(screen.getByLabelText("Zones"), "north,");
+    await person.type(screen.getByRole("combobox", { name: "Zones" }), "north,");
     const template = screen.getByLabelText("Template");
     fireEvent.change(template, { target: { value: "{" } });
     await person.click(screen.getByRole("button", { name: "Create" }));
