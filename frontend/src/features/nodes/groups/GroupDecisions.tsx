@@ -14,7 +14,9 @@ export function GroupDecisions({ name }: { name: string }) {
   const rows = found.data?.pages.flatMap((page) => page.results) ?? [];
   return (
     <div>
-      <Title order={4}>Last decisions</Title>
+      <Title order={4} fz="sm" fw={500}>
+        Last decisions
+      </Title>
       {found.error && (
         <ErrorNote
           error={found.error}

@@ -58,8 +58,8 @@ function MachineRow({ machine, node, currency }: RowProps) {
   return (
     <Table.Tr>
       <Table.Td>
-        <div className={classes.name}>{machine.node ?? "not a node yet"}</div>
-        {ref && <code className={classes.quiet}>{ref}</code>}
+        <div className={classes.name}>{machine.node ?? (ref || "not rented yet")}</div>
+        {ref && machine.node && <code className={classes.quiet}>{ref}</code>}
         {leave_by && (
           <div className={classes.gone} data-hue="amber">
             its cloud takes it away <Countdown to={leave_by} />

@@ -87,7 +87,9 @@ function AlertRow({ alert: { state, sentence, subject, opened_at, resolved_at } 
         <StateBadge state={state} />
         <Subject subject={subject} />
         <span className={`${classes.push} ${classes.quiet}`}>
-          <Ago at={opened_at} />
+          <span>
+            raised <Ago at={opened_at} />
+          </span>
           {resolved_at && (
             <span>
               resolved <Ago at={resolved_at} />

@@ -47,7 +47,9 @@ export function ChannelRow({ channel, onEdit }: Props) {
           <Changes channel={channel} onEdit={onEdit} />
         </span>
       </div>
-      <span className={classes.target}>{channel.target}</span>
+      <span className={classes.target}>
+        {channel.kind === "email" ? channel.target.split(",").join(", ") : channel.target}
+      </span>
       <span className={classes.quiet}>
         {kindsOf(channel)}, added by {channel.created_by} <Ago at={channel.created_at} />
       </span>
@@ -77,7 +79,7 @@ function LastDelivery({ last }: { last: AlertDelivery | null }) {
         <span className={classes.quiet}>
           {state === "pending" ? (
             <>
-              {attempts > 0 && `${plural(attempts, "attempt")} so far, `}next <Countdown to={at} />
+              {attempts > 0 && `${plural(attempts, "attempt")} so far, `}next try <Countdown to={at} />
             </>
           ) : (
             <>

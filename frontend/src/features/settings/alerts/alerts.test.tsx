@@ -86,7 +86,7 @@ describe("a channel", () => {
     const pending = await row("desk");
     expect(pending.getByText("https://desk.example.org/alerts")).toBeVisible();
     expect(pending.getByText(/A budget is spent, added by ada/)).toBeVisible();
-    expect(pending.getByText(/2 attempts so far, next/)).toBeVisible();
+    expect(pending.getByText(/2 attempts so far, next try/)).toBeVisible();
     expect(pending.getByText("It could not be reached.")).toBeVisible();
     expect((await row("quiet")).getByText("No alert was sent to it yet.")).toBeVisible();
   });
