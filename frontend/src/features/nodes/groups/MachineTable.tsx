@@ -59,7 +59,7 @@ function MachineRow({ machine, node, currency }: RowProps) {
     <Table.Tr>
       <Table.Td>
         <div className={classes.name}>{machine.node ?? (ref || "not rented yet")}</div>
-        {ref && machine.node && <code className={classes.quiet}>{ref}</code>}
+        {ref && machine.node && <code className={classes.ref}>{ref}</code>}
         {leave_by && (
           <div className={classes.gone} data-hue="amber">
             its cloud takes it away <Countdown to={leave_by} />
