@@ -231,6 +231,13 @@ describe("a pool's forecast", () => {
     expect(shown.queryByRole("table")).toBeNull();
   });
 
+  it("is its team's alone", async () => {
+    const { sent } = await showPool({ pools: [{ ...census, team: "acme" }] });
+    await screen.findByRole("table", { name: "Decisions" });
+    expect(screen.queryByRole("region", { name: "Forecast" })).toBeNull();
+    expect(sent).not.toHaveProperty(["GET forecasts/"]);
+  });
+
   it("is chosen in the policy", async () => {
     const { sent, person } = await showPool(
       { policies: [written], answers: { "PATCH policies/p1/": written.policy } },
@@ -239,7 +246,7 @@ describe("a pool's forecast", () => {
     expect(await screen.findByRole("combobox", { name: "Forecaster" })).toBeDisabled();
     await person.click(screen.getByRole("switch", { name: /Prediction/ }));
     await person.click(screen.getByRole("combobox", { name: "Forecaster" }));
-    await person.click(await screen.findByRole("option", { name: "Learned" }));
+    await person.click(await screen.findByRole("option", { name: "Learned (ml-based)" }));
     await person.click(screen.getByRole("button", { name: "Save" }));
     await waitFor(() =>
       expect(sent["PATCH policies/p1/"]).toEqual({ prediction: "on", predictor: "ml-based" }),

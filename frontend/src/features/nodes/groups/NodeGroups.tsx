@@ -53,7 +53,7 @@ export function NodeGroups({ nodes }: { nodes: Node[] }) {
           )}
         </Allowed>
       </header>
-      {refusal && <Text c="dimmed">{refusal} Groups are shown to them alone.</Text>}
+      {refusal && <Text c="dimmed">{refusal} Node groups are shown to the platform’s staff alone.</Text>}
       {groups.error && <ErrorNote error={groups.error} onRetry={() => void groups.refetch()} />}
       {groups.isLoading && <RowsSkeleton rows={2} />}
       {groups.data && rows.length === 0 && (

@@ -204,7 +204,7 @@ describe("the mix of machines in words", () => {
     ],
     [
       { on_demand_base: 0, spot_fallback: false },
-      "Spot, for less than on demand; and agents wait while there is none. Empty machines go after 5 m.",
+      "Spot, for less than on demand; agents wait while there is none. Empty machines go after 5 m.",
     ],
   ])("%o", (fields, words) => {
     expect(mixOf(aNodeGroup("workers", fields), "EUR")).toBe(words);

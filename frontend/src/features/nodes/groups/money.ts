@@ -43,6 +43,6 @@ export function mixOf(group: NodeGroup, currency: string): string {
         : `Spot above ${plural(base, "machine")} on demand`;
   const price =
     max_price === null ? "for less than on demand" : `for ${amount(max_price)} ${currency} at most`;
-  const without = spot_fallback ? "on demand while there is none" : "and agents wait while there is none";
+  const without = spot_fallback ? "on demand while there is none" : "agents wait while there is none";
   return `${above}, ${price}; ${without}. ${leave}`;
 }

@@ -42,7 +42,11 @@ export const MODES: Choice<Policy["mode"]>[] = [
 
 export const PREDICTORS: Choice<PolicyValues["predictor"]>[] = [
   { value: "naive", label: "Naive", says: "The last value, this time yesterday and a week ago." },
-  { value: "ml-based", label: "Learned", says: "Learns from the history; naive while that does better." },
+  {
+    value: "ml-based",
+    label: "Learned (ml-based)",
+    says: "Learns from the history; naive while that does better.",
+  },
 ];
 
 export const METRICS: Choice<PolicyValues["metrics"][number]>[] = [
