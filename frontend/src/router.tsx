@@ -117,6 +117,10 @@ const agents = createRoute({
 const nodes = createRoute({
   getParentRoute: () => root,
   path: "/nodes",
+  validateSearch: (search: Search): { edit?: string; new?: true } => ({
+    ...texts(search, "edit"),
+    ...(search.new === true ? { new: true } : {}),
+  }),
   component: lazyRouteComponent(() => import("./features/nodes/NodesPage")),
 });
 
@@ -136,7 +140,7 @@ const trigger = createRoute({
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
-  validateSearch: (search: Search) => texts(search, "tab", "actor", "action", "target"),
+  validateSearch: (search: Search) => texts(search, "tab", "actor", "action", "target", "alerts", "edit"),
   component: lazyRouteComponent(() => import("./features/settings/SettingsPage")),
 });
 

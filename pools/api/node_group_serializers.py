@@ -86,6 +86,7 @@ class GroupListSerializer(serializers.Serializer[Any]):
     results = GroupSerializer(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
+    problem = serializers.CharField(allow_null=True, help_text="Why none can be made here, in a sentence")
 
 
 class LaunchedSerializer(serializers.Serializer[Any]):

@@ -51,9 +51,9 @@ class _ForStaff(APIView):
 class GroupListView(_ForStaff):
     @extend_schema(operation_id="node_groups_list", responses=GroupListSerializer)
     def get(self, request: Request) -> Response:
-        """By name, with their machines. One page: there are few."""
+        """By name, with their machines; and why no more can be made. One page: there are few."""
         found = [group_payload(view) for view in door.list_groups()]
-        return Response({"results": found, "next": None, "previous": None})
+        return Response({"results": found, "next": None, "previous": None, "problem": door.no_groups()})
 
     @extend_schema(
         operation_id="node_groups_create", request=NewGroupSerializer, responses={201: GroupSerializer}

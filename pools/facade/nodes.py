@@ -123,16 +123,32 @@ def get_group(name: str) -> GroupView:
 
 def create_group(team_id: int, data: Mapping[str, Any], *, author: str) -> GroupView:
     """Raises `Conflict`, `InvalidInput`, `ProviderTrouble`."""
-    if Capability.GROWS not in site.runtime().can:
-        raise Conflict("Machines join a swarm alone: set AFLOW_RUNTIME=swarm, and start the platform again.")
     provider = _provider()
-    if provider is not None and _is_here_alone(settings.AFLOW_URL):
-        raise Conflict(
+    if (why := _no_groups_for(provider)) is not None:
+        raise Conflict(why)
+    row = services.create(data, provider, team_id=team_id, author=author)
+    return selectors.group_views([row])[0]
+
+
+def no_groups() -> str | None:
+    """Why no group can be made in this installation, in a sentence, or None."""
+    try:
+        return _no_groups_for(site.provider())
+    except ProviderFault as exc:
+        return str(exc)
+
+
+def _no_groups_for(provider: NodeProvider | None) -> str | None:
+    if Capability.GROWS not in site.runtime().can:
+        return "Machines join a swarm alone: set AFLOW_RUNTIME=swarm, and start the platform again."
+    if provider is None:
+        return services.NO_PROVIDER
+    if _is_here_alone(settings.AFLOW_URL):
+        return (
             f"AFLOW_URL is {settings.AFLOW_URL}, which leads other machines to themselves: set it to where "
             "they reach this platform, and start it again."
         )
-    row = services.create(data, provider, team_id=team_id, author=author)
-    return selectors.group_views([row])[0]
+    return None
 
 
 def change_group(team_id: int, name: str, data: Mapping[str, Any], *, author: str) -> GroupView:

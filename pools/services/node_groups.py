@@ -39,6 +39,10 @@ SETTABLE = (
     "join_timeout",
 )
 DECISIONS_KEPT = timedelta(days=30)
+NO_PROVIDER = (
+    "This installation rents no machines: nodes are whatever the container engine has. Set "
+    "AFLOW_NODE_PROVIDER=ec2 (with AFLOW_RUNTIME=swarm) and start it again."
+)
 
 
 def find(name: str) -> NodeGroup:
@@ -51,10 +55,7 @@ def find(name: str) -> NodeGroup:
 def create(data: Mapping[str, Any], provider: NodeProvider | None, *, team_id: int, author: str) -> NodeGroup:
     """Raises `Conflict` when the name is taken or there is no provider, `InvalidInput` with every fault."""
     if provider is None:
-        raise Conflict(
-            "This installation rents no machines: nodes are whatever the container engine has. Set "
-            "AFLOW_NODE_PROVIDER=ec2 (with AFLOW_RUNTIME=swarm) and start it again."
-        )
+        raise Conflict(NO_PROVIDER)
     row = NodeGroup(name=data["name"], provider=provider.name)
     faults = [] if NAME.fullmatch(row.name) else [Fault("name", "Up to 63 of a-z, 0-9 and hyphens inside.")]
     _fill(row, {"template": {}, **data}, provider, faults)

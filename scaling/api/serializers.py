@@ -171,6 +171,9 @@ class ForecastSerializer(serializers.Serializer[Any]):
     horizon = serializers.FloatField(allow_null=True, help_text="Seconds: the start time, in whole minutes")
     load = serializers.FloatField(allow_null=True, help_text="Busy agents expected at most")
     median = serializers.FloatField(allow_null=True)
+    floor = serializers.IntegerField(
+        allow_null=True, help_text="Agents for that load, in the last decision; a floor while it is `on`"
+    )
     forecasters = StandingSerializer(many=True)
     at = serializers.DateTimeField(allow_null=True)
     series = ForecastPointSerializer(many=True, required=False, help_text="When a pool is named")

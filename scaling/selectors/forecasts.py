@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from scaling.domain.forecasting.outlook import QUANTILE, SENTENCES, Why
 from scaling.domain.rollup import WIDTH, loads_of, number_of
-from scaling.models import PoolForecast
+from scaling.models import PoolForecast, ScalingDecision
 from scaling.selectors.arrivals import bins_of, forecasts_of
 
 OLD = timedelta(minutes=5)  # what nobody renews is not heeded
@@ -42,9 +42,17 @@ def forecast_shape(pool: str, pool_id: UUID, row: PoolForecast | None, now: date
         "horizon": None if horizon is None else horizon * WIDTH,
         "load": guess.get("high"),
         "median": guess.get("median"),
+        "floor": None if row is None else _floor(pool_id, now),
         "forecasters": found.get("standings", []),
         "at": row.at if row is not None else None,
     }
+
+
+def _floor(pool_id: UUID, now: datetime) -> int | None:
+    """What the last decision had of it: the policy says how many agents such a load needs."""
+    decisions = ScalingDecision.objects.filter(pool_id=pool_id, at__gte=now - OLD)
+    forecast = (decisions.values_list("signals", flat=True).first() or {}).get("forecast")
+    return forecast["floor"] if forecast else None
 
 
 def series(pool_id: UUID, now: datetime, hours: int) -> list[dict[str, Any]]:

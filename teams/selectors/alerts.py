@@ -48,8 +48,10 @@ def channels_of(team_id: int) -> list[AlertChannel]:
 
 
 def channel_shape(channel: AlertChannel) -> dict[str, Any]:
-    """`last` is how its latest delivery went; None before the first."""
-    last = channel.deliveries.order_by("-pk").first()
+    """`last` is the latest delivery that was tried, else the latest of all: what waits for its turn has
+    nothing to tell yet. None before the first."""
+    newest = channel.deliveries.order_by("-pk")
+    last = newest.filter(attempts__gt=0).first() or newest.first()
     told = None
     if last is not None:
         told = {

@@ -53,6 +53,8 @@ export const keys = {
   nodes: () => ["nodes"] as const,
   advice: (pool: string) => ["advice", pool] as const,
   nodeCosts: () => ["node-costs"] as const,
+  nodeGroups: () => ["node-groups"] as const,
+  nodeGroupDecisions: (name: string) => ["node-groups", "decisions", name] as const,
   leases: (pool: string) => ["leases", pool] as const,
   decisions: (filters?: { pool?: string; action?: string; reason?: string }) =>
     filters === undefined ? (["decisions"] as const) : (["decisions", "list", filters] as const),
@@ -73,6 +75,11 @@ export const keys = {
   trigger: (id: string) => ["triggers", "one", id] as const,
   firings: (id: string) => ["triggers", "one", id, "firings"] as const,
   upcoming: (id: string) => ["triggers", "one", id, "upcoming"] as const,
+  forecasts: (pool?: string) =>
+    pool === undefined ? (["forecasts"] as const) : (["forecasts", pool] as const),
+  alerts: (state?: string) =>
+    state === undefined ? (["alerts"] as const) : (["alerts", "list", state] as const),
+  alertChannels: () => ["alert-channels"] as const,
   secrets: () => ["secrets"] as const,
   team: (slug: string) => ["team", slug] as const,
   audit: (filters?: Record<string, string | undefined>) =>

@@ -1,7 +1,17 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { query, request } from "./client";
 import { keys } from "./keys";
-import type { Decision, NewPolicy, Page, Policy, PolicyFields, PolicyInForce, Preset, Replay } from "./types";
+import type {
+  Decision,
+  Forecast,
+  NewPolicy,
+  Page,
+  Policy,
+  PolicyFields,
+  PolicyInForce,
+  Preset,
+  Replay,
+} from "./types";
 
 export interface DecisionFilters {
   pool?: string;
@@ -71,3 +81,23 @@ export const createPolicy = (policy: NewPolicy) =>
 export const changePolicy = (id: string, changes: PolicyFields) =>
   request<Policy>(`policies/${id}/`, { method: "PATCH", body: changes });
 export const deletePolicy = (id: string) => request<void>(`policies/${id}/`, { method: "DELETE" });
+
+/** Each forecast is made anew when a minute is over. */
+const FORECAST_EVERY_MS = 20_000;
+
+/** Of the pools whose policies ask for prediction. */
+export const forecastList = queryOptions({
+  queryKey: keys.forecasts(),
+  queryFn: async ({ signal }) => (await request<Page<Forecast>>("forecasts/?limit=200", { signal })).results,
+  refetchInterval: FORECAST_EVERY_MS,
+});
+
+/** Of one pool, with what was forecast and what came in the last day; null when there is nothing to tell. */
+export const forecastOf = (pool: string) =>
+  queryOptions({
+    queryKey: keys.forecasts(pool),
+    queryFn: async ({ signal }) =>
+      (await request<Page<Forecast>>(`forecasts/${query({ pool, hours: 24 })}`, { signal })).results[0] ??
+      null,
+    refetchInterval: FORECAST_EVERY_MS,
+  });

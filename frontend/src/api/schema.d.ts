@@ -697,7 +697,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description By name, with their machines. One page: there are few. */
+        /** @description By name, with their machines; and why no more can be made. One page: there are few. */
         get: operations["node_groups_list"];
         put?: never;
         /** @description Machines are rented as agents need them, between `min` and `max`. */
@@ -2531,6 +2531,8 @@ export interface components {
             load: number | null;
             /** Format: double */
             median: number | null;
+            /** @description Agents for that load, in the last decision; a floor while it is `on` */
+            floor: number | null;
             forecasters: components["schemas"]["Standing"][];
             /** Format: date-time */
             at: string | null;
@@ -2644,6 +2646,8 @@ export interface components {
             results: components["schemas"]["Group"][];
             next: string | null;
             previous: string | null;
+            /** @description Why none can be made here, in a sentence */
+            problem: string | null;
         };
         /**
          * @description * `ok` - ok

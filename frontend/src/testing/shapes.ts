@@ -1,8 +1,12 @@
 import type {
   Agent,
+  AlertChannel,
   Decision,
+  Forecast,
+  Machine,
   Me,
   Node,
+  NodeGroup,
   PolicyInForce,
   PolicyValues,
   Pool,
@@ -155,6 +159,95 @@ export function aNode(name: string, fields: Partial<Node> = {}): Node {
     note: "",
     changed_at: CREATED,
     leave_by: null,
+    ...fields,
+  };
+}
+
+export function aNodeGroup(name: string, fields: Partial<NodeGroup> = {}): NodeGroup {
+  return {
+    name,
+    provider: "ec2",
+    template: { instance_type: "m7g.large" },
+    zones: [],
+    min: 0,
+    max: 5,
+    on_demand_base: null,
+    prefer_spot: true,
+    spot_fallback: true,
+    max_price: null,
+    idle_timeout: 300,
+    join_timeout: 600,
+    problem: null,
+    explanation: null,
+    machines: [],
+    ...fields,
+  };
+}
+
+export function aMachine(id: string, fields: Partial<Machine> = {}): Machine {
+  return {
+    id,
+    state: "joined",
+    ref: `i-${id}`,
+    node: null,
+    capacity_type: "spot",
+    zone: "north",
+    price: 0.03,
+    on_demand_price: 0.1,
+    cost: 0.5,
+    requested_at: CREATED,
+    leave_by: null,
+    ...fields,
+  };
+}
+
+export function aChannel(name: string, fields: Partial<AlertChannel> = {}): AlertChannel {
+  return {
+    id: `id-of-${name}`,
+    name,
+    kind: "email",
+    target: "ops@example.org",
+    kinds: [],
+    enabled: true,
+    created_by: "ada",
+    created_at: CREATED,
+    last: null,
+    ...fields,
+  };
+}
+
+export function aForecast(pool: string, fields: Partial<Forecast> = {}): Forecast {
+  return {
+    pool,
+    pool_id: `id-of-${pool}`,
+    on: true,
+    why: "pays",
+    explanation: "The forecast is a floor of the size: its loss is below that of the last value.",
+    predictor: "ml-based",
+    serving: "naive",
+    quantile: 0.9,
+    coverage: 0.93,
+    horizon: 120,
+    load: 5.25,
+    median: 3.5,
+    floor: 7,
+    forecasters: [
+      { name: "last", outcomes: 1440, pinball: 0.4, coverage: 0.91, problem: "" },
+      { name: "naive", outcomes: 1440, pinball: 0.3, coverage: 0.93, problem: "" },
+      {
+        name: "ml-based",
+        outcomes: 0,
+        pinball: null,
+        coverage: null,
+        problem: "scikit-learn is not installed",
+      },
+    ],
+    at: CREATED,
+    series: [
+      { at: CREATED, load: 4, forecast: 5.5, median: 3, came: 4, forecaster: "naive" },
+      { at: "2026-01-20T12:01:00Z", load: 6, forecast: 5.5, median: 3, came: 6, forecaster: "naive" },
+      { at: "2026-01-20T12:02:00Z", load: null, forecast: null, median: null, came: null, forecaster: null },
+    ],
     ...fields,
   };
 }

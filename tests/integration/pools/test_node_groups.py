@@ -580,7 +580,8 @@ def test_groups_are_for_staff_alone(served_site: Site) -> None:
         None,
     )
     assert changed.json()["max"] == 3
-    assert [row["name"] for row in admin("GET", "node-groups/").json()["results"]] == ["workers"]
+    listed = admin("GET", "node-groups/").json()
+    assert ([row["name"] for row in listed["results"]], listed["problem"]) == (["workers"], None)
     assert admin("GET", "node-groups/workers/decisions/").json()["results"] == []
     assert admin("DELETE", "node-groups/workers/").status_code == 204
     assert_problem(admin("GET", "node-groups/workers/"), 404, "not_found")
@@ -616,9 +617,26 @@ def test_without_a_provider_or_a_swarm_there_are_no_groups(
     monkeypatch.setattr(site, "provider", lambda: None)
     body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
     assert "AFLOW_NODE_PROVIDER=ec2" in body["detail"]
+    assert staff()("GET", "node-groups/").json()["problem"] == body["detail"]
     monkeypatch.setattr(served_site.runtime, "can", frozenset())
     body = assert_problem(staff()("POST", "node-groups/", {"name": "a"}), 409, "conflict")
-    assert "AFLOW_RUNTIME=swarm" in body["detail"]
+    assert "AFLOW_RUNTIME=swarm, and start" in body["detail"]
+    assert staff()("GET", "node-groups/").json()["problem"] == body["detail"]
+
+
+def test_a_provider_that_cannot_be_used_hides_no_group(
+    served_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ProviderFault("boto3 is missing.")
+
+    monkeypatch.setattr(site, "provider", missing)
+    assert staff()("GET", "node-groups/").json() == {
+        "results": [],
+        "next": None,
+        "previous": None,
+        "problem": "boto3 is missing.",
+    }
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])

@@ -109,6 +109,11 @@ def test_the_scaler_heeds_what_is_forecast_and_the_decision_says_so(
     assert 0.85 <= seen["coverage"] <= 1
     assert "is expected at most (naive, 90%)" in decision.explanation
     assert replay(decision)[0]
+    person = Person(pool.team)
+    (told,) = person("GET", "forecasts/")[1]["results"]
+    assert told["floor"] == seen["floor"] == decision.candidates["forecast"] > seen["load"]
+    ScalingDecision.objects.update(at=timezone.now() - timedelta(hours=1))
+    assert person("GET", "forecasts/")[1]["results"][0]["floor"] is None
     ScalingPolicy.objects.update(values={"prediction": "off"})
     scaler.evaluate(1004.0, NOW + 5)
     assert ScalingDecision.objects.latest("pk").predicted_load is None

@@ -219,6 +219,16 @@ def test_a_signed_webhook(admin: Api, hook: Receiver, nudged: list[int]) -> None
     assert (last["state"], last["problem"]) == ("sent", None)
 
 
+def test_a_channel_tells_of_what_was_tried_last(admin: Api, hook: Receiver, nudged: list[int]) -> None:
+    made = add(admin, kind="webhook", target=hook.url)
+    hook.answers = [503]
+    raise_one(admin)
+    assert deliveries.deliver(*nudged) == "pending"
+    alerts.resolve_alert(admin.team.pk, "saturation", "pool/python")  # its delivery waits for the first
+    last = admin("GET", f"alert-channels/{made['id']}/").json()["last"]
+    assert (last["state"], last["attempts"], "503" in last["problem"]) == ("pending", 1, True)
+
+
 def test_what_is_not_taken_is_tried_again_and_given_up(admin: Api, hook: Receiver, nudged: list[int]) -> None:
     add(admin, kind="webhook", target=hook.url)
     raise_one(admin)

@@ -1,20 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { keys } from "@/api/keys";
-import { getNodeCosts } from "@/api/nodes";
+import { nodeCosts } from "@/api/nodes";
 import { Figure, Figures } from "@/components/Figure";
 import { amount, plural } from "@/format";
 import classes from "./Nodes.module.css";
 
-/** Prices of spot capacity change by the minute at most. */
-const EVERY_MS = 10_000;
-
 /** What the machines cost, what of that nobody uses, and what spot capacity saves; nothing without prices. */
 export function NodeCostsLine() {
-  const { data } = useQuery({
-    queryKey: keys.nodeCosts(),
-    queryFn: ({ signal }) => getNodeCosts(signal),
-    refetchInterval: EVERY_MS,
-  });
+  const { data } = useQuery(nodeCosts);
   if (!data || (data.per_hour.cost === 0 && data.so_far.cost === 0)) return null;
   const { currency, per_hour: now, so_far: sum, unpriced } = data;
   const unknown = unpriced > 0 ? ` The price of ${plural(unpriced, "node")} is not known.` : "";

@@ -9,6 +9,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { Page } from "@/shell/Page";
+import { NodeGroups } from "./groups/NodeGroups";
 import { NodeCostsLine } from "./NodeCostsLine";
 import { NodeRow } from "./NodeRow";
 import classes from "./Nodes.module.css";
@@ -67,6 +68,7 @@ export default function NodesPage() {
           </Table.ScrollContainer>
         </div>
       )}
+      <NodeGroups nodes={rows} />
     </Page>
   );
 }

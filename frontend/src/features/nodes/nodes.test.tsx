@@ -15,7 +15,15 @@ const cordoned = aNode("beta", { state: "cordoned" });
 const lost = aNode("gamma", { state: "lost", note: "No agent is placed here: it has no engine." });
 
 async function show(nodes: Node[], role = "admin", answers = {}, statuses = {}) {
-  const sent = stubApi({ "GET nodes/": { results: nodes }, "GET me/": aPerson(role), ...answers }, statuses);
+  const sent = stubApi(
+    {
+      "GET nodes/": { results: nodes },
+      "GET node-groups/": { results: [], problem: null },
+      "GET me/": aPerson(role),
+      ...answers,
+    },
+    statuses,
+  );
   const view = await renderPage(
     <ModalsProvider>
       <NodesPage />

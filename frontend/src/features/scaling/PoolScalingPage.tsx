@@ -2,7 +2,7 @@ import { Button, Skeleton, Tabs } from "@mantine/core";
 import { IconAdjustments, IconChartArrowsVertical } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useRefusal } from "@/api/me";
+import { me, useRefusal } from "@/api/me";
 import { policiesInForce } from "@/api/scaling";
 import type { PolicyInForce, Pool } from "@/api/types";
 import { Allowed } from "@/components/Allowed";
@@ -17,6 +17,7 @@ import { useScaling } from "@/realtime/scaling/useScalingFeed";
 import { Page } from "@/shell/Page";
 import { DecisionDrawer } from "./DecisionDrawer";
 import { Decisions } from "./Decisions";
+import { ForecastPanel } from "./forecast/ForecastPanel";
 import { PolicyModal } from "./policy/PolicyModal";
 import classes from "./Scaling.module.css";
 import { ScalingChart } from "./ScalingChart";
@@ -32,6 +33,7 @@ export default function PoolScalingPage() {
   const { data, error, refetch } = usePools();
   const feed = useScaling();
   const policies = useQuery(policiesInForce);
+  const own = useQuery(me).data?.team.slug;
   const pool = data?.pools.find((one) => one.name === name);
   const policy = policies.data?.find((one) => one.pool === name);
   const live = feed.data?.decisions.filter((one) => one.pool === name) ?? [];
@@ -56,6 +58,7 @@ export default function PoolScalingPage() {
         </Tabs.List>
         <Tabs.Panel value="decisions">
           <ScalingChart pool={name} live={live} />
+          {pool && pool.team === own && <ForecastPanel pool={name} />}
           <Decisions pool={name} live={live} />
         </Tabs.Panel>
         <Tabs.Panel value="what-if">

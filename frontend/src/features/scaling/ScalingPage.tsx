@@ -3,14 +3,14 @@ import { IconChartArrowsVertical } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { me } from "@/api/me";
-import { policiesInForce } from "@/api/scaling";
-import type { Decision, PolicyInForce, Pool } from "@/api/types";
+import { forecastList, policiesInForce } from "@/api/scaling";
+import type { Decision, Forecast, PolicyInForce, Pool } from "@/api/types";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
 import { StateBadge } from "@/components/StateBadge";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
-import { count } from "@/format";
+import { count, plural } from "@/format";
 import { Ago } from "@/format/Ago";
 import { usePools } from "@/realtime/pools/usePoolsFeed";
 import { useScaling } from "@/realtime/scaling/useScalingFeed";
@@ -24,9 +24,11 @@ export default function ScalingPage() {
   const { data, error, isPending, refetch } = usePools();
   const decisions = useScaling();
   const policies = useQuery(policiesInForce);
+  const forecasts = useQuery(forecastList);
   const pools = data?.pools.filter((pool) => own === undefined || pool.team === own) ?? [];
-  const failed = error ?? decisions.error ?? policies.error;
-  const again = () => void Promise.all([refetch(), decisions.refetch(), policies.refetch()]);
+  const failed = error ?? decisions.error ?? policies.error ?? forecasts.error;
+  const again = () =>
+    void Promise.all([refetch(), decisions.refetch(), policies.refetch(), forecasts.refetch()]);
   return (
     <Page>
       <PageHeader
@@ -59,6 +61,7 @@ export default function ScalingPage() {
                     key={pool.id}
                     pool={pool}
                     policy={policies.data?.find((one) => one.pool === pool.name)}
+                    forecast={forecasts.data?.find((one) => one.pool === pool.name)}
                     last={decisions.data?.decisions.find((one) => one.pool === pool.name)}
                   />
                 ))}
@@ -74,10 +77,12 @@ export default function ScalingPage() {
 interface RowProps {
   pool: Pool;
   policy: PolicyInForce | undefined;
+  /** Where the policy asks for one. */
+  forecast: Forecast | undefined;
   last: Decision | undefined;
 }
 
-function PoolRow({ pool, policy, last }: RowProps) {
+function PoolRow({ pool, policy, forecast, last }: RowProps) {
   const navigate = useNavigate();
   const words = policy && policyWords(policy);
   return (
@@ -104,6 +109,13 @@ function PoolRow({ pool, policy, last }: RowProps) {
             </div>
             <div className={classes.quiet}>{words.from}</div>
           </>
+        )}
+        {forecast && (
+          <div className={classes.quiet} title={forecast.explanation}>
+            {forecast.on && forecast.floor !== null
+              ? `forecast: ${plural(forecast.floor, "agent")} at least`
+              : "forecast not heeded"}
+          </div>
         )}
       </Table.Td>
       <Table.Td className={classes.number}>

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Decision, PolicyInForce, Pool } from "@/api/types";
 import { stubApi } from "@/testing/api";
 import { faultsOf, renderPage } from "@/testing/render";
-import { aDecision, aPerson, aPool, inForce, policyValues, signals } from "@/testing/shapes";
+import { aDecision, aForecast, aPerson, aPool, inForce, policyValues, signals } from "@/testing/shapes";
 import PoolScalingPage from "./PoolScalingPage";
 import ScalingPage from "./ScalingPage";
 
@@ -77,6 +77,7 @@ function stub({ pools = [census], decisions = [up, down], policies = [inForce("c
       "GET decisions/": { results: decisions, next: null, previous: null },
       "GET policies/in-force/": { results: policies },
       "GET policies/presets/": PRESETS,
+      "GET forecasts/": { results: [] },
       ...more.answers,
     },
     more.statuses,
@@ -129,6 +130,16 @@ describe("the list of pools", () => {
     await waitFor(() => expect(screen.queryByText("theirs")).toBeNull());
   });
 
+  it("tells of those that are forecast the floor, or that there is none", async () => {
+    const cold = aForecast("cold", { on: false, explanation: "The forecast is not heeded: too new." });
+    await showList({
+      pools: [census, aPool("cold")],
+      answers: { "GET forecasts/": { results: [aForecast("census"), cold] } },
+    });
+    expect(await screen.findByText("forecast: 7 agents at least")).toBeVisible();
+    expect(screen.getByText("forecast not heeded")).toHaveAttribute("title", cold.explanation);
+  });
+
   it("explains itself while there is no pool, and what went wrong when something did", async () => {
     await showList({ pools: [], statuses: { "GET policies/in-force/": 503 } });
     expect(await screen.findByText("No pools to scale yet")).toBeInTheDocument();
@@ -174,6 +185,72 @@ describe("a pool's scaling", () => {
     route.pool = "gone";
     await showPool();
     expect(await screen.findByText("There is no pool gone")).toBeInTheDocument();
+  });
+});
+
+describe("a pool's forecast", () => {
+  const asForecast = (fields: Parameters<typeof aForecast>[1] = {}) =>
+    showPool({ answers: { "GET forecasts/": { results: [aForecast("census", fields)] } } });
+  const panel = async () => within(await screen.findByRole("region", { name: "Forecast" }));
+
+  it("tells who makes it, its floor, its loss against the last value, and how often it held", async () => {
+    const { container } = await asForecast();
+    const shown = await panel();
+    const figure = async (label: string) => (await shown.findByText(label)).nextElementSibling;
+    expect(await figure("floor")).toHaveTextContent("7 agents");
+    expect(await figure("expected at most (90 %)")).toHaveTextContent("5.25 at once");
+    expect(await figure("forecaster")).toHaveTextContent("naive");
+    expect(await figure("loss, against the last value")).toHaveTextContent("25 % less");
+    expect(await figure("held, of 90 % promised")).toHaveTextContent("93 %");
+    expect(shown.getByText("heeded")).toHaveAttribute("data-hue", "green");
+    const table = within(shown.getByRole("table", { name: "Forecasters" }));
+    const naive = table.getByText("serves").closest("tr") as HTMLTableRowElement;
+    for (const text of ["0.3", "25 % less", "93 %", "1,440"]) {
+      expect(within(naive).getByText(text)).toBeVisible();
+    }
+    expect(table.getByText("scikit-learn is not installed")).toBeVisible();
+    expect(shown.getByRole("img", { name: /of 2 forecasts 1 held; .* 6 came/ })).toBeVisible();
+    expect(await faultsOf(container)).toEqual([]);
+  });
+
+  it("says that it is switched off while it does not pay, and what its floor would be", async () => {
+    const explanation = "The forecast is not heeded: the last value alone forecasts as well.";
+    await asForecast({ on: false, why: "no_better", explanation });
+    const shown = await panel();
+    expect(await shown.findByText(explanation)).toBeVisible();
+    expect(shown.getByText("not heeded")).toBeVisible();
+    expect(shown.getByText("floor, if it were heeded").nextElementSibling).toHaveTextContent("7 agents");
+  });
+
+  it("has no figures where the policy asks for none", async () => {
+    const explanation = "The forecast is not heeded: its policy asks for no prediction.";
+    await asForecast({ on: false, why: "not_asked", explanation, predictor: null, forecasters: [] });
+    const shown = await panel();
+    expect(await shown.findByText(explanation)).toBeVisible();
+    expect(shown.queryByText("forecaster")).toBeNull();
+    expect(shown.queryByRole("table")).toBeNull();
+  });
+
+  it("is its team's alone", async () => {
+    const { sent } = await showPool({ pools: [{ ...census, team: "acme" }] });
+    await screen.findByRole("table", { name: "Decisions" });
+    expect(screen.queryByRole("region", { name: "Forecast" })).toBeNull();
+    expect(sent).not.toHaveProperty(["GET forecasts/"]);
+  });
+
+  it("is chosen in the policy", async () => {
+    const { sent, person } = await showPool(
+      { policies: [written], answers: { "PATCH policies/p1/": written.policy } },
+      "?edit=policy",
+    );
+    expect(await screen.findByRole("combobox", { name: "Forecaster" })).toBeDisabled();
+    await person.click(screen.getByRole("switch", { name: /Prediction/ }));
+    await person.click(screen.getByRole("combobox", { name: "Forecaster" }));
+    await person.click(await screen.findByRole("option", { name: "Learned (ml-based)" }));
+    await person.click(screen.getByRole("button", { name: "Save" }));
+    await waitFor(() =>
+      expect(sent["PATCH policies/p1/"]).toEqual({ prediction: "on", predictor: "ml-based" }),
+    );
   });
 });
 

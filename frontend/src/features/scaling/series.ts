@@ -55,7 +55,7 @@ function pointOf({ signals, target_size, mode, at }: Decision): Point {
     size: signals.ready + signals.starting,
     target: acts ? target_size : signals.target,
     load: signals.leased + signals.waiting,
-    forecast: signals.forecast?.load ?? null,
+    forecast: signals.forecast ? Math.round(signals.forecast.load * 10) / 10 : null,
     shadow: acts ? null : target_size,
   };
 }

@@ -3,6 +3,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { PageHeader } from "@/components/PageHeader";
 import { Page } from "@/shell/Page";
 import { AboutPanel } from "./AboutPanel";
+import { AlertsPanel } from "./alerts/AlertsPanel";
 import { ApiPanel } from "./ApiPanel";
 import { AuditPanel } from "./AuditPanel";
 import { PersonPanel } from "./PersonPanel";
@@ -14,6 +15,7 @@ const panels = [
   { value: "you", label: "You and your teams", Panel: PersonPanel },
   { value: "team", label: "Team", Panel: TeamPanel },
   { value: "secrets", label: "Secrets", Panel: SecretsPanel },
+  { value: "alerts", label: "Alerts", Panel: AlertsPanel },
   { value: "audit", label: "Audit", Panel: AuditPanel },
   { value: "appearance", label: "Appearance", Panel: ThemePanel },
   { value: "api", label: "API", Panel: ApiPanel },

@@ -30,6 +30,7 @@ export interface Draft extends Record<AmountName, Amount> {
   metrics: Metric[];
   scale_to_zero: boolean;
   prediction: boolean;
+  predictor: PolicyValues["predictor"];
   prefer_spot: boolean;
   spot_fallback: boolean;
 }
@@ -48,6 +49,7 @@ export function draftOf({ policy, steered }: PolicyInForce, presets: Record<stri
     metrics: values.metrics ?? presets[preset]?.metrics ?? [],
     prediction:
       values.prediction === undefined ? (presets[preset]?.prediction ?? false) : values.prediction === "on",
+    predictor: values.predictor ?? presets[preset]?.predictor ?? "naive",
     scale_to_zero: values.scale_to_zero ?? presets[preset]?.scale_to_zero ?? true,
     prefer_spot: values.prefer_spot ?? presets[preset]?.prefer_spot ?? false,
     spot_fallback: values.spot_fallback ?? presets[preset]?.spot_fallback ?? true,
@@ -67,6 +69,7 @@ function fieldsOf(draft: Draft, presets: Record<string, PolicyValues>): PolicyFi
     mode: draft.mode,
     metrics: sameMetrics ? null : draft.metrics,
     prediction: draft.prediction === preset?.prediction ? null : draft.prediction ? "on" : "off",
+    predictor: draft.predictor === preset?.predictor ? null : draft.predictor,
     scale_to_zero: draft.scale_to_zero === preset?.scale_to_zero ? null : draft.scale_to_zero,
     prefer_spot: draft.prefer_spot === preset?.prefer_spot ? null : draft.prefer_spot,
     spot_fallback: draft.spot_fallback === preset?.spot_fallback ? null : draft.spot_fallback,
@@ -96,7 +99,7 @@ export function placed(errors: Fault[]): { at: Record<string, string>; left: Fau
     const [name = ""] = fault.path.split(/[.[\]]+/).filter(Boolean);
     const known =
       (AMOUNTS as readonly string[]).includes(name) ||
-      ["preset", "mode", "metrics", "prediction"].includes(name);
+      ["preset", "mode", "metrics", "prediction", "predictor"].includes(name);
     if (known) at[name] = [at[name], inLabels(fault.message)].filter(Boolean).join(" ");
     else left.push(fault);
   }

@@ -14,7 +14,7 @@ import { UnitInput } from "@/features/pools/settings/UnitInput";
 import { PERCENT, TIMES, unitFor } from "@/features/pools/settings/units";
 import { count } from "@/format";
 import type { AmountName, PolicyForm } from "./draft";
-import { METRICS, MODES, PRESETS } from "./words";
+import { METRICS, MODES, PREDICTORS, PRESETS } from "./words";
 
 interface Props {
   form: PolicyForm;
@@ -102,8 +102,17 @@ export function SizeFields({ form, preset, pool }: Props & { pool: Pool | undefi
           description="A forecast of the load is a floor of the size, for as long as it does better than none"
           {...form.getInputProps("prediction", { type: "checkbox" })}
         />
-        <Fields cols={3}>
+        <Fields cols={2}>
+          <Select
+            {...helped}
+            label="Forecaster"
+            description={PREDICTORS.find(({ value }) => value === form.values.predictor)?.says}
+            data={PREDICTORS}
+            disabled={!form.values.prediction}
+            {...form.getInputProps("predictor")}
+          />
           <NumberInput
+            {...helped}
             min={0}
             decimalScale={6}
             label="Most for an hour"

@@ -40,6 +40,15 @@ export const MODES: Choice<Policy["mode"]>[] = [
   { value: "off", label: "Off", says: "It decides nothing: the pool makes agents for the work at hand." },
 ];
 
+export const PREDICTORS: Choice<PolicyValues["predictor"]>[] = [
+  { value: "naive", label: "Naive", says: "The last value, this time yesterday and a week ago." },
+  {
+    value: "ml-based",
+    label: "Learned (ml-based)",
+    says: "Learns from the history; naive while that does better.",
+  },
+];
+
 export const METRICS: Choice<PolicyValues["metrics"][number]>[] = [
   {
     value: "queue_depth",
