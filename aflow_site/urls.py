@@ -1,4 +1,7 @@
-"""Every address of the site: the API, what probes ask, the admin, and the web application for the rest."""
+"""Every address of the site: the API, what probes ask, the admin, and the web application for the rest.
+
+The web process alone reads this: what only pages and the API's description need is imported from here.
+"""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -7,6 +10,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from aflow_site.api.problems import unknown_address
 from aflow_site.health import healthz, metrics, readyz
 from pools.api.proxy import proxy
+
+admin.autodiscover()
 
 api: list[URLPattern | URLResolver] = [
     path("", include("teams.api.urls")),

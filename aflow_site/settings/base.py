@@ -28,7 +28,7 @@ AFLOW_TRUSTED_PROXIES: list[str] = env.list("AFLOW_TRUSTED_PROXIES", [])
 
 INSTALLED_APPS = [
     "unfold",  # before the admin, whose pages it draws
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are found with the addresses: see urls
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from teams.api import schema  # noqa: F401 (registers itself with the API's description)
 from teams.api.alerts import AlertChannelListView, AlertChannelTestView, AlertChannelView, AlertListView
 from teams.api.views import AuditListView, MeView, SecretListView, SecretView, TeamView
 
