@@ -11,7 +11,7 @@ import redis.asyncio
 from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import per_second, text
 from scaling.models import Budget
-from scaling.reserves.store import TOLD_EVERY, AsyncReserves
+from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Reserved
 from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_told, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
 from scaling.services.ledger import charge
@@ -22,6 +22,7 @@ __all__ = [
     "TOLD_EVERY",
     "AsyncReserves",
     "Line",
+    "Reserved",
     "all_terms",
     "by_pool",
     "by_workflow",
