@@ -1,6 +1,7 @@
 -- ARGV: prefix, holder, pool, seconds, rate a second, priority, '1' to reserve (else it is only asked), budgets …
 -- In all of them or in none. Returns {'ok'} | {'full', budget} | {'opening', budget} (too young, or Redis has
--- just lost its memory: reserves are being told again)
+-- just lost its memory: reserves are being told again; or not looked at for long, as no controller runs)
+local STALE = 10000
 local holder, seconds, rate = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 for i = 8, #ARGV do
   local id = ARGV[i]
@@ -21,7 +22,8 @@ for i = 8, #ARGV do
         call('ZADD', key(id, 'waiting'), number(now / 1000 - tonumber(ARGV[6]) * 1e10), holder)
       end
       call('HSET', key(id, 'seen'), holder, number(now) .. '|' .. since .. '|' .. number(seconds * rate))
-      return {'full', id}
+      -- Agents may be gone that were there when the treasury looked, long ago: nobody can say that it is full.
+      return {now - tonumber(b[3]) > STALE and 'opening' or 'full', id}
     end
   end
 end

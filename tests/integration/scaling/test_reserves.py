@@ -103,6 +103,19 @@ async def test_agents_are_taken_to_live_on_between_two_looks(bank: Bank) -> None
     assert await bank.reserve("a", budget) is not None
 
 
+async def test_a_budget_that_nobody_looked_at_for_long_is_not_said_to_be_full(bank: Bank) -> None:
+    """No controller ran; the agents that it saw last may be gone since."""
+    budget = uuid4()
+    await bank.put(budget, 10.0, rate=1.0)
+    key = f"{bank.prefix}:budget:{budget}"
+    await bank.client.hincrbyfloat(key, "at", -3_600_000.0)
+    answer = await bank.reserve("a", budget)
+    assert answer is not None
+    assert answer.kind == "opening"
+    await bank.put(budget, 10.0, rate=1.0)
+    assert await bank.reserve("a", budget) is None
+
+
 async def test_in_all_budgets_or_in_none(bank: Bank) -> None:
     rich, poor = uuid4(), uuid4()
     await bank.put(rich, 10.0)
