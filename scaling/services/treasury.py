@@ -43,6 +43,7 @@ from scaling.models import Budget, BudgetAlert
 from scaling.reserves.store import Reserves
 from scaling.selectors.budgets import Figures, Told, figures, plain, sentence_of, standing_key
 from scaling.selectors.counts import counters
+from scaling.selectors.spend import Tally
 from scaling.services import resting
 from scaling.services.ledger import Metering, forget
 from teams.facade import alerts
@@ -99,9 +100,10 @@ class Treasury:
         loads = pools.load() if budgets else []
         told: dict[str, Told] = {}
         ceilings: dict[UUID, int] = {}
+        tally = Tally()
         for row in budgets:
             paid = [load for load in loads if pays_for(row, load)]
-            seen = figures(row, now, None)
+            seen = figures(row, now, None, tally)
             told[str(row.pk)], most = self._keep(row, paid, seen.spent, at)
             self._alert(row, seen, now)
             for pool_id, number in most.items():

@@ -25,13 +25,13 @@ from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
+from scaling.domain.bins import bin_of
 from scaling.domain.policies import Mode
 from scaling.facade.api import loops
 from scaling.models import Budget, BudgetAlert, CapacitySpend, ScalingPolicy, WorkSpend
 from scaling.reserves import store
 from scaling.selectors.budgets import last_told
 from scaling.services import resting
-from scaling.services.ledger import bin_of
 from scaling.services.scaler import Scaler
 from scaling.services.treasury import Treasury
 from teams.models import Alert
