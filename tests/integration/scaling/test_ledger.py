@@ -15,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 
 from pools.domain.agents import AgentState
 from pools.models import Agent, Node, Pool
+from pools.selectors.prices import rate_of
 from scaling.domain.bins import bin_of
 from scaling.domain.budgets import crossed
+from scaling.domain.money import cost
 from scaling.models import Budget, CapacitySpend, Meter, WorkSpend
 from scaling.selectors import spend
 from scaling.selectors.budgets import figures
@@ -124,6 +126,8 @@ def test_the_price_comes_from_the_pool_else_the_node_else_the_settings(settings:
         "by-memory": 25_000_000,  # a quarter of the memory
         "unknown": 20_000_000,
     }
+    asked = {pool.name: cost(10_000, rate_of(pool)) for pool in Pool.objects.all()}
+    assert asked == costs, "what a program's lease reserves is what is metered"
 
 
 def test_agents_of_a_deleted_pool_cost_what_they_cost_before() -> None:
