@@ -317,7 +317,7 @@ async def test_no_agent_is_held_while_the_store_of_artifacts_is_away(
     assert played.harness is not None
     broker = played.harness.broker
     await until(lambda: broker.released and not broker.held)
-    assert await sync_to_async(lambda: keeper.reserved)() == 0
+    await until(lambda: sync_to_async(lambda: keeper.reserved == 0)())
     away.clear()
     run = await played.rest()
     assert run.state == RunState.COMPLETED, run.error
