@@ -20,6 +20,7 @@ from scaling.domain.budgets import BudgetMode
 from scaling.domain.policies import Mode
 from scaling.models import Budget, ScalingDecision, ScalingPolicy, Simulation
 from scaling.selectors import budgets as read_budgets
+from scaling.selectors.spend import Tally
 from scaling.services import budgets, policies, simulations
 
 MODE_LABELS = {"act": "success", "enforce": "success", "shadow": "info", "audit": "info", "off": "warning"}
@@ -73,8 +74,8 @@ class BudgetAdmin(WithFigures):
     actions = ("enforce", "audit")
 
     def figures_of(self, rows: list[Budget]) -> dict[Any, Any]:
-        now, told = datetime.now(UTC), read_budgets.last_told()
-        return {row.pk: read_budgets.budget_shape(row, now, told) for row in rows}
+        now, told, tally = datetime.now(UTC), read_budgets.last_told(), Tally()
+        return {row.pk: read_budgets.budget_shape(row, now, told, tally) for row in rows}
 
     @display(description="For")
     def whom(self, budget: Budget) -> str:

@@ -18,6 +18,7 @@ from pools.facade import api as pools
 from scaling.models import Budget
 from scaling.selectors.budgets import figures, last_told
 from scaling.selectors.counts import counted
+from scaling.selectors.spend import Tally
 from teams.facade import api as teams
 
 PREFIX = "agentainer_scaling_"
@@ -62,13 +63,13 @@ def budget_families() -> list[Metric]:
             ("limit", "What may be spent in this period"),
             ("spent", "What is spent of it"),
             ("reserved", "What calls that run may still cost"),
-            ("forecast", "What will be spent at the period's end, if it goes on as in the last day"),
+            ("forecast", "What will be spent at the period's end, if it goes on as lately"),
             ("waiting", "Calls that wait for the budget"),
         )
     }
-    now, told = datetime.now(UTC), last_told()
+    now, told, tally = datetime.now(UTC), last_told(), Tally()
     for row in Budget.objects.select_related("team").order_by("pk"):
-        seen = figures(row, now, told.get(str(row.pk)))
+        seen = figures(row, now, told.get(str(row.pk)), tally)
         values = (float(row.limit), seen.spent, seen.reserved, seen.forecast, seen.waiting)
         for family, value in zip(families.values(), values, strict=True):
             family.add_metric([row.team.slug, row.scope, row.target, row.period], value)

@@ -367,6 +367,7 @@ class PoolController(_PoolController):
         )
 
 
+STEERED_WITHIN = 30.0  # seconds; pools must have agents though the scaler is broken
 Beside = Callable[[PoolController], Mapping[str, Callable[[], Awaitable[None]]]]
 
 
@@ -384,6 +385,7 @@ async def run_controller(stop: asyncio.Event, beside: Beside | None = None) -> N
             **group_loop(controller, runtime),
             **(beside(controller) if beside else {}),
         }
+        controller.steered_within = STEERED_WITHIN if beside else 0.0
         try:
             await controller.start()
             log.info("this controller leads the pools")

@@ -135,7 +135,7 @@ def _priced(pool_id: UUID) -> PricedPool | None:
     row = Pool.objects.filter(pk=pool_id).first()
     if row is None:
         return None
-    return PricedPool(row.pk, row.team_id, row.name, row.concurrency, prices.rates([row], {})[row.pk])
+    return PricedPool(row.pk, row.team_id, row.name, row.concurrency, prices.rate_of(row))
 
 
 def list_leases(team_id: int, pool: str | None = None) -> list[LeaseView]:

@@ -75,6 +75,15 @@ def lived(since: datetime, until: datetime) -> list[Lived]:
     ]
 
 
+def rate_of(pool: Pool) -> Decimal:
+    """Of an agent-hour in the pool, as `rates` says it; with a price of its own nothing is read."""
+    if pool.price is not None:
+        return pool.price
+    prices = Prices.now()
+    live = Agent.objects.filter(pool=pool, state__in=[state.value for state in LIVE])
+    return prices.of_pool(pool, live.values_list("node", flat=True) if prices.nodes else ())
+
+
 def rates(pools: Iterable[Pool], nodes: dict[UUID, list[str]]) -> dict[UUID, Decimal]:
     """Of an agent-hour in each pool; `nodes`: where its agents run."""
     rows = list(pools)

@@ -56,7 +56,9 @@ class BudgetSerializer(serializers.Serializer[Any]):
     limit = serializers.CharField()
     spent = serializers.CharField(help_text="In this period: of agents' time, at work or not")
     reserved = serializers.CharField(help_text="By calls that run, up to their time-outs")
-    forecast = serializers.CharField(help_text="At the period's end, if it goes on as in the last day")
+    forecast = serializers.CharField(
+        help_text="At the period's end, if it goes on as in the last day (of an hour: as in the last hour)"
+    )
     mode = serializers.ChoiceField(choices=MODES)
     state = serializers.ChoiceField(choices=STATES)
     waiting = serializers.IntegerField(help_text="Calls that wait for it")

@@ -20,9 +20,9 @@ from scaling.api.budget_serializers import (
     BurnSerializer,
     NewBudgetSerializer,
 )
+from scaling.domain.bins import BIN
 from scaling.domain.money import text
 from scaling.models import Budget
-from scaling.models.budgets import BIN
 from scaling.selectors import budgets as read
 from scaling.selectors import spend
 from scaling.services import budgets
@@ -55,8 +55,8 @@ class BudgetListView(APIView):
             found = found.filter(target=target)
         pages = BudgetPages()
         page = pages.paginate_queryset(found, request, self) or []
-        now, told = datetime.now(UTC), read.last_told()
-        shapes = [read.budget_shape(row, now, told) for row in page]
+        now, told, tally = datetime.now(UTC), read.last_told(), spend.Tally()
+        shapes = [read.budget_shape(row, now, told, tally) for row in page]
         return pages.get_paginated_response(BudgetSerializer(shapes, many=True).data)
 
     @extend_schema(

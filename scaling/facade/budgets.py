@@ -11,9 +11,10 @@ import redis.asyncio
 from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import per_second, text
 from scaling.models import Budget
-from scaling.reserves.store import TOLD_EVERY, AsyncReserves
+from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Reserved
 from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_told, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
+from scaling.services.budgets import ask_for_workflows
 from scaling.services.ledger import charge
 from scaling.services.resting import tell as tell_resting
 from scaling.services.treasury import reserves_prefix
@@ -22,7 +23,9 @@ __all__ = [
     "TOLD_EVERY",
     "AsyncReserves",
     "Line",
+    "Reserved",
     "all_terms",
+    "ask_for_workflows",
     "by_pool",
     "by_workflow",
     "charge",

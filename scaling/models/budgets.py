@@ -6,14 +6,10 @@ quarter of an hour, in which the days of every time zone begin. Names stay when 
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import models
 
 from aflow_site.kernel.ids import new_id
 from scaling.domain.budgets import BudgetMode, Scope, Span
-
-BIN = timedelta(minutes=15)
 
 
 class Budget(models.Model):

@@ -20,6 +20,7 @@ import redis.asyncio
 from scaling.domain.budgets import HeldUp, Till
 
 TOLD_EVERY = 2.0  # seconds, by those who hold reserves
+TOLD_AT_ONCE = 500
 LEARNED_WITHIN = 15  # seconds, by the ledger of work that was done
 OPENS_AFTER = 5.0  # seconds from when Redis first hears of a budget
 
@@ -38,11 +39,10 @@ def texts() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call may not begin now: `full` or `opening`. `free` of the budget, in its currency."""
+    """Why a call may not begin now: `full` or `opening`, and of which budget."""
 
     kind: str
     budget: UUID
-    free: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,16 @@ class Standing:
     held_up: HeldUp
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What a call has reserved of each of the budgets: `rate` (currency by the second) for `seconds`."""
+
+    holder: str
+    budgets: tuple[UUID, ...]
+    seconds: float
+    rate: float
+
+
 class Client(Protocol):
     def register_script(self, script: str) -> Any: ...
 
@@ -63,15 +73,13 @@ class _Scripts:
         self._prefix = prefix
         self._scripts = {name: client.register_script(text) for name, text in texts().items()}
 
-    def _run(self, name: str, *args: object) -> Any:
-        return self._scripts[name](args=[self._prefix, *map(str, args)])
+    def _run(self, name: str, *args: object, client: Any = None) -> Any:
+        return self._scripts[name](args=[self._prefix, *map(str, args)], client=client)
 
 
 def refusal_of(reply: list[bytes]) -> Refusal | None:
     kind = reply[0].decode()
-    if kind == "ok":
-        return None
-    return Refusal(kind, UUID(reply[1].decode()), float(reply[2]) if len(reply) > 2 else 0.0)
+    return None if kind == "ok" else Refusal(kind, UUID(reply[1].decode()))
 
 
 class AsyncReserves(_Scripts):
@@ -79,6 +87,7 @@ class AsyncReserves(_Scripts):
 
     def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
         super().__init__(client, prefix)
+        self._client = client
 
     async def reserve(
         self,
@@ -105,8 +114,14 @@ class AsyncReserves(_Scripts):
         ledger has it, of budgets that are not metered by agents' lives."""
         await self._run("settle", holder, repr(used), LEARNED_WITHIN, *budgets)
 
-    async def tell(self, holder: str, budgets: Sequence[UUID], *, seconds: float, rate: float) -> None:
-        await self._run("tell", holder, repr(seconds), repr(rate), *budgets)
+    async def tell(self, reserves: Sequence[Reserved]) -> None:
+        """All of them again, many in one round trip."""
+        for start in range(0, len(reserves), TOLD_AT_ONCE):
+            async with self._client.pipeline(transaction=False) as pipe:
+                for one in reserves[start : start + TOLD_AT_ONCE]:
+                    args = (one.holder, repr(one.seconds), repr(one.rate), *one.budgets)
+                    await self._run("tell", *args, client=pipe)
+                await pipe.execute()
 
     async def forget(self, beginning: str, end: str, budgets: Sequence[UUID]) -> None:
         """Reserves of holders that begin with one and do not end with the other."""

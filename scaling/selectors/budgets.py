@@ -15,11 +15,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import NotFound
+from scaling.domain.bins import bin_of
 from scaling.domain.budgets import BudgetMode, BudgetState, Span, forecast, period_of, state_of
 from scaling.domain.money import NANO, text
 from scaling.facade.contracts import BudgetTerms
 from scaling.models import Budget
-from scaling.models.budgets import BIN
 from scaling.selectors import spend
 from scaling.selectors.counts import counters
 
@@ -90,13 +90,15 @@ def plain(amount: Decimal) -> str:
     return format(amount.quantize(Decimal(1)) if whole else amount.normalize(), "f")
 
 
-def figures(row: Budget, now: datetime, told: Told | None) -> Figures:
+def figures(row: Budget, now: datetime, told: Told | None, tally: spend.Tally | None = None) -> Figures:
+    """`tally` is shared by budgets that are looked at together."""
     start, end = period_of(now, Span(row.period), ZoneInfo(row.timezone))
-    nanos = spend.spent(row, start, end)
-    lately = max(start, now - RECENT)
-    recent = spend.spent(row, lately - (lately - start) % BIN, end) if lately > start else nanos
-    seconds = max(60.0, (now - lately).total_seconds())
-    expected = forecast(nanos / NANO, recent / NANO / seconds, (end - now).total_seconds())
+    # Lately: as long as the period is, a day at most, and before it began, too. Else a few cents in its first
+    # minute would make a fortune by its end.
+    lately = bin_of(now - min(RECENT, end - start))
+    nanos, recent = (tally or spend.Tally()).paid(row, start, lately, end)
+    rate = recent / NANO / (now - lately).total_seconds()
+    expected = forecast(nanos / NANO, rate, (end - now).total_seconds())
     limit = float(row.limit)
     free = told.free if told else limit - nanos / NANO
     return Figures(
@@ -133,9 +135,11 @@ def barred_pools(budget: UUID) -> set[UUID]:
     return {UUID(field[5:]) for field, value in fields if field.startswith("most:") and value == b"0"}
 
 
-def budget_shape(row: Budget, now: datetime, told: Mapping[str, Told]) -> dict[str, Any]:
+def budget_shape(
+    row: Budget, now: datetime, told: Mapping[str, Told], tally: spend.Tally | None = None
+) -> dict[str, Any]:
     """The JSON shape of REST; money as plain decimals."""
-    seen = figures(row, now, told.get(str(row.pk)))
+    seen = figures(row, now, told.get(str(row.pk)), tally)
     return {
         "id": row.pk,
         "scope": row.scope,

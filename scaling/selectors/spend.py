@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from scaling.domain.budgets import Scope
 from scaling.models import Budget, CapacitySpend, WorkSpend
@@ -80,16 +81,42 @@ def total(name: str, lines: Sequence[Line]) -> Line:
     )
 
 
-def spent(budget: Budget, since: datetime, until: datetime) -> int:
-    """What a budget has paid."""
-    capacity = CapacitySpend.objects.filter(_paid_by(budget), bin__gte=since, bin__lt=until)
-    total = capacity.aggregate(Sum("nanos"))["nanos__sum"] or 0
-    if budget.scope == Scope.WORKFLOW:
-        work = WorkSpend.objects.filter(
-            team_id=budget.team_id, workflow=budget.target, own=False, bin__gte=since, bin__lt=until
-        )
-        total += work.aggregate(Sum("nanos"))["nanos__sum"] or 0
-    return int(total)
+class Tally:
+    """What budgets have paid, at one look: budgets of a team with the same times share a reading."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[object, ...], list[tuple[str, str, int, int]]] = {}
+
+    def paid(self, budget: Budget, start: datetime, lately: datetime, end: datetime) -> tuple[int, int]:
+        """Up to `end`: since `start`, and since `lately`."""
+        times = (budget.team_id, start, lately, end)
+        found = [
+            (nanos, recent)
+            for pool, workflow, nanos, recent in self._sums(CapacitySpend.objects.all(), "capacity", *times)
+            if budget.scope == Scope.TEAM
+            or budget.target == (pool if budget.scope == Scope.POOL else workflow)
+        ]
+        if budget.scope == Scope.WORKFLOW:
+            elsewhere = self._sums(WorkSpend.objects.filter(own=False), "work", *times)
+            found += [(nanos, recent) for _, name, nanos, recent in elsewhere if name == budget.target]
+        return sum(nanos for nanos, _ in found), sum(recent for _, recent in found)
+
+    def _sums(
+        self, rows: QuerySet[Any], table: str, team_id: int, start: datetime, lately: datetime, end: datetime
+    ) -> list[tuple[str, str, int, int]]:
+        """(pool, workflow, nanos since `start`, nanos since `lately`)"""
+        key = (table, team_id, start, lately, end)
+        if key not in self._read:
+            within = rows.filter(team_id=team_id, bin__gte=min(start, lately), bin__lt=end)
+            groups = within.order_by().values_list("pool", "workflow")
+            self._read[key] = [
+                (pool, workflow, nanos or 0, recent or 0)
+                for pool, workflow, nanos, recent in groups.annotate(
+                    since=Sum("nanos", filter=Q(bin__gte=start)),
+                    recent=Sum("nanos", filter=Q(bin__gte=lately)),
+                )
+            ]
+        return self._read[key]
 
 
 def burn(budget: Budget, since: datetime, until: datetime) -> list[tuple[datetime, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,13 @@ from scaling.selectors.budgets import sentence_of
 from teams.facade import api as teams
 
 CHANGEABLE = ("limit", "mode", "timezone")
+_workflows: list[Callable[[int, str], bool]] = []  # whoever has them, above, says whether a team has one
 MOST = Decimal(10**6)  # of the currency; the ledger's whole numbers hold nine times that
+
+
+def ask_for_workflows(exists: Callable[[int, str], bool]) -> None:
+    """`exists`: whether the team has a workflow of that name."""
+    _workflows.append(exists)
 
 
 def create(team_id: int, data: Mapping[str, Any], *, author: str) -> Budget:
@@ -75,13 +81,8 @@ def _check(row: Budget, *, new: bool) -> None:
         faults.append(Fault("target", "A team's budget has no target: leave it out."))
     if row.scope != Scope.TEAM and not row.target:
         faults.append(Fault("target", f"Name the {row.scope} that it is for."))
-    if row.scope == Scope.POOL and row.target and new:
-        try:
-            pool = pools.get_pool(row.team_id, row.target)
-            if pool.team_id != row.team_id:
-                faults.append(Fault("target", f"Pool {row.target} belongs to team {pool.team}, which pays."))
-        except PoolNotFound:
-            faults.append(Fault("target", f"There is no pool {row.target} in this team."))
+    if row.target and new:
+        faults += _target_faults(row)
     try:
         ZoneInfo(row.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -96,6 +97,21 @@ def _check(row: Budget, *, new: bool) -> None:
         faults.append(Fault("limit", f"From 0 to {MOST}."))
     if faults:
         raise InvalidInput("The budget is not valid.", faults=faults)
+
+
+def _target_faults(row: Budget) -> list[Fault]:
+    """Whether there is such a pool or workflow now; a budget stays when it goes."""
+    sentence = f"There is no {row.scope} {row.target} in this team."
+    if row.scope == Scope.WORKFLOW and not all(exists(row.team_id, row.target) for exists in _workflows):
+        return [Fault("target", sentence)]
+    if row.scope == Scope.POOL:
+        try:
+            pool = pools.get_pool(row.team_id, row.target)
+        except PoolNotFound:
+            return [Fault("target", sentence)]
+        if pool.team_id != row.team_id:
+            return [Fault("target", f"Pool {row.target} belongs to team {pool.team}, which pays.")]
+    return []
 
 
 def _audit(row: Budget, verb: str, author: str) -> None:

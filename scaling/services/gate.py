@@ -51,6 +51,8 @@ class BudgetGate:
         sentence = (
             f"The budget of {sentence_of(row)} has not enough left for {seconds:g} s of an agent of pool "
             f"{pool.name}, which may cost {seconds * rate:.6g} {row.currency}."
+            if refusal.kind == "full"
+            else f"What is left of the budget of {sentence_of(row)} is being counted; ask again."
         )
         raise Overloaded(sentence, headers={"Retry-After": AGAIN_AFTER})
 

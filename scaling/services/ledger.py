@@ -18,18 +18,13 @@ from django.db.models import F
 
 from pools.facade import api as pools
 from pools.facade.contracts import Lived
+from scaling.domain.bins import BIN, bin_of
 from scaling.domain.money import cost
 from scaling.facade.contracts import Worked
 from scaling.models import CapacitySpend, Meter, WorkSpend
-from scaling.models.budgets import BIN
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT = timedelta(days=800)
 _MS = timedelta(milliseconds=1)
-
-
-def bin_of(at: datetime) -> datetime:
-    return at - (at - EPOCH) % BIN
 
 
 def pieces(since: datetime, until: datetime) -> Iterator[tuple[datetime, int]]:

@@ -1,7 +1,8 @@
 """The loop that decides: every two seconds, and when somebody begins to wait, for every pool.
 
-It runs beside the pools' controller and under its lead, so two never decide at once; what it says counts for
-a few seconds only, after which each pool follows its own demand again. Does not: make or end agents.
+It runs beside the pools' controller and under its lead, so two never decide at once; a size that it says
+counts for a few seconds only, after which each pool follows its own demand again, below the ceiling that was
+said last. Does not: make or end agents.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ class Scaler:
         self._starts_at = self._tidied_at = float("-inf")
 
     async def run(self, helm: Helm) -> None:
-        """For ever; what breaks an evaluation is the caller's to log and to take up again."""
+        """For ever; what breaks an evaluation is the caller's to log and to take up again.
+
+        Not before the budgets have been looked at: agents that none pays for must not be made meanwhile.
+        """
+        await self._treasury.ready()
         while True:
             began = time.monotonic()
             try:
@@ -81,13 +86,14 @@ class Scaler:
 
         `now` is monotonic, `at` since the epoch, both in seconds. Raises ConnectionError.
         """
-        found = [load for load in pools.load() if load.known]
+        everything = pools.load()
+        found = [load for load in everything if load.known]
         self.arrivals.see(found, at)
         loads = [load for load in found if not load.drained]
         self._learn_starts(loads, now)
         rows, rooms = all_policies(), rationing.rooms(found)
         made: list[Made] = []
-        sizes: dict[UUID, Steering] = {}
+        sizes = self._capped(everything)
         foreseen: dict[UUID, Wanted] = {}
         for load in loads:
             row, ceiling = for_load(rows, load), self._treasury.ceilings.get(load.pool_id)
@@ -124,6 +130,15 @@ class Scaler:
         decisions.count(one.decision for one in made)
         self._tidy(now, at)
         return sizes
+
+    def _capped(self, loads: Sequence[PoolLoad]) -> dict[UUID, Steering]:
+        """By budgets; of pools that Redis does not know yet, too, whose agents are about to be made."""
+        ceilings = self._treasury.ceilings
+        return {
+            load.pool_id: Steering(None, ceilings[load.pool_id])
+            for load in loads
+            if load.pool_id in ceilings and not load.drained
+        }
 
     def _wanted(self, load: PoolLoad, policy: Policy, signals: Signals) -> Wanted:
         """The horizon follows the start time, but not its every turn."""

@@ -43,6 +43,7 @@ from scaling.models import Budget, BudgetAlert
 from scaling.reserves.store import Reserves
 from scaling.selectors.budgets import Figures, Told, figures, plain, sentence_of, standing_key
 from scaling.selectors.counts import counters
+from scaling.selectors.spend import Tally
 from scaling.services import resting
 from scaling.services.ledger import Metering, forget
 from teams.facade import alerts
@@ -66,6 +67,7 @@ class Treasury:
 
     def __init__(self) -> None:
         self.ceilings: dict[UUID, int] = {}
+        self._looked = False
         self._metering = Metering()
         self._reserves = Reserves(counters(), reserves_prefix())
         self._known: set[str] = set()
@@ -73,10 +75,18 @@ class Treasury:
         self._forgot: datetime | None = None
         self._periods: dict[UUID, datetime] = {}
 
+    async def ready(self) -> None:
+        """It has looked once, and so knows its ceilings. Raises what a look does."""
+        if not self._looked:
+            await self._look_now()
+
+    async def _look_now(self) -> None:
+        await database_sync_to_async(self.look)(datetime.now(UTC), time.monotonic())
+
     async def run(self) -> None:
         while True:
             try:
-                await database_sync_to_async(self.look)(datetime.now(UTC), time.monotonic())
+                await self._look_now()
             except (redis.RedisError, ConnectionError, DatabaseTrouble) as exc:
                 log.warning("budgets are not looked at: %s", exc)
             await asyncio.sleep(EVERY)
@@ -90,15 +100,17 @@ class Treasury:
         loads = pools.load() if budgets else []
         told: dict[str, Told] = {}
         ceilings: dict[UUID, int] = {}
+        tally = Tally()
         for row in budgets:
             paid = [load for load in loads if pays_for(row, load)]
-            seen = figures(row, now, None)
+            seen = figures(row, now, None, tally)
             told[str(row.pk)], most = self._keep(row, paid, seen.spent, at)
             self._alert(row, seen, now)
             for pool_id, number in most.items():
                 ceilings[pool_id] = min(number, ceilings.get(pool_id, number))
         self.ceilings = ceilings
         self._tell(told)
+        self._looked = True
         if self._forgot is None or (now - self._forgot).total_seconds() >= FORGET_EVERY:
             self._forgot = now
             forget(now)
@@ -120,6 +132,9 @@ class Treasury:
 
     def _tell(self, told: Mapping[str, Told]) -> None:
         client = counters()
+        if not self._looked:  # budgets may have gone while nobody kept them
+            known: Any = client.hkeys(standing_key())
+            self._known = {key.decode() for key in known}
         for gone in self._known - set(told):
             client.hdel(standing_key(), gone)
             self._reserves.drop(UUID(gone))

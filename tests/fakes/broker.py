@@ -98,8 +98,10 @@ class FakeBroker:
         await asyncio.sleep(0)
         return ItemResult(output=output)
 
-    async def release(self, lease: Lease, outcome: LeaseOutcome, *, uses: int) -> None:
-        del self.held[lease.token]
+    async def release(self, lease: Lease, outcome: LeaseOutcome, *, uses: int) -> bool:
+        if self.held.pop(lease.token, None) is None:
+            return False
         assert uses <= lease.uses_left
         self.released.append((outcome, uses))
         self._free.release()
+        return True

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from uuid import UUID
+
+from django.db import Error as DatabaseTrouble
 
 from aflow_site.kernel import tracing
 from pools.facade.contracts import (
@@ -26,6 +28,7 @@ from pools.facade.contracts import (
 from scaling.facade import budgets
 from scaling.facade.contracts import BudgetTerms
 from workflows.domain.states import BUDGET
+from workflows.engine.places import Place
 from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.purse import Bound, Purse
 from workflows.engine.records import RunRecord, StepRecord
@@ -35,8 +38,14 @@ LONGEST_WAIT = 24 * 3600.0
 LOOK_EVERY = 5.0
 # How long a pool may be without any agent, and say why, before its steps fail.
 BROKEN_POOL_PATIENCE = 30.0
-# How often a call that waits for a budget asks again.
+# How often a call that waits for a budget asks again, and how many of one run do so in that time: more take
+# longer.
 ASK_EVERY = 1.0
+ASK_AT_ONCE = 100
+# How long an agent is held for its answer to be stored.
+STORED_WITHIN = 1.0
+
+T = TypeVar("T")
 
 
 class NoAgent(Exception):
@@ -56,6 +65,23 @@ class _Account:
     rate: float
     holder: str | None
     used: float = 0.0
+
+
+@dataclass(slots=True)
+class _Call:
+    """That is to be admitted to the pool, as that stood when it was asked for last."""
+
+    view: PoolView
+    kind: AgentKind
+    holder: str
+    step: StepRecord
+    bound: Bound
+    place: Place | None
+
+    @property
+    def rate(self) -> float:
+        """By the second, of the agent, which a call keeps alive alone, if need be."""
+        return budgets.per_second(self.view.rate)
 
 
 class Agents:
@@ -83,7 +109,7 @@ class Agents:
     async def _pool(self, name: str, kind: AgentKind) -> PoolView:
         known = self._views.get((name, kind))
         if known is not None:
-            return known
+            return await self._priced(known)
         try:
             pool = await self._pools.look_or_make(self._run.team_id, name, kind)
         except PoolNotFound as exc:
@@ -95,6 +121,14 @@ class Agents:
         self._views[name, kind] = pool
         return pool
 
+    async def _priced(self, known: PoolView) -> PoolView:
+        """With what its agents cost now: a run may last for days."""
+        try:
+            now = await self._pools.look(self._run.team_id, known.name)
+        except (PoolNotFound, DatabaseTrouble):
+            return known
+        return known if now.rate == known.rate else replace(known, rate=now.rate)
+
     async def reaches_outside(self, name: str) -> bool:
         """Whether the pool's agents reach more than their platform. Raises NoAgent."""
         try:
@@ -103,47 +137,54 @@ class Agents:
             raise NoAgent(AgentError("no_pool", f"There is no pool {name}.")) from exc
         return bool(pool.settings["network"] == "egress")
 
-    async def lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
+    async def lease(
+        self,
+        pool: str,
+        kind: AgentKind,
+        holder: str,
+        step: StepRecord,
+        bound: Bound,
+        place: Place | None = None,
+    ) -> Lease:
         """A lease that the budgets allow for `bound`, waited for as long as the pool lives; NoAgent when it
-        does not."""
+        does not. While the budgets do not allow it, its `place` is others'."""
         with tracing.span("lease", pool=pool, step_id=step.key, priority=self._run.priority):
-            return await self._lease(pool, kind, holder, step, bound)
+            return await self._lease(_Call(await self._pool(pool, kind), kind, holder, step, bound, place))
 
-    async def _lease(self, pool: str, kind: AgentKind, holder: str, step: StepRecord, bound: Bound) -> Lease:
-        view = await self._pool(pool, kind)
-        rate = budgets.per_second(view.rate)  # of the agent, which a call keeps alive alone, if need be
+    async def _lease(self, call: _Call) -> Lease:
+        step, paying = call.step, self._paying(call.view)
         while True:
-            paying = self._paying(view)
             if paying:
-                await self._until_affordable(view, paying, holder, step, bound, rate)
+                await self._until_affordable(call, paying)
+                if call.place is not None:
+                    await call.place.take()
             self.seeking += 1
             try:
-                lease, paying = await self._admitted(view, holder, bound, rate)
+                lease, paying = await self._admitted(call)
             finally:
                 self.seeking -= 1
             if lease is not None:
                 break
         if step.reason == BUDGET and step.key not in self.held_up:
             self.on_turn(step, False)
-        share = rate / view.settings["concurrency"]
-        self._accounts[lease.token] = _Account(pool, share, holder if paying else None)
+        share = call.rate / call.view.settings["concurrency"]
+        self._accounts[lease.token] = _Account(call.view.name, share, call.holder if paying else None)
         step.usage.leased(lease.wait_seconds)
         return lease
 
     def _paying(self, view: PoolView) -> tuple[BudgetTerms, ...]:
         return self._purse.budgets(self._run.team_id, self._run.workflow, view)
 
-    async def _admitted(
-        self, view: PoolView, holder: str, bound: Bound, rate: float
-    ) -> tuple[Lease | None, tuple[BudgetTerms, ...]]:
+    async def _admitted(self, call: _Call) -> tuple[Lease | None, tuple[BudgetTerms, ...]]:
         """A lease that the budgets of this moment allow, or none; and these budgets."""
-        lease = await self._acquire(view, holder)
-        paying = self._paying(view)  # there may be others by now
+        lease = await self._acquire(call.view, call.holder)
         try:
-            if not await self._is_refused(view, paying, holder, bound, rate):
+            call.view = await self._pool(call.view.name, call.kind)  # it may have waited for hours
+            paying = self._paying(call.view)  # there may be others by now
+            if not await self._is_refused(call, paying):
                 return lease, paying
         except BaseException:
-            await asyncio.shield(self._never_began(lease, holder))
+            await asyncio.shield(self._never_began(lease, call.holder))
             raise
         await self.give_back(lease, LeaseOutcome.OK, uses=0)
         return None, paying
@@ -163,46 +204,40 @@ class Agents:
         step.usage.used(lease.agent_id, seconds, account.pool, account.rate)
 
     async def _is_refused(
-        self,
-        view: PoolView,
-        paying: tuple[BudgetTerms, ...],
-        holder: str,
-        bound: Bound,
-        rate: float,
-        *,
-        only_ask: bool = False,
+        self, call: _Call, paying: tuple[BudgetTerms, ...], *, only_ask: bool = False
     ) -> bool:
         if not paying:
             return False
         return await self._purse.refuses(
-            paying, holder, view.id, bound, rate, priority=self._run.priority, only_ask=only_ask
+            paying,
+            call.holder,
+            call.view.id,
+            call.bound,
+            call.rate,
+            priority=self._run.priority,
+            only_ask=only_ask,
         )
 
-    async def _until_affordable(
-        self,
-        view: PoolView,
-        paying: tuple[BudgetTerms, ...],
-        holder: str,
-        step: StepRecord,
-        bound: Bound,
-        rate: float,
-    ) -> None:
-        """Until the budgets would allow it. Budgets may come, change and go meanwhile."""
-        held_up = False
+    async def _until_affordable(self, call: _Call, paying: tuple[BudgetTerms, ...]) -> None:
+        """Until the budgets would allow it. Budgets and prices may come, change and go meanwhile."""
+        held_up, key = False, call.step.key
         try:
-            while await self._is_refused(view, paying, holder, bound, rate, only_ask=True):
+            while await self._is_refused(call, paying, only_ask=True):
                 if not held_up:
                     held_up = True
-                    self.held_up[step.key] += 1
-                    self.on_turn(step, True)
-                await asyncio.sleep(ASK_EVERY)
-                paying = self._paying(view)
+                    self.held_up[key] += 1
+                    if call.place is not None:
+                        call.place.leave()
+                    self.on_turn(call.step, True)
+                await asyncio.sleep(ASK_EVERY * max(1.0, self.held_up.total() / ASK_AT_ONCE))
+                call.view = await self._pool(call.view.name, call.kind)
+                paying = self._paying(call.view)
         except BaseException:
-            await asyncio.shield(self._purse.stop_asking(holder, paying))
+            await asyncio.shield(self._purse.stop_asking(call.holder, paying))
             raise
         finally:
             if held_up:
-                self.held_up[step.key] -= 1
+                self.held_up[key] -= 1
                 self.held_up += Counter()  # without those that are zero
 
     async def _acquire(self, view: PoolView, holder: str) -> Lease:
@@ -263,8 +298,23 @@ class Agents:
             return None
         return view.problem
 
+    def holds(self, lease: Lease) -> bool:
+        return lease.token in self._accounts
+
+    async def stored(self, storing: Awaitable[T], lease: Lease, outcome: LeaseOutcome) -> T:
+        """What `storing` gives. Where it takes longer (the store is away), the agent is given back meanwhile:
+        no budget counts on it any more when the call's time-out is over."""
+        task = asyncio.ensure_future(storing)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=STORED_WITHIN)
+            if not done:
+                await self.give_back(lease, outcome, uses=0)  # the broker knows of more
+            return await task
+        finally:
+            task.cancel()
+
     async def give_back(self, lease: Lease, outcome: LeaseOutcome, *, uses: int) -> None:
-        """Completes even when the caller is cancelled: leases must come back."""
+        """Completes even when the caller is cancelled: leases must come back. Twice does no harm."""
         await asyncio.shield(self._give_back(lease, outcome, uses))
 
     async def _give_back(self, lease: Lease, outcome: LeaseOutcome, uses: int) -> None:

@@ -17,12 +17,14 @@ from django.db import close_old_connections
 from aflow_site.kernel import tracing
 from aflow_site.kernel.clock import Clock
 from aflow_site.kernel.json import to_json
+from pools.facade.contracts import Lease, LeaseOutcome
 from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, read_ref, unpacked
 from workflows.domain.states import BUDGET
 from workflows.domain.steps import CallingStep
 from workflows.engine.agents import Agents
 from workflows.engine.book import Book
 from workflows.engine.feeds import Feed
+from workflows.engine.invoking import Outcome
 from workflows.engine.purse import Bound
 from workflows.engine.records import Message, News, RunRecord, StepRecord
 from workflows.selectors.artifacts import StoreAway, value_of
@@ -76,7 +78,7 @@ class RunContext:
     random: Random
     threads: ThreadPool
     load_bundle: Callable[[str], bytes]
-    slots: asyncio.Semaphore  # the run's own max_parallel
+    places: asyncio.Semaphore  # the run's own max_parallel
     inbox: Inbox = field(default_factory=Inbox)
     gate: asyncio.Event = field(default_factory=asyncio.Event)  # shut while the run is paused
     feeds: dict[str, Feed] = field(default_factory=dict)  # results of maps for streaming reduces
@@ -137,6 +139,11 @@ class RunContext:
             return packed(value)
         ref = await self.patiently(artifacts.store, self.run.team_id, self.run.id, content)
         return ref.as_json()
+
+    async def kept(self, answer: Outcome, lease: Lease, ends: LeaseOutcome) -> Outcome:
+        """The answer as rows hold it. `ends`: how the lease is given back where the store is slow or away."""
+        storing = answer.kept(self.keep)
+        return await (self.agents.stored(storing, lease, ends) if answer.may_be_large else storing)
 
     async def keep_list(self, elements: Iterable[Any]) -> Any:
         """Like `keep`, of a list that is never held as a whole."""

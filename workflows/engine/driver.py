@@ -153,8 +153,10 @@ class RunDriver:
             self.context.turned.clear()
             turned = asyncio.ensure_future(self.context.turned.wait())
             try:
-                idle, left = self._is_idle(), self._until_deadline()
-                timeout = min(PARK_AFTER, left or PARK_AFTER) if idle else left
+                # While some steps wait, the end of the others is looked for: it tells nobody here.
+                waits, left = any(self._at_rest()), self._until_deadline()
+                idle = waits and self._is_idle()
+                timeout = min(PARK_AFTER, left or PARK_AFTER) if waits else left
                 await asyncio.wait({graph, turned}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 turned.cancel()
@@ -196,12 +198,15 @@ class RunDriver:
 
     def _is_idle(self) -> bool:
         """Whether nothing goes on here: steps wait, or other runs work for this one."""
+        at_rest = self._at_rest()
+        busy = self.context.in_flight or self.context.agents.seeking
+        return bool(at_rest) and all(at_rest) and not busy
+
+    def _at_rest(self) -> list[bool]:
+        """Of each step that is under way and holds no others."""
+        held_up = self.context.agents.held_up
         leaves = [record for record in self._active() if record.type != "loop"]
-        agents = self.context.agents
-        at_rest = all(
-            r.state is StepState.WAITING or self._has_child(r) or r.key in agents.held_up for r in leaves
-        )
-        return bool(leaves) and at_rest and not self.context.in_flight and not agents.seeking
+        return [r.state is StepState.WAITING or self._has_child(r) or r.key in held_up for r in leaves]
 
     @staticmethod
     def _has_child(record: StepRecord) -> bool:

@@ -281,7 +281,7 @@ class Engine:
             random=random.Random(),
             threads=self._readers,
             load_bundle=partial(_load_bundle, run.team_id),
-            slots=asyncio.Semaphore(run.document.max_parallel or MAX_CALLS),
+            places=asyncio.Semaphore(run.document.max_parallel or MAX_CALLS),
         )
 
 

@@ -27,6 +27,7 @@ from pools.facade.contracts import (
     LeaseOutcome,
     Listener,
 )
+from workflows.domain.artifacts import may_be_large
 from workflows.domain.steps import Run
 from workflows.services.rows import holds_nul
 
@@ -48,6 +49,11 @@ class Outcome:
         """The same with every output as rows hold it (`RunContext.keep`); an error for one that none can."""
         results = [await _kept(result, keep) for result in self.results]
         return replace(self, results=tuple(results))
+
+    @property
+    def may_be_large(self) -> bool:
+        """Whether an output may have to be stored elsewhere than in a row."""
+        return any(may_be_large(result.output) for result in self.results)
 
     @property
     def agent_gone(self) -> bool:

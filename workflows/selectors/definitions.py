@@ -24,6 +24,10 @@ def get_workflow(team_id: int, name: str) -> Workflow:
     return workflow
 
 
+def has_workflow(team_id: int, name: str) -> bool:
+    return workflows_of(team_id).filter(name=name).exists()
+
+
 def get_version(workflow: Workflow, number: int) -> WorkflowVersion:
     version = workflow.versions.filter(number=number).first()
     if version is None:

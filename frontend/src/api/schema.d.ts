@@ -2148,7 +2148,7 @@ export interface components {
             spent: string;
             /** @description By calls that run, up to their time-outs */
             reserved: string;
-            /** @description At the period's end, if it goes on as in the last day */
+            /** @description At the period's end, if it goes on as in the last day (of an hour: as in the last hour) */
             forecast: string;
             mode: components["schemas"]["BudgetModeEnum"];
             state: components["schemas"]["BudgetStateEnum"];

@@ -129,6 +129,7 @@ class PoolController:
         self._pruned_at = 0.0
         self._flushed: dict[UUID, tuple[int, int]] = {}
         self.beside: dict[str, Callable[[], Awaitable[None]]] = {}  # loops that run while this one leads
+        self.steered_within = 0.0  # seconds that no agents are made in, until one of these has steered
 
     async def leads(self) -> bool:
         return bool(await in_database(epochs.leads, self._instance, self._leadership.token))
@@ -247,6 +248,7 @@ class PoolController:
             "the alarms": partial(self._repeat, self.alarms.look, ALARMS_EVERY),
             **self.beside,
         }
+        self._sizes.await_steering(self.steered_within)
         helpers = [asyncio.create_task(loops.for_ever(loop, name)) for name, loop in beside.items()]
         halt = asyncio.create_task(stop.wait())
         try:
@@ -308,7 +310,8 @@ class PoolController:
         self._nudged.set()
 
     def steer(self, sizes: Mapping[UUID, Steering], valid: float) -> None:
-        """The scaler's sizes, for the next `valid` seconds. Pools that are not named follow their demand."""
+        """The scaler's sizes, for the next `valid` seconds, and its ceilings, until it says others. Pools
+        that are not named follow their demand."""
         self._sizes.steer(sizes, valid)
         self._nudged.set()
 

@@ -52,15 +52,24 @@ class Sizes:
         self._leader = leader
         self.spreading = Spreading(nodes, creator)
         self._steered: dict[UUID, tuple[Steering, float]] = {}  # until when, on the monotonic clock
+        self._first_by = 0.0  # on that clock, too
 
     def steer(self, sizes: Mapping[UUID, Steering], valid: float) -> None:
-        """These sizes count for `valid` seconds; after that each pool follows its own demand again."""
-        until = time.monotonic() + valid
+        """These sizes count for `valid` seconds; after that each pool follows its own demand again, below its
+        ceiling: what must not be overrun must not be because the scaler is silent."""
+        until, self._first_by = time.monotonic() + valid, 0.0
         self._steered = {pool_id: (steering, until) for pool_id, steering in sizes.items()}
+
+    def await_steering(self, within: float) -> None:
+        """No agents are made before sizes are said, for so many seconds at most: nobody knows yet whether a
+        budget pays for them."""
+        self._first_by = time.monotonic() + within
 
     def _steering(self, pool: Pool) -> Steering | None:
         steering, until = self._steered.get(pool.pk, (None, 0.0))
-        return steering if time.monotonic() < until else None
+        if steering is None or time.monotonic() < until:
+            return steering
+        return None if steering.ceiling is None else Steering(None, steering.ceiling, steering.why)
 
     def _why_fewer(self, pool: Pool) -> EndReason:
         steering = self._steering(pool)
@@ -119,7 +128,7 @@ class Sizes:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
         kinds = self.spreading.divide(pool, steering, agents, sizes.create, target)
-        if kinds and not reaped and has_place:
+        if kinds and not reaped and has_place and time.monotonic() >= self._first_by:
             await self._create(pool, kinds, epoch, counts.resting)
 
     def _staying(self, agents: list[Agent]) -> list[Agent]:

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 
 from pools.models import Pool
+from scaling.domain.bins import bin_of
 from scaling.models import Budget, BudgetAlert, CapacitySpend
-from scaling.services.ledger import bin_of
 from teams.domain.roles import Role
 from tests.factories.members import member
 from tests.factories.pools import make_pool
@@ -63,6 +63,23 @@ def test_made_changed_listed_and_deleted() -> None:
     assert admin("GET", path).status_code == 404
 
 
+def test_a_budget_of_a_workflow_stays_when_that_goes() -> None:
+    admin = member(Role.ADMIN)
+    new = {**NEW, "scope": "workflow", "target": "daily"}
+    body = {"name": "daily", "steps": [{"id": "a", "type": "wait", "duration": 1}]}
+    refused = admin("POST", "budgets/", new)
+    assert refused.json()["errors"][0]["message"] == "There is no workflow daily in this team."
+    assert member(Role.EDITOR, "others")("POST", "workflows/", body).status_code == 201
+    assert "errors" in admin("POST", "budgets/", new).json(), "it is another team's"
+    assert admin("POST", "workflows/", body).status_code == 201
+    made = admin("POST", "budgets/", new)
+    assert made.status_code == 201, made.json()
+    assert admin("DELETE", "workflows/daily/").status_code == 204
+    path = f"budgets/{made.json()['id']}/"
+    assert admin("PATCH", path, {"limit": "3"}).json()["limit"] == "3"
+    assert admin("DELETE", path).status_code == 204
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [
@@ -77,6 +94,7 @@ def test_made_changed_listed_and_deleted() -> None:
         ({"scope": "pool"}, "target"),
         ({"scope": "pool", "target": "nowhere"}, "target"),
         ({"scope": "workflow"}, "target"),
+        ({"scope": "workflow", "target": "nothing"}, "target"),
         ({"scope": "planet"}, "scope"),
         ({"period": "year"}, "period"),
         ({"mode": "strict"}, "mode"),

@@ -9,13 +9,20 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from pools.domain.agents import AgentState
 from pools.models import Agent, Node, Pool
-from scaling.models import CapacitySpend, Meter
+from pools.selectors.prices import rate_of
+from scaling.domain.bins import bin_of
+from scaling.domain.budgets import crossed
+from scaling.domain.money import cost
+from scaling.models import Budget, CapacitySpend, Meter, WorkSpend
 from scaling.selectors import spend
-from scaling.services.ledger import Metering, bin_of, pieces
+from scaling.selectors.budgets import figures
+from scaling.services.ledger import Metering, pieces
 from tests.factories.pools import make_pool, make_team
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -119,6 +126,8 @@ def test_the_price_comes_from_the_pool_else_the_node_else_the_settings(settings:
         "by-memory": 25_000_000,  # a quarter of the memory
         "unknown": 20_000_000,
     }
+    asked = {pool.name: cost(10_000, rate_of(pool)) for pool in Pool.objects.all()}
+    assert asked == costs, "what a program's lease reserves is what is metered"
 
 
 def test_agents_of_a_deleted_pool_cost_what_they_cost_before() -> None:
@@ -150,3 +159,65 @@ def test_lines_add_up_and_teams_are_apart() -> None:
     assert all(line.idle_nanos == line.nanos - line.busy_nanos >= 0 for line in lines)
     (own,) = spend.by_workflow(team.pk, bin_of(START), end)
     assert (own.name, own.nanos) == ("w", totals(team=team, pool="a")[1])
+
+
+def paid(pool: Pool, at: datetime, amount: str) -> None:
+    CapacitySpend.objects.create(
+        team=pool.team, pool=pool.name, bin=bin_of(at), milliseconds=1, nanos=int(Decimal(amount) * 10**9)
+    )
+
+
+def a_budget(pool: Pool, period: str, **values: Any) -> Budget:
+    of_pool: dict[str, Any] = {"scope": "pool", "target": pool.name, **values}
+    return Budget.objects.create(team=pool.team, period=period, currency="USD", limit=Decimal(20), **of_pool)
+
+
+@pytest.mark.parametrize("period", ["hour", "day", "month"])
+def test_a_few_cents_in_a_periods_first_minute_are_no_forecast_of_a_fortune(period: str) -> None:
+    row = a_budget(make_pool(name="young"), period)
+    first = datetime(2027, 3, 1, 0, 1, tzinfo=UTC)
+    paid(Pool.objects.get(), first, "0.05")
+    seen = figures(row, first, None)
+    assert seen.spent == pytest.approx(0.05)
+    assert seen.forecast < 2.0, "and not 0.05 * 43,200"
+    assert crossed(seen.spent, seen.forecast, 20.0) == ()
+
+
+def test_what_was_spent_before_a_period_tells_what_it_will_cost() -> None:
+    pool = make_pool(name="steady")
+    first = datetime(2027, 3, 1, 0, 1, tzinfo=UTC)
+    for hours in range(1, 24):
+        paid(pool, first - timedelta(hours=hours), "0.1")
+    paid(pool, first, "0.002")
+    seen = figures(a_budget(pool, "month"), first, None)
+    assert seen.forecast == pytest.approx(31 * 2.3, rel=0.02), "2.3 a day"
+    assert crossed(seen.spent, seen.forecast, 20.0) == ("forecast",)
+    assert figures(a_budget(pool, "hour"), first, None).forecast == pytest.approx(0.1, rel=0.2)
+
+
+def test_budgets_that_are_looked_at_together_share_a_reading() -> None:
+    team = make_team()
+    one, two = make_pool(team, name="one", workflow="w"), make_pool(team, name="two")
+    for pool, amount in ((one, "1"), (two, "2")):
+        CapacitySpend.objects.create(
+            team=team,
+            pool=pool.name,
+            workflow=pool.workflow or "",
+            bin=bin_of(START),
+            milliseconds=1,
+            nanos=int(amount) * 10**9,
+        )
+    work: dict[str, Any] = {"team": team, "owner": team, "bin": bin_of(START), "milliseconds": 1}
+    WorkSpend.objects.create(workflow="w", pool="two", nanos=5 * 10**8, own=False, **work)
+    WorkSpend.objects.create(workflow="w", pool="one", nanos=7 * 10**8, own=True, **work)
+    rows = [
+        a_budget(one, "month"),
+        a_budget(two, "month"),
+        a_budget(one, "month", scope="team", target=""),
+        a_budget(one, "month", scope="workflow", target="w"),
+    ]
+    tally = spend.Tally()
+    with CaptureQueriesContext(connection) as asked:
+        found = [figures(row, START + timedelta(minutes=1), None, tally).spent for row in rows]
+    assert found == pytest.approx([1.0, 2.0, 3.0, 1.5])
+    assert len(asked) == 2, "of agents' time, and of work in others' pools"

@@ -130,6 +130,23 @@ async def test_a_pool_without_a_scaler_follows_its_demand_again() -> None:
             await broker.release(lease, LeaseOutcome.OK)
 
 
+async def test_a_ceiling_outlasts_the_silence_of_the_scaler() -> None:
+    """What a budget does not pay must not be made because nobody said so again."""
+    pool = await new_pool(min_size=3, max_size=8)
+    plant = site(MemoryRuntime())
+    controller = plant.controller()
+    await controller.start()
+    try:
+        controller.steer({pool.pk: Steering(5, ceiling=1)}, 0.0)
+        await controller.tick()
+        assert len(await rows_of(pool.pk)) == 1
+        controller.steer({pool.pk: Steering(5)}, 0.0)
+        await controller.tick()
+        assert len(await rows_of(pool.pk)) == 3, "its size is its own again, and no ceiling is left"
+    finally:
+        await controller.close()
+
+
 async def test_a_ceiling_beats_the_minimum_and_ends_no_work() -> None:
     pool = await new_pool(min_size=3, max_size=8)
     async with running(pool) as (_, controller, broker):

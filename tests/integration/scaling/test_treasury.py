@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,11 +25,13 @@ from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
+from scaling.domain.bins import bin_of
 from scaling.domain.policies import Mode
+from scaling.facade.api import loops
 from scaling.models import Budget, BudgetAlert, CapacitySpend, ScalingPolicy, WorkSpend
 from scaling.reserves import store
+from scaling.selectors.budgets import last_told
 from scaling.services import resting
-from scaling.services.ledger import bin_of
 from scaling.services.scaler import Scaler
 from scaling.services.treasury import Treasury
 from teams.models import Alert
@@ -107,6 +110,61 @@ async def test_an_exhausted_budget_overrides_min_and_ends_nothing_that_works() -
         await until(lambda: ended(pool, 2))
         assert await ended_by(pool) == [EndReason.BUDGET] * 2
         await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_controller_that_starts_makes_no_agents_that_no_budget_pays() -> None:
+    """Not before it has looked at the budgets; and pools that none pays for do not wait long."""
+    broke = await new_pool(min_size=3, max_size=5, price=DEAR)
+    free = await new_pool(min_size=1, max_size=5)
+    await budget(broke, 10)
+    await spend(broke, 10)
+    plant = site(MemoryRuntime())
+    controller, stop = plant.controller(), asyncio.Event()
+
+    async def late(loop: Callable[[], Awaitable[None]]) -> None:
+        """The controller's own first round is over."""
+        await until(lambda: controller.demands() is not None)
+        await loop()
+
+    controller.beside = {name: partial(late, loop) for name, loop in loops(controller).items()}
+    controller.steered_within = 600.0
+    await controller.start()
+    running_on = asyncio.create_task(controller.run_forever(stop))
+    try:
+        await until(lambda: served(free.pk, 1))
+        assert await database_sync_to_async(Agent.objects.filter(pool=broke).count)() == 0
+    finally:
+        stop.set()
+        await running_on
+        await controller.close()
+        await plant.runtime.close()
+
+
+async def test_a_scaler_that_never_speaks_does_not_keep_pools_empty() -> None:
+    pool = await new_pool(min_size=1, max_size=5)
+    plant = site(MemoryRuntime())
+    controller, stop = plant.controller(), asyncio.Event()
+    controller.steered_within = 0.2
+    await controller.start()
+    running_on = asyncio.create_task(controller.run_forever(stop))
+    try:
+        await until(lambda: served(pool.pk, 1))
+    finally:
+        stop.set()
+        await running_on
+        await controller.close()
+        await plant.runtime.close()
+
+
+async def test_budgets_that_went_while_nobody_kept_them_are_forgotten() -> None:
+    pool = await new_pool(min_size=0, max_size=5, price=DEAR)
+    async with running(pool):
+        made = await budget(pool, 10)
+        await look(Treasury())
+        assert str(made.pk) in await database_sync_to_async(last_told)()
+        await database_sync_to_async(Budget.objects.all().delete)()
+        await look(Treasury())
+        assert await database_sync_to_async(last_told)() == {}
 
 
 async def test_agents_come_back_when_the_limit_is_raised() -> None:

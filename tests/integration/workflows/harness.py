@@ -112,7 +112,7 @@ class Harness:
                 random=random.Random(1),
                 threads=self.threads,
                 load_bundle=lambda _sha: b"",
-                slots=asyncio.Semaphore(run.document.max_parallel or 500),
+                places=asyncio.Semaphore(run.document.max_parallel or 500),
             ),
             news,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,19 +28,24 @@ from scaling.reserves.store import AsyncReserves, Reserves
 from scaling.selectors.budgets import standing_key
 from scaling.selectors.counts import counters
 from teams.models import Team
+from tests.fakes.pools import until
 from tests.integration.workflows.harness import Harness, Play, intercept_nudges, mapping, play, task
+from workflows.domain.artifacts import LIMIT
 from workflows.domain.states import RunState
+from workflows.engine import agents, context
 from workflows.engine.agents import Agents
 from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.purse import Purse
 from workflows.engine.records import RunRecord
 from workflows.models import Run, Step
+from workflows.selectors.artifacts import StoreAway
 from workflows.selectors.waiting import why_run, why_step
-from workflows.services import charging
+from workflows.services import artifacts, charging
 from workflows.services.retrying import retry_run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
+FREE = "free"  # a pool that no budget pays for
 POOL = "p"  # of all steps of the harness; an agent of it costs a hundredth a second
 
 
@@ -112,6 +120,11 @@ def paid(key: str = "a", **more: Any) -> dict[str, Any]:
     return task(key, pool=POOL, timeout=50, **more)  # may cost a half
 
 
+async def free_pool(keeper: Keeper) -> None:
+    values = {"image": pools.BUILT_IN_IMAGE, "min_size": 0, "max_size": 5, "price": Decimal(36)}
+    await sync_to_async(Pool.objects.create)(team=keeper.row.team, name=FREE, **values)
+
+
 async def put(keeper: Keeper, free: float, **more: Any) -> None:
     await sync_to_async(keeper.put)(free, **more)
 
@@ -145,6 +158,27 @@ async def test_a_call_reserves_what_it_may_cost_and_settles(keeper: Keeper) -> N
     assert run.state == RunState.COMPLETED, run.error
     assert seen == [pytest.approx(0.5, abs=0.02)]
     assert await sync_to_async(lambda: keeper.reserved)() == 0
+
+
+async def test_a_call_costs_what_agents_cost_when_it_begins(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not what they did when its run began, days ago."""
+    monkeypatch.setattr("workflows.engine.poolwatch.FRESH", 0.0)
+    seen: list[float] = []
+
+    async def body(_given: Any, _invocation: Invocation) -> int:
+        seen.append(await sync_to_async(lambda: keeper.reserved)())
+        await sync_to_async(Pool.objects.filter(name=POOL).update)(price=Decimal(72))
+        return 1
+
+    await put(keeper, 1.5)
+    played = await play(body, paid("a"), paid("b", needs=["a"]))
+    run = await played.on()
+    assert run.state == RunState.COMPLETED, run.error
+    assert seen == [pytest.approx(0.5, abs=0.02), pytest.approx(1.0, abs=0.02)]
+    milliseconds, nanos = (await played.steps())["b"].usage["spent"][POOL]
+    assert nanos / milliseconds == pytest.approx(0.02 * 10**6, rel=0.01)
 
 
 async def test_a_run_waits_for_a_budget_says_so_and_goes_on(keeper: Keeper) -> None:
@@ -215,6 +249,26 @@ async def test_nobody_is_passed_by_a_cheaper_call(keeper: Keeper) -> None:
     assert await wakes_in(cheap) <= 0
 
 
+@pytest.mark.parametrize(
+    "held", [paid("a"), mapping("a", over=[1, 2, 3], pool=POOL, timeout=50)], ids=["task", "map"]
+)
+async def test_what_waits_for_a_budget_takes_no_place_of_max_parallel(
+    keeper: Keeper, held: dict[str, Any]
+) -> None:
+    await put(keeper, 0.4)
+    await free_pool(keeper)
+    played = await play(lambda _given, _invocation: 1, held, task("b", pool=FREE), max_parallel=1)
+    await sync_to_async(Step.objects.filter(run=played.run_id, key="b").update)(pool=FREE)
+    run = await played.on()
+    assert (run.state, run.parked) == (RunState.WAITING, True)
+    assert (await played.states())["b"] == "completed"
+    await put(keeper, 100.0)
+    await accounts()
+    assert played.harness is not None
+    assert (await played.on()).state == RunState.COMPLETED
+    assert played.harness.broker.most_at_once == 1, "when the money is there, they take their turns"
+
+
 async def test_an_audit_holds_nothing_up(keeper: Keeper) -> None:
     await sync_to_async(lambda: keeper.terms(enforced=False))()
     await put(keeper, 0.0, enforce=False)
@@ -234,6 +288,40 @@ async def test_a_map_runs_as_wide_as_the_budget_allows(keeper: Keeper) -> None:
     assert sorted(run.output or []) == list(range(40))
     assert played.harness.broker.most_at_once <= 2
     assert await sync_to_async(lambda: keeper.reserved)() == 0
+
+
+@pytest.mark.parametrize(
+    "step", [paid(), mapping("m", over=[1, 2, 3], pool=POOL, timeout=50, max_parallel=1)], ids=["task", "map"]
+)
+async def test_no_agent_is_held_while_the_store_of_artifacts_is_away(
+    keeper: Keeper, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The reserve would end before the lease does, and nobody would count with what that costs."""
+    monkeypatch.setattr(settings, "AFLOW_ARTIFACTS_URL", str(tmp_path))
+    monkeypatch.setattr(agents, "STORED_WITHIN", 0.0)
+    monkeypatch.setattr(context, "STORE_PAUSE", 0.01)
+    store_artifact, away = artifacts.store, threading.Event()
+    away.set()
+    asked = threading.Semaphore(0)
+
+    def store_or_not(*args: Any) -> Any:
+        asked.release()
+        if away.is_set():
+            raise StoreAway("Artifacts cannot be reached: it is away.")
+        return store_artifact(*args)
+
+    monkeypatch.setattr(artifacts, "store", store_or_not)
+    played = await play(lambda _given, _invocation: "x" * 2 * LIMIT, step)
+    await played.begin()
+    assert await asyncio.to_thread(asked.acquire, timeout=60)
+    assert played.harness is not None
+    broker = played.harness.broker
+    await until(lambda: broker.released and not broker.held)
+    await until(lambda: sync_to_async(lambda: keeper.reserved == 0)())
+    away.clear()
+    run = await played.rest()
+    assert run.state == RunState.COMPLETED, run.error
+    assert len(broker.sent) == len(step.get("over", [0])), "each was asked once"
 
 
 async def test_a_cancelled_run_waits_no_longer(keeper: Keeper) -> None:

@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from pools.facade.contracts import Invocation
 from teams.facade.contracts import Role
 from tests.integration.workflows.harness import CODE, Play, drive, mapping, play, task
 from workflows.models import Item, Run, Step, Workflow
@@ -358,6 +359,21 @@ async def test_a_loop_goes_on_where_its_driver_died() -> None:
 
 
 # --- waiting -----------------------------------------------------------------------------------------------
+
+
+async def test_a_run_is_parked_when_the_last_of_its_steps_that_do_not_wait_has_ended() -> None:
+    waits = asyncio.Event()
+
+    async def body(_given: Any, _invocation: Invocation) -> int:
+        await waits.wait()
+        return 1
+
+    one = await play(body, task("a"), {"id": "w", "type": "wait", "duration": "10m"})
+    await one.begin()
+    await one.until("w", "waiting")
+    waits.set()
+    run = await one.rest()
+    assert (run.state, run.parked, (await one.states())["a"]) == ("waiting", True, "completed")
 
 
 async def test_waiting_for_a_moment_parks_the_run_and_goes_on_when_it_is_due() -> None:

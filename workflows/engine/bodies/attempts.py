@@ -16,6 +16,7 @@ from workflows.engine.context import RunContext
 from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
 from workflows.engine.listening import BodyListener, Sink
+from workflows.engine.places import Place
 from workflows.engine.records import StepRecord
 from workflows.engine.stepstate import dead_letter
 
@@ -53,10 +54,10 @@ class Attempts:
 
     async def _try(self, value: Any) -> bool:
         context, record = self.context, self.record
-        async with context.slots:
+        async with Place(context.places) as place:
             holder = f"{context.run.id}/{record.key}/{record.attempts + 1}/{context.run.fence}"
             bound = context.bound_of(self.step)
-            lease = await context.agents.lease(self.pool, self.kind, holder, record, bound)
+            lease = await context.agents.lease(self.pool, self.kind, holder, record, bound, place)
             # A request that was stopped half-way: the pools find out whether its agent is free again.
             outcome, sent = LeaseOutcome.ERROR, 0
             try:
@@ -79,7 +80,7 @@ class Attempts:
                         context.agents.used(record, lease, asyncio.get_running_loop().time() - begun)
                         await listener.close()
                     outcome = result.lease
-                    result = await result.kept(context.keep)
+                    result = await context.kept(result, lease, outcome)
                     return self._record(result)
             finally:
                 await context.agents.give_back(lease, outcome if sent else LeaseOutcome.OK, uses=sent)

@@ -34,6 +34,7 @@ from workflows.engine.errands import Errands
 from workflows.engine.invoking import Outcome, StepCall, send
 from workflows.engine.listening import BodyListener
 from workflows.engine.loading import unfinished_items
+from workflows.engine.places import Place
 from workflows.engine.records import StepRecord
 from workflows.engine.scope import Elements, Scope
 from workflows.engine.stepstate import end_step
@@ -235,16 +236,16 @@ class MapRun(Body):
             if len(self._lanes) > self._width:
                 return  # somebody made the map narrower
             grant += 1
-            async with self.context.slots:
-                await self._with_lease(f"{number}.{grant}")
+            async with Place(self.context.places) as place:
+                await self._with_lease(f"{number}.{grant}", place)
 
-    async def _with_lease(self, grant: str) -> None:
+    async def _with_lease(self, grant: str, place: Place) -> None:
         run, context = self.context.run, self.context
         holder = f"{run.id}/{self.record.key}/{grant}/{run.fence}"
         try:
             kind = kind_of(self.behaviour)
             bound = context.bound_of(self.definition, more=QUANTUM)
-            lease = await context.agents.lease(self.record.pool, kind, holder, self.record, bound)
+            lease = await context.agents.lease(self.record.pool, kind, holder, self.record, bound, place)
         except NoAgent as exc:
             await self.items.fail_rest(exc.error)
             return
@@ -265,7 +266,7 @@ class MapRun(Body):
                 async with context.calling():
                     sent, outcome = await self._send_all(lease, calls)
                 uses += sent
-                if outcome is LeaseOutcome.POISON:
+                if outcome is LeaseOutcome.POISON or not context.agents.holds(lease):
                     break
         finally:
             await context.agents.give_back(lease, outcome, uses=uses)
@@ -288,15 +289,16 @@ class MapRun(Body):
                 answer = await self._send(lease, call)
             finally:
                 self.context.agents.used(self.record, lease, loop.time() - begun)
-            outcome = await answer.kept(self.context.keep)
+            if answer.lease is LeaseOutcome.ERROR:
+                ends = LeaseOutcome.ERROR
+            outcome = await self.context.kept(answer, lease, answer.lease if answer.agent_gone else ends)
             took = loop.time() - begun
             self._call_seconds += 0.2 * (took - self._call_seconds)
             self.items.record(call, outcome, over=self._over)
-            if outcome.agent_gone or self._over() or not self.context.gate.is_set():
+            held = self.context.agents.holds(lease)
+            if outcome.agent_gone or not held or self._over() or not self.context.gate.is_set():
                 self.items.unsend(calls[place + 1 :])
                 return place + 1, outcome.lease
-            if outcome.lease is LeaseOutcome.ERROR:
-                ends = LeaseOutcome.ERROR
         return len(calls), ends
 
     async def _send(self, lease: Lease, call: ItemsCall) -> Outcome:

@@ -62,7 +62,7 @@ export function BudgetCard({ budget, onEdit }: Props) {
         <Amount
           name="forecast"
           value={money(forecast, currency)}
-          says="At the period’s end, if it goes on as in the last day"
+          says="At the period’s end, if it goes on as in the last day (of an hour: as in the last hour)"
         />
       </dl>
       <Waiting budget={budget} />
