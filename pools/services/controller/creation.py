@@ -188,14 +188,16 @@ class Creator:
         if AgentState(agent.state) is AgentState.WARMING and agent.address:
             return time.monotonic()
         await self._registry.move(agent, AgentState.CREATING)
+        if pool.requirements:
+            # Installing them may take minutes, in which agents of other pools start.
+            await self._image(agent, pool)
         # Not while it becomes ready: agents that never do would keep every other pool from starting.
         async with self._slots:
             spec = AgentSpec(
                 agent_id=agent.pk,
                 pool_id=pool.pk,
                 pool_name=pool.name,
-                # It may have to be built first.
-                image=await self._runtime.ensure_image(agent.image, commands=pool.commands),
+                image=await self._image(agent, pool),
                 nonce=agent.nonce,
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
@@ -215,6 +217,12 @@ class Creator:
         if not handle.running:
             raise RuntimeFault(await self._epitaph(agent, "An agent ended as soon as it was started"))
         return started
+
+    async def _image(self, agent: Agent, pool: Pool) -> str:
+        """It may have to be built first."""
+        return await self._runtime.ensure_image(
+            agent.image, commands=pool.commands, requirements=tuple(pool.requirements)
+        )
 
     async def _secrets(self, pool: Pool) -> dict[str, str]:
         """Raises `RuntimeFault` when one of them is not there, or cannot be opened."""
@@ -294,4 +302,4 @@ class Creator:
 
 def _recipe(agent: Agent, pool: Pool) -> Recipe:
     """The image is the agent's own: its pool may have another by now."""
-    return Recipe(agent.image, agent.place_in(pool), pool.commands)
+    return pool.recipe_of(agent.image, agent.place_in(pool))

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -345,12 +346,14 @@ class Counting(MemoryRuntime):
         super().__init__()
         self.running = self.most = 0
 
-    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0.05)
-            return await super().ensure_image(image, commands=commands)
+            return await super().ensure_image(image, commands=commands, requirements=requirements)
         finally:
             self.running -= 1
 
