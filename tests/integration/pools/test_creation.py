@@ -255,6 +255,40 @@ async def test_an_image_that_does_not_start_by_itself_may_run_commands(plant: Pl
         assert await has_problem(tools, None)
 
 
+async def test_requirements_that_cannot_be_installed_are_the_pools_alone(plant: Plant) -> None:
+    memory(plant).broken.add("nowhere")
+    plain, more = await new_pool(), await new_pool(requirements=["nowhere"])
+    async with plant.running():
+        await until(lambda: has_problem(more, "creation"))
+        await until(lambda: served(plain.pk, 1))
+        assert "there is no nowhere" in str(await problem(more))
+        assert await has_problem(plain, None)
+        memory(plant).broken.clear()
+        await until(lambda: served(more.pk, 1))
+        await until(lambda: has_problem(more, None))
+
+
+class Installing(MemoryRuntime):
+    """Is never done with requirements."""
+
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
+        if requirements:
+            await asyncio.Event().wait()
+        return await super().ensure_image(image, commands=commands)
+
+
+async def test_pools_start_while_requirements_of_another_are_installed(plant: Plant) -> None:
+    plant.runtime = Installing()
+    await new_pool(min_size=AT_ONCE, max_size=AT_ONCE, requirements=["large"])
+    async with plant.running() as controller:
+        await until(lambda: len(controller.creator.tasks) >= AT_ONCE)
+        plain = await new_pool()
+        await until(lambda: served(plain.pk, 1))
+    await plant.runtime.close()
+
+
 async def test_a_database_that_refuses_writes_is_not_asked_at_once_again(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

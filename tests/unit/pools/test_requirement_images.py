@@ -121,7 +121,9 @@ def test_it_has_an_end(tmp_path: Path, folder: Path) -> None:
 
 
 def test_errors_come_before_warnings_and_passwords_nowhere() -> None:
-    said = "WARNING: Retrying https://me:hunter2@index/simple\n\nERROR: first\nERROR: https://me:hunter2@index\n"
+    said = (
+        "WARNING: Retrying https://me:hunter2@index/simple\n\nERROR: first\nERROR: https://me:hunter2@index\n"
+    )
     assert words_of(said) == "first https://index"
     assert "hunter2" not in words_of("WARNING: Retrying https://me:hunter2@index/simple")
     assert words_of("\n") == "pip said nothing"

@@ -51,7 +51,7 @@ def test_one_form(written: str, kept: str) -> None:
 
 @pytest.mark.parametrize("written", REFUSED)
 def test_what_is_no_requirement(written: str) -> None:
-    with pytest.raises(ValueError, match="requirement|address|==="):
+    with pytest.raises(ValueError, match=r"requirement|address|==="):
         canonical(written)
 
 
