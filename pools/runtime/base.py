@@ -52,6 +52,10 @@ class ImageMissing(RuntimeFault):
     pass
 
 
+class NotInstalled(RuntimeFault):
+    """The requirements were refused, after whatever may pass by itself was tried again."""
+
+
 class NotSupported(RuntimeFault):
     """This runtime cannot do it, now or ever."""
 
@@ -178,7 +182,7 @@ class Runtime(Protocol):
         """The exact reference to run. With `commands` it is one like the image in which the built-in agent
         serves, and takes commands. With `requirements` (canonical; of the built-in image alone) it has these
         packages: made once, which may take minutes. Raises `ImageMissing`, `NotSupported` where `can` lacks
-        `REQUIREMENTS`, and `RuntimeFault` with the installer's last words."""
+        `REQUIREMENTS`, and `NotInstalled` with the installer's last words."""
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
         """Raises `RuntimeFault`, where no node is as the agent wants it, too."""

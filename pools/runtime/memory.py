@@ -32,6 +32,7 @@ from pools.runtime.base import (
     EngineNode,
     ImageMissing,
     Invitation,
+    NotInstalled,
     RuntimeFault,
 )
 from pools.runtime.deployed import DeploySpec
@@ -122,7 +123,7 @@ class MemoryRuntime:
         self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
     ) -> str:
         if missing := self.broken.intersection(requirements):
-            raise RuntimeFault(f"The requirements could not be installed: there is no {min(missing)}.")
+            raise NotInstalled(f"The requirements could not be installed: there is no {min(missing)}.")
         if image != BUILT_IN_IMAGE and image not in {*self.images, *self.broken, *self.sick}:
             raise ImageMissing(f"There is no image {image} in this process.")
         if requirements:

@@ -29,7 +29,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError
 
-from pools.runtime.base import RuntimeFault
+from pools.runtime.base import NotInstalled, RuntimeFault
 from pools.runtime.images import build, ensure_built_in, entrypoint_of, present
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def requirement_tag(built_in: str, requirements: Sequence[str]) -> str:
 def ensure_with_requirements(client: docker.DockerClient, requirements: Sequence[str]) -> str:
     """The name of the image; it is built when it is not here, by one of all who want it on this machine.
 
-    `requirements` in their canonical form. Raises `RuntimeFault`, with pip's last words.
+    `requirements` in their canonical form. Raises `NotInstalled` with pip's last words, `RuntimeFault`.
     """
     built_in = ensure_built_in(client)
     tag = requirement_tag(built_in, requirements)
@@ -124,7 +124,7 @@ def _build(client: docker.DockerClient, built_in: str, tag: str, requirements: S
         install(packages, requirements, options)
         files = {f"packages/{path.relative_to(packages)}": path for path in _files(packages)}
         if not files:  # each under a condition that does not hold
-            raise RuntimeFault(f"The requirements {listed} name nothing for Python on Linux; leave them out.")
+            raise NotInstalled(f"The requirements {listed} name nothing for Python on Linux; leave them out.")
         recipe = DOCKERFILE.format(built_in=built_in)
         build(
             client, recipe, tag, files, what=f"The image with {listed}", labels={OF: " ".join(requirements)}
@@ -159,7 +159,7 @@ def install(
     within: float = WITHIN,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Into the folder. `environment`: left out, this process's own. Raises `RuntimeFault`."""
+    """Into the folder. `environment`: left out, this process's own. Raises `NotInstalled`."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-color"),
         *("--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:"),
@@ -180,11 +180,11 @@ def install(
             check=False,
         )
     except subprocess.TimeoutExpired as exc:
-        raise RuntimeFault(
+        raise NotInstalled(
             f"The requirements {listed} were not installed within {within:g} s; is the index in reach?"
         ) from exc
     if done.returncode != 0:
-        raise RuntimeFault(f"The requirements {listed} could not be installed: {words_of(done.stderr)}")
+        raise NotInstalled(f"The requirements {listed} could not be installed: {words_of(done.stderr)}")
 
 
 def words_of(stderr: str) -> str:

@@ -21,7 +21,7 @@ from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
-from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
+from pools.runtime.base import AgentSpec, EngineAway, Limits, NotInstalled, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
 from pools.services.controller.crash_loops import CrashLoops
@@ -156,7 +156,7 @@ class Creator:
                 breaker.undecided()  # nothing is wrong with the image
                 await self._give_up(agent)
                 return
-            self._failed(recipe, pool, str(exc))
+            self._failed(recipe, pool, str(exc), lasting=isinstance(exc, NotInstalled))
             await self._give_up(agent)
             await self._problems.tell(pool.pk, recipe, Problem(ProblemKind.CREATION, str(exc)))
             return
@@ -295,8 +295,8 @@ class Creator:
             return  # the reconcile tries again
         await self._registry.move(agent, AgentState.GONE, reason)
 
-    def _failed(self, recipe: Recipe, pool: Pool, sentence: str) -> None:
-        pause = self.breaker(recipe).failed(time.monotonic(), sentence)
+    def _failed(self, recipe: Recipe, pool: Pool, sentence: str, *, lasting: bool = False) -> None:
+        pause = self.breaker(recipe).failed(time.monotonic(), sentence, lasting=lasting)
         log.warning("pool %s: %s Next attempt in %.0f s.", pool.name, sentence, pause)
 
 

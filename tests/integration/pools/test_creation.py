@@ -15,10 +15,11 @@ from channels.db import database_sync_to_async
 from django.db import OperationalError
 
 from pools.domain.agents import STARTING
+from pools.domain.breaker import LONGEST_PAUSE
 from pools.domain.placement import Recipe
 from pools.facade import api as pools
 from pools.models import Pool
-from pools.runtime.base import AgentHandle, AgentSpec, EngineAway, RuntimeFault
+from pools.runtime.base import BUILT_IN_IMAGE, AgentHandle, AgentSpec, EngineAway, RuntimeFault
 from pools.runtime.memory import MemoryRuntime
 from pools.runtime.process import ProcessRuntime
 from pools.services.agents import move
@@ -258,12 +259,18 @@ async def test_an_image_that_does_not_start_by_itself_may_run_commands(plant: Pl
 async def test_requirements_that_cannot_be_installed_are_the_pools_alone(plant: Plant) -> None:
     memory(plant).broken.add("nowhere")
     plain, more = await new_pool(), await new_pool(requirements=["nowhere"])
-    async with plant.running():
+    begun = time.monotonic()
+    async with plant.running() as controller:
         await until(lambda: has_problem(more, "creation"))
         await until(lambda: served(plain.pk, 1))
         assert "there is no nowhere" in str(await problem(more))
         assert await has_problem(plain, None)
+        # Nothing is gained by asking again at once.
+        breaker = controller.creator.breaker(Recipe(BUILT_IN_IMAGE, requirements=("nowhere",)))
+        assert breaker.open_until >= begun + LONGEST_PAUSE
         memory(plant).broken.clear()
+        breaker.open_until = 0.0
+        controller.nudge()
         await until(lambda: served(more.pk, 1))
         await until(lambda: has_problem(more, None))
 
