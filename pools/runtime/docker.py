@@ -87,7 +87,7 @@ class DockerRuntime(OneMachine):
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
         self._installing: dict[tuple[str, ...], asyncio.Task[str]] = {}
-        self._watching = threading.Event()
+        self._closing = threading.Event()
         self._node = ""
         self.deployed: DeployedAgents = DockerDeployed(self)
 
@@ -105,7 +105,7 @@ class DockerRuntime(OneMachine):
             return self._client
 
     async def close(self) -> None:
-        self._watching.set()
+        self._closing.set()
         if self._client is not None:
             self._client.close()
         self._threads.shutdown(wait=False)
@@ -142,7 +142,8 @@ class DockerRuntime(OneMachine):
         """One thread makes it, none of those that the engine is asked from: it may take minutes."""
         task = self._installing.get(requirements)
         if task is None:
-            work = partial(self._in_words, lambda: ensure_with_requirements(self.client, requirements))
+            make = partial(ensure_with_requirements, requirements=requirements, stop=self._closing)
+            work = partial(self._in_words, lambda: make(self.client))
             task = asyncio.create_task(asyncio.to_thread(work))
             self._installing[requirements] = task
             task.add_done_callback(lambda done: self._installed(requirements, done))

@@ -21,6 +21,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ RECIPE = "1"  # raise it when the way the images are made changes
 REQUIREMENT_IMAGE = "agentainer/python-agent-with"
 OF = "agentainer.requirements"  # label: the requirements, in one line
 WITHIN = 900.0  # seconds that pip may take
+LOOK_EVERY = 0.25  # seconds between two looks whether to stop
 OLDEST_LIBC = 5  # of glibc 2, for which wheels were ever made
 MOST_WORDS = 400  # characters of pip's that people are shown
 # Behind the agent's own code, before the libraries that read sources: bodies get the versions they ask for.
@@ -99,29 +101,34 @@ def requirement_tag(built_in: str, requirements: Sequence[str]) -> str:
     return f"{REQUIREMENT_IMAGE}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
-def ensure_with_requirements(client: docker.DockerClient, requirements: Sequence[str]) -> str:
+def ensure_with_requirements(
+    client: docker.DockerClient, requirements: Sequence[str], stop: threading.Event
+) -> str:
     """The name of the image; it is built when it is not here, by one of all who want it on this machine.
 
-    `requirements` in their canonical form. Raises `NotInstalled` with pip's last words, `RuntimeFault`.
+    `requirements` in their canonical form. Raises `NotInstalled` with pip's last words, and `RuntimeFault`,
+    also once `stop` is set.
     """
     built_in = ensure_built_in(client)
     tag = requirement_tag(built_in, requirements)
     if present(client, tag):
         return tag
-    with _alone(tag):
+    with _alone(tag, stop):
         if not present(client, tag):
-            _build(client, built_in, tag, requirements)
+            _build(client, built_in, tag, requirements, stop)
     return tag
 
 
-def _build(client: docker.DockerClient, built_in: str, tag: str, requirements: Sequence[str]) -> None:
+def _build(
+    client: docker.DockerClient, built_in: str, tag: str, requirements: Sequence[str], stop: threading.Event
+) -> None:
     started = time.monotonic()
     listed = ", ".join(requirements)
     options = _target(client, built_in).options()
     with tempfile.TemporaryDirectory(prefix="agentainer-") as folder:
         packages = Path(folder) / "packages"
         packages.mkdir()
-        install(packages, requirements, options)
+        install(packages, requirements, options, stop=stop)
         files = {f"packages/{path.relative_to(packages)}": path for path in _files(packages)}
         if not files:  # each under a condition that does not hold
             raise NotInstalled(f"The requirements {listed} name nothing for Python on Linux; leave them out.")
@@ -156,35 +163,55 @@ def install(
     requirements: Sequence[str],
     options: Sequence[str] = (),
     *,
+    stop: threading.Event,
     within: float = WITHIN,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Into the folder. `environment`: left out, this process's own. Raises `NotInstalled`."""
+    """Into the folder. `environment`: left out, this process's own. Raises `NotInstalled`, and `RuntimeFault`
+    once `stop` is set."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-color"),
         *("--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:"),
         *("--target", str(folder), *options, *requirements),
     ]
     listed = ", ".join(requirements)
+    # Where it runs there is no file that a requirement could be taken for.
+    child = subprocess.Popen(
+        command,
+        cwd=folder.parent,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
     try:
-        # Where it runs there is no file that a requirement could be taken for.
-        done = subprocess.run(
-            command,
-            cwd=folder.parent,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=within,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise NotInstalled(
-            f"The requirements {listed} were not installed within {within:g} s; is the index in reach?"
-        ) from exc
-    if done.returncode != 0:
-        raise NotInstalled(f"The requirements {listed} could not be installed: {words_of(done.stderr)}")
+        said = _until_it_ends(child, stop, within)
+    except TimeoutError as exc:
+        raise NotInstalled(f"The requirements {listed} were not installed within {within:g} s.") from exc
+    finally:
+        child.kill()
+        child.communicate()
+    if child.returncode != 0:
+        raise NotInstalled(f"The requirements {listed} could not be installed: {words_of(said)}")
+
+
+def _until_it_ends(child: subprocess.Popen[str], stop: threading.Event, within: float) -> str:
+    """What it wrote to stderr. Raises `TimeoutError`, and `RuntimeFault` when it is to stop."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            return child.communicate(timeout=min(within, LOOK_EVERY))[1]
+        except subprocess.TimeoutExpired as exc:
+            if time.monotonic() >= deadline:
+                raise TimeoutError from exc
+            _go_on(stop)
+
+
+def _go_on(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise RuntimeFault("The platform stopped while requirements were installed.")
 
 
 def words_of(stderr: str) -> str:
@@ -206,15 +233,17 @@ def _remove_former(client: docker.DockerClient, tag: str, requirements: Sequence
 
 
 @contextlib.contextmanager
-def _alone(tag: str) -> Iterator[None]:
+def _alone(tag: str, stop: threading.Event) -> Iterator[None]:
     """One thread of one process on this machine at a time. Whoever dies lets the others on."""
     path = Path(tempfile.gettempdir()) / f"agentainer-{os.getuid()}-{tag.rpartition(':')[2]}.lock"
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_still(path, file):
-                continue  # its holder was done with it, and took it away
+            if not _is_locked(file) or not _is_still(path, file):
+                # Somebody has it, or was done with it and took it away.
+                stop.wait(LOOK_EVERY)
+                _go_on(stop)
+                continue
             try:
                 yield
             finally:
@@ -222,6 +251,15 @@ def _alone(tag: str) -> Iterator[None]:
             return
         finally:
             os.close(file)
+
+
+def _is_locked(file: int) -> bool:
+    """By this call."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_still(path: Path, file: int) -> bool:

@@ -57,9 +57,9 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
     install = requirement_images.install
 
-    def counted(folder: Path, requirements: Any, options: Any) -> None:
+    def counted(folder: Path, requirements: Any, options: Any, **more: Any) -> None:
         made.append(requirements)
-        install(folder, requirements, options)
+        install(folder, requirements, options, **more)
 
     monkeypatch.setattr(requirement_images, "install", counted)
     return made

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import sys
 import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from pools.runtime.requirement_images import (
 )
 from tests.fakes.wheels import make_wheel, pip_settings
 
+NEVER = threading.Event()
 HERE = Target(
     f"{sys.version_info.major}.{sys.version_info.minor}", sys.platform, platform.machine(), "glibc", "2.36"
 )
@@ -89,7 +93,7 @@ def test_another_kind_of_python_is_refused(other: Target) -> None:
 
 def test_wheels_are_installed(tmp_path: Path, folder: Path) -> None:
     make_wheel(tmp_path, "sample", "1.0", "VALUE = 7\n")
-    install(folder, ["sample==1.0"], HERE.options(), environment=settings(tmp_path))
+    install(folder, ["sample==1.0"], HERE.options(), stop=NEVER, environment=settings(tmp_path))
     assert (folder / "sample.py").read_text() == "VALUE = 7\n"
 
 
@@ -102,19 +106,35 @@ def test_code_of_packages_is_not_run(tmp_path: Path, folder: Path) -> None:
     with tarfile.open(tmp_path / "sample-1.0.tar.gz", "w:gz") as archive:
         archive.add(source, "sample-1.0")
     with pytest.raises(RuntimeFault, match="taken as wheels"):
-        install(folder, ["sample"], environment=settings(tmp_path))
+        install(folder, ["sample"], stop=NEVER, environment=settings(tmp_path))
     assert not witness.exists()
 
 
 def test_what_cannot_be_installed_is_told_in_pip_s_words(tmp_path: Path, folder: Path) -> None:
     make_wheel(tmp_path, "sample", "1.0", "")
     with pytest.raises(RuntimeFault, match=r"sample==2\.0 could not be installed: .*from versions: 1\.0"):
-        install(folder, ["sample==2.0"], environment=settings(tmp_path))
+        install(folder, ["sample==2.0"], stop=NEVER, environment=settings(tmp_path))
 
 
 def test_it_has_an_end(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(RuntimeFault, match=r"sample were not installed within 0\.001 s"):
-        install(folder, ["sample"], environment=settings(tmp_path), within=0.001)
+        install(folder, ["sample"], stop=NEVER, environment=settings(tmp_path), within=0.001)
+
+
+def test_it_ends_with_the_platform(tmp_path: Path, folder: Path) -> None:
+    """Whatever pip waits for: here for an index that never answers."""
+    silent, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+    environment = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index, "PIP_NO_INDEX": ""}
+    with silent, ThreadPoolExecutor() as pool:
+        installing = pool.submit(install, folder, ["sample"], stop=stop, environment=environment)
+        silent.settimeout(60)
+        asked, _ = silent.accept()
+        with asked:
+            assert not installing.done()
+            stop.set()
+            with pytest.raises(RuntimeFault, match="platform stopped"):
+                installing.result()
 
 
 # --- what pip says -----------------------------------------------------------------------------------------
