@@ -30,6 +30,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import docker
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
@@ -157,13 +158,10 @@ def build(
     calls the image `what`."""
     try:
         with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY) as context:
-            with tarfile.open(fileobj=context, mode="w") as tar:
-                for name, content in {"Dockerfile": recipe.encode(), **files}.items():
-                    if isinstance(content, Path):
-                        add_file(tar, content, name, mode=0o755 if os.access(content, os.X_OK) else 0o644)
-                    else:
-                        add_bytes(tar, name, content)
-            context.seek(0)
+            try:
+                _write_context(context, {"Dockerfile": recipe.encode(), **files})
+            except OSError as exc:  # of this machine's disk, not of the engine
+                raise RuntimeFault(f"{what} could not be built: {exc}.") from exc
             client.images.build(
                 fileobj=context,
                 custom_context=True,
@@ -179,6 +177,16 @@ def build(
         raise RuntimeFault(f"{what} could not be built: {last[-200:]}") from exc
     except APIError as exc:
         raise RuntimeFault(f"{what} could not be built: {exc}.") from exc
+
+
+def _write_context(file: IO[bytes], files: Mapping[str, bytes | Path]) -> None:
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, content in files.items():
+            if isinstance(content, Path):
+                add_file(tar, content, name, mode=0o755 if os.access(content, os.X_OK) else 0o644)
+            else:
+                add_bytes(tar, name, content)
+    file.seek(0)
 
 
 def entrypoint_of(client: docker.DockerClient, image: str) -> list[str]:
@@ -293,7 +301,7 @@ def write_own_python(tar: tarfile.TarFile) -> None:
         if path.suffix == ".so":
             programs.append(path)
     libraries = shared_libraries(programs)
-    libraries |= _wheels_need({Path(name).name for name in libraries})
+    libraries |= wheels_need({Path(name).name for name in libraries})
     for name, path in sorted(libraries.items()):
         add_file(tar, path, name.lstrip("/"), mode=0o755)
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -339,7 +347,7 @@ def shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _wheels_need(known: Set[str]) -> dict[str, Path]:
+def wheels_need(known: Set[str]) -> dict[str, Path]:
     """As `shared_libraries`; those that this machine has not are left out."""
     listing = subprocess.run(
         [sys.executable, "-c", LOADED, *WHEELS_NEED], capture_output=True, text=True, timeout=60, check=False

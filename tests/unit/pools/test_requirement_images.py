@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pools.runtime.base import RuntimeFault
+from pools.runtime.images import wheels_need
 from pools.runtime.requirement_images import (
     DOCKERFILE,
     MOST_WORDS,
@@ -63,6 +64,12 @@ def test_nothing_runs_while_it_is_built_and_its_agent_is_the_built_in_one() -> N
     assert words == ["FROM", "COPY", "ENV"]
     (paths,) = [line for line in DOCKERFILE.splitlines() if line.startswith("ENV")]
     assert paths.partition("=")[2].split(":") == ["/opt/agentainer", "/opt/requirements", "/opt/libraries"]
+
+
+def test_the_base_out_of_this_machine_has_what_wheels_take_for_granted() -> None:
+    found = wheels_need(frozenset())
+    assert found["/usr/lib/libm.so.6"].is_file()
+    assert wheels_need({"libm.so.6"}).keys() == found.keys() - {"/usr/lib/libm.so.6"}
 
 
 # --- what pip is told --------------------------------------------------------------------------------------
