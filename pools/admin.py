@@ -135,7 +135,14 @@ class PoolAdmin(WithFigures):
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
         values = {name: getattr(obj, name) for name in SETTINGS}
         pools.update_pool(
-            obj.team_id, obj.name, {**values, "env": values["env"] or {}, "secrets": values["secrets"] or []}
+            obj.team_id,
+            obj.name,
+            {
+                **values,
+                "env": values["env"] or {},
+                "secrets": values["secrets"] or [],
+                "requirements": values["requirements"] or [],
+            },
         )
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:

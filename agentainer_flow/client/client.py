@@ -18,7 +18,7 @@ from agentainer_flow.client.pools import PoolMethods
 from agentainer_flow.client.triggers import TriggerMethods
 from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
-from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.definition import compile_workflow, definition_of
 from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
 from agentainer_flow.sdk.sourcing import source as source_of
@@ -68,7 +68,8 @@ class WorkflowClient(AgentMethods, BudgetMethods, PoolMethods, TriggerMethods):
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
         bundle = make_bundle(cls)
-        check_imports(bundle)
+        if not definition_of(cls).requirements:
+            check_imports(bundle)
         document = compile_workflow(cls, bundle)
         self._transport.request(
             "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}

@@ -13,6 +13,7 @@ from agentainer_flow.sdk import options
 from agentainer_flow.sdk.definition import Workflow, attach, parts_of
 from agentainer_flow.sdk.options import Condition, Duration, ErrorHandler, PoolConfig, Resources, RetryPolicy
 from agentainer_flow.sdk.parts import StepLike, shared
+from agentainer_flow.sdk.requirements import requirements_of
 from agentainer_flow.sdk.scaling import Preset, Scaling
 from agentainer_flow.sdk.scaling import scaling as scaling_of
 from agentainer_flow.sdk.steps import MARK, PARAMS, Kind, Step
@@ -39,6 +40,7 @@ _WORKFLOW = (
     "defaults",
     "layout",
     "output",
+    "requirements",
 )
 _STEP = (
     "name",
@@ -107,6 +109,7 @@ def workflow(
     defaults: Mapping[str, Any] | None = None,
     layout: Mapping[str, Any] | None = None,
     output: Any = ...,
+    requirements: Iterable[str] | None = None,
 ) -> Callable[[C], C]: ...
 
 
@@ -127,7 +130,8 @@ def workflow(cls: Any = None, /, **given: Any) -> Any:
 
     `defaults`: the document's, such as {"pool": "python", "timeout": "60s"}. `output`: an expression or a
     value with expressions in it; left out, what the last step gives. `layout`: the places of steps on the
-    canvas. The class gets `to_document()` and `run_local(**params)`. Raises DefinitionError.
+    canvas. `requirements`: packages that the class's module imports, such as ["requests==2.32.3"]; local runs
+    use what is installed. The class gets `to_document()` and `run_local(**params)`. Raises DefinitionError.
 
     A step waits for the one before it in the order of definition, unless `depends_on` says otherwise. Steps
     that a branch names wait for the branch alone, and the step after them joins its ways (see `branch`).
@@ -166,6 +170,7 @@ def _workflow_of(cls: type, given: Mapping[str, Any]) -> Workflow:
         steps=parts_of(cls),
         timeout=None if limit is None else options.timeout(where, "timeout", limit),
         failure_strategy=_failure_strategy(where, given.get("failure_strategy")),
+        requirements=requirements_of(where, given.get("requirements")),
         **_more(where, given),
     )
 

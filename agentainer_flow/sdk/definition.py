@@ -56,6 +56,7 @@ class Workflow:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     layout: Mapping[str, Any] = field(default_factory=dict)
     output: Any = LAST
+    requirements: tuple[str, ...] = ()
 
     @cached_property
     def ids(self) -> dict[str, str]:
@@ -104,7 +105,7 @@ class Workflow:
         """The workflow document; the steps' code is in `bundle`."""
         retry = {} if self.retry_policy is None else {"retry": self.retry_policy.as_document()}
         own, graphs = self.graphs
-        writer = Writer(self.cls, self.name, self.names, graphs, self.params, bundle)
+        writer = Writer(self.cls, self.name, self.names, graphs, self.params, bundle, self.requirements)
         settings = {
             "description": self.description or None,
             "params": self.params,

@@ -123,7 +123,8 @@ class _Export:
 
     def _field(self, key: str, value: Any) -> str:
         if key in ("run", "mapper", "reducer") and isinstance(value.get("code"), str):
-            return f'{{"code": {self._code(value["code"], key)}}}'
+            more = "".join(f", {one!r}: {said!r}" for one, said in value.items() if one != "code")
+            return f'{{"code": {self._code(value["code"], key)}{more}}}'
         return _literal(value, 4)
 
     def _code(self, source: str, role: str) -> str:

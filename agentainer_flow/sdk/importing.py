@@ -1,6 +1,7 @@
 """What a workflow's module imports that agents do not have, found before it is deployed.
 
-Agents have the standard library, this package, and what the bundle holds. Imports that run only when somebody
+Agents have the standard library, this package, and what the bundle holds. Workflows with requirements are not
+looked at: under which names those are imported only they know. Imports that run only when somebody
 asks (inside functions, `if` and `try`) are not looked at: whoever writes them knows that they may fail.
 """
 
@@ -37,8 +38,8 @@ def check_imports(bundle: Bundle) -> None:
                 elif wanted.partition(".")[0] not in _THERE:
                     raise BundleError(
                         f"{file}, line {line}, imports {wanted}, which agents do not have: they have the"
-                        " standard library and the workflow's own package. Import it where it is used, or let"
-                        " an image of your own do that step."
+                        " standard library and the workflow's own package. Name its package among the"
+                        " requirements of @workflow, or import it where it is used."
                     )
 
 

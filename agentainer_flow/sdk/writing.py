@@ -32,6 +32,7 @@ class Writer:
         graphs: Mapping[str, Graph],
         schema: Mapping[str, Any] | None,
         bundle: Bundle,
+        requirements: tuple[str, ...] = (),
     ) -> None:
         self._cls = cls
         self._workflow = workflow
@@ -39,6 +40,7 @@ class Writer:
         self._graphs = graphs
         self._inputs = Inputs(names, schema)
         self._bundle = bundle
+        self._requirements = {"requirements": list(requirements)} if requirements else {}
 
     def steps(self, graph: Graph) -> list[Fields]:
         return [self._step(graph, step_id, self._names.parts[step_id]) for step_id in graph.ids]
@@ -94,8 +96,10 @@ class Writer:
         return {**fields, **without_none(optional)}
 
     def _handler(self, method: str) -> Fields:
-        target = f"{self._bundle.module}:{self._cls.__qualname__}.{method}"
-        return {"handler": target, "bundle": self._bundle.sha256}
+        return self._out_of_bundle(f"{self._bundle.module}:{self._cls.__qualname__}.{method}")
+
+    def _out_of_bundle(self, target: str) -> Fields:
+        return {"handler": target, "bundle": self._bundle.sha256, **self._requirements}
 
     def _check_stream(self, graph: Graph, step_id: str, step: Step) -> None:
         source = self._inputs.source(graph, step_id, step)
@@ -141,7 +145,7 @@ class Writer:
             if inspect.getattr_static(self._cls, name, None) is not worker:
                 raise DefinitionError(f"{where}: {role} {name} is no method of {self._cls.__name__}.")
             return self._handler(name)
-        return {"handler": f"{self._module(where, role, worker)}:{name}", "bundle": self._bundle.sha256}
+        return self._out_of_bundle(f"{self._module(where, role, worker)}:{name}")
 
     def _module(self, where: str, role: str, function: Callable[..., Any]) -> str:
         """Under which agents import a function's module; they have what `bundling` packs."""

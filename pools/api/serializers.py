@@ -7,6 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from aflow_site.api.serializers import Strict
+from aflow_site.kernel.requirements import LONGEST as LONGEST_REQUIREMENT
+from aflow_site.kernel.requirements import MOST as MOST_REQUIREMENTS
 from pools.domain.agents import PublicState
 from pools.domain.deployments import DeployedState
 from pools.domain.limits import LONGEST_IDLE, LONGEST_IMAGE, MOST_AGENTS, MOST_USES
@@ -44,6 +46,9 @@ class PoolSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     image = serializers.CharField()
     commands = serializers.BooleanField(help_text="The built-in agent serves in the image, and runs commands")
+    requirements = serializers.ListField(
+        child=serializers.CharField(), help_text="Packages that its agents have, such as requests==2.32.3"
+    )
     min_size = serializers.IntegerField()
     max_size = serializers.IntegerField()
     warm_up = serializers.BooleanField()
@@ -115,6 +120,12 @@ class PoolSettingsSerializer(Strict):
         required=False,
         help_text="The image need not speak the agent contract: the built-in agent serves in it, and runs "
         "commands",
+    )
+    requirements = serializers.ListField(
+        required=False,
+        child=serializers.CharField(max_length=LONGEST_REQUIREMENT),
+        max_length=MOST_REQUIREMENTS,
+        help_text="Python packages that the built-in agent's image gets, such as requests==2.32.3",
     )
     min_size = serializers.IntegerField(required=False, min_value=0, max_value=MOST_AGENTS)
     max_size = serializers.IntegerField(required=False, min_value=1, max_value=MOST_AGENTS)

@@ -44,12 +44,13 @@ class Breaker:
         """The attempt ended without telling anything about the image."""
         self.probing = False
 
-    def failed(self, now: float, why: str | None = None) -> float:
-        """Opens the circuit; returns the pause in seconds."""
+    def failed(self, now: float, why: str | None = None, *, lasting: bool = False) -> float:
+        """Opens the circuit; returns the pause in seconds. `lasting`: soon another attempt would fail too."""
         self.probing = False
         self.why = why or self.why
         # Failures that were in flight together count as one step, else four at once would jump to a minute.
         if now >= self.open_until:
             self.failures += 1
-            self.open_until = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
+            growing = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
+            self.open_until = now + (LONGEST_PAUSE if lasting else growing)
         return max(0.0, self.open_until - now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 LONGEST = 63
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -18,6 +19,15 @@ _HASHED = re.compile(rf"-[0-9a-f]{{{_HASH}}}")
 
 def is_name(name: str, *, of_a_step: bool = False) -> bool:
     return (OWN_NAME if of_a_step else NAME).fullmatch(name) is not None
+
+
+def name_for_requirements(requirements: Sequence[str]) -> str:
+    """The name of the pool that a team shares for the built-in agent with these packages, in their canonical
+    form: `python-requests-1a2b3c4d5e`. Two lists never get the same one."""
+    digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:_HASH]
+    words = "-".join(re.split(r"[^a-z0-9-]", text, maxsplit=1)[0] for text in requirements)
+    room = LONGEST - len("python--") - _HASH
+    return f"python-{words[:room].rstrip('-')}-{digest}"
 
 
 def name_for_image(image: str, *, commands: bool = False) -> str:

@@ -45,11 +45,12 @@ ANYWHERE = Place()
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What an attempt to make an agent tells about: all pools of that image at that place. `commands`: with
-    the built-in agent laid on it, which takes them."""
+    the built-in agent laid on it, which takes them. `requirements`: with these packages in it."""
 
     image: str
     place: Place = ANYWHERE
     commands: bool = False
+    requirements: tuple[str, ...] = ()
 
 
 def refusal(place: Place, nodes: Sequence[tuple[str, NodeFacts]]) -> str | None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from aflow_site.kernel.errors import Fault
+from aflow_site.kernel.requirements import canonical_all
 from pools.domain.limits import faults_of as faults_of_sizes
 from pools.domain.placement import ZONE, ZONE_RULE
 
@@ -62,12 +63,14 @@ class Isolation(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings with their defaults. `commands`: the built-in agent serves in the image, whatever that is,
-    and runs commands. `error_threshold` counts leases in a row that end with an error (0:
-    any number). `graceful_shutdown` is what an agent that must leave gets to finish by itself."""
+    and runs commands. `requirements`: packages that the built-in agent's image gets, in their canonical form.
+    `error_threshold` counts leases in a row that end with an error (0: any number). `graceful_shutdown` is
+    what an agent that must leave gets to finish by itself."""
 
     min_size: int = 0
     max_size: int = 10
     commands: bool = False
+    requirements: tuple[str, ...] = ()
     warm_up: bool = True
     concurrency: int = 1
     idle_timeout: float = 300.0
@@ -94,6 +97,7 @@ class Settings:
 DEFAULTS: Mapping[str, Any] = {
     **{field.name: getattr(Settings(), field.name) for field in fields(Settings)},
     "env": {},
+    "requirements": [],
     "secrets": [],
 }
 
@@ -126,6 +130,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 TEMPLATE = (
     "image",
     "commands",
+    "requirements",
     "concurrency",
     "cpu",
     "memory",
@@ -180,6 +185,7 @@ def faults_of(values: Mapping[str, Any]) -> list[Fault]:
     if values["commands"] and values["image"] == BUILT_IN_IMAGE:
         sentence = "The built-in agent takes commands as it is; leave this off, or name another image."
         faults.append(Fault("commands", sentence))
+    faults += _faults_of_requirements(values["requirements"], values["image"])
     for name, (low, high, unit) in RANGES.items():
         if not low <= values[name] <= high:
             faults.append(Fault(name, f"It must be between {low:g} and {high:g}{unit}."))
@@ -190,6 +196,19 @@ def faults_of(values: Mapping[str, Any]) -> list[Fault]:
     if values["zone"] and not ZONE.fullmatch(values["zone"]):
         faults.append(Fault("zone", ZONE_RULE))
     return [*faults, *_faults_of_env(values["env"]), *_faults_of_secrets(values["secrets"], values["env"])]
+
+
+def _faults_of_requirements(requirements: Sequence[str], image: str) -> list[Fault]:
+    """Of their form; whether they can be installed is found out when an agent is made."""
+    if requirements and image != BUILT_IN_IMAGE:
+        sentence = "They go into the built-in agent's image; install them where your own image is built."
+        return [Fault("requirements", sentence)]
+    try:
+        canonical_all(requirements)
+    except ValueError as exc:
+        sentence = str(exc)
+        return [Fault("requirements", f"{sentence[:1].upper()}{sentence[1:]}.")]
+    return []
 
 
 def _faults_of_secrets(secrets: Sequence[str], env: Mapping[str, str]) -> list[Fault]:

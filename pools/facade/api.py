@@ -21,7 +21,7 @@ from django.conf import settings
 
 from aflow_site.kernel.errors import FlowError, NotFound
 from aflow_site.kernel.waits import set_within
-from pools.domain.names import name_for_image
+from pools.domain.names import name_for_image, name_for_requirements
 from pools.domain.nodes import NodeAction
 from pools.domain.saturation import SaturationRule
 from pools.facade import site
@@ -90,6 +90,7 @@ __all__ = [
     "run_controller",
     "runtime_problem",
     "set_target",
+    "shared_spec",
     "shutdown_all",
     "start_times",
     "update_pool",
@@ -108,7 +109,9 @@ def lease_store() -> Leases:
 
 def default_pool_name(kind: AgentKind) -> str:
     """The team's shared pool of such agents: `python` for the built-in one, else made of the image's name,
-    one for each image, and one for commands in it."""
+    one for each image, and one for commands in it; one for each list of requirements."""
+    if kind.requirements:
+        return name_for_requirements(kind.requirements)
     if kind.image is None or kind.image == BUILT_IN_IMAGE:
         return DEFAULT_POOL
     return name_for_image(kind.image, commands=kind.commands)
@@ -131,8 +134,18 @@ def ensure_shared_pool(team_id: int, kind: AgentKind) -> PoolView:
     if existing is not None:
         return _view(existing)
     # No warm-up: that somebody drew a step with this image does not mean that it will run.
-    return ensure_pool(
-        team_id, PoolSpec(name, image=kind.image, commands=kind.commands, min_size=0, warm_up=False)
+    return ensure_pool(team_id, shared_spec(kind))
+
+
+def shared_spec(kind: AgentKind) -> PoolSpec:
+    """What `ensure_shared_pool` asks for, of agents that are not the plain built-in ones."""
+    return PoolSpec(
+        default_pool_name(kind),
+        image=kind.image,
+        commands=kind.commands,
+        requirements=kind.requirements,
+        min_size=0,
+        warm_up=False,
     )
 
 

@@ -26,12 +26,16 @@ class LeaseOutcome(StrEnum):
 class AgentKind:
     """What serves in an agent: the built-in Python agent (`image` None), an image that speaks the agent
     contract by itself, or with `commands` the built-in agent laid on any other image, whose programs it runs.
+    `requirements`: packages that the built-in one has, in their canonical form.
     """
 
     image: str | None = None
     commands: bool = False
+    requirements: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.requirements:
+            return f"the built-in Python agent with {', '.join(self.requirements)}"
         if self.image is None:
             return "the built-in Python agent"
         return f"{self.image} for commands" if self.commands else self.image
@@ -47,6 +51,7 @@ class PoolSpec:
     name: str
     image: str | None = None
     commands: bool | None = None  # the image need not speak the agent contract: it gets an agent for commands
+    requirements: Sequence[str] | None = None  # packages that the built-in agent's image gets (PEP 508)
     min_size: int | None = None
     max_size: int | None = None
     warm_up: bool | None = None
@@ -112,11 +117,13 @@ class PoolView:
     @property
     def kind(self) -> AgentKind:
         """What serves in its agents."""
-        return AgentKind(self.image, self.settings["commands"])
+        return AgentKind(self.image, self.settings["commands"], tuple(self.settings["requirements"]))
 
     def serves(self, kind: AgentKind) -> bool:
-        """Whether its agents are of that kind."""
-        return self.kind == (kind if kind.image else AgentKind(BUILT_IN_IMAGE))
+        """Whether its agents are of that kind; they may have more packages."""
+        own = self.kind
+        same = (own.image, own.commands) == (kind.image or BUILT_IN_IMAGE, kind.commands)
+        return same and set(kind.requirements) <= set(own.requirements)
 
 
 @dataclass(frozen=True, slots=True)

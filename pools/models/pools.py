@@ -35,6 +35,8 @@ class Pool(models.Model):
     image = models.CharField(max_length=255)
     # The image need not speak the agent contract: the built-in agent serves in it, and runs commands.
     commands = models.BooleanField(default=DEFAULTS["commands"])
+    # Packages that the built-in agent's image gets, in their canonical form and order.
+    requirements = models.JSONField(default=list, blank=True)
     min_size = models.PositiveIntegerField(default=DEFAULTS["min_size"])
     max_size = models.PositiveIntegerField(default=DEFAULTS["max_size"])
     warm_up = models.BooleanField(default=DEFAULTS["warm_up"])
@@ -109,7 +111,11 @@ class Pool(models.Model):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(self.image, self.place, self.commands)
+        return self.recipe_of(self.image, self.place)
+
+    def recipe_of(self, image: str, place: Place) -> Recipe:
+        """Of an agent with an image that the pool had before, or at one of its places."""
+        return Recipe(image, place, self.commands, tuple(self.requirements))
 
     @property
     def template(self) -> str:

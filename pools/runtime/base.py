@@ -14,7 +14,7 @@ Does not: decide when to create or remove, check health, know pools, or choose b
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +42,7 @@ class Capability(StrEnum):
     DEPLOYS = "deploys"  # agents outside of pools, too (`pools.runtime.deployed`)
     MEASURES = "measures"  # it tells how much memory and CPU an agent uses
     ANY_IMAGE = "any_image"  # commands run in images that know nothing of agents
+    REQUIREMENTS = "requirements"  # packages are installed into its built-in agents' image
 
 
 class RuntimeFault(Exception):
@@ -50,6 +51,10 @@ class RuntimeFault(Exception):
 
 class ImageMissing(RuntimeFault):
     pass
+
+
+class NotInstalled(RuntimeFault):
+    """The requirements were refused, after whatever may pass by itself was tried again."""
 
 
 class NotSupported(RuntimeFault):
@@ -174,9 +179,13 @@ class Runtime(Protocol):
     async def ping(self) -> None:
         """Raises `EngineAway`."""
 
-    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
         """The exact reference to run. With `commands` it is one like the image in which the built-in agent
-        serves, and takes commands. Raises `ImageMissing`."""
+        serves, and takes commands. With `requirements` (canonical; of the built-in image alone) it has these
+        packages: made once, which may take minutes. Raises `ImageMissing`, `NotSupported` where `can` lacks
+        `REQUIREMENTS`, and `NotInstalled` with the installer's last words."""
 
     async def create(self, spec: AgentSpec) -> AgentHandle:
         """Raises `RuntimeFault`, where no node is as the agent wants it, too."""

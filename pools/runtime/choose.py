@@ -14,6 +14,13 @@ NO_EGRESS: Mapping[str, str] = {
     "ports of their nodes, too. Set it to isolated, or use the docker runtime.",
 }
 
+# Why agents of that runtime have no packages of their own; the others can.
+NO_REQUIREMENTS: Mapping[str, str] = {
+    "process": "Requirements are built into an image, and agents are processes of this machine here: use a "
+    "runtime with containers (docker or swarm), or install the packages for this machine's Python and leave "
+    "the requirements out.",
+}
+
 
 def make_runtime(
     name: str, *, instance: str, data_dir: Path, labels: Mapping[str, str] | None = None

@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -50,6 +50,7 @@ from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.docker_events import EventWatcher, told
 from pools.runtime.docker_networks import Networks
 from pools.runtime.images import USER, ensure_built_in
+from pools.runtime.requirement_images import ensure_with_requirements
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -85,7 +86,8 @@ class DockerRuntime(OneMachine):
         self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix=self.name)
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
-        self._watching = threading.Event()
+        self._installing: dict[tuple[str, ...], asyncio.Task[str]] = {}
+        self._closing = threading.Event()
         self._node = ""
         self.deployed: DeployedAgents = DockerDeployed(self)
 
@@ -103,7 +105,7 @@ class DockerRuntime(OneMachine):
             return self._client
 
     async def close(self) -> None:
-        self._watching.set()
+        self._closing.set()
         if self._client is not None:
             self._client.close()
         self._threads.shutdown(wait=False)
@@ -129,8 +131,28 @@ class DockerRuntime(OneMachine):
     async def ping(self) -> None:
         await self._call(lambda: self.client.ping())
 
-    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
+        if requirements:
+            return await self._with_requirements(tuple(requirements))
         return await self._call(lambda: self._image(image, commands=commands))
+
+    async def _with_requirements(self, requirements: tuple[str, ...]) -> str:
+        """One thread makes it, none of those that the engine is asked from: it may take minutes."""
+        task = self._installing.get(requirements)
+        if task is None:
+            make = partial(ensure_with_requirements, requirements=requirements, stop=self._closing)
+            work = partial(self._in_words, lambda: make(self.client))
+            task = asyncio.create_task(asyncio.to_thread(work))
+            self._installing[requirements] = task
+            task.add_done_callback(lambda done: self._installed(requirements, done))
+        return await asyncio.shield(task)
+
+    def _installed(self, requirements: tuple[str, ...], task: asyncio.Task[str]) -> None:
+        del self._installing[requirements]
+        if not task.cancelled():
+            task.exception()  # whoever wanted it may be gone
 
     def _image(self, image: str, *, commands: bool = False) -> str:
         if image == BUILT_IN_IMAGE:

@@ -25,11 +25,12 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import docker
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
@@ -38,9 +39,11 @@ from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 
 log = logging.getLogger(__name__)
 
-RECIPE = "1"  # raise it when the way the image is made changes
+RECIPE = "2"  # raise it when the way the image is made changes
 BASE_IMAGE = "agentainer/python-base"
 PULL_SECONDS = 20
+SILENT_SECONDS = 600  # that an engine may build without a word
+MOST_IN_MEMORY = 32 * 1024**2  # bytes of what is sent to the engine
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "agentainer_flow"
 # What agents read sources with, as it is installed here: nothing in it is made for one version of Python.
 READERS = ("fsspec", "obstore")
@@ -55,6 +58,22 @@ TOOLS = (
     "pwd", "rm", "sed", "seq", "sha256sum", "sleep", "sort", "split", "tail", "tee", "test", "touch", "tr",
     "true", "uname", "uniq", "wc", "xargs", "yes",
 )  # fmt: skip
+# What wheels of packages may take for granted (PEP 600), beside what the interpreter itself loads.
+WHEELS_NEED = (
+    "libdl.so.2", "libexpat.so.1", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libresolv.so.2",
+    "librt.so.1", "libstdc++.so.6", "libutil.so.1", "libz.so.1",
+)  # fmt: skip
+LOADED = """
+import contextlib, ctypes, sys
+for name in sys.argv[1:]:
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(name)
+for line in open("/proc/self/maps"):
+    path = line.rstrip().partition("/")[2]
+    for name in sys.argv[1:]:
+        if path.rpartition("/")[2].startswith(name):
+            print(name, "/" + path, sep="\\t")
+"""
 # The import at build time leaves the byte code of just those modules that every start needs.
 DOCKERFILE = """FROM {base}
 COPY libraries /opt/libraries
@@ -130,27 +149,44 @@ def build(
     client: docker.DockerClient,
     recipe: str,
     tag: str,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | Path],
     *,
     what: str,
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """`recipe` is a Dockerfile beside `files`. Raises `RuntimeFault`, which calls the image `what`."""
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        for name, content in {"Dockerfile": recipe.encode(), **files}.items():
-            add_bytes(tar, name, content)
-    context.seek(0)
+    """`recipe` is a Dockerfile beside `files`: contents, or where they are here. Raises `RuntimeFault`, which
+    calls the image `what`."""
     try:
-        client.images.build(
-            fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, labels=dict(labels or {})
-        )
+        with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY) as context:
+            try:
+                _write_context(context, {"Dockerfile": recipe.encode(), **files})
+            except OSError as exc:  # of this machine's disk, not of the engine
+                raise RuntimeFault(f"{what} could not be built: {exc}.") from exc
+            client.images.build(
+                fileobj=context,
+                custom_context=True,
+                tag=tag,
+                rm=True,
+                forcerm=True,
+                timeout=SILENT_SECONDS,
+                labels=dict(labels or {}),
+            )
     except BuildError as exc:
         words = [str(step["stream"]).strip() for step in exc.build_log if "stream" in step]
         last = next((text for text in reversed(words) if text), str(exc))
         raise RuntimeFault(f"{what} could not be built: {last[-200:]}") from exc
     except APIError as exc:
         raise RuntimeFault(f"{what} could not be built: {exc}.") from exc
+
+
+def _write_context(file: IO[bytes], files: Mapping[str, bytes | Path]) -> None:
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, content in files.items():
+            if isinstance(content, Path):
+                add_file(tar, content, name, mode=0o755 if os.access(content, os.X_OK) else 0o644)
+            else:
+                add_bytes(tar, name, content)
+    file.seek(0)
 
 
 def entrypoint_of(client: docker.DockerClient, image: str) -> list[str]:
@@ -264,7 +300,9 @@ def write_own_python(tar: tarfile.TarFile) -> None:
         add_file(tar, path, f"usr/local/lib/{library.name}/{path.relative_to(library)}")
         if path.suffix == ".so":
             programs.append(path)
-    for name, path in sorted(shared_libraries(programs).items()):
+    libraries = shared_libraries(programs)
+    libraries |= wheels_need({Path(name).name for name in libraries})
+    for name, path in sorted(libraries.items()):
         add_file(tar, path, name.lstrip("/"), mode=0o755)
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")
     if certificates.exists():
@@ -307,6 +345,15 @@ def shared_libraries(programs: Iterable[Path]) -> dict[str, Path]:
         else:
             found[match[1]] = real
     return found
+
+
+def wheels_need(known: Set[str]) -> dict[str, Path]:
+    """As `shared_libraries`; those that this machine has not are left out."""
+    listing = subprocess.run(
+        [sys.executable, "-c", LOADED, *WHEELS_NEED], capture_output=True, text=True, timeout=60, check=False
+    ).stdout
+    found = dict(line.split("\t") for line in listing.splitlines())
+    return {f"/usr/lib/{name}": Path(path) for name, path in found.items() if name not in known}
 
 
 def add_folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:

@@ -33,6 +33,7 @@ from pools.runtime.base import (
     EngineNode,
     ImageMissing,
     Invitation,
+    NotInstalled,
     RuntimeFault,
 )
 from pools.runtime.deployed import DeploySpec
@@ -119,9 +120,15 @@ class MemoryRuntime:
         if self.away:
             raise EngineAway("The engine of this process does not answer.")
 
-    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
+        if missing := self.broken.intersection(requirements):
+            raise NotInstalled(f"The requirements could not be installed: there is no {min(missing)}.")
         if image != BUILT_IN_IMAGE and image not in {*self.images, *self.broken, *self.sick}:
             raise ImageMissing(f"There is no image {image} in this process.")
+        if requirements:
+            return f"{image} with {', '.join(requirements)}"
         return f"{image} with an agent" if commands else image  # whatever it does by itself
 
     async def create(self, spec: AgentSpec) -> AgentHandle:

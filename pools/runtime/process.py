@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,7 @@ from pools.runtime.base import (
     RuntimeFault,
     check_place,
 )
+from pools.runtime.choose import NO_REQUIREMENTS
 from pools.runtime.deployed import DeploySpec
 from pools.runtime.process_deployed import ProcessDeployed
 
@@ -98,7 +99,11 @@ class ProcessRuntime(OneMachine):
     async def ping(self) -> None:
         return None
 
-    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
+        if requirements:
+            raise NotSupported(NO_REQUIREMENTS[self.name])
         if image != BUILT_IN_IMAGE:
             raise ImageMissing(
                 f"The image {image} needs Docker; the process runtime runs the built-in Python agent alone."

@@ -75,6 +75,7 @@ class SwarmRuntime(DockerRuntime):
             Capability.READ_ONLY_ROOT,
             Capability.LIMITS,
             Capability.ANY_IMAGE,
+            Capability.REQUIREMENTS,
         }
     )
 

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
+from aflow_site.kernel.requirements import canonical_all
 from pools.domain.agents import EndReason
 from pools.domain.limits import MOST_AGENTS, faults_of_name
 from pools.domain.settings import DEFAULTS, PRESETS, Network, faults_of
@@ -24,7 +25,7 @@ from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
 from pools.models import Pool, PoolShare, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
-from pools.runtime.choose import NO_EGRESS
+from pools.runtime.choose import NO_EGRESS, NO_REQUIREMENTS
 from pools.services.lease_rules import rules_of
 from teams.facade.api import team_ids
 
@@ -39,7 +40,16 @@ def settings_of(spec: PoolSpec) -> dict[str, Any]:
     """The settings that the spec makes, by name or by its preset."""
     values = {name: getattr(spec, name) for name in DEFAULTS}
     preset = PRESETS[spec.preset] if spec.preset is not None else {}
-    return {**preset, **{name: value for name, value in values.items() if value is not None}}
+    return _in_form({**preset, **{name: value for name, value in values.items() if value is not None}})
+
+
+def _in_form(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Requirements as rows have them; those that have no such form are told by `_validate`."""
+    found = dict(values)
+    if "requirements" in found:
+        with contextlib.suppress(ValueError):
+            found["requirements"] = list(canonical_all(found["requirements"]))
+    return found
 
 
 def _validate(values: Mapping[str, Any], *more: Fault) -> None:
@@ -51,10 +61,13 @@ def _validate(values: Mapping[str, Any], *more: Fault) -> None:
 
 def _faults_here(values: Mapping[str, Any]) -> list[Fault]:
     """Of settings that this site's runtime cannot give its agents."""
-    refusal = NO_EGRESS.get(settings.AFLOW_RUNTIME)
-    if refusal is None or values.get("network") != Network.EGRESS:
-        return []
-    return [Fault("network", refusal)]
+    here = settings.AFLOW_RUNTIME
+    faults = []
+    if values.get("network") == Network.EGRESS and here in NO_EGRESS:
+        faults.append(Fault("network", NO_EGRESS[here]))
+    if values.get("requirements") and here in NO_REQUIREMENTS:
+        faults.append(Fault("requirements", NO_REQUIREMENTS[here]))
+    return faults
 
 
 def find(team_id: int, name: str, rows: QuerySet[Pool] | None = None) -> Pool:
@@ -135,7 +148,7 @@ def _check_owner(pool: Pool, workflow: str | None) -> None:
 
 def update(team_id: int, name: str, changes: Mapping[str, Any], leases: Leases) -> Pool:
     """Changes settings. When they change what agents are made of, the old agents are replaced as they end."""
-    changes = dict(changes)
+    changes = _in_form(changes)
     preset, shares = changes.pop("preset", None), changes.pop("shares", None)
     if "weight" in changes:
         _weight(changes["weight"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workflows.domain.document import Document, Scaling
 from workflows.domain.steps import AnyStep, CallingStep, PoolOptions, Run
@@ -18,6 +18,7 @@ class OwnPool:
     name: str
     image: str | None
     commands: bool
+    requirements: tuple[str, ...]
     min_size: int
     max_size: int
     warm_up: bool
@@ -39,6 +40,7 @@ class PoolUse:
     commands: bool
     named: str | None = None
     own: OwnPool | None = None
+    requirements: tuple[str, ...] = ()
 
 
 def pool_uses(document: Document, step: AnyStep) -> tuple[PoolUse, ...]:
@@ -49,19 +51,22 @@ def pool_uses(document: Document, step: AnyStep) -> tuple[PoolUse, ...]:
 
 
 def pool_use(document: Document, step: CallingStep, run: Run) -> PoolUse:
-    """A reducer with another image than its mapper's does not fit on the step's pool, and gets the shared
-    one."""
+    """A reducer with another image or other requirements than its mapper's does not fit on the step's pool,
+    and gets the shared one."""
     first = step.runs[0]
-    if (run.image, run.needs_agent) != (first.image, first.needs_agent):
-        return PoolUse(run.image, run.needs_agent)
-    return PoolUse(run.image, run.needs_agent, named_pool(document, step), own_pool(document, step))
+    use = PoolUse(run.image, run.needs_agent, requirements=run.packages)
+    if (use.image, use.commands, use.requirements) != (first.image, first.needs_agent, first.packages):
+        return use
+    return replace(use, named=named_pool(document, step), own=own_pool(document, step))
 
 
 def named_pool(document: Document, step: CallingStep) -> str | None:
-    """The existing pool that the step asks for, or that the defaults do for steps of the built-in agent."""
+    """The existing pool that the step asks for, or that the defaults do for steps of the built-in agent as it
+    is."""
     if isinstance(step.pool, str):
         return step.pool
-    fits = step.pool is None and step.runs[0].image is None
+    first = step.runs[0]
+    fits = step.pool is None and first.image is None and not first.requirements
     return document.defaults.pool if fits else None
 
 
@@ -88,6 +93,7 @@ def own_pool(document: Document, step: CallingStep) -> OwnPool | None:
         name=f"{document.name}-{step.id}".lower(),
         image=step.runs[0].image,
         commands=step.runs[0].needs_agent,
+        requirements=step.runs[0].packages,
         min_size=low,
         max_size=high,
         warm_up=warm,

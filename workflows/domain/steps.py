@@ -8,8 +8,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
+from aflow_site.kernel import requirements as packages
 from workflows.domain.durations import Seconds
 
 MAX_ITERATIONS = 10_000
@@ -33,6 +34,12 @@ Image = Annotated[
 # A little less than the longest argument that Linux passes to a program.
 Word = Annotated[str, Field(max_length=100_000)]
 Line = Annotated[str, Field(min_length=1, max_length=100_000)]
+
+Requirement = Annotated[
+    str,
+    Field(max_length=packages.LONGEST, description="A Python package, such as requests==2.32.3"),
+    AfterValidator(packages.canonical),
+]
 
 Name = Annotated[
     str,
@@ -89,6 +96,12 @@ class Run(Part):
         description="A program and its arguments, or a line for /bin/sh: it gets the input as JSON on stdin, "
         "and prints the output as JSON. It runs in `image`; left out, in that of the built-in agent",
     )
+    requirements: tuple[Requirement, ...] = Field(
+        default=(),
+        max_length=packages.MOST,
+        description="Packages that `code` and `handler` import: an image with them is built once, and its "
+        "agents run the step",
+    )
 
     @model_validator(mode="after")
     def _one_behaviour(self) -> Run:
@@ -102,6 +115,8 @@ class Run(Part):
             raise ValueError("path goes with an image that answers by itself")
         if self.command is not None and not any(self.words[:1]):
             raise ValueError("command names no program; write [program, argument, …], or a line for /bin/sh")
+        if self.requirements and self.code is None and self.handler is None:
+            raise ValueError("requirements go with code and handler; an image brings its own packages")
         if any("\0" in word for word in self.words):
             raise ValueError("command has a NUL character, at which arguments end; take it out")
         return self
@@ -112,6 +127,11 @@ class Run(Part):
         if isinstance(self.command, str):
             return ("/bin/sh", "-c", self.command)
         return self.command or ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The requirements, each once, whatever their order."""
+        return packages.canonical_all(self.requirements)
 
     @property
     def needs_agent(self) -> bool:

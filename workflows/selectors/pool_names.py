@@ -16,4 +16,4 @@ def name_of(use: PoolUse) -> str:
 
 def kind_of_use(use: PoolUse | OwnPool) -> AgentKind:
     """The built-in agent takes commands as it is, named or not."""
-    return AgentKind(use.image, use.commands and use.image != pools.BUILT_IN_IMAGE)
+    return AgentKind(use.image, use.commands and use.image != pools.BUILT_IN_IMAGE, use.requirements)

@@ -22,7 +22,7 @@ def reading_pool(document: Document, step: CallingStep) -> str:
     """The pool whose agents read the step's source, when that names none: the mapper's, where its agents are
     built-in ones, else what such steps have."""
     mapper = step.runs[0]
-    if kind_of(mapper) == AgentKind(None):
+    if mapper.image is None:
         return pool_name(document, step, mapper)
     return document.defaults.pool or pools.default_pool_name(AgentKind(None))
 
@@ -35,7 +35,7 @@ def first_pool_name(document: Document, step: AnyStep) -> str:
 
 def kind_of(run: Run) -> AgentKind:
     """The agents that the behaviour needs."""
-    return kind_of_use(PoolUse(run.image, run.needs_agent))
+    return kind_of_use(PoolUse(run.image, run.needs_agent, requirements=run.packages))
 
 
 def _spec(own: OwnPool) -> PoolSpec:
@@ -43,6 +43,7 @@ def _spec(own: OwnPool) -> PoolSpec:
         name=own.name,
         image=own.image,
         commands=kind_of_use(own).commands,
+        requirements=own.requirements,
         min_size=own.min_size,
         max_size=own.max_size,
         warm_up=own.warm_up,
@@ -63,7 +64,7 @@ def pool_faults(team_id: int, document: Document) -> Iterator[Fault]:
     for path, step in document.all_steps():
         for use in pool_uses(document, step):
             if use.own is not None:
-                yield from _own_faults(team_id, document, f"{path}.pool", step, use.own)
+                yield from _faults_of(team_id, document, f"{path}.pool", step, _spec(use.own))
             elif use.named is not None:
                 here = f"{path}.pool" if getattr(step, "pool", None) else "defaults.pool"
                 pool = known.get(use.named)
@@ -72,12 +73,20 @@ def pool_faults(team_id: int, document: Document) -> Iterator[Fault]:
                     yield Fault(here, f"There is no pool {use.named}; there is {there}.", step.id)
                 elif not pool.serves(kind_of_use(use)):
                     sentence = f"Pool {use.named} runs {pool.kind}; this step needs {kind_of_use(use)}."
+                    if use.requirements:
+                        sentence += f" Leave pool out, or give {use.named} these requirements."
                     yield Fault(here, sentence, step.id)
+            elif use.requirements:
+                spec = pools.shared_spec(kind_of_use(use))
+                yield from _faults_of(team_id, document, f"{path}.run", step, spec, own=False)
 
 
-def _own_faults(team_id: int, document: Document, path: str, step: AnyStep, own: OwnPool) -> Iterator[Fault]:
+def _faults_of(
+    team_id: int, document: Document, path: str, step: AnyStep, spec: PoolSpec, *, own: bool = True
+) -> Iterator[Fault]:
+    """What keeps the pool from being made. `own`: it is to be the step's."""
     try:
-        pools.check_pool(team_id, _spec(own), workflow=document.name)
+        pools.check_pool(team_id, spec, workflow=document.name if own else None)
     except FlowError as exc:
         if not exc.faults:
             yield Fault(path, exc.detail, step.id)

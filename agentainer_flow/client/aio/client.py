@@ -17,7 +17,7 @@ from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.paths import new_key, part
 from agentainer_flow.errors import Conflict, DefinitionError
 from agentainer_flow.sdk.bundling import make_bundle
-from agentainer_flow.sdk.definition import compile_workflow
+from agentainer_flow.sdk.definition import compile_workflow, definition_of
 from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
 from agentainer_flow.sdk.sourcing import source as source_of
@@ -67,7 +67,8 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
         bundle = make_bundle(cls)
-        check_imports(bundle)
+        if not definition_of(cls).requirements:
+            check_imports(bundle)
         document = compile_workflow(cls, bundle)
         await self._transport.request(
             "POST", "bundles/", content=bundle.content, headers={"Content-Type": "application/zip"}

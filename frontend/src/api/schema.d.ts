@@ -2968,6 +2968,8 @@ export interface components {
             image?: string;
             /** @description The image need not speak the agent contract: the built-in agent serves in it, and runs commands */
             commands?: boolean;
+            /** @description Python packages that the built-in agent's image gets, such as requests==2.32.3 */
+            requirements?: string[];
             min_size?: number;
             max_size?: number;
             warm_up?: boolean;
@@ -3303,6 +3305,8 @@ export interface components {
             image?: string;
             /** @description The image need not speak the agent contract: the built-in agent serves in it, and runs commands */
             commands?: boolean;
+            /** @description Python packages that the built-in agent's image gets, such as requests==2.32.3 */
+            requirements?: string[];
             min_size?: number;
             max_size?: number;
             warm_up?: boolean;
@@ -3421,6 +3425,8 @@ export interface components {
             image: string;
             /** @description The built-in agent serves in the image, and runs commands */
             commands: boolean;
+            /** @description Packages that its agents have, such as requests==2.32.3 */
+            requirements: string[];
             min_size: number;
             max_size: number;
             warm_up: boolean;

@@ -28,6 +28,8 @@ export interface RunSpec {
   path?: string;
   /** A line for a shell, or a program and its arguments. */
   command?: string | string[];
+  /** Packages that code and handlers import. */
+  requirements?: string[];
 }
 
 export interface PoolOptions {

@@ -82,6 +82,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     name,
     image: "agentainer/python-agent",
     commands: false,
+    requirements: [],
     min_size: 1,
     max_size: 5,
     warm_up: true,

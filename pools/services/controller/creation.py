@@ -21,7 +21,7 @@ from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
-from pools.runtime.base import AgentSpec, EngineAway, Limits, Runtime, RuntimeFault
+from pools.runtime.base import AgentSpec, EngineAway, Limits, NotInstalled, Runtime, RuntimeFault
 from pools.runtime.contract import AgentHttp, bearer
 from pools.services.broker.startup import COLD, StartupTimes
 from pools.services.controller.crash_loops import CrashLoops
@@ -156,7 +156,7 @@ class Creator:
                 breaker.undecided()  # nothing is wrong with the image
                 await self._give_up(agent)
                 return
-            self._failed(recipe, pool, str(exc))
+            self._failed(recipe, pool, str(exc), lasting=isinstance(exc, NotInstalled))
             await self._give_up(agent)
             await self._problems.tell(pool.pk, recipe, Problem(ProblemKind.CREATION, str(exc)))
             return
@@ -188,14 +188,16 @@ class Creator:
         if AgentState(agent.state) is AgentState.WARMING and agent.address:
             return time.monotonic()
         await self._registry.move(agent, AgentState.CREATING)
+        if pool.requirements:
+            # Installing them may take minutes, in which agents of other pools start.
+            await self._image(agent, pool)
         # Not while it becomes ready: agents that never do would keep every other pool from starting.
         async with self._slots:
             spec = AgentSpec(
                 agent_id=agent.pk,
                 pool_id=pool.pk,
                 pool_name=pool.name,
-                # It may have to be built first.
-                image=await self._runtime.ensure_image(agent.image, commands=pool.commands),
+                image=await self._image(agent, pool),
                 nonce=agent.nonce,
                 epoch=agent.epoch,
                 token=agent_token(self._secret, agent.pk, agent.nonce),
@@ -215,6 +217,12 @@ class Creator:
         if not handle.running:
             raise RuntimeFault(await self._epitaph(agent, "An agent ended as soon as it was started"))
         return started
+
+    async def _image(self, agent: Agent, pool: Pool) -> str:
+        """It may have to be built first."""
+        return await self._runtime.ensure_image(
+            agent.image, commands=pool.commands, requirements=tuple(pool.requirements)
+        )
 
     async def _secrets(self, pool: Pool) -> dict[str, str]:
         """Raises `RuntimeFault` when one of them is not there, or cannot be opened."""
@@ -287,11 +295,11 @@ class Creator:
             return  # the reconcile tries again
         await self._registry.move(agent, AgentState.GONE, reason)
 
-    def _failed(self, recipe: Recipe, pool: Pool, sentence: str) -> None:
-        pause = self.breaker(recipe).failed(time.monotonic(), sentence)
+    def _failed(self, recipe: Recipe, pool: Pool, sentence: str, *, lasting: bool = False) -> None:
+        pause = self.breaker(recipe).failed(time.monotonic(), sentence, lasting=lasting)
         log.warning("pool %s: %s Next attempt in %.0f s.", pool.name, sentence, pause)
 
 
 def _recipe(agent: Agent, pool: Pool) -> Recipe:
     """The image is the agent's own: its pool may have another by now."""
-    return Recipe(agent.image, agent.place_in(pool), pool.commands)
+    return pool.recipe_of(agent.image, agent.place_in(pool))

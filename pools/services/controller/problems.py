@@ -25,6 +25,7 @@ class Problems:
             pk=pool_id,
             image=recipe.image,
             commands=recipe.commands,
+            requirements=list(recipe.requirements),
             capacity_type=recipe.place.capacity_type or Capacity.ANY.value,
             zone=recipe.place.zone,
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from pools.domain.nodes import CapacityType
-from pools.domain.placement import Place, Recipe
+from pools.domain.placement import Place
 from pools.domain.room import Demand, demand_of
 from pools.domain.settings import Capacity
 from pools.domain.spot import Mix, base_of, kinds_for
@@ -76,7 +76,7 @@ class Spreading:
     def _is_open(self, pool: Pool, kind: CapacityType) -> bool:
         """There is such a node, and the engine did not refuse to place an agent there just now."""
         place = Place(kind.value, pool.zone)
-        recipe = Recipe(pool.image, place, pool.commands)
+        recipe = pool.recipe_of(pool.image, place)
         return self._nodes.refusal(place) is None and self._creator.breaker(recipe).failures == 0
 
     def _base(self, pool: Pool) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from channels.db import database_sync_to_async
 from django.db import OperationalError
 
 from pools.domain.agents import STARTING
+from pools.domain.breaker import LONGEST_PAUSE
 from pools.domain.placement import Recipe
 from pools.facade import api as pools
 from pools.models import Pool
-from pools.runtime.base import AgentHandle, AgentSpec, EngineAway, RuntimeFault
+from pools.runtime.base import BUILT_IN_IMAGE, AgentHandle, AgentSpec, EngineAway, RuntimeFault
 from pools.runtime.memory import MemoryRuntime
 from pools.runtime.process import ProcessRuntime
 from pools.services.agents import move
@@ -254,6 +256,46 @@ async def test_an_image_that_does_not_start_by_itself_may_run_commands(plant: Pl
         assert await has_problem(tools, None)
 
 
+async def test_requirements_that_cannot_be_installed_are_the_pools_alone(plant: Plant) -> None:
+    memory(plant).broken.add("nowhere")
+    plain, more = await new_pool(), await new_pool(requirements=["nowhere"])
+    begun = time.monotonic()
+    async with plant.running() as controller:
+        await until(lambda: has_problem(more, "creation"))
+        await until(lambda: served(plain.pk, 1))
+        assert "there is no nowhere" in str(await problem(more))
+        assert await has_problem(plain, None)
+        # Nothing is gained by asking again at once.
+        breaker = controller.creator.breaker(Recipe(BUILT_IN_IMAGE, requirements=("nowhere",)))
+        assert breaker.open_until >= begun + LONGEST_PAUSE
+        memory(plant).broken.clear()
+        breaker.open_until = 0.0
+        controller.nudge()
+        await until(lambda: served(more.pk, 1))
+        await until(lambda: has_problem(more, None))
+
+
+class Installing(MemoryRuntime):
+    """Is never done with requirements."""
+
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
+        if requirements:
+            await asyncio.Event().wait()
+        return await super().ensure_image(image, commands=commands)
+
+
+async def test_pools_start_while_requirements_of_another_are_installed(plant: Plant) -> None:
+    plant.runtime = Installing()
+    await new_pool(min_size=AT_ONCE, max_size=AT_ONCE, requirements=["large"])
+    async with plant.running() as controller:
+        await until(lambda: len(controller.creator.tasks) >= AT_ONCE)
+        plain = await new_pool()
+        await until(lambda: served(plain.pk, 1))
+    await plant.runtime.close()
+
+
 async def test_a_database_that_refuses_writes_is_not_asked_at_once_again(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,12 +387,14 @@ class Counting(MemoryRuntime):
         super().__init__()
         self.running = self.most = 0
 
-    async def ensure_image(self, image: str, *, commands: bool = False) -> str:
+    async def ensure_image(
+        self, image: str, *, commands: bool = False, requirements: Sequence[str] = ()
+    ) -> str:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0.05)
-            return await super().ensure_image(image, commands=commands)
+            return await super().ensure_image(image, commands=commands, requirements=requirements)
         finally:
             self.running -= 1
 

@@ -14,12 +14,13 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from pools.domain.agents import AgentState
+from pools.facade import api as pools
 from pools.facade.contracts import Command, Lease, LeaseOutcome, LeaseTimeout, PoolNotFound
 from pools.leases.scripts import load
 from pools.leases.store import AsyncLeases
 from pools.leases.wire import Wire
 from pools.models import Agent, Pool, PoolShare
-from pools.runtime.base import AgentSpec
+from pools.runtime.base import BUILT_IN_IMAGE, AgentSpec
 from pools.runtime.memory import MemoryRuntime
 from pools.services.broker.broker import Broker
 from pools.services.lease_rules import rules_of
@@ -446,6 +447,32 @@ async def test_commands(plant: Plant) -> None:
         assert await ask(tools, Command(("wc", "-c"))) == len("[2, 1]\n")
 
 
+async def test_requirements(plant: Plant) -> None:
+    """They are in the image that agents run; others replace the agents, another order does not."""
+    assert isinstance(plant.runtime, MemoryRuntime)
+    pool = await new_pool(min_size=1, max_size=1, requirements=["a==1", "b"])
+
+    async def images() -> list[str]:
+        assert isinstance(plant.runtime, MemoryRuntime)
+        return [agent.spec.image for agent in plant.runtime.agents.values()]
+
+    async def change(requirements: list[str]) -> None:
+        changes = {"requirements": requirements}
+        await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, changes)
+
+    async def is_replaced() -> bool:
+        return await images() == [BUILT_IN_IMAGE]
+
+    async with plant.running():
+        await until(lambda: served(pool.pk, 1))
+        assert await images() == [f"{BUILT_IN_IMAGE} with a==1, b"]
+        await change(["b", "A == 1", "b"])
+        assert await reasons(pool.pk) == []
+        await change([])
+        await until(is_replaced)
+        assert await reasons(pool.pk) == ["recycled"]
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -522,6 +549,7 @@ TESTED = {
             name: f"test_{name}"
             for name in (
                 "commands",
+                "requirements",
                 "min_size",
                 "max_size",
                 "warm_up",

@@ -86,6 +86,84 @@ def test_the_built_in_image_is_for_commands_as_it_is(api: Api) -> None:
     assert [error["path"] for error in body["errors"]] == ["commands"]
 
 
+def test_requirements_have_a_pool_of_their_own_that_equal_ones_share(api: Api) -> None:
+    code = {"code": "main = print"}
+    one = {**code, "requirements": ["requests == 2.32.3", "Idna"]}
+    same = {**code, "requirements": ["idna", "requests==2.32.3"]}
+    assert api("POST", "workflows/", document("w", run=one)).status_code == 201
+    assert api("POST", "workflows/", document("v", run=same)).status_code == 201
+    (name,) = Pool.objects.exclude(requirements=[]).values_list("name", flat=True)
+    assert name.startswith("python-idna-requests-")
+    assert api("GET", f"pools/{name}/").json()["requirements"] == ["idna", "requests==2.32.3"]
+    body = assert_problem(api("DELETE", f"pools/{name}/"), 409, "conflict")
+    assert "used by v, w" in body["detail"]
+    # The default pool is for steps of the built-in agent as it is.
+    defaults = {**document("u", run=one), "defaults": {"pool": "python"}}
+    assert api("POST", "workflows/", document("t")).status_code == 201
+    assert api("POST", "workflows/", defaults).status_code == 201
+
+
+def test_a_step_s_own_pool_gets_its_requirements(api: Api) -> None:
+    run = {"code": "main = print", "requirements": ["requests"]}
+    assert api("POST", "workflows/", document("w", run=run, pool={"size": 2})).status_code == 201
+    assert api("GET", "pools/w-a/").json()["requirements"] == ["requests"]
+    assert api("PUT", "workflows/w/", document("w", pool={"size": 2}), If_Match="*").status_code == 200
+    assert api("GET", "pools/w-a/").json()["requirements"] == []
+
+
+def test_requirements_need_a_pool_that_has_them(api: Api) -> None:
+    api("POST", "pools/", {"name": "plain"})
+    api("POST", "pools/", {"name": "more", "requirements": ["Requests", "idna"]})
+    run = {"code": "main = print", "requirements": ["requests"]}
+    body = assert_problem(
+        api("POST", "workflows/", document("w", run=run, pool="plain")), 400, "invalid_document"
+    )
+    (error,) = body["errors"]
+    assert error["path"] == "steps[0].pool"
+    assert error["message"] == (
+        "Pool plain runs agentainer/python-agent; this step needs the built-in Python agent with requests. "
+        "Leave pool out, or give plain these requirements."
+    )
+    assert api("POST", "workflows/", document("w", run=run, pool="more")).status_code == 201
+    assert api("POST", "workflows/", document("v", pool="more")).status_code == 201, "they may have more"
+
+
+@pytest.mark.parametrize("pool", [None, {"size": 2}])
+def test_where_agents_are_processes_requirements_are_refused_in_words(
+    api: Api, settings: Any, pool: Any
+) -> None:
+    settings.AFLOW_RUNTIME = "process"
+    run = {"code": "main = print", "requirements": ["requests"]}
+    body = assert_problem(
+        api("POST", "workflows/", document("w", run=run, pool=pool)), 400, "invalid_document"
+    )
+    (error,) = body["errors"]
+    assert error["path"].endswith("requirements")
+    assert "a runtime with containers" in error["message"]
+    body = assert_problem(api("POST", "pools/", {"name": "p", "requirements": ["requests"]}), 400, "invalid")
+    assert [error["path"] for error in body["errors"]] == ["requirements"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"requirements": ["-e ."]},
+        {"requirements": ["a\nb"]},
+        {"requirements": ["a @ http://elsewhere/a.whl"]},
+        {"requirements": [["a"]]},
+        {"requirements": "a"},
+        {"requirements": [f"a{number}" for number in range(51)]},
+        {"requirements": ["requests"], "image": "tool:1"},
+    ],
+)
+def test_requirements_of_a_pool_are_checked(api: Api, values: dict[str, Any]) -> None:
+    body = assert_problem(api("POST", "pools/", {"name": "p", **values}), 400, "invalid")
+    assert {error["path"].partition(".")[0].partition("[")[0] for error in body["errors"]} == {"requirements"}
+    assert not alive("p")
+    api("POST", "pools/", {"name": "p"})
+    assert api("PATCH", "pools/p/", values).status_code == 400
+
+
 def test_a_document_whose_pool_cannot_be_made_is_not_saved(api: Api) -> None:
     for pool in ({"size": 2, "idle_timeout": 0}, {"size": 2, "max_uses": 10**20}):
         body = assert_problem(api("POST", "workflows/", document("w", pool=pool)), 400, "invalid_document")

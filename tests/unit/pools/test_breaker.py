@@ -18,6 +18,13 @@ def test_pauses_grow_to_a_minute_and_no_further() -> None:
     assert pauses[-1] == LONGEST_PAUSE
 
 
+def test_a_failure_that_lasts_is_given_the_longest_pause_at_once() -> None:
+    breaker = Breaker()
+    assert breaker.failed(0.0, "there is no such package", lasting=True) == LONGEST_PAUSE
+    assert breaker.allowed(1, LONGEST_PAUSE - 1) == 0
+    assert breaker.allowed(5, LONGEST_PAUSE) == 1
+
+
 def test_attempts_of_an_hour_are_bounded() -> None:
     breaker, now, attempts = Breaker(), 0.0, 0
     while now < 3600:

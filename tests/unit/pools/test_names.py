@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pools.domain.names import LONGEST, is_name, name_for_image
+from pools.domain.names import LONGEST, is_name, name_for_image, name_for_requirements
 from pools.facade import api as pools
 from pools.facade.contracts import AgentKind
 
@@ -72,3 +72,23 @@ def test_commands_in_an_image_have_a_name_of_their_own(one: str, other: str) -> 
     assert is_name(name)
     assert len(name) <= LONGEST
     assert name != name_for_image(other)
+
+
+requirements = st.lists(
+    st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?(\[[a-z]{1,5}\])?(==[0-9.]{1,9})?\Z"),
+    min_size=1,
+    max_size=9,
+)
+
+
+@given(requirements, requirements)
+def test_each_list_of_requirements_has_a_pool_of_its_own(one: list[str], other: list[str]) -> None:
+    first, second = (pools.default_pool_name(AgentKind(None, False, tuple(each))) for each in (one, other))
+    assert is_name(first)
+    assert (first == second) == (one == other)
+
+
+def test_such_a_pool_is_called_after_its_packages() -> None:
+    assert re.fullmatch(
+        r"python-numpy-uvicorn-[0-9a-f]{10}", name_for_requirements(["numpy>=2", "uvicorn[standard]"])
+    )

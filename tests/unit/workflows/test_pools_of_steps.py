@@ -6,7 +6,7 @@ from pools.facade.api import BUILT_IN_IMAGE, default_pool_name
 from pools.facade.contracts import AgentKind
 from workflows.domain.document import Document
 from workflows.domain.pools import named_pool, own_pool, pool_uses
-from workflows.domain.steps import MapReduceStep, Run
+from workflows.domain.steps import MapReduceStep, Run, TaskStep
 from workflows.services.step_pools import kind_of, pool_name
 
 
@@ -71,6 +71,23 @@ def test_commands_have_the_built_in_agents_pool_or_one_of_their_image() -> None:
 def test_an_image_and_commands_in_it_do_not_share_a_pool() -> None:
     both = uses({"command": ["ls"], "image": "tool"}, {"image": "tool"}, pool={"size": 2})
     assert both == [("w-s", "tool", True), ("image-tool", "tool", False)]
+
+
+def test_behaviours_share_a_pool_where_their_requirements_are_equal() -> None:
+    code = {"code": "main = print"}
+    one, same = ({**code, "requirements": given} for given in (["a==1", "B"], ["b", "a == 1"]))
+    (shared,) = {name for name, _, _ in uses(one, same)}
+    assert shared.startswith("python-a-b-")
+    assert [name for name, _, _ in uses(one, same, pool={"size": 2})] == ["w-s", "w-s"]
+    assert [name for name, _, _ in uses(one, code, pool={"size": 2})] == ["w-s", "python"]
+    assert [name for name, _, _ in uses(code, one, pool={"size": 2})] == ["w-s", shared]
+
+
+def test_the_default_pool_is_for_steps_without_requirements() -> None:
+    step = {"id": "a", "type": "task", "run": {"code": "1", "requirements": ["requests"]}}
+    document = Document.model_validate({"name": "w", "steps": [step], "defaults": {"pool": "shared"}})
+    assert isinstance(document.steps[0], TaskStep)
+    assert named_pool(document, document.steps[0]) is None
 
 
 def test_the_built_in_image_by_its_name_takes_commands_as_it_is() -> None:

@@ -37,6 +37,7 @@ export function PoolCard({ pool, chosen }: { pool: Pool; chosen: boolean }) {
           <code className={classes.image} title="The image of its agents">
             {pool.image}
             {pool.commands && " for commands"}
+            {pool.requirements.length > 0 && ` with ${pool.requirements.join(", ")}`}
           </code>
           {own !== undefined && pool.team !== own && (
             <Text size="sm" c="dimmed">

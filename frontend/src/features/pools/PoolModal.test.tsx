@@ -114,6 +114,16 @@ describe("the form of a pool", () => {
     await person.click(screen.getByRole("button", { name: "Create" }));
     await waitFor(() => expect(sent["POST pools/"]).toMatchObject({ image: "debian:12", commands: true }));
   });
+
+  it("gives the built-in agents packages, whose versions may have commas", async () => {
+    const { sent, person } = await show(shared, { [PATCH]: shared });
+    await person.type(
+      screen.getByLabelText("Requirements", { selector: "input" }),
+      "requests>=2,<3{Enter}idna",
+    );
+    await person.click(screen.getByRole("button", { name: "Save" }));
+    await waitFor(() => expect(sent[PATCH]).toEqual({ requirements: ["requests>=2,<3", "idna"] }));
+  });
 });
 
 describe("the preset", () => {

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Switch, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconRefreshAlert } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
@@ -70,6 +70,13 @@ function Settings({ pool, onClose }: Props) {
           label="For commands"
           description="The image need not be an agent: one is laid on it, and runs its programs"
           {...form.getInputProps("commands", { type: "checkbox" })}
+        />
+        <TagsInput
+          label="Requirements"
+          description="Python packages, such as requests==2.32.3, that the built-in agent's image gets"
+          splitChars={[]}
+          acceptValueOnBlur
+          {...form.getInputProps("requirements")}
         />
         <SizeFields form={form} />
         <LifeFields form={form} />

@@ -7,6 +7,7 @@ export const LABELS: Record<string, string> = {
   max_size: "the maximum",
   warm_up: "warm-up",
   commands: "whether it is for commands",
+  requirements: "the requirements",
   concurrency: "leases per agent",
   idle_timeout: "the idle time-out",
   max_uses: "the uses per agent",

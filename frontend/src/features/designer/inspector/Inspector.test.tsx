@@ -124,6 +124,15 @@ it("keeps the code while one tries an image, and the share only with its strateg
   expect(step(0)?.run).toEqual(document.steps[0]?.run);
 });
 
+it("takes the packages that code imports, and forgets an empty list", async () => {
+  await open(["list"]);
+  const code = document.steps[0]?.run?.code;
+  await userEvent.type(screen.getByLabelText("Requirements", { selector: "input" }), "numpy>=2,<3{Enter}");
+  expect(step(0)?.run).toEqual({ code, requirements: ["numpy>=2,<3"] });
+  await userEvent.type(screen.getByLabelText("Requirements", { selector: "input" }), "{Backspace}");
+  expect(step(0)?.run).toEqual({ code });
+});
+
 it("takes a command, for a shell or as a list, in any image", async () => {
   await open(["list"]);
   await userEvent.click(screen.getByText("Command"));

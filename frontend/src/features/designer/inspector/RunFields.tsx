@@ -1,4 +1,4 @@
-import { Button, SegmentedControl, Text } from "@mantine/core";
+import { Button, SegmentedControl, TagsInput, Text } from "@mantine/core";
 import { useState } from "react";
 import type { RunSpec, Step } from "@/canvas/document";
 import classes from "@/canvas/fields/fields.module.css";
@@ -98,7 +98,7 @@ export function RunFields({ step, path, set, kind }: Props) {
       {way === "code" && <CodeField {...part} />}
       {way === "command" && <CommandFields {...part} />}
       {way === "image" && <ImageFields {...part} />}
-      {way === "handler" && <Handler run={part.run} />}
+      {way === "handler" && <Handler {...part} />}
       {fault && way !== "image" && (
         <p className={classes.fault} role="alert">
           {fault}
@@ -122,11 +122,32 @@ function CodeField({ step, path, run, of, change }: PartProps) {
         minHeight={of === "Runs" ? 144 : 96}
         maxHeight={440}
         onChange={(code) => {
-          if (code !== run.code) change({ code });
+          if (code !== run.code) change({ ...run, code });
         }}
       />
       <p className={classes.about}>{adviceFor(step, of)}</p>
+      <Requirements path={path} run={run} change={change} />
     </div>
+  );
+}
+
+function Requirements({ path, run, change }: Pick<PartProps, "path" | "run" | "change">) {
+  const readOnly = useDesigner((state) => state.readOnly);
+  const fault = useFault(`${path}.requirements`);
+  return (
+    <TagsInput
+      label="Requirements"
+      data-path={`${path}.requirements`}
+      placeholder={run.requirements?.length ? undefined : "requests==2.32.3"}
+      description="Packages that it imports; an image with them is built once."
+      inputWrapperOrder={["label", "input", "description", "error"]}
+      splitChars={[]}
+      value={run.requirements ?? []}
+      error={fault}
+      readOnly={readOnly}
+      acceptValueOnBlur
+      onChange={(names) => change({ ...run, requirements: names.length > 0 ? names : undefined })}
+    />
   );
 }
 
@@ -166,7 +187,7 @@ function ImageFields({ path, run, change }: PartProps) {
   );
 }
 
-function Handler({ run }: { run: RunSpec }) {
+function Handler({ path, run, change }: PartProps) {
   return (
     <div>
       <Text size="sm" ff="monospace">
@@ -176,6 +197,7 @@ function Handler({ run }: { run: RunSpec }) {
         Out of the bundle <code>{run.bundle?.slice(0, 12)}</code>, which the SDK uploaded. Deploy it again
         from Python to change it.
       </p>
+      <Requirements path={path} run={run} change={change} />
     </div>
   );
 }

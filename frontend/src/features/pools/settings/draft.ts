@@ -28,6 +28,7 @@ export interface Draft extends Record<AmountName, Amount> {
   name: string;
   image: string;
   commands: boolean;
+  requirements: string[];
   warm_up: boolean;
   assignment: Pool["assignment"];
   scale_down_order: Pool["scale_down_order"];
@@ -52,6 +53,7 @@ export const FRESH: Draft = {
   name: "",
   image: "",
   commands: false,
+  requirements: [],
   min_size: 1,
   max_size: 10,
   warm_up: true,
@@ -98,6 +100,7 @@ export function settingsOf(draft: Draft): Settings {
     memory: Math.round(Number(draft.memory)),
     image: draft.image.trim(),
     commands: draft.commands,
+    requirements: draft.requirements,
     warm_up: draft.warm_up,
     assignment: draft.assignment,
     scale_down_order: draft.scale_down_order,
@@ -130,6 +133,7 @@ function mark(value: unknown): string {
 const MAKES = [
   "image",
   "commands",
+  "requirements",
   "concurrency",
   "cpu",
   "memory",

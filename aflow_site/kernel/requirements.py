@@ -1,0 +1,49 @@
+"""Python packages that agents are to have, as people write them (PEP 508), in the one form that is kept.
+
+Options of pip, addresses and paths are no requirements: what is installed comes from where the platform's own
+packages come from.
+
+Does not: look whether there are such packages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+MOST = 50
+LONGEST = 200  # characters of one
+
+
+def canonical(text: str) -> str:
+    """`Requests >= 2` -> `requests>=2`. Raises `ValueError` with a sentence."""
+    if not isinstance(text, str) or len(text) > LONGEST or not text.isprintable():
+        raise ValueError(f"a requirement is one line of up to {LONGEST} characters")
+    try:
+        found = Requirement(text)
+    except InvalidRequirement as exc:
+        raise ValueError(
+            f"{text!r} is no requirement; write a package's name, with versions if you like, such as "
+            "requests==2.32.3. Options of pip, files and addresses are not taken"
+        ) from exc
+    if found.url is not None:
+        raise ValueError(
+            f"{text!r} names an address; name a version of the package, such as requests==2.32.3"
+        )
+    # Text that need not be a version: pip may take such a word for the name of a file.
+    if any(one.operator == "===" for one in found.specifier):
+        raise ValueError(f"{text!r} compares with ===; write ==")
+    found.name = canonicalize_name(found.name)
+    return str(found)
+
+
+def canonical_all(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each once, whatever their order: equal ones make equal images. Raises `ValueError` with a sentence."""
+    if isinstance(texts, str | Mapping):
+        raise ValueError('requirements are a list, such as ["requests==2.32.3"]')
+    found = tuple(sorted({canonical(text) for text in texts}))
+    if len(found) > MOST:
+        raise ValueError(f"there are {len(found)} requirements; up to {MOST} will do")
+    return found
