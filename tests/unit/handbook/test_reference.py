@@ -15,7 +15,7 @@ from scaling.domain.policies import Policy
 from tests.snippets.fences import pages
 
 # Set by `up` for its own processes: nobody else has a reason to.
-OWN = {"AFLOW_INSTANCE", "AFLOW_PORT", "AFLOW_REDIS_PORT"}
+OWN = {"AFLOW_PORT", "AFLOW_REDIS_PORT"}
 
 
 def names_in(page: str, column: int = 0) -> set[str]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('pools', '0015_node_groups'),
+        ('pools', '0016_template_of_machines'),
     ]
 
     operations = [
