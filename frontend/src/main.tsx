@@ -19,8 +19,6 @@ window.addEventListener("vite:preloadError", () =>
   reloadSometimes(sessionStorage, Date.now(), () => window.location.reload()),
 );
 
-sessionStorage.removeItem("starts"); // see templates/shell.html
-
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

@@ -23,6 +23,7 @@ from pools.services.epochs import leads
 
 KEPT = timedelta(days=90)  # of machines that are gone
 _LIVE = [state.value for state in LIVE]
+_COMING = [MachineState.REQUESTED.value, MachineState.LAUNCHED.value]
 HOUR = Decimal(3600)
 
 
@@ -143,7 +144,7 @@ def by_token(token: str, secret: str) -> Machine:
 
 def may_join(machine: Machine) -> None:
     """The swarm's token is told only once a machine is on its way in. Raises `Conflict`."""
-    if machine.state not in (MachineState.REQUESTED.value, MachineState.LAUNCHED.value):
+    if machine.state not in _COMING:
         raise Conflict("The machine has joined before, or is to leave.")
 
 
@@ -154,11 +155,14 @@ def disown(machine: Machine) -> None:
 
 
 def joined(machine: Machine, node_ref: str) -> None:
-    """It is that node of the engine. Saying it again is no fault. Raises `Conflict`."""
+    """It is that node of the engine, which it says on its way in. Saying it again is no fault. Raises
+    `Conflict`."""
     if machine.node_ref == node_ref:
         return
+    may_join(machine)
     try:
-        changed = Machine.objects.filter(pk=machine.pk, node_ref="").update(node_ref=node_ref)
+        coming = Machine.objects.filter(pk=machine.pk, node_ref="", state__in=_COMING)
+        changed = coming.update(node_ref=node_ref)
     except IntegrityError as exc:
         raise Conflict("Another machine is that node.") from exc
     if not changed:

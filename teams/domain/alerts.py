@@ -33,6 +33,10 @@ class AlertEvent(StrEnum):
     TEST = "test"
 
 
+# Deliveries: receivers of one team that do not answer must not hold up what the others are told.
+AT_ONCE_OF_A_TEAM = 4
+
+
 class DeliveryState(StrEnum):
     PENDING = "pending"
     SENT = "sent"

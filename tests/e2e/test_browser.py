@@ -52,7 +52,8 @@ def test_a_wrong_password_is_told(page: Page) -> None:
     expect(page).to_have_url(re.compile("/login/"))
 
 
-def test_a_script_that_was_dropped_is_fetched_again(page: Page) -> None:
+@pytest.mark.parametrize("part", ["main-*.js", "main-*.css"])
+def test_a_part_that_was_dropped_is_fetched_again(page: Page, part: str) -> None:
     """Chromium drops what it fetches when a network interface comes or goes: each container brings one."""
     dropped: list[str] = []
 
@@ -63,20 +64,22 @@ def test_a_script_that_was_dropped_is_fetched_again(page: Page) -> None:
         else:
             route.abort("internetdisconnected")
 
-    page.route("**/assets/main-*.js", drop)
+    page.route(f"**/assets/{part}", drop)
     page.goto("/pools")
     expect(page.get_by_role("link", name="Workflows").first).to_be_visible()
+    page.wait_for_function("!sessionStorage.getItem('starts')")
     assert len(dropped) == 3
 
 
-def test_a_script_that_is_never_sent_is_told(page: Page) -> None:
+@pytest.mark.parametrize("part", ["main-*.js", "main-*.css"])
+def test_a_part_that_is_never_sent_is_told(page: Page, part: str) -> None:
     asked: list[str] = []
 
     def drop(route: Route) -> None:
         asked.append(route.request.url)
         route.abort("internetdisconnected")
 
-    page.route("**/assets/main-*.js", drop)
+    page.route(f"**/assets/{part}", drop)
     page.goto("/pools")
     expect(page.get_by_role("heading", name="The application could not be fetched")).to_be_visible()
     expect(page.get_by_text(asked[0])).to_be_visible()

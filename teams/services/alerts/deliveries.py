@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from teams.domain.alerts import ChannelKind, DeliveryState, retry_in
+from teams.domain.alerts import AT_ONCE_OF_A_TEAM, ChannelKind, DeliveryState, retry_in
 from teams.models import Alert, AlertDelivery
 from teams.services.alerts.letters import letter_of
 from teams.services.alerts.senders import WITHIN, Undelivered, send_email, send_webhook
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 HELD = timedelta(seconds=3 * WITHIN)  # by one sender; another may try after that
 AT_ONCE = 100
-OF_A_TEAM = 4  # at once: receivers of one team that do not answer must not hold up what the others are told
 
 
 def due(now: datetime) -> list[int]:
@@ -32,7 +31,7 @@ def due(now: datetime) -> list[int]:
     before = pending.filter(alert=OuterRef("alert"), channel=OuterRef("channel"), pk__lt=OuterRef("pk"))
     rows = pending.filter(~Exists(before), due_at__lte=now, channel__enabled=True)
     place = Window(RowNumber(), partition_by=F("channel__team"), order_by=("due_at", "pk"))
-    rows = rows.annotate(place=place).filter(place__lte=OF_A_TEAM)
+    rows = rows.annotate(place=place).filter(place__lte=AT_ONCE_OF_A_TEAM)
     return list(rows.order_by("place", "due_at", "pk").values_list("pk", flat=True)[:AT_ONCE])
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from teams.domain.alerts import AlertEvent, AlertKind
+from teams.domain.alerts import AT_ONCE_OF_A_TEAM, AlertEvent, AlertKind, DeliveryState
 from teams.models import Alert, AlertChannel, AlertDelivery
 from teams.services.alerts.nudges import nudge
 
@@ -105,5 +105,7 @@ def _tell(alert: Alert, event: AlertEvent) -> None:
         for channel in channels
         if not channel.kinds or alert.kind in channel.kinds
     )
-    for delivery in deliveries:
+    pending = AlertDelivery.objects.filter(channel__team_id=alert.team_id, state=DeliveryState.PENDING)
+    room = AT_ONCE_OF_A_TEAM - (pending.count() - len(deliveries))
+    for delivery in deliveries[: max(0, room)]:  # the timer tells of the others, team by team
         transaction.on_commit(lambda pk=delivery.pk: nudge(pk))  # type: ignore[misc]

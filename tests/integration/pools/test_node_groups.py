@@ -15,6 +15,7 @@ import yaml
 from channels.db import database_sync_to_async
 from django.conf import LazySettings, settings
 
+from aflow_site.kernel.errors import Conflict
 from pools.domain.machines import machine_token
 from pools.domain.node_groups import GroupPlan, GroupReason
 from pools.domain.nodes import Availability, CapacityType
@@ -252,6 +253,10 @@ async def test_a_machine_that_names_a_node_of_somebody_else_is_ended_without_it(
     assert [(machine.pk, machine.end_reason) for machine in await machines("gone")] == [(first.pk, "refused")]
     await database_sync_to_async(group.refresh_from_db)()
     assert "says that it is of-somebody-else, which was there before" in group.problem
+    # It cannot say so once more on its way out.
+    leaving = await database_sync_to_async(Machine.objects.get)(pk=first.pk)
+    with pytest.raises(Conflict):
+        await database_sync_to_async(joined)(leaving, theirs)
     await database_sync_to_async(joined)(second, here.runtime.join("new", since=datetime.now(UTC)))
     await here.settle(groups)
     assert second.pk in [machine.pk for machine in await machines("joined")]

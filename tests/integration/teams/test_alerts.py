@@ -263,6 +263,7 @@ def test_receivers_of_one_team_hold_up_nobody_else(admin: Api, nudged: list[int]
         raise_one(admin, f"pool/{number}")
     alerts.raise_alert(others.team.pk, "saturation", "pool/theirs", {})
     theirs = AlertDelivery.objects.get(alert__team=others.team).pk
+    assert (len(nudged), nudged[-1]) == (5, theirs), "each is told at once, up to four of a team"
     found = deliveries.due(timezone.now())
     assert (len(found), found.index(theirs)) == (5, 1)
     # An end that waits for its beginning takes no place.
