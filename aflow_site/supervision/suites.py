@@ -68,8 +68,8 @@ def _pytest(title: str, name: str, *arguments: str) -> Task:
 
 
 def _side_by_side(processes: int, name: str, *arguments: str) -> Task:
-    """In a few processes, each with a Redis and a database of its own. A module's tests share its fixtures, and
-    stay together."""
+    """In a few processes, each with a Redis and a database of its own. A module's tests share its fixtures,
+    and stay together."""
     return _pytest("pytest", name, "-n", str(processes), "--dist", "loadscope", *arguments)
 
 
