@@ -2,8 +2,9 @@
 the hash of its content.
 
 This machine's pip gets the packages, as it got the platform's own: with its indexes, proxies and credentials,
-none of which come near an image. It takes wheels alone, of which nothing runs while they are installed, made
-for the image's Python and C library. See docs/adr/0036-requirements-become-an-image.md.
+none of which come near an image. It takes wheels alone, made for the image's Python and C library, of which
+nothing runs while they are installed: `pip_runner` holds it to that. See
+docs/adr/0036-requirements-become-an-image.md.
 
 Does not: read what people wrote (`aflow_site.kernel.requirements`), or change images of users.
 """
@@ -42,6 +43,12 @@ WITHIN = 900.0  # seconds that pip may take
 LOOK_EVERY = 0.25  # seconds between two looks whether to stop
 OLDEST_LIBC = 5  # of glibc 2, for which wheels were ever made
 MOST_WORDS = 400  # characters of pip's that people are shown
+RUNNER = Path(__file__).with_name("pip_runner.py")
+# What pip may know of the platform's environment: where its programs and settings are, and how it gets out.
+KNOWN_TO_PIP = re.compile(
+    r"PATH|HOME|TMPDIR|XDG_CONFIG_HOME|NETRC|LANG|LC_[A-Z]+|PIP_[A-Z0-9_]+|SSL_CERT_(FILE|DIR)"
+    r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
+)
 # Behind the agent's own code, before the libraries that read sources: bodies get the versions they ask for.
 DOCKERFILE = """FROM {built_in}
 COPY packages /opt/requirements
@@ -167,10 +174,10 @@ def install(
     within: float = WITHIN,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Into the folder. `environment`: left out, this process's own. Raises `NotInstalled`, and `RuntimeFault`
-    once `stop` is set."""
+    """Into the folder. `environment`: left out, this process's own; pip gets what concerns it. Raises
+    `NotInstalled`, and `RuntimeFault` once `stop` is set."""
     command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-color"),
+        *(sys.executable, "-I", str(RUNNER), "install", "--quiet", "--no-input", "--no-color"),
         *("--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:"),
         *("--target", str(folder), *options, *requirements),
     ]
@@ -179,7 +186,7 @@ def install(
     child = subprocess.Popen(
         command,
         cwd=folder.parent,
-        env=environment,
+        env=environment_of_pip(os.environ if environment is None else environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -195,6 +202,11 @@ def install(
         child.communicate()
     if child.returncode != 0:
         raise NotInstalled(f"The requirements {listed} could not be installed: {words_of(said)}")
+
+
+def environment_of_pip(environment: Mapping[str, str]) -> dict[str, str]:
+    """Of the platform's, none of its secrets: what pip is told by is in it, and nothing else."""
+    return {name: value for name, value in environment.items() if KNOWN_TO_PIP.fullmatch(name)}
 
 
 def _until_it_ends(child: subprocess.Popen[str], stop: threading.Event, within: float) -> str:
@@ -218,6 +230,8 @@ def words_of(stderr: str) -> str:
     """The end of what pip said, errors rather than warnings, and never a password."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")]
+    if errors == ["Exception:"]:  # pip's own; a traceback follows
+        errors = lines[-1:]
     words = " ".join(errors or lines) or "pip said nothing"
     if "No matching distribution found" in words:
         words += " (Packages are taken as wheels that fit the agents' Python.)"
