@@ -83,7 +83,8 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
     with pytest.raises(RuntimeFault, match=f"No matching distribution found for {name}==1.0"):
         await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted)
     hidden.rename(wheel)
-    other = make_runtime(runtime.name, instance="contract-other", data_dir=tmp_path)  # on the same engine
+    instance = runtime._instance  # type: ignore[attr-defined]
+    other = make_runtime(runtime.name, instance=instance, data_dir=tmp_path)  # as of another process
     both = [one.ensure_image(BUILT_IN_IMAGE, requirements=wanted) for one in (runtime, other, runtime)]
     first, second, third = await asyncio.gather(*both)
     assert first == second == third != await runtime.ensure_image(BUILT_IN_IMAGE)
@@ -99,12 +100,24 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
         request = invocation({}, runs=code(f"import {name}\ndef main(): return {name}.VALUE"))
         answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), request)
         assert [result.output for result in answer.results] == [7]
+        await runtime.prune_images([])
+        assert await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted) == first
+        assert installs == [wanted, wanted], "it stays while an agent runs on it"
     finally:
-        await runtime.remove(spec.agent_id)  # else its image stays
+        await runtime.remove(spec.agent_id)
 
     told = orjson.dumps([engine.images.get(first).attrs, engine.images.get(first).history()]).decode()
     assert PASSWORD not in told
     assert "PIP_" not in told
+
+    stranger = make_runtime(runtime.name, instance="contract-other", data_dir=tmp_path)  # on the same engine
+    await stranger.prune_images([])
+    await stranger.close()
+    await runtime.prune_images([wanted])
+    assert engine.images.get(first)
+    await runtime.prune_images([("another",)])
+    with pytest.raises(ImageNotFound):
+        engine.images.get(first)
 
 
 @pytest.mark.parametrize("runtime", ["process"], indirect=True)

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from docker.errors import ImageNotFound
 from pip._internal.distributions.sdist import SourceDistribution
 from pip._internal.operations import prepare
 from pip._internal.req import constructors
 from pip._internal.req.req_install import InstallRequirement
 
 from pools.runtime import pip_runner, requirement_images
-from pools.runtime.base import NotInstalled, RuntimeFault
+from pools.runtime.base import BUILT_IN_IMAGE, EngineAway, NotInstalled, RuntimeFault
+from pools.runtime.docker import DockerRuntime
 from pools.runtime.images import wheels_need
 from pools.runtime.requirement_images import (
     DOCKERFILE,
+    MOST_BYTES,
     MOST_WORDS,
     REQUIREMENT_IMAGE,
     RUNNER,
     Target,
+    WithRequirements,
     environment_of_pip,
     install,
+    installed,
     requirement_tag,
     words_of,
 )
@@ -57,15 +66,16 @@ def settings(tmp_path: Path) -> dict[str, str]:
 
 
 def test_its_name_changes_with_what_is_in_it() -> None:
-    tag = requirement_tag("agent:1", ["a==1", "b"])
+    tag = requirement_tag("agent:1", ["a==1", "b"], "main")
     assert tag.startswith(f"{REQUIREMENT_IMAGE}:")
-    assert tag == requirement_tag("agent:1", ["a==1", "b"])
+    assert tag == requirement_tag("agent:1", ["a==1", "b"], "main")
     others = {
-        requirement_tag("agent:2", ["a==1", "b"]),
-        requirement_tag("agent:1", ["a==2", "b"]),
-        requirement_tag("agent:1", ["a==1"]),
+        requirement_tag("agent:2", ["a==1", "b"], "main"),
+        requirement_tag("agent:1", ["a==2", "b"], "main"),
+        requirement_tag("agent:1", ["a==1"], "main"),
+        requirement_tag("agent:1", ["a==1", "b"], "other"),
     }
-    assert len(others | {tag}) == 4
+    assert len(others | {tag}) == 5
 
 
 def test_nothing_runs_while_it_is_built_and_its_agent_is_the_built_in_one() -> None:
@@ -234,6 +244,65 @@ def test_what_cannot_be_installed_is_told_in_pip_s_words(tmp_path: Path, folder:
     make_wheel(tmp_path, "sample", "1.0", "")
     with pytest.raises(RuntimeFault, match=r"sample==2\.0 could not be installed: .*from versions: 1\.0"):
         install(folder, ["sample==2.0"], stop=NEVER, environment=settings(tmp_path))
+
+
+def test_nothing_and_too_much_are_refused(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(NotInstalled, match="sample name nothing"):
+        installed(folder, "sample")
+    (folder / "sample.py").write_text("x" * 100)
+    with (folder / "large.so").open("w") as file:
+        file.truncate(MOST_BYTES - 100)
+    assert list(installed(folder, "sample")) == ["packages/large.so", "packages/sample.py"]
+    with (folder / "large.so").open("a") as file:
+        file.truncate(MOST_BYTES)
+    with pytest.raises(NotInstalled, match=r"sample take 2\.0 GiB with .*, and up to 2 GiB will do"):
+        installed(folder, "sample")
+
+
+class Engine:
+    """Has the agents' image and no other."""
+
+    def __init__(self) -> None:
+        self.images = self
+
+    def get(self, name: str) -> None:
+        if name.startswith(REQUIREMENT_IMAGE):
+            raise ImageNotFound(name)
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), RuntimeFault),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeFault),
+        (requests.ConnectionError("refused"), EngineAway),
+        (ConnectionResetError("reset"), EngineAway),
+    ],
+)
+async def test_a_fault_of_this_machine_is_no_engine_that_is_away(
+    fault: Exception, told: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All pools wait for that one."""
+    runtime = DockerRuntime("main")
+    monkeypatch.setattr(runtime, "_client", Engine())
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(requirement_images, "_target", fail)
+    with pytest.raises(RuntimeFault) as raised:
+        await runtime.ensure_image(BUILT_IN_IMAGE, requirements=["sample"])
+    assert type(raised.value) is told
+    await runtime.close()
+
+
+async def test_so_is_a_lock_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    engine: Any = Engine()
+    with pytest.raises(RuntimeFault, match=r"on the platform's machine: .*No such file"):
+        WithRequirements("main", ("sample",)).ensure(engine, NEVER)
 
 
 def test_it_has_an_end(tmp_path: Path, folder: Path) -> None:
