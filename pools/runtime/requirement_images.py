@@ -39,7 +39,7 @@ from pools.runtime.installs import STOPPED
 
 log = logging.getLogger(__name__)
 
-RECIPE = "1"  # raise it when the way the images are made changes
+RECIPE = "2"  # raise it when the way the images are made changes
 REQUIREMENT_IMAGE = "agentainer/python-agent-with"
 OF = "agentainer.requirements"  # label: the requirements, in one line
 FOR = "agentainer.requirements-for"  # label: the installation (containers have those of their image, too)
@@ -54,14 +54,21 @@ KNOWN_TO_PIP = re.compile(
     r"PATH|HOME|TMPDIR|XDG_CONFIG_HOME|NETRC|LANG|LC_[A-Z]+|PIP_[A-Z0-9_]+|SSL_CERT_(FILE|DIR)"
     r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
 )
-# Behind the agent's own code, before the libraries that read sources: bodies get the versions they ask for.
+# Packages come behind the agent's own code and the standard library, as installed ones do: many a package
+# still needs a backport that has the name of one of its modules. Before the libraries that read sources: bodies
+# get the versions they ask for.
 DOCKERFILE = """FROM {built_in}
 COPY packages /opt/requirements
-ENV PYTHONPATH=/opt/agentainer:/opt/requirements:/opt/libraries
+COPY agentainer.pth {site_packages}/
+ENV PYTHONPATH=/opt/agentainer
 """
+PATHS = b"/opt/requirements\n/opt/libraries\n"
 FACTS = """
-import json, platform, sys
-print(json.dumps(["%d.%d" % sys.version_info[:2], sys.platform, platform.machine(), *platform.libc_ver()]))
+import json, platform, site, sys
+print(json.dumps([
+    site.getsitepackages()[0],
+    "%d.%d" % sys.version_info[:2], sys.platform, platform.machine(), *platform.libc_ver(),
+]))
 """
 
 
@@ -144,14 +151,15 @@ class WithRequirements:
     def _build(self, client: docker.DockerClient, built_in: str, tag: str, stop: threading.Event) -> None:
         started = time.monotonic()
         listed = ", ".join(self.requirements)
-        options = _target(client, built_in).options()
+        site_packages, target = _facts(client, built_in)
+        options = target.options()
         labels = {OF: " ".join(self.requirements), FOR: self.instance}
         with tempfile.TemporaryDirectory(prefix="agentainer-") as folder:
             packages = Path(folder) / "packages"
             packages.mkdir()
             install(packages, self.requirements, options, stop=stop)
-            files = installed(packages, listed)
-            recipe = DOCKERFILE.format(built_in=built_in)
+            files: dict[str, bytes | Path] = {"agentainer.pth": PATHS, **installed(packages, listed)}
+            recipe = DOCKERFILE.format(built_in=built_in, site_packages=site_packages)
             build(client, recipe, tag, files, what=f"The image with {listed}", labels=labels)
         self._remove_former(client, tag, labels)
         log.info(
@@ -213,7 +221,8 @@ def installed(packages: Path, listed: str) -> dict[str, Path]:
     return {f"packages/{path.relative_to(packages)}": path for path in found}
 
 
-def _target(client: docker.DockerClient, image: str) -> Target:
+def _facts(client: docker.DockerClient, image: str) -> tuple[str, Target]:
+    """Where its Python has installed packages, and what it is."""
     answer = client.containers.run(
         image,
         ["-c", FACTS],
@@ -224,7 +233,8 @@ def _target(client: docker.DockerClient, image: str) -> Target:
         read_only=True,
         remove=True,
     )
-    return Target(*json.loads(answer))
+    site_packages, *target = json.loads(answer)
+    return site_packages, Target(*target)
 
 
 def install(

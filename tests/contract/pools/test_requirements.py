@@ -26,6 +26,7 @@ from tests.contract.pools.agents import able, new_spec, ready
 from tests.fakes.pools import code, invocation
 from tests.fakes.wheels import make_wheel, pip_settings
 
+BACKPORT = "colorsys"  # has the name of a module of the standard library
 PASSWORD = "of-an-index"
 
 
@@ -41,7 +42,8 @@ def engine(runtime: Runtime) -> Iterator[docker.DockerClient]:
 def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: docker.DockerClient) -> Iterator[str]:
     """Of a package that pip finds, and that no image has."""
     name = f"sample{uuid4().hex[:8]}"
-    make_wheel(tmp_path, name, "1.0", "VALUE = 7\n")
+    make_wheel(tmp_path, name, "1.0", "VALUE = 7\n", needs=[BACKPORT])
+    make_wheel(tmp_path, BACKPORT, "1.0", "")
     address = f"https://somebody:{PASSWORD}@127.0.0.1:9/simple"
     for key, value in {**pip_settings(tmp_path), "PIP_INDEX_URL": address}.items():
         monkeypatch.setenv(key, value)
@@ -92,14 +94,20 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
     await other.close()
     assert installs == [wanted, wanted]  # the one that failed, too
 
+    body = (
+        f"import {BACKPORT}, fsspec, subprocess, sys, {name}\n"
+        "def main():\n"
+        f"    told = subprocess.check_output([sys.executable, '-c', 'import {name} as m; print(m.VALUE)'])\n"
+        f"    theirs = hasattr({BACKPORT}, 'rgb_to_hsv')\n"
+        f"    return [{name}.VALUE, theirs, hasattr(fsspec, 'open'), told.decode().strip()]\n"
+    )
     spec = dataclasses.replace(new_spec(), image=first)
     handle = await runtime.create(spec)
     try:
         await ready(http, handle, spec)
         lease = Lease(uuid4().hex, spec.pool_id, spec.agent_id, handle.address, 1, datetime.now(UTC), 9, 0.0)
-        request = invocation({}, runs=code(f"import {name}\ndef main(): return {name}.VALUE"))
-        answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), request)
-        assert [result.output for result in answer.results] == [7]
+        answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), invocation({}, runs=code(body)))
+        assert [result.output for result in answer.results] == [[7, True, True, "7"]]
         await runtime.prune_images([])
         assert await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted) == first
         assert installs == [wanted, wanted], "it stays while an agent runs on it"

@@ -33,6 +33,7 @@ from pools.runtime.requirement_images import (
     DOCKERFILE,
     MOST_BYTES,
     MOST_WORDS,
+    PATHS,
     REQUIREMENT_IMAGE,
     RUNNER,
     Target,
@@ -80,9 +81,9 @@ def test_its_name_changes_with_what_is_in_it() -> None:
 
 def test_nothing_runs_while_it_is_built_and_its_agent_is_the_built_in_one() -> None:
     words = [line.split(maxsplit=1)[0] for line in DOCKERFILE.splitlines()]
-    assert words == ["FROM", "COPY", "ENV"]
-    (paths,) = [line for line in DOCKERFILE.splitlines() if line.startswith("ENV")]
-    assert paths.partition("=")[2].split(":") == ["/opt/agentainer", "/opt/requirements", "/opt/libraries"]
+    assert words == ["FROM", "COPY", "COPY", "ENV"]
+    assert DOCKERFILE.splitlines()[-1] == "ENV PYTHONPATH=/opt/agentainer"
+    assert PATHS.split() == [b"/opt/requirements", b"/opt/libraries"]
 
 
 def test_the_base_out_of_this_machine_has_what_wheels_take_for_granted() -> None:
@@ -291,7 +292,7 @@ async def test_a_fault_of_this_machine_is_no_engine_that_is_away(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(requirement_images, "_target", fail)
+    monkeypatch.setattr(requirement_images, "_facts", fail)
     with pytest.raises(RuntimeFault) as raised:
         await runtime.ensure_image(BUILT_IN_IMAGE, requirements=["sample"])
     assert type(raised.value) is told
