@@ -55,8 +55,8 @@ KNOWN_TO_PIP = re.compile(
     r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
 )
 # Packages come behind the agent's own code and the standard library, as installed ones do: many a package
-# still needs a backport that has the name of one of its modules. Before the libraries that read sources: bodies
-# get the versions they ask for.
+# still needs a backport that has the name of one of its modules. They come before the libraries that read
+# sources: bodies get the versions they ask for.
 DOCKERFILE = """FROM {built_in}
 COPY packages /opt/requirements
 COPY agentainer.pth {site_packages}/

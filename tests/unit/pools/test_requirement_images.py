@@ -183,6 +183,18 @@ def test_sources_are_not_built_whoever_asks_for_it(tmp_path: Path, folder: Path)
     assert not witness.exists()
 
 
+def test_no_other_pip_takes_over(tmp_path: Path, folder: Path) -> None:
+    """A setting of pip's own would hand all to one that knows nothing of the rules."""
+    make_wheel(tmp_path, "sample", "1.0", "")
+    other, witness = tmp_path / "python", tmp_path / "witness"
+    other.write_text(f"#!/bin/sh\ntouch {witness}\n")
+    other.chmod(0o755)
+    environment = {**settings(tmp_path), "PIP_PYTHON": str(other)}
+    install(folder, ["sample"], stop=NEVER, environment=environment)
+    assert not witness.exists()
+    assert (folder / "sample.py").exists()
+
+
 def test_a_pip_of_another_make_installs_nothing(tmp_path: Path) -> None:
     """Rather than without the rules."""
     where = tmp_path / "pip/_internal/cli"
