@@ -214,7 +214,7 @@ class Runtime(Protocol):
 
     async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
         """Removes what was made of this installation's lists of requirements, save for those that are named
-        (canonical) and what agents run on."""
+        (canonical). What an agent runs on stays where it runs."""
 
     async def tidy(self) -> None:
         """After the last agent of this installation: what was made for all of them goes too."""

@@ -108,9 +108,9 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
         lease = Lease(uuid4().hex, spec.pool_id, spec.agent_id, handle.address, 1, datetime.now(UTC), 9, 0.0)
         answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), invocation({}, runs=code(body)))
         assert [result.output for result in answer.results] == [[7, True, True, "7"]]
-        await runtime.prune_images([])
-        assert await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted) == first
-        assert installs == [wanted, wanted], "it stays while an agent runs on it"
+        await runtime.prune_images([])  # of no concern to agents that are there
+        answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), invocation({}, runs=code(body)))
+        assert [result.output for result in answer.results] == [[7, True, True, "7"]]
     finally:
         await runtime.remove(spec.agent_id)
 
@@ -118,6 +118,7 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
     assert PASSWORD not in told
     assert "PIP_" not in told
 
+    assert await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted) == first
     stranger = make_runtime(runtime.name, instance="contract-other", data_dir=tmp_path)  # on the same engine
     await stranger.prune_images([])
     await stranger.close()
