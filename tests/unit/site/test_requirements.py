@@ -37,7 +37,6 @@ REFUSED = [
     "package # more",
     "${PACKAGE}",
     "a" * (LONGEST + 1),
-    GROWING,
 ]
 
 
@@ -56,7 +55,7 @@ def test_one_form(written: str, kept: str) -> None:
     assert canonical(kept) == kept
 
 
-@pytest.mark.parametrize("written", REFUSED)
+@pytest.mark.parametrize("written", [*REFUSED, GROWING])
 def test_what_is_no_requirement(written: str) -> None:
     with pytest.raises(ValueError, match=r"requirement|address|==="):
         canonical(written)
