@@ -8,7 +8,7 @@ Does not: look whether there are such packages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -18,7 +18,20 @@ LONGEST = 200  # characters of one
 
 
 def canonical(text: str) -> str:
-    """`Requests >= 2` -> `requests>=2`. Raises `ValueError` with a sentence."""
+    """`Requests >= 2` -> `requests>=2`; that of what it returns is the same. Raises `ValueError` with a
+    sentence."""
+    found = _form(text)
+    # A condition's quotes are written anew, which not every text in them outlives; spaces are added.
+    if len(found) > LONGEST:
+        raise ValueError(
+            f"a requirement is up to {LONGEST} characters; in its full form this is {len(found)}"
+        )
+    if _form(found) != found:
+        raise ValueError(f"{text!r} has a condition that cannot be kept; write it with plain texts")
+    return found
+
+
+def _form(text: str) -> str:
     if not isinstance(text, str) or len(text) > LONGEST or not text.isprintable():
         raise ValueError(f"a requirement is one line of up to {LONGEST} characters")
     try:
@@ -39,9 +52,10 @@ def canonical(text: str) -> str:
     return str(found)
 
 
-def canonical_all(texts: Iterable[str]) -> tuple[str, ...]:
-    """Each once, whatever their order: equal ones make equal images. Raises `ValueError` with a sentence."""
-    if isinstance(texts, str | Mapping):
+def canonical_all(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each once, whatever their order: equal ones make equal images. Raises `ValueError` with a sentence,
+    also when `texts` is no list (JSON may hold anything)."""
+    if not isinstance(texts, list | tuple):
         raise ValueError('requirements are a list, such as ["requests==2.32.3"]')
     found = tuple(sorted({canonical(text) for text in texts}))
     if len(found) > MOST:

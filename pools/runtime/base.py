@@ -14,7 +14,7 @@ Does not: decide when to create or remove, check health, know pools, or choose b
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -212,6 +212,10 @@ class Runtime(Protocol):
     async def forget_node(self, node: str) -> None:
         """Of a machine that is gone; unknown ones are no fault. `node` is a ref. Raises as `invite`."""
 
+    async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
+        """Removes what was made of this installation's lists of requirements, save for those that are named
+        (canonical). What an agent runs on stays where it runs."""
+
     async def tidy(self) -> None:
         """After the last agent of this installation: what was made for all of them goes too."""
 
@@ -233,6 +237,9 @@ class OneMachine:
 
     async def forget_node(self, node: str) -> None:
         raise NotSupported(ONE_MACHINE)
+
+    async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
+        """Those without containers make none."""
 
 
 def check_place(place: Place, node: EngineNode) -> None:

@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -50,7 +50,8 @@ from pools.runtime.docker_deployed import DockerDeployed
 from pools.runtime.docker_events import EventWatcher, told
 from pools.runtime.docker_networks import Networks
 from pools.runtime.images import USER, ensure_built_in
-from pools.runtime.requirement_images import ensure_with_requirements
+from pools.runtime.installs import Installs
+from pools.runtime.requirement_images import WithRequirements, prune
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -86,8 +87,7 @@ class DockerRuntime(OneMachine):
         self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix=self.name)
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
-        self._installing: dict[tuple[str, ...], asyncio.Task[str]] = {}
-        self._closing = threading.Event()
+        self._installs = Installs()
         self._node = ""
         self.deployed: DeployedAgents = DockerDeployed(self)
 
@@ -105,7 +105,7 @@ class DockerRuntime(OneMachine):
             return self._client
 
     async def close(self) -> None:
-        self._closing.set()
+        await self._installs.close()
         if self._client is not None:
             self._client.close()
         self._threads.shutdown(wait=False)
@@ -139,20 +139,16 @@ class DockerRuntime(OneMachine):
         return await self._call(lambda: self._image(image, commands=commands))
 
     async def _with_requirements(self, requirements: tuple[str, ...]) -> str:
-        """One thread makes it, none of those that the engine is asked from: it may take minutes."""
-        task = self._installing.get(requirements)
-        if task is None:
-            make = partial(ensure_with_requirements, requirements=requirements, stop=self._closing)
-            work = partial(self._in_words, lambda: make(self.client))
-            task = asyncio.create_task(asyncio.to_thread(work))
-            self._installing[requirements] = task
-            task.add_done_callback(lambda done: self._installed(requirements, done))
-        return await asyncio.shield(task)
+        """Only to make it takes a thread of its own, and maybe minutes."""
+        wanted = WithRequirements(self._instance, requirements)
+        found = await self._call(lambda: wanted.find(self.client))
+        if found is not None:
+            return found
+        make = partial(self._in_words, lambda: wanted.ensure(self.client, self._installs.stop))
+        return await self._installs.image(requirements, make)
 
-    def _installed(self, requirements: tuple[str, ...], task: asyncio.Task[str]) -> None:
-        del self._installing[requirements]
-        if not task.cancelled():
-            task.exception()  # whoever wanted it may be gone
+    async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
+        await self._call(lambda: prune(self.client, self._instance, requirements))
 
     def _image(self, image: str, *, commands: bool = False) -> str:
         if image == BUILT_IN_IMAGE:

@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -245,6 +245,9 @@ class MemoryRuntime:
     async def events(self) -> AsyncIterator[AgentDeath]:
         while True:
             yield await self._deaths.get()
+
+    async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
+        return None
 
     async def tidy(self) -> None:
         return None

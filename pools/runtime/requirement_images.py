@@ -2,8 +2,9 @@
 the hash of its content.
 
 This machine's pip gets the packages, as it got the platform's own: with its indexes, proxies and credentials,
-none of which come near an image. It takes wheels alone, of which nothing runs while they are installed, made
-for the image's Python and C library. See docs/adr/0036-requirements-become-an-image.md.
+none of which come near an image. It takes wheels alone, made for the image's Python and C library, of which
+nothing runs while they are installed: `pip_runner` holds it to that. See
+docs/adr/0036-requirements-become-an-image.md.
 
 Does not: read what people wrote (`aflow_site.kernel.requirements`), or change images of users.
 """
@@ -23,33 +24,51 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
+import requests
 from docker.errors import APIError
+from docker.models.images import Image
 
 from pools.runtime.base import NotInstalled, RuntimeFault
-from pools.runtime.images import build, ensure_built_in, entrypoint_of, present
+from pools.runtime.images import build, built_in_tag, ensure_built_in, entrypoint_of, present
+from pools.runtime.installs import STOPPED
 
 log = logging.getLogger(__name__)
 
-RECIPE = "1"  # raise it when the way the images are made changes
+RECIPE = "2"  # raise it when the way the images are made changes
 REQUIREMENT_IMAGE = "agentainer/python-agent-with"
 OF = "agentainer.requirements"  # label: the requirements, in one line
+FOR = "agentainer.requirements-for"  # label: the installation (containers have those of their image, too)
+MOST_BYTES = 2 * 1024**3  # of what is installed
 WITHIN = 900.0  # seconds that pip may take
 LOOK_EVERY = 0.25  # seconds between two looks whether to stop
 OLDEST_LIBC = 5  # of glibc 2, for which wheels were ever made
 MOST_WORDS = 400  # characters of pip's that people are shown
-# Behind the agent's own code, before the libraries that read sources: bodies get the versions they ask for.
+RUNNER = Path(__file__).with_name("pip_runner.py")
+# What pip may know of the platform's environment: where its programs and settings are, and how it gets out.
+KNOWN_TO_PIP = re.compile(
+    r"PATH|HOME|TMPDIR|XDG_CONFIG_HOME|NETRC|LANG|LC_[A-Z]+|PIP_[A-Z0-9_]+|SSL_CERT_(FILE|DIR)"
+    r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
+)
+# Packages come behind the agent's own code and the standard library, as installed ones do: many a package
+# still needs a backport that has the name of one of its modules. They come before the libraries that read
+# sources: bodies get the versions they ask for.
 DOCKERFILE = """FROM {built_in}
 COPY packages /opt/requirements
-ENV PYTHONPATH=/opt/agentainer:/opt/requirements:/opt/libraries
+COPY agentainer.pth {site_packages}/
+ENV PYTHONPATH=/opt/agentainer
 """
+PATHS = b"/opt/requirements\n/opt/libraries\n"
 FACTS = """
-import json, platform, sys
-print(json.dumps(["%d.%d" % sys.version_info[:2], sys.platform, platform.machine(), *platform.libc_ver()]))
+import json, platform, site, sys
+print(json.dumps([
+    site.getsitepackages()[0],
+    "%d.%d" % sys.version_info[:2], sys.platform, platform.machine(), *platform.libc_ver(),
+]))
 """
 
 
@@ -95,56 +114,115 @@ class Target:
         )
 
 
-def requirement_tag(built_in: str, requirements: Sequence[str]) -> str:
-    """The image's full name: it changes with the agent's own image, the requirements and the recipe."""
-    content = "\n".join([RECIPE, DOCKERFILE, built_in, *requirements])
+def requirement_tag(built_in: str, requirements: Sequence[str], instance: str) -> str:
+    """The image's full name: it changes with the agent's own image, the requirements, the recipe and the
+    installation, which removes it, too."""
+    content = "\n".join([RECIPE, DOCKERFILE, instance, built_in, *requirements])
     return f"{REQUIREMENT_IMAGE}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
-def ensure_with_requirements(
-    client: docker.DockerClient, requirements: Sequence[str], stop: threading.Event
-) -> str:
-    """The name of the image; it is built when it is not here, by one of all who want it on this machine.
+@dataclass(frozen=True, slots=True)
+class WithRequirements:
+    """The image of one installation with these requirements (canonical)."""
 
-    `requirements` in their canonical form. Raises `NotInstalled` with pip's last words, and `RuntimeFault`,
-    also once `stop` is set.
-    """
-    built_in = ensure_built_in(client)
-    tag = requirement_tag(built_in, requirements)
-    if present(client, tag):
+    instance: str
+    requirements: tuple[str, ...]
+
+    def find(self, client: docker.DockerClient) -> str | None:
+        """Its name, when it is here. Raises `RuntimeFault`."""
+        tag = self._tag(ensure_built_in(client))
+        return tag if present(client, tag) else None
+
+    def ensure(self, client: docker.DockerClient, stop: threading.Event) -> str:
+        """Its name; it is built when it is not here, by one of all who want it on this machine.
+
+        Raises `NotInstalled` with pip's last words, and `RuntimeFault`, also once `stop` is set.
+        """
+        built_in = ensure_built_in(client)
+        tag = self._tag(built_in)
+        with _faults_of_this_machine(), _alone(tag, stop):
+            if not present(client, tag):
+                self._build(client, built_in, tag, stop)
         return tag
-    with _alone(tag, stop):
-        if not present(client, tag):
-            _build(client, built_in, tag, requirements, stop)
-    return tag
 
+    def _tag(self, built_in: str) -> str:
+        return requirement_tag(built_in, self.requirements, self.instance)
 
-def _build(
-    client: docker.DockerClient, built_in: str, tag: str, requirements: Sequence[str], stop: threading.Event
-) -> None:
-    started = time.monotonic()
-    listed = ", ".join(requirements)
-    options = _target(client, built_in).options()
-    with tempfile.TemporaryDirectory(prefix="agentainer-") as folder:
-        packages = Path(folder) / "packages"
-        packages.mkdir()
-        install(packages, requirements, options, stop=stop)
-        files = {f"packages/{path.relative_to(packages)}": path for path in _files(packages)}
-        if not files:  # each under a condition that does not hold
-            raise NotInstalled(f"The requirements {listed} name nothing for Python on Linux; leave them out.")
-        recipe = DOCKERFILE.format(built_in=built_in)
-        build(
-            client, recipe, tag, files, what=f"The image with {listed}", labels={OF: " ".join(requirements)}
+    def _build(self, client: docker.DockerClient, built_in: str, tag: str, stop: threading.Event) -> None:
+        started = time.monotonic()
+        listed = ", ".join(self.requirements)
+        site_packages, target = _facts(client, built_in)
+        options = target.options()
+        labels = {OF: " ".join(self.requirements), FOR: self.instance}
+        with tempfile.TemporaryDirectory(prefix="agentainer-") as folder:
+            packages = Path(folder) / "packages"
+            packages.mkdir()
+            install(packages, self.requirements, options, stop=stop)
+            files: dict[str, bytes | Path] = {"agentainer.pth": PATHS, **installed(packages, listed)}
+            recipe = DOCKERFILE.format(built_in=built_in, site_packages=site_packages)
+            build(client, recipe, tag, files, what=f"The image with {listed}", labels=labels)
+        self._remove_former(client, tag, labels)
+        log.info(
+            "the agents' image with %s, %s, was built in %.1f s", listed, tag, time.monotonic() - started
         )
-    _remove_former(client, tag, requirements)
-    log.info("the agents' image with %s, %s, was built in %.1f s", listed, tag, time.monotonic() - started)
+
+    def _remove_former(self, client: docker.DockerClient, tag: str, labels: Mapping[str, str]) -> None:
+        """Those on a former agent's image."""
+        for former in _labelled(client, *(f"{name}={value}" for name, value in labels.items())):
+            if tag not in former.tags:
+                _remove_unused(client, former)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+def prune(client: docker.DockerClient, instance: str, kept: Collection[tuple[str, ...]]) -> None:
+    """Removes the installation's images with other requirements, and those on former agents' images."""
+    built_in = built_in_tag()
+    tags = {requirement_tag(built_in, requirements, instance) for requirements in kept}
+    for image in _labelled(client, OF, f"{FOR}={instance}"):
+        if tags.isdisjoint(image.tags) and _remove_unused(client, image):
+            log.info("the agents' image with %s went: no pool has these requirements", image.labels.get(OF))
 
 
-def _target(client: docker.DockerClient, image: str) -> Target:
+def _labelled(client: docker.DockerClient, *labels: str) -> list[Image]:
+    return list(client.images.list(filters={"label": list(labels)}))
+
+
+def _remove_unused(client: docker.DockerClient, image: Image) -> bool:
+    """One that agents still use stays: the engine refuses."""
+    try:
+        client.images.remove(str(image.id))
+    except APIError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _faults_of_this_machine() -> Iterator[None]:
+    """A full disk, memory or a file of somebody else's is no engine that is away, for which all pools would
+    wait."""
+    try:
+        yield
+    except (requests.RequestException, ConnectionError):  # errors of the system's too, but the engine's
+        raise
+    except OSError as exc:
+        raise RuntimeFault(f"Requirements could not be installed on the platform's machine: {exc}.") from exc
+
+
+def installed(packages: Path, listed: str) -> dict[str, Path]:
+    """Name beside the recipe -> file. Raises `NotInstalled` for nothing, and for too much."""
+    found = [path for path in sorted(packages.rglob("*")) if path.is_file() and not path.is_symlink()]
+    if not found:  # each under a condition that does not hold
+        raise NotInstalled(f"The requirements {listed} name nothing for Python on Linux; leave them out.")
+    size = sum(path.stat().st_size for path in found)
+    if size > MOST_BYTES:
+        raise NotInstalled(
+            f"The requirements {listed} take {size / 1024**3:.1f} GiB with what they need, and up to "
+            f"{MOST_BYTES / 1024**3:g} GiB will do; put them into an image of your own."
+        )
+    return {f"packages/{path.relative_to(packages)}": path for path in found}
+
+
+def _facts(client: docker.DockerClient, image: str) -> tuple[str, Target]:
+    """Where its Python has installed packages, and what it is."""
     answer = client.containers.run(
         image,
         ["-c", FACTS],
@@ -155,7 +233,8 @@ def _target(client: docker.DockerClient, image: str) -> Target:
         read_only=True,
         remove=True,
     )
-    return Target(*json.loads(answer))
+    site_packages, *target = json.loads(answer)
+    return site_packages, Target(*target)
 
 
 def install(
@@ -167,10 +246,10 @@ def install(
     within: float = WITHIN,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Into the folder. `environment`: left out, this process's own. Raises `NotInstalled`, and `RuntimeFault`
-    once `stop` is set."""
+    """Into the folder. `environment`: left out, this process's own; pip gets what concerns it. Raises
+    `NotInstalled`, and `RuntimeFault` once `stop` is set."""
     command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-color"),
+        *(sys.executable, "-I", str(RUNNER), "install", "--quiet", "--no-input", "--no-color"),
         *("--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:"),
         *("--target", str(folder), *options, *requirements),
     ]
@@ -179,7 +258,7 @@ def install(
     child = subprocess.Popen(
         command,
         cwd=folder.parent,
-        env=environment,
+        env=environment_of_pip(os.environ if environment is None else environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -197,6 +276,11 @@ def install(
         raise NotInstalled(f"The requirements {listed} could not be installed: {words_of(said)}")
 
 
+def environment_of_pip(environment: Mapping[str, str]) -> dict[str, str]:
+    """Of the platform's, none of its secrets: what pip is told by is in it, and nothing else."""
+    return {name: value for name, value in environment.items() if KNOWN_TO_PIP.fullmatch(name)}
+
+
 def _until_it_ends(child: subprocess.Popen[str], stop: threading.Event, within: float) -> str:
     """What it wrote to stderr. Raises `TimeoutError`, and `RuntimeFault` when it is to stop."""
     deadline = time.monotonic() + within
@@ -211,25 +295,19 @@ def _until_it_ends(child: subprocess.Popen[str], stop: threading.Event, within: 
 
 def _go_on(stop: threading.Event) -> None:
     if stop.is_set():
-        raise RuntimeFault("The platform stopped while requirements were installed.")
+        raise RuntimeFault(STOPPED)
 
 
 def words_of(stderr: str) -> str:
     """The end of what pip said, errors rather than warnings, and never a password."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")]
+    if errors == ["Exception:"]:  # pip's own; a traceback follows
+        errors = lines[-1:]
     words = " ".join(errors or lines) or "pip said nothing"
     if "No matching distribution found" in words:
         words += " (Packages are taken as wheels that fit the agents' Python.)"
     return re.sub(r"//[^/@\s]+@", "//", words)[-MOST_WORDS:]
-
-
-def _remove_former(client: docker.DockerClient, tag: str, requirements: Sequence[str]) -> None:
-    """Those on a former agent's image; one that agents still use stays."""
-    for former in client.images.list(filters={"label": f"{OF}={' '.join(requirements)}"}):
-        if tag not in former.tags:
-            with contextlib.suppress(APIError):
-                client.images.remove(str(former.id))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -37,8 +37,9 @@ from pools.runtime.base import (
 from pools.runtime.choose import NO_EGRESS
 from pools.runtime.docker import DockerRuntime
 from pools.runtime.docker_events import EventWatcher, MakeWatch, Tell, told
+from pools.runtime.requirement_images import prune
 from pools.runtime.swarm_deployed import SwarmDeployed
-from pools.runtime.swarm_hosts import Hosts
+from pools.runtime.swarm_hosts import Hosts, NodeTrouble
 from pools.runtime.swarm_plans import plan_of
 from pools.runtime.swarm_services import Services
 from pools.runtime.swarm_shapes import (
@@ -203,6 +204,19 @@ class SwarmRuntime(DockerRuntime):
 
     async def tidy(self) -> None:
         await self._call(self.services.tidy)
+
+    async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
+        """The nodes' copies, too; those of a node that does not answer go another time."""
+
+        def work() -> None:
+            prune(self.client, self._instance, requirements)
+            for ref, node in self.known_nodes().items():
+                if node.engine:
+                    self._hosts.forget(ref)
+                    with contextlib.suppress(NodeTrouble):
+                        self._hosts.ask(node, lambda engine: prune(engine, self._instance, requirements))
+
+        await self._call(work)
 
     # --- agents that are there ----------------------------------------------------------------------------
 

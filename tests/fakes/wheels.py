@@ -6,16 +6,17 @@ import base64
 import hashlib
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def make_wheel(folder: Path, name: str, version: str, source: str) -> Path:
-    """A package with one module of its name. Letters and digits alone."""
+def make_wheel(folder: Path, name: str, version: str, source: str, needs: Sequence[str] = ()) -> Path:
+    """A package with one module of its name (letters and digits alone), which `needs` others."""
     info = f"{name}-{version}.dist-info"
+    wanted = "".join(f"Requires-Dist: {other}\n" for other in needs)
     files = {
         f"{name}.py": source,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{wanted}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in files.items()]

@@ -130,8 +130,8 @@ class Run(Part):
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The requirements, each once, whatever their order."""
-        return packages.canonical_all(self.requirements)
+        """The requirements, each once, whatever their order. They are canonical since they were read."""
+        return tuple(sorted(set(self.requirements)))
 
     @property
     def needs_agent(self) -> bool:

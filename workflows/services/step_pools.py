@@ -19,10 +19,11 @@ def pool_name(document: Document, step: CallingStep, run: Run) -> str:
 
 
 def reading_pool(document: Document, step: CallingStep) -> str:
-    """The pool whose agents read the step's source, when that names none: the mapper's, where its agents are
-    built-in ones, else what such steps have."""
+    """The pool whose agents read the step's source, when that names none: the one that the step names or
+    has, where its mapper's agents are built-in ones, else what steps have that say nothing of agents. The
+    pool of a list of requirements reaches nothing outside."""
     mapper = step.runs[0]
-    if mapper.image is None:
+    if mapper.image is None and (step.pool is not None or not mapper.requirements):
         return pool_name(document, step, mapper)
     return document.defaults.pool or pools.default_pool_name(AgentKind(None))
 

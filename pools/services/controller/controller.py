@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 EVERY = 2.0  # seconds between two reconciles when nothing happens
 NOT_FASTER_THAN = 0.05
 SAMPLE_EVERY = 0.2
+IMAGES_EVERY = 3600.0
 HISTORY = timedelta(days=7)  # how long ended agents are remembered
 REDIS_TROUBLE = (ConnectionError, RedisReplyError)
 
@@ -238,6 +239,11 @@ class PoolController:
             self._pruned_at = time.monotonic()
             await in_database(rows.prune, datetime.now(UTC) - HISTORY)
 
+    async def prune_images(self) -> None:
+        """Those whose requirements no pool has any more. Beside the rounds: large ones take their time."""
+        pools = self.registry.pools.values()
+        await self._runtime.prune_images({tuple(pool.requirements) for pool in pools if pool.requirements})
+
     async def run_forever(self, stop: asyncio.Event) -> None:
         """Returns when `stop` is set, or raises NotLeading when another controller took over."""
         beside: dict[str, Callable[[], Awaitable[None]]] = {
@@ -246,6 +252,7 @@ class PoolController:
             "the live view": partial(self._repeat, self._sampler.sample, SAMPLE_EVERY),
             "the lead": partial(self._repeat, self._renew, BEAT),
             "the alarms": partial(self._repeat, self.alarms.look, ALARMS_EVERY),
+            "images": partial(self._repeat, self.prune_images, IMAGES_EVERY),
             **self.beside,
         }
         self._sizes.await_steering(self.steered_within)

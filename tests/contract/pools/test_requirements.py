@@ -26,6 +26,7 @@ from tests.contract.pools.agents import able, new_spec, ready
 from tests.fakes.pools import code, invocation
 from tests.fakes.wheels import make_wheel, pip_settings
 
+BACKPORT = "colorsys"  # has the name of a module of the standard library
 PASSWORD = "of-an-index"
 
 
@@ -41,7 +42,8 @@ def engine(runtime: Runtime) -> Iterator[docker.DockerClient]:
 def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: docker.DockerClient) -> Iterator[str]:
     """Of a package that pip finds, and that no image has."""
     name = f"sample{uuid4().hex[:8]}"
-    make_wheel(tmp_path, name, "1.0", "VALUE = 7\n")
+    make_wheel(tmp_path, name, "1.0", "VALUE = 7\n", needs=[BACKPORT])
+    make_wheel(tmp_path, BACKPORT, "1.0", "")
     address = f"https://somebody:{PASSWORD}@127.0.0.1:9/simple"
     for key, value in {**pip_settings(tmp_path), "PIP_INDEX_URL": address}.items():
         monkeypatch.setenv(key, value)
@@ -83,7 +85,8 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
     with pytest.raises(RuntimeFault, match=f"No matching distribution found for {name}==1.0"):
         await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted)
     hidden.rename(wheel)
-    other = make_runtime(runtime.name, instance="contract-other", data_dir=tmp_path)  # on the same engine
+    instance = runtime._instance  # type: ignore[attr-defined]
+    other = make_runtime(runtime.name, instance=instance, data_dir=tmp_path)  # as of another process
     both = [one.ensure_image(BUILT_IN_IMAGE, requirements=wanted) for one in (runtime, other, runtime)]
     first, second, third = await asyncio.gather(*both)
     assert first == second == third != await runtime.ensure_image(BUILT_IN_IMAGE)
@@ -91,20 +94,39 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
     await other.close()
     assert installs == [wanted, wanted]  # the one that failed, too
 
+    body = (
+        f"import {BACKPORT}, fsspec, subprocess, sys, {name}\n"
+        "def main():\n"
+        f"    told = subprocess.check_output([sys.executable, '-c', 'import {name} as m; print(m.VALUE)'])\n"
+        f"    theirs = hasattr({BACKPORT}, 'rgb_to_hsv')\n"
+        f"    return [{name}.VALUE, theirs, hasattr(fsspec, 'open'), told.decode().strip()]\n"
+    )
     spec = dataclasses.replace(new_spec(), image=first)
     handle = await runtime.create(spec)
     try:
         await ready(http, handle, spec)
         lease = Lease(uuid4().hex, spec.pool_id, spec.agent_id, handle.address, 1, datetime.now(UTC), 9, 0.0)
-        request = invocation({}, runs=code(f"import {name}\ndef main(): return {name}.VALUE"))
-        answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), request)
-        assert [result.output for result in answer.results] == [7]
+        answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), invocation({}, runs=code(body)))
+        assert [result.output for result in answer.results] == [[7, True, True, "7"]]
+        await runtime.prune_images([])  # of no concern to agents that are there
+        answer = await Caller(http).invoke(Held(lease, bearer(spec.token)), invocation({}, runs=code(body)))
+        assert [result.output for result in answer.results] == [[7, True, True, "7"]]
     finally:
-        await runtime.remove(spec.agent_id)  # else its image stays
+        await runtime.remove(spec.agent_id)
 
     told = orjson.dumps([engine.images.get(first).attrs, engine.images.get(first).history()]).decode()
     assert PASSWORD not in told
     assert "PIP_" not in told
+
+    assert await runtime.ensure_image(BUILT_IN_IMAGE, requirements=wanted) == first
+    stranger = make_runtime(runtime.name, instance="contract-other", data_dir=tmp_path)  # on the same engine
+    await stranger.prune_images([])
+    await stranger.close()
+    await runtime.prune_images([wanted])
+    assert engine.images.get(first)
+    await runtime.prune_images([("another",)])
+    with pytest.raises(ImageNotFound):
+        engine.images.get(first)
 
 
 @pytest.mark.parametrize("runtime", ["process"], indirect=True)

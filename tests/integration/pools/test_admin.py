@@ -51,6 +51,8 @@ def test_a_change_goes_through_the_service(admin_client: Client, pool: Pool) -> 
         ({"memory_threshold": 2}, "It must be between 0.05 and 1 of the memory limit."),
         ({"env": '{"1A": "x"}'}, "cannot name a variable"),
         ({"assignment": "random"}, "errorlist"),
+        *(({"requirements": value}, "Requirements are a list") for value in ("7", "true", '"a"', '{"a": 1}')),
+        ({"requirements": "[7]"}, "A requirement is one line"),
     ],
 )
 def test_what_the_service_refuses_is_shown(

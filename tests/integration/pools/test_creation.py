@@ -6,7 +6,7 @@ import asyncio
 import errno
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,30 @@ async def test_requirements_that_cannot_be_installed_are_the_pools_alone(plant: 
         controller.nudge()
         await until(lambda: served(more.pk, 1))
         await until(lambda: has_problem(more, None))
+
+
+class Pruning(MemoryRuntime):
+    """Notes which requirements are to stay."""
+
+    kept: Collection[tuple[str, ...]] | None = None
+
+    async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
+        self.kept = requirements
+
+
+async def test_images_go_whose_requirements_no_pool_has_any_more(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pools.services.controller.controller.IMAGES_EVERY", 0.05)
+    plant.runtime = runtime = Pruning()
+    await new_pool()
+    pool = await new_pool(requirements=["b", "c"])
+    await new_pool(requirements=["a"])
+    async with plant.running():
+        await until(lambda: runtime.kept == {("a",), ("b", "c")})
+        await database_sync_to_async(pools.delete_pool)(pool.team_id, pool.name)
+        await until(lambda: runtime.kept == {("a",)})
+    await plant.runtime.close()
 
 
 class Installing(MemoryRuntime):

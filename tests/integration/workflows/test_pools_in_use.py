@@ -111,6 +111,13 @@ def test_a_step_s_own_pool_gets_its_requirements(api: Api) -> None:
     assert api("GET", "pools/w-a/").json()["requirements"] == []
 
 
+def test_requirements_that_are_too_long_in_full_are_refused_where_they_are_written(api: Api) -> None:
+    growing = "a;" + " or ".join(['python_version<"3"'] * 9)
+    run = {"code": "main = print", "requirements": [growing]}
+    body = assert_problem(api("POST", "workflows/", document("w", run=run)), 400, "invalid_document")
+    assert [error["path"] for error in body["errors"]] == ["steps[0].run.requirements[0]"]
+
+
 def test_requirements_need_a_pool_that_has_them(api: Api) -> None:
     api("POST", "pools/", {"name": "plain"})
     api("POST", "pools/", {"name": "more", "requirements": ["Requests", "idna"]})

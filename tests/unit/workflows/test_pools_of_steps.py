@@ -6,8 +6,8 @@ from pools.facade.api import BUILT_IN_IMAGE, default_pool_name
 from pools.facade.contracts import AgentKind
 from workflows.domain.document import Document
 from workflows.domain.pools import named_pool, own_pool, pool_uses
-from workflows.domain.steps import MapReduceStep, Run, TaskStep
-from workflows.services.step_pools import kind_of, pool_name
+from workflows.domain.steps import CallingStep, MapReduceStep, Run, TaskStep
+from workflows.services.step_pools import kind_of, pool_name, reading_pool
 
 
 def one(options: Any, **defaults: Any) -> tuple[Document, Any]:
@@ -81,6 +81,29 @@ def test_behaviours_share_a_pool_where_their_requirements_are_equal() -> None:
     assert [name for name, _, _ in uses(one, same, pool={"size": 2})] == ["w-s", "w-s"]
     assert [name for name, _, _ in uses(one, code, pool={"size": 2})] == ["w-s", "python"]
     assert [name for name, _, _ in uses(code, one, pool={"size": 2})] == ["w-s", shared]
+
+
+@pytest.mark.parametrize(
+    ("mapper", "pool", "default", "reads"),
+    [
+        ({"code": "1"}, None, None, "python"),
+        ({"code": "1"}, None, "outside", "outside"),
+        ({"code": "1", "requirements": ["requests"]}, None, None, "python"),
+        ({"code": "1", "requirements": ["requests"]}, None, "outside", "outside"),
+        ({"code": "1", "requirements": ["requests"]}, "mine", "outside", "mine"),
+        ({"code": "1", "requirements": ["requests"]}, {"size": 2}, "outside", "w-s"),
+        ({"image": "tool"}, None, "outside", "outside"),
+        ({"image": "tool"}, {"size": 2}, None, "python"),
+    ],
+)
+def test_where_sources_are_read(mapper: dict[str, Any], pool: Any, default: str | None, reads: str) -> None:
+    """Requirements do not change it: their shared pool reaches nothing outside."""
+    step = {"id": "s", "type": "mapreduce", "over": {"source": "https://a.example/b"}, "mapper": mapper}
+    step |= {"pool": pool} if pool is not None else {}
+    document = Document.model_validate({"name": "w", "steps": [step], "defaults": {"pool": default}})
+    parsed = document.steps[0]
+    assert isinstance(parsed, CallingStep)
+    assert reading_pool(document, parsed) == reads
 
 
 def test_the_default_pool_is_for_steps_without_requirements() -> None:
