@@ -30,7 +30,7 @@ def _ended_lately(since: datetime) -> list[Agent]:
 
 
 def _ended_at(agent: Agent, moment: datetime) -> datetime | None:
-    """One on its way out was counted by the controller that sent it there; nobody counts it when it is gone."""
+    """One on its way out was counted by who sent it there, and is not counted again when it is gone."""
     leaves = AgentState(agent.state) is AgentState.STOPPING
     return moment if leaves and agent.ended_at is None else agent.ended_at
 
