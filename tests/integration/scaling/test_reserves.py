@@ -157,8 +157,8 @@ async def test_who_does_not_ask_any_more_holds_nobody_up(bank: Bank) -> None:
     await bank.put(budget, 10 + 0.5, spent=10.0)
     assert await bank.reserve("silent", budget, priority=9) is not None
     seen = f"{bank.prefix}:budget:{budget}:seen"
-    _, since, amount = (await bank.client.hget(seen, "silent")).decode().split("|")
-    await bank.client.hset(seen, "silent", f"{float(since) - 6000}|{since}|{amount}")
+    _, since, amount, calls = (await bank.client.hget(seen, "silent")).decode().split("|")
+    await bank.client.hset(seen, "silent", f"{float(since) - 6000}|{since}|{amount}|{calls}")
     await bank.put(budget, 10 + 1.5, spent=10.0)
     assert await bank.reserve("other", budget) is None
 
