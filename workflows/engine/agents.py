@@ -93,7 +93,7 @@ class Agents:
     """Of one run. `broker` is a `pools.facade.api.Broker`.
 
     `held_up`: calls that wait for a budget, by the key of their step; `seeking`: others that wait for an
-    agent. `on_turn` is told of a step that begins or ends to be held up.
+    agent. `on_turn` is told of a step that begins or ends to be held up, `on_found` when none seeks one.
     """
 
     def __init__(self, run: RunRecord, broker: Any, pools_seen: PoolWatch, purse: Purse) -> None:
@@ -108,6 +108,7 @@ class Agents:
         self._numbers = count()
         self._lines: dict[tuple[UUID, int, bool], Line] = {}
         self.on_turn: Callable[[StepRecord, bool], None] = lambda _step, _held_up: None
+        self.on_found: Callable[[], None] = lambda: None
 
     async def pool_id(self, name: str, kind: AgentKind) -> UUID:
         """Raises NoAgent when the pool is gone, or has other agents by now."""
@@ -172,6 +173,7 @@ class Agents:
                     lease, paying = await self._admitted(call)
                 finally:
                     self.seeking -= 1
+                    self.on_found()
             finally:
                 if line is not None:
                     line.allowed -= 1
