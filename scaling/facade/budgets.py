@@ -11,7 +11,7 @@ import redis.asyncio
 from scaling.domain.budgets import BudgetMode, Scope
 from scaling.domain.money import per_second, text
 from scaling.models import Budget
-from scaling.reserves.store import TOLD_EVERY, AsyncReserves, Reserved
+from scaling.reserves.store import TOLD_EVERY, Asker, AsyncReserves, Reserved
 from scaling.selectors.budgets import all_terms, barred_pools, budget_shape, last_told, sentence_of
 from scaling.selectors.spend import Line, by_pool, by_workflow, of_team, total
 from scaling.services.budgets import ask_for_workflows
@@ -21,6 +21,7 @@ from scaling.services.treasury import reserves_prefix
 
 __all__ = [
     "TOLD_EVERY",
+    "Asker",
     "AsyncReserves",
     "Line",
     "Reserved",

@@ -64,6 +64,18 @@ class Reserved:
     rate: float
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A call that asks for those behind it, too, which may cost the same. `line`: what waits where it is
+    refused; `waited`: seconds, of this call; `allowed`: calls of the line that may begin and have not
+    reserved yet; `calls`: for how many it asks."""
+
+    line: str
+    waited: float
+    allowed: int
+    calls: int
+
+
 class Client(Protocol):
     def register_script(self, script: str) -> Any: ...
 
@@ -99,15 +111,17 @@ class AsyncReserves(_Scripts):
         rate: float,
         priority: int = 0,
         only_ask: bool = False,
+        asker: Asker | None = None,
     ) -> Refusal | None:
         """`seconds` at `rate` (currency by the second) in all of the budgets, or in none; None: it is done.
         Refused, too, where a budget leaves the pool no agent.
 
-        Who is refused waits for that budget from then on, as long as it goes on asking."""
-        reply = await self._run(
-            "reserve", holder, pool, repr(seconds), repr(rate), priority, 0 if only_ask else 1, *budgets
-        )
-        return refusal_of(reply)
+        Who is refused waits for that budget from then on, as long as it goes on asking: the holder, or the
+        line that it asks for."""
+        asks = asker or Asker(holder, 0.0, 0, 1)
+        for_whom = (asks.line, int(asks.waited * 1000), asks.allowed, asks.calls)
+        call = (holder, pool, repr(seconds), repr(rate), priority)
+        return refusal_of(await self._run("reserve", *call, 0 if only_ask else 1, *for_whom, *budgets))
 
     async def settle(self, holder: str, budgets: Sequence[UUID], *, used: float = 0.0) -> None:
         """It has ended. `used`, in the currency, stays reserved for some seconds, less and less: until the
@@ -139,7 +153,8 @@ class Reserves(_Scripts):
         self, holder: str, budgets: Sequence[UUID], *, pool: UUID, seconds: float, rate: float
     ) -> Refusal | None:
         """As `AsyncReserves.reserve`."""
-        return refusal_of(self._run("reserve", holder, pool, repr(seconds), repr(rate), 0, 1, *budgets))
+        call = (holder, pool, repr(seconds), repr(rate), 0)
+        return refusal_of(self._run("reserve", *call, 1, holder, 0, 0, 1, *budgets))
 
     def settle(self, holder: str, budgets: Sequence[UUID]) -> None:
         self._run("settle", holder, 0, LEARNED_WITHIN, *budgets)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,6 +30,7 @@ from pools.facade.contracts import (
 from scaling.facade import budgets
 from scaling.facade.contracts import BudgetTerms
 from workflows.domain.states import BUDGET
+from workflows.engine.lines import Line
 from workflows.engine.places import Place
 from workflows.engine.poolwatch import PoolWatch
 from workflows.engine.purse import Bound, Purse
@@ -38,10 +41,8 @@ LONGEST_WAIT = 24 * 3600.0
 LOOK_EVERY = 5.0
 # How long a pool may be without any agent, and say why, before its steps fail.
 BROKEN_POOL_PATIENCE = 30.0
-# How often a call that waits for a budget asks again, and how many of one run do so in that time: more take
-# longer.
+# How often the first of a line that waits for a budget asks again, where nothing that it knows has changed.
 ASK_EVERY = 1.0
-ASK_AT_ONCE = 100
 # How long an agent is held for its answer to be stored.
 STORED_WITHIN = 1.0
 
@@ -77,6 +78,10 @@ class _Call:
     step: StepRecord
     bound: Bound
     place: Place | None
+    number: int  # in the order in which they came
+    since: float  # by the loop's clock
+    line: Line | None = None  # of those that wait for the same money, if a budget pays for it
+    held_up: bool = False
 
     @property
     def rate(self) -> float:
@@ -88,7 +93,7 @@ class Agents:
     """Of one run. `broker` is a `pools.facade.api.Broker`.
 
     `held_up`: calls that wait for a budget, by the key of their step; `seeking`: others that wait for an
-    agent. `on_turn` is told of a step that begins or ends to be held up.
+    agent. `on_turn` is told of a step that begins or ends to be held up, `on_found` when none seeks one.
     """
 
     def __init__(self, run: RunRecord, broker: Any, pools_seen: PoolWatch, purse: Purse) -> None:
@@ -100,7 +105,10 @@ class Agents:
         self._accounts: dict[str, _Account] = {}  # by the lease's token
         self.held_up: Counter[str] = Counter()
         self.seeking = 0
+        self._numbers = count()
+        self._lines: dict[tuple[UUID, int, bool], Line] = {}
         self.on_turn: Callable[[StepRecord, bool], None] = lambda _step, _held_up: None
+        self.on_found: Callable[[], None] = lambda: None
 
     async def pool_id(self, name: str, kind: AgentKind) -> UUID:
         """Raises NoAgent when the pool is gone, or has other agents by now."""
@@ -149,20 +157,27 @@ class Agents:
         """A lease that the budgets allow for `bound`, waited for as long as the pool lives; NoAgent when it
         does not. While the budgets do not allow it, its `place` is others'."""
         with tracing.span("lease", pool=pool, step_id=step.key, priority=self._run.priority):
-            return await self._lease(_Call(await self._pool(pool, kind), kind, holder, step, bound, place))
+            view, since = await self._pool(pool, kind), asyncio.get_running_loop().time()
+            call = _Call(view, kind, holder, step, bound, place, next(self._numbers), since)
+            return await self._lease(call)
 
     async def _lease(self, call: _Call) -> Lease:
         step, paying = call.step, self._paying(call.view)
         while True:
-            if paying:
-                await self._until_affordable(call, paying)
-                if call.place is not None:
-                    await call.place.take()
-            self.seeking += 1
+            line = await self._until_affordable(call, paying) if paying else None
             try:
-                lease, paying = await self._admitted(call)
+                if line is not None and call.place is not None:
+                    await call.place.take()
+                self.seeking += 1
+                try:
+                    lease, paying = await self._admitted(call)
+                finally:
+                    self.seeking -= 1
+                    self.on_found()
             finally:
-                self.seeking -= 1
+                if line is not None:
+                    line.allowed -= 1
+                    line.stir()
             if lease is not None:
                 break
         if step.reason == BUDGET and step.key not in self.held_up:
@@ -208,6 +223,10 @@ class Agents:
     ) -> bool:
         if not paying:
             return False
+        line, asker = call.line, None
+        if line is not None:
+            waited = asyncio.get_running_loop().time() - call.since
+            asker = budgets.Asker(line.name, waited, line.allowed if only_ask else 0, line.length)
         return await self._purse.refuses(
             paying,
             call.holder,
@@ -216,29 +235,48 @@ class Agents:
             call.rate,
             priority=self._run.priority,
             only_ask=only_ask,
+            asker=asker,
         )
 
-    async def _until_affordable(self, call: _Call, paying: tuple[BudgetTerms, ...]) -> None:
-        """Until the budgets would allow it. Budgets and prices may come, change and go meanwhile."""
-        held_up, key = False, call.step.key
+    async def _until_affordable(self, call: _Call, paying: tuple[BudgetTerms, ...]) -> Line:
+        """Until the budgets would allow it. Budgets and prices may come, change and go meanwhile.
+
+        Returns its line, where it counts as allowed until it has reserved, or does not want to any more."""
+        line = call.line = self._line_of(call)
         try:
-            while await self._is_refused(call, paying, only_ask=True):
-                if not held_up:
-                    held_up = True
-                    self.held_up[key] += 1
-                    if call.place is not None:
-                        call.place.leave()
-                    self.on_turn(call.step, True)
-                await asyncio.sleep(ASK_EVERY * max(1.0, self.held_up.total() / ASK_AT_ONCE))
-                call.view = await self._pool(call.view.name, call.kind)
-                paying = self._paying(call.view)
-        except BaseException:
-            await asyncio.shield(self._purse.stop_asking(call.holder, paying))
-            raise
+            async with line.turn(call.number, lambda: self._held_up(call)):
+                try:
+                    while await self._is_refused(call, paying, only_ask=True):
+                        await line.stuck(ASK_EVERY)
+                        call.view = await self._pool(call.view.name, call.kind)
+                        paying = self._paying(call.view)
+                except BaseException:
+                    await asyncio.shield(self._purse.stop_asking(line.name, paying))
+                    raise
+                line.allowed += 1
+                return line
         finally:
-            if held_up:
-                self.held_up[key] -= 1
-                self.held_up += Counter()  # without those that are zero
+            if call.held_up:
+                call.held_up = False
+                self.held_up[call.step.key] -= 1
+                if not self.held_up[call.step.key]:
+                    del self.held_up[call.step.key]
+
+    def _line_of(self, call: _Call) -> Line:
+        """Bounds that the run's own time-out sets differ with each call: to the second they are the same."""
+        key = (call.view.id, math.ceil(call.bound.seconds), call.bound.stated)
+        if key not in self._lines:
+            # As a holder of this driver's, which the next one has forgotten (`take_back_former`).
+            name = f"{self._run.id}/{key[0]}/{key[1]}/{self._run.fence}"
+            self._lines[key] = Line(name)
+        return self._lines[key]
+
+    def _held_up(self, call: _Call) -> None:
+        call.held_up = True
+        self.held_up[call.step.key] += 1
+        if call.place is not None:
+            call.place.leave()
+        self.on_turn(call.step, True)
 
     async def _acquire(self, view: PoolView, holder: str) -> Lease:
         pool, pool_id = view.name, view.id
@@ -324,3 +362,5 @@ class Agents:
         finally:
             if account is not None and account.holder is not None:
                 await self._purse.settle(account.holder, account.used)
+                for line in self._lines.values():
+                    line.stir()

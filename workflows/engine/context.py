@@ -83,12 +83,14 @@ class RunContext:
     gate: asyncio.Event = field(default_factory=asyncio.Event)  # shut while the run is paused
     feeds: dict[str, Feed] = field(default_factory=dict)  # results of maps for streaming reduces
     turned: asyncio.Event = field(default_factory=asyncio.Event)  # whether the run rests may have changed
+    rests: bool = False  # whether a step waits, so that it counts when the others have ended
     in_flight: int = 0
     _shared: dict[str, Any] | None = None
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.agents.on_turn = self._held_up
+        self.agents.on_found = self._calms
 
     def _held_up(self, step: StepRecord, by_budget: bool) -> None:
         """It waits for a budget, or does not any more."""
@@ -97,6 +99,11 @@ class RunContext:
             step.reason = reason
             self.book.step_changed(step, "step.held_up" if by_budget else "step.let_go")
         self.turned.set()
+
+    def _calms(self) -> None:
+        """No call seeks an agent, or none is under way, any more."""
+        if self.rests and not self.in_flight and not self.agents.seeking:
+            self.turned.set()
 
     def bound_of(self, step: CallingStep, more: float = 0.0) -> Bound:
         """How long a call of the step may hold its agent, and `more` seconds: the run's own time-out ends
@@ -193,6 +200,7 @@ class RunContext:
             self.in_flight -= 1
             if not self.in_flight:
                 self._quiet.set()
+            self._calms()
 
     async def quiet(self) -> None:
         """Until no request is under way."""

@@ -153,10 +153,12 @@ class RunDriver:
             self.context.turned.clear()
             turned = asyncio.ensure_future(self.context.turned.wait())
             try:
-                # While some steps wait, the end of the others is looked for: it tells nobody here.
-                waits, left = any(self._at_rest()), self._until_deadline()
-                idle = waits and self._is_idle()
-                timeout = min(PARK_AFTER, left or PARK_AFTER) if waits else left
+                at_rest, left = self._at_rest(), self._until_deadline()
+                waits = self.context.rests = any(at_rest)
+                idle = waits and all(at_rest) and not self._is_busy()
+                # What is under way tells of its end; what comes after that (answers are stored) does not.
+                looks = waits and not self._is_busy()
+                timeout = min(PARK_AFTER, left or PARK_AFTER) if looks else left
                 await asyncio.wait({graph, turned}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 turned.cancel()
@@ -199,8 +201,10 @@ class RunDriver:
     def _is_idle(self) -> bool:
         """Whether nothing goes on here: steps wait, or other runs work for this one."""
         at_rest = self._at_rest()
-        busy = self.context.in_flight or self.context.agents.seeking
-        return bool(at_rest) and all(at_rest) and not busy
+        return bool(at_rest) and all(at_rest) and not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return bool(self.context.in_flight or self.context.agents.seeking)
 
     def _at_rest(self) -> list[bool]:
         """Of each step that is under way and holds no others."""

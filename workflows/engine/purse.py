@@ -19,7 +19,7 @@ from django.db import Error as DatabaseTrouble
 
 from pools.facade.contracts import PoolView
 from scaling.facade import budgets
-from scaling.facade.budgets import Reserved
+from scaling.facade.budgets import Asker, Reserved
 from scaling.facade.contracts import BudgetTerms
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class Purse:
         *,
         priority: int,
         only_ask: bool = False,
+        asker: Asker | None = None,
     ) -> bool:
         """Whether a budget is not enough for the call; if they all are, it has reserved what it may cost.
 
@@ -90,7 +91,7 @@ class Purse:
             return True
         ask = partial(self._reserves.reserve, holder, enforced, pool=pool, seconds=bound.seconds, rate=rate)
         try:
-            if enforced and await ask(priority=priority, only_ask=only_ask):
+            if enforced and await ask(priority=priority, only_ask=only_ask, asker=asker):
                 _heed_cancellation()
                 return True
             if not only_ask:

@@ -65,6 +65,10 @@ class Sizes:
         budget pays for them."""
         self._first_by = time.monotonic() + within
 
+    @property
+    def _awaits_steering(self) -> bool:
+        return time.monotonic() < self._first_by
+
     def _steering(self, pool: Pool) -> Steering | None:
         steering, until = self._steered.get(pool.pk, (None, 0.0))
         if steering is None or time.monotonic() < until:
@@ -98,7 +102,7 @@ class Sizes:
         has_place = await self._creator.review(pool, self.spreading.must_be(pool, steering, agents))
         await self._loops.step(pool, serving)
         await self._replace_outdated(agents, serving)
-        await self._resume(pool, agents)
+        agents = await self._resume(pool, agents)
         overdue = self._overdue(pool, agents, serving)
         counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
         sizes = plan(counts)
@@ -128,7 +132,7 @@ class Sizes:
             target = target_after_reaping(target, len(reaped), pool.min_size)
         await self._save_target(pool, target)
         kinds = self.spreading.divide(pool, steering, agents, sizes.create, target)
-        if kinds and not reaped and has_place and time.monotonic() >= self._first_by:
+        if kinds and not reaped and has_place and not self._awaits_steering:
             await self._create(pool, kinds, epoch, counts.resting)
 
     def _staying(self, agents: list[Agent]) -> list[Agent]:
@@ -256,18 +260,36 @@ class Sizes:
             elif self._nodes.interrupted[agent.node]:
                 self._remover.begin(agent, EndReason.SPOT_INTERRUPTION)
 
-    async def _resume(self, pool: Pool, agents: list[Agent]) -> None:
-        """Intents of a controller before us, and creations that the engine's absence broke off."""
+    async def _resume(self, pool: Pool, agents: list[Agent]) -> list[Agent]:
+        """Goes on with intents of a controller before us, and with creations that the engine's absence broke
+        off; those above the ceiling end. Returns the others of the `agents`."""
+        if self._awaits_steering:
+            return agents
         open_intents = [
             agent
             for agent in agents
             if AgentState(agent.state) in STARTING
             and not self._registry.is_outdated(agent)
             and agent.pk not in self._creator.tasks
+            and agent.pk not in self._remover.tasks
         ]
-        if open_intents:
-            for agent in open_intents[: await self._creator.allowed(pool, len(open_intents))]:
+        above = self._above_ceiling(pool, agents, open_intents)
+        for agent in above:
+            self._remover.begin(agent, self._why_fewer(pool))
+        wanted = [agent for agent in open_intents if agent not in above]
+        if wanted:
+            for agent in wanted[: await self._creator.allowed(pool, len(wanted))]:
                 self._creator.begin(agent, pool)
+        return [agent for agent in agents if agent not in above]
+
+    def _above_ceiling(self, pool: Pool, agents: list[Agent], intents: list[Agent]) -> list[Agent]:
+        """Of the intents, the latest first: what is ready is worth more than they are."""
+        steering = self._steering(pool)
+        if steering is None or steering.ceiling is None:
+            return []
+        staying = sum(AgentState(agent.state) is not AgentState.STOPPING for agent in agents)
+        latest = sorted(intents, key=lambda agent: agent.started_at, reverse=True)
+        return latest[: max(0, staying - steering.ceiling)]
 
     async def _create(self, pool: Pool, kinds: list[str], epoch: int, resting: int) -> None:
         allowed = await self._creator.allowed(pool, len(kinds))

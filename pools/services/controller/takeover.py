@@ -29,6 +29,12 @@ def _ended_lately(since: datetime) -> list[Agent]:
     return list(found.order_by("-ended_at")[:MOST])
 
 
+def _ended_at(agent: Agent, moment: datetime) -> datetime | None:
+    """One on its way out was counted by who sent it there, and is not counted again when it is gone."""
+    leaves = AgentState(agent.state) is AgentState.STOPPING
+    return moment if leaves and agent.ended_at is None else agent.ended_at
+
+
 async def remember(registry: Registry, creator: Creator, loops: CrashLoops) -> None:
     """Once, before the first round."""
     moment, clock = now(), time.monotonic()
@@ -48,7 +54,7 @@ async def remember(registry: Registry, creator: Creator, loops: CrashLoops) -> N
                     agent.pk,
                     begun,
                     on_the_clock(agent.ready_at),
-                    on_the_clock(agent.ended_at),
+                    on_the_clock(_ended_at(agent, moment)),
                     EndReason(agent.end_reason) if agent.end_reason else None,
                     agent.uses,
                 )

@@ -4,8 +4,8 @@
 --                       nothing is admitted before that), most:POOL (agents that the pool may have). Amounts in
 --                       the currency. Told by the treasury
 -- P:budget:ID:reserved  hash holder -> until (ms)|rate a second
--- P:budget:ID:waiting   sorted set holder -> rank: the higher priority first, then who came first
--- P:budget:ID:seen      hash holder -> when it asked last (ms)|since (ms)|what its call may cost
+-- P:budget:ID:waiting   sorted set holder or line -> rank: the higher priority first, then who came first
+-- P:budget:ID:seen      hash holder or line -> when it asked last (ms)|since (ms)|what its call may cost|for how many calls
 local P = ARGV[1]
 local call = redis.call
 local SILENCE = 5000

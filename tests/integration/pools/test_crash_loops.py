@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,18 @@ async def kill_under_work(plant: Plant, pool: Pool, times: int) -> None:
             with pytest.raises(AgentLost):
                 await broker.invoke(lease, invocation({"x": 1}, runs=None))
             await broker.release(lease, LeaseOutcome.POISON)
+
+
+async def is_left(pool: Pool, state: AgentState) -> bool:
+    """Whether its only live agent is in that state; GONE: whether it has none."""
+    return {AgentState(agent.state) for agent in await rows_of(pool.pk)} == {state} - {AgentState.GONE}
+
+
+async def remove_or_hang(plant: Plant, remove: Any, agent_id: UUID, *, grace: float = 0.0) -> None:
+    """Never ends for an agent that has died."""
+    if agent_id not in memory(plant).agents:
+        await asyncio.Event().wait()
+    await remove(agent_id, grace=grace)
 
 
 async def test_agents_that_die_at_work_are_replaced_ever_less_often(
@@ -154,13 +167,23 @@ async def test_an_agent_that_is_kept_out_says_why(plant: Plant) -> None:
         await until(lambda: rows_of(pool.pk, AgentState.GONE))
 
 
-async def test_a_crash_loop_outlives_the_controller(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("removed", [True, False], ids=["gone", "on its way out"])
+async def test_a_crash_loop_outlives_the_controller(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    """It counts the last agent, whether or not that was removed before the controller ended."""
     monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
     monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
     pool = await new_pool(min_size=1, max_size=1, image="fragile")
-    async with plant.running():
-        await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
-        await until(lambda: has_problem(pool, "crash_loop"))
+    with pytest.MonkeyPatch.context() as patch:
+        async with plant.running():
+            await kill_under_work(plant, pool, crash_loops.FORGIVEN)
+            await until(lambda: served(pool.pk, 1))
+            if not removed:
+                patch.setattr(plant.runtime, "remove", partial(remove_or_hang, plant, plant.runtime.remove))
+            await kill_under_work(plant, pool, 1)
+            await until(lambda: has_problem(pool, "crash_loop"))
+            await until(lambda: is_left(pool, AgentState.GONE if removed else AgentState.STOPPING))
     made = memory(plant).creations
     for _ in range(3):
         async with plant.running() as controller:

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from scaling.domain.budgets import Reserve, Till
 from scaling.reserves import store
-from scaling.reserves.store import AsyncReserves, Refusal, Reserved, Reserves
+from scaling.reserves.store import Asker, AsyncReserves, Refusal, Reserved, Reserves
 from tests.fakes.pools import until
 
 POOL = uuid4()
@@ -37,7 +37,13 @@ class Bank:
         await asyncio.to_thread(self.keep.put, budget, figures, allowed, enforce=enforce)
 
     async def reserve(
-        self, holder: str, *budgets: UUID, amount: float = 1.0, priority: int = 0, only_ask: bool = False
+        self,
+        holder: str,
+        *budgets: UUID,
+        amount: float = 1.0,
+        priority: int = 0,
+        only_ask: bool = False,
+        asker: Asker | None = None,
     ) -> Refusal | None:
         """`amount` over ten minutes, so that none of it is spent while the test runs."""
         return await self.ask.reserve(
@@ -48,6 +54,7 @@ class Bank:
             rate=amount / 600,
             priority=priority,
             only_ask=only_ask,
+            asker=asker,
         )
 
 
@@ -152,13 +159,32 @@ async def test_the_higher_priority_and_then_the_first_goes_first(bank: Bank) -> 
     assert await bank.reserve("late", budget) is None
 
 
+async def test_one_asks_for_its_line_with_the_time_that_it_has_waited(bank: Bank) -> None:
+    budget = uuid4()
+    await bank.put(budget, 10 + 1.5, spent=10.0)
+    line = Asker("line", waited=60.0, allowed=1, calls=7)
+    assert await bank.reserve("b", budget, only_ask=True, asker=line) is not None, "the one let go needs it"
+    assert await bank.reserve("other", budget) is not None, "the line is first"
+    standing = await asyncio.to_thread(bank.keep.standing, budget)
+    assert standing.waiting == 8
+    assert standing.held_up.seconds >= 60
+    assert standing.held_up.cost == pytest.approx(1.0)
+    assert await bank.reserve("a", budget, asker=Asker("line", 61.0, 0, 7)) is None, "it is of the line"
+    await bank.put(budget, 10 + 2.5, spent=10.0)
+    assert await bank.reserve("elder", budget, asker=Asker("elders", 90.0, 0, 1)) is None
+    await bank.put(budget, 10 + 3.5, spent=10.0)
+    assert await bank.reserve("b", budget, only_ask=True, asker=line) is not None
+    assert await bank.reserve("b", budget, only_ask=True, asker=Asker("line", 62.0, 0, 7)) is None
+    assert await bank.reserve("other", budget) is None, "the line waits no longer"
+
+
 async def test_who_does_not_ask_any_more_holds_nobody_up(bank: Bank) -> None:
     budget = uuid4()
     await bank.put(budget, 10 + 0.5, spent=10.0)
     assert await bank.reserve("silent", budget, priority=9) is not None
     seen = f"{bank.prefix}:budget:{budget}:seen"
-    _, since, amount = (await bank.client.hget(seen, "silent")).decode().split("|")
-    await bank.client.hset(seen, "silent", f"{float(since) - 6000}|{since}|{amount}")
+    _, since, amount, calls = (await bank.client.hget(seen, "silent")).decode().split("|")
+    await bank.client.hset(seen, "silent", f"{float(since) - 6000}|{since}|{amount}|{calls}")
     await bank.put(budget, 10 + 1.5, spent=10.0)
     assert await bank.reserve("other", budget) is None
 

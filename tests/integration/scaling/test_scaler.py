@@ -236,17 +236,22 @@ async def test_when_agents_are_short_teams_get_fair_shares(settings: LazySetting
     modest = await new_pool(min_size=0, max_size=8)
     async with running(greedy) as (_, controller, broker):
         scaler = Scaler()
+        # Until all three ask: its own demand would make agents for the first of them.
+        controller.steer({modest.pk: Steering(0, ceiling=0)}, 600)
+        await until(lambda: known(modest))
         asking = [
-            asyncio.create_task(broker.acquire(modest.pk, holder=f"h{n}", team_id=modest.team_id, timeout=60))
+            asyncio.create_task(
+                broker.acquire(modest.pk, holder=f"h{n}", team_id=modest.team_id, timeout=600)
+            )
             for n in range(3)
         ]
         await until(lambda: asks(modest, 3))
-        controller.steer(await evaluate(scaler, NOW), 60)
+        controller.steer(await evaluate(scaler, NOW), 600)
         await until(lambda: alive(greedy, 2))
         sizes = await evaluate(scaler, NOW + 2)
         assert sizes[greedy.pk].ceiling == 2
         assert sizes[modest.pk].ceiling == 2
-        controller.steer(sizes, 60)
+        controller.steer(sizes, 600)
         await until(lambda: alive(modest, 2))
         decided = {row.reason for row in await rows(greedy)}
         assert "capacity" in decided

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from channels.db import database_sync_to_async
@@ -17,7 +17,7 @@ from django.db import connections
 
 from aflow_site.kernel.errors import Overloaded
 from aflow_site.kernel.hang_up import HangUp
-from pools.domain.agents import EndReason
+from pools.domain.agents import AgentState, EndReason
 from pools.facade import leases
 from pools.facade.contracts import LeaseOutcome, Steering
 from pools.facade.leases import Wish
@@ -36,7 +36,7 @@ from scaling.services.scaler import Scaler
 from scaling.services.treasury import Treasury
 from teams.models import Alert
 from tests.factories.pools import make_pool
-from tests.fakes.pools import served, site, until
+from tests.fakes.pools import rows_of, served, site, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -118,26 +118,83 @@ async def test_a_controller_that_starts_makes_no_agents_that_no_budget_pays() ->
     free = await new_pool(min_size=1, max_size=5)
     await budget(broke, 10)
     await spend(broke, 10)
-    plant = site(MemoryRuntime())
+    async with starting() as (runtime, _):
+        await until(lambda: served(free.pk, 1))
+        assert await database_sync_to_async(Agent.objects.filter(pool=broke).count)() == 0
+        assert runtime.creations == 1
+
+
+@pytest.mark.parametrize("state", [AgentState.REQUESTED, AgentState.CREATING])
+async def test_a_controller_that_starts_goes_on_with_no_intents_that_no_budget_pays(
+    state: AgentState,
+) -> None:
+    """Of a controller before it, which had begun to make three agents."""
+    pool = await new_pool(min_size=3, max_size=5, price=DEAR)
+    await database_sync_to_async(intend)(pool, 3, state)
+    await budget(pool, 10)
+    await spend(pool, 10)
+    async with starting() as (runtime, _):
+        await until(lambda: ended(pool, 3))
+        assert await ended_by(pool) == [EndReason.BUDGET] * 3
+        assert runtime.creations == 0
+
+
+async def test_below_a_ceiling_the_first_intents_of_a_former_controller_are_gone_on_with() -> None:
+    pool = await new_pool(min_size=3, max_size=5)
+    first, *others = await database_sync_to_async(intend)(pool, 3, AgentState.REQUESTED)
+    async with starting({}) as (runtime, controller):
+        await until(lambda: controller.demands() is not None)
+        assert runtime.creations == 0, "nobody knows yet whether a budget pays for them"
+        controller.steer({pool.pk: Steering(None, 1)}, 600)
+        await until(lambda: ended(pool, len(others)))
+        await until(lambda: served(pool.pk, 1))
+        assert [agent.pk for agent in await rows_of(pool.pk)] == [first.pk]
+        assert runtime.creations == 1
+
+
+def intend(pool: Pool, number: int, state: AgentState) -> list[Agent]:
+    """One after the other."""
+    return [
+        Agent.objects.create(
+            pool=pool,
+            team=pool.team,
+            pool_name=pool.name,
+            state=state.value,
+            image=pool.image,
+            template=pool.template,
+            nonce=uuid4().hex,
+            started_at=datetime.now(UTC) - timedelta(seconds=number - position),
+        )
+        for position in range(number)
+    ]
+
+
+@asynccontextmanager
+async def starting(
+    beside: dict[str, Any] | None = None,
+) -> AsyncIterator[tuple[MemoryRuntime, PoolController]]:
+    """A controller whose scaler speaks only after its first round. `beside`: these loops in its stead."""
+    runtime = MemoryRuntime()
+    plant = site(runtime)
     controller, stop = plant.controller(), asyncio.Event()
 
     async def late(loop: Callable[[], Awaitable[None]]) -> None:
-        """The controller's own first round is over."""
         await until(lambda: controller.demands() is not None)
         await loop()
 
-    controller.beside = {name: partial(late, loop) for name, loop in loops(controller).items()}
+    controller.beside = {
+        name: partial(late, loop) for name, loop in (loops(controller) if beside is None else beside).items()
+    }
     controller.steered_within = 600.0
     await controller.start()
     running_on = asyncio.create_task(controller.run_forever(stop))
     try:
-        await until(lambda: served(free.pk, 1))
-        assert await database_sync_to_async(Agent.objects.filter(pool=broke).count)() == 0
+        yield runtime, controller
     finally:
         stop.set()
         await running_on
         await controller.close()
-        await plant.runtime.close()
+        await runtime.close()
 
 
 async def test_a_scaler_that_never_speaks_does_not_keep_pools_empty() -> None:

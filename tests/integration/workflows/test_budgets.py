@@ -18,7 +18,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from pools.facade import api as pools
-from pools.facade.contracts import Invocation
+from pools.facade.contracts import AgentKind, Invocation, LeaseOutcome
 from pools.models import Pool
 from scaling.domain.budgets import Till
 from scaling.facade.contracts import BudgetTerms
@@ -35,7 +35,7 @@ from workflows.domain.states import RunState
 from workflows.engine import agents, context
 from workflows.engine.agents import Agents
 from workflows.engine.poolwatch import PoolWatch
-from workflows.engine.purse import Purse
+from workflows.engine.purse import Bound, Purse
 from workflows.engine.records import RunRecord
 from workflows.models import Run, Step
 from workflows.selectors.artifacts import StoreAway
@@ -288,6 +288,56 @@ async def test_a_map_runs_as_wide_as_the_budget_allows(keeper: Keeper) -> None:
     assert sorted(run.output or []) == list(range(40))
     assert played.harness.broker.most_at_once <= 2
     assert await sync_to_async(lambda: keeper.reserved)() == 0
+
+
+async def test_hundreds_of_held_up_calls_are_asked_for_by_one_and_admitted_in_turn(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are: who asks too rarely is taken to ask no more."""
+    number = 600
+    await put(keeper, 0.4)
+    played = await play(lambda given, _invocation: given["item"], mapping("m", over=[1], pool=POOL))
+    harness = UnderBudgets(lambda _given, _invocation: 1)
+    driver = await harness.take(played.run_id)
+    way, step = driver.context.agents, driver.run.steps["m"]
+    asked: list[str] = []
+    refuses = way._purse.refuses
+
+    async def ask(paying: Any, holder: str, *args: Any, **more: Any) -> bool:
+        asked.append(holder)
+        return await refuses(paying, holder, *args, **more)
+
+    monkeypatch.setattr(way._purse, "refuses", ask)
+    admitted: list[int] = []
+
+    async def call(position: int) -> None:
+        holder = f"{driver.run.id}/m/{position}/{driver.run.fence}"
+        lease = await way.lease(POOL, AgentKind(pools.BUILT_IN_IMAGE), holder, step, Bound(50.0))
+        admitted.append(position)
+        await way.give_back(lease, LeaseOutcome.OK, uses=0)
+
+    calls = [asyncio.create_task(call(position)) for position in range(number)]
+    try:
+        await until(lambda: way.held_up.total() == number)
+        await until(lambda: len(asked) > 1)
+        assert set(asked) == {f"{driver.run.id}/m/0/{driver.run.fence}"}, "one asks for all"
+        waiting = sync_to_async(lambda: keeper.reserves.standing(keeper.row.pk).waiting)
+        await until(lambda: waiting_is(waiting, number))
+        await put(keeper, 1.6)  # for three at once
+        await until(lambda: len(admitted) == number)
+        holders = [f"{driver.run.id}/m/{position}/{driver.run.fence}" for position in range(number)]
+        assert list(dict.fromkeys(asked)) == holders, "in the order in which they came"
+        assert await sync_to_async(lambda: keeper.reserved)() == 0
+        assert await waiting() == 0
+    finally:
+        for one in calls:
+            one.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await harness.close()
+
+
+async def waiting_is(waiting: Any, number: int) -> bool:
+    return bool(await waiting() == number)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pools.facade.contracts import Invocation
 from teams.facade.contracts import Role
 from tests.integration.workflows.harness import CODE, Play, drive, mapping, play, task
+from workflows.engine import driver
 from workflows.models import Item, Run, Step, Workflow
 from workflows.selectors import runs as read
 from workflows.services import control, messages, state
@@ -374,6 +375,38 @@ async def test_a_run_is_parked_when_the_last_of_its_steps_that_do_not_wait_has_e
     waits.set()
     run = await one.rest()
     assert (run.state, run.parked, (await one.states())["a"]) == ("waiting", True, "completed")
+
+
+async def test_a_run_is_not_looked_through_again_and_again_while_it_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has a step that waits, and need not be looked at before the other has ended."""
+    monkeypatch.setattr(driver, "PARK_AFTER", 0.0)
+    looks, called, waits = 0, asyncio.Event(), asyncio.Event()
+    at_rest = driver.RunDriver._at_rest
+
+    def look(self: driver.RunDriver) -> list[bool]:
+        nonlocal looks
+        looks += 1
+        return at_rest(self)
+
+    monkeypatch.setattr(driver.RunDriver, "_at_rest", look)
+
+    async def body(_given: Any, _invocation: Invocation) -> int:
+        called.set()
+        await waits.wait()
+        return 1
+
+    one = await play(body, task("a"), {"id": "w", "type": "wait", "duration": "10m"})
+    await one.begin()
+    await one.until("w", "waiting")
+    await called.wait()
+    before = looks
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert looks - before <= 2, "news of its beginning may have come late"
+    waits.set()
+    assert (await one.rest()).parked
 
 
 async def test_waiting_for_a_moment_parks_the_run_and_goes_on_when_it_is_due() -> None:
