@@ -263,6 +263,7 @@ async def test_an_agent_that_failed_its_check_is_unhealthy_until_it_is_gone(
     monkeypatch.setattr(plant.runtime, "remove", slowly)
     async with plant.running() as controller, plant.brokering() as broker:
         await until(lambda: served(pool.pk, 2))
+        await until(lambda: not controller.creator.tasks)  # Redis knows both
         sick, leaving = memory(plant).agents.values()
         sick.healthy = False
         await controller.leases.drain(leaving.spec.agent_id, "scale_down")
@@ -276,8 +277,10 @@ async def test_an_agent_that_failed_its_check_is_unhealthy_until_it_is_gone(
                 leaving.spec.agent_id: "unknown",
             }
 
-        await until(both_leave)
-        let_go.set()
+        try:
+            await until(both_leave)
+        finally:
+            let_go.set()
         assert (await waiter).agent_id not in {sick.spec.agent_id, leaving.spec.agent_id}
         ends = {agent.pk: agent.end_reason for agent in await rows_of(pool.pk, AgentState.GONE)}
         assert ends == {sick.spec.agent_id: "unhealthy", leaving.spec.agent_id: "scale_down"}

@@ -91,8 +91,8 @@ def test_the_shell_loads_the_application(person: Client, build: Path) -> None:
     response = person.get("/workflows/my-flow")
     page = text(response)
     assert response.status_code == 200
-    assert '<script type="module" src="/static/assets/main-1.js">' in page
-    assert '<link rel="stylesheet" href="/static/assets/main-1.css">' in page
+    assert '<script type="module" src="/static/assets/main-1.js" data-app>' in page
+    assert '<link rel="stylesheet" href="/static/assets/main-1.css" data-app>' in page
     assert '<link rel="modulepreload" href="/static/assets/deep-1.js">' in page
     assert '<div id="root">' in page
     assert "csrftoken" in response.cookies  # the application sends it back with every change
