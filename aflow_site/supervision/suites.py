@@ -15,7 +15,7 @@ from aflow_site.supervision.layout import BASE_DIR
 RESULTS = BASE_DIR / "test-results"
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
-BUSY, WAITING = 3, 4  # processes side by side: of tests that compute, and of tests that wait for others
+PROCESSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ def _pytest(title: str, name: str, *arguments: str) -> Task:
     return Task(title, command, report=report)
 
 
-def _side_by_side(processes: int, name: str, *arguments: str) -> Task:
-    """In a few processes, each with a Redis and a database of its own. A module's tests share its fixtures,
-    and stay together."""
-    return _pytest("pytest", name, "-n", str(processes), "--dist", "loadscope", *arguments)
+def _side_by_side(title: str, name: str, *arguments: str) -> Task:
+    """In a few processes, each with a Redis and a database of its own: most tests wait most of the time. A
+    module's tests share its fixtures, and stay together."""
+    return _pytest(title, name, "-n", str(PROCESSES), "--dist", "loadscope", *arguments)
 
 
 def _apart(task: Task) -> Task:
@@ -104,15 +104,15 @@ def tasks_of(suite: Suite, npm: tuple[str, ...]) -> list[Task]:
             return _lint(npm)
         case "python":
             places = _existing("tests/unit", "tests/property", "tests/contract", "tests/realtime")
-            return [_side_by_side(BUSY, "python", "-m", "not swarm", *places)]
+            return [_side_by_side("pytest", "python", "-m", "not swarm", *places)]
         case "integration":
-            return [_side_by_side(WAITING, "integration", *_existing("tests/integration"))]
+            return [_side_by_side("pytest", "integration", *_existing("tests/integration"))]
         case "chaos":
             return [_apart(_pytest("pytest", "chaos", "-s", "tests/chaos"))]
         case "swarm":
             return [_apart(_pytest("pytest", "swarm", "-m", "swarm", "tests/contract/pools", "tests/swarm"))]
         case "postgres":
-            return [_side_by_side(WAITING, "postgres", "-m", "database", "tests/integration")]
+            return [_side_by_side("pytest", "postgres", "-m", "database", "tests/integration")]
         case "browser":
             return [_pytest("pytest", "browser", "tests/e2e")]
     report = RESULTS / "frontend.xml"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TTL_SECONDS = 30.0
+ANY = "*"  # no text of rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class LeaseRules:
     weight: float = 1.0
     shares: Mapping[int, float] = field(default_factory=dict)
 
-    def arguments(self) -> tuple[str, ...]:
-        """For the script `put_pool`: a text that stands for all of them, the shares, names with values."""
+    def arguments(self, instead_of: str = ANY) -> tuple[str, ...]:
+        """For the script `put_pool`: a text that stands for all of them, the shares, the text of the rules
+        that these replace, names with values."""
         weights = {self.team_id: self.weight, **self.shares}
         shares = ",".join(f"{team}:{weight:g}" for team, weight in sorted(weights.items()))
         values = {
@@ -44,7 +46,7 @@ class LeaseRules:
             "max_age": str(int(self.max_age * 1000)),
             "mixes": "1" if self.mixes else "",
         }
-        return self.text, shares, *(part for pair in values.items() for part in pair)
+        return self.text, shares, instead_of, *(part for pair in values.items() for part in pair)
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import redis
 
-from pools.leases.rules import LeaseRules
+from pools.leases.rules import ANY, LeaseRules
 from pools.leases.scripts import (
     Answer,
     Keys,
@@ -146,8 +146,9 @@ class AsyncLeases:
         )
         return [UUID(agent.decode()) for agent in found]
 
-    async def put_pool(self, pool_id: UUID, rules: LeaseRules) -> bool:
-        return bool(await self._run("put_pool", str(pool_id), *rules.arguments()))
+    async def put_pool(self, pool_id: UUID, rules: LeaseRules, *, instead_of: str = ANY) -> bool:
+        """`instead_of`: only while those rules are there (their `text`, empty for none)."""
+        return bool(await self._run("put_pool", str(pool_id), *rules.arguments(instead_of)))
 
     async def rules_told(self, pool_ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `text` of the rules that Redis has, of the pools that it knows."""

@@ -167,9 +167,10 @@ class PoolController:
         """Raises NotLeading, ConnectionError; a runtime that is away only leaves its part undone."""
         if not await self._leadership.keep():
             raise rows.NotLeading
+        told = await self.leases.rules_told(list(self.registry.pools))
         await self.registry.load_pools()
         await self.reality.ensure_epoch()
-        await self._tell_pools()
+        await self._tell_pools(told)
         pool_ids = list(self.registry.pools)
         if pool_ids:
             await self.leases.sweep(pool_ids)
@@ -186,13 +187,13 @@ class PoolController:
         await self._save(serving)
         self._ticked = True
 
-    async def _tell_pools(self) -> None:
-        """Redis learns each pool's settings; saying them again changes nothing."""
-        told = await self.leases.rules_told(list(self.registry.pools))
+    async def _tell_pools(self, told: Mapping[UUID, str]) -> None:
+        """Redis learns each pool's settings. `told`: what it had before the rows were read; whoever changes a
+        pool tells Redis by himself, and must not be overwritten with rows of a moment before."""
         for pool in self.registry.pools.values():
-            rules = rules_of(pool)
-            if told.get(pool.pk) != rules.text:
-                await self.leases.put_pool(pool.pk, rules)
+            rules, before = rules_of(pool), told.get(pool.pk, "")
+            if before != rules.text:
+                await self.leases.put_pool(pool.pk, rules, instead_of=before)
 
     async def _learn_when_due(self) -> None:
         if time.monotonic() - self._learned_at < EVERY * 0.9:

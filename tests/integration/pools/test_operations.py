@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 from channels.db import database_sync_to_async
@@ -10,8 +13,10 @@ from channels.db import database_sync_to_async
 from pools.domain.agents import AgentState
 from pools.facade import api as pools
 from pools.facade.contracts import LeaseLost, LeaseOutcome, LeaseTimeout
+from pools.leases.rules import LeaseRules
 from pools.models import Pool
 from pools.runtime.memory import MemoryRuntime
+from pools.services.lease_rules import rules_of
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, code, invocation, rows_of, served, site, until
 
@@ -66,6 +71,38 @@ async def test_drain_and_resume(here: Plant) -> None:
         assert not waiting.done()
         await database_sync_to_async(pools.resume_pool)(pool.team_id, pool.name)
         await broker.release(await waiting, LeaseOutcome.OK)
+
+
+async def test_a_drain_in_the_middle_of_a_round_holds(here: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller has read the rows a moment before, and does not say what they were."""
+    pool = await new_pool(min_size=1)
+    async with here.running() as controller:
+        await until(lambda: served(pool.pk, 1))
+        load, rounds = controller.registry.load_pools, 0
+
+        async def load_and_drain() -> None:
+            nonlocal rounds
+            await load()
+            rounds += 1
+            if rounds == 1:
+                await database_sync_to_async(pools.drain_pool)(pool.team_id, pool.name)
+
+        said: list[bool] = []
+        put = controller.leases.put_pool
+
+        async def heard(pool_id: UUID, rules: LeaseRules, **how: Any) -> bool:
+            await put(pool_id, rules, **how)
+            said.append((await controller.leases.rules_told([pool_id]))[pool_id] == drained)
+            return False
+
+        row = await database_sync_to_async(Pool.objects.get)(pk=pool.pk)
+        row.drained_at = datetime.now(UTC)
+        drained = (await database_sync_to_async(rules_of)(row)).text
+        monkeypatch.setattr(controller.leases, "put_pool", heard)
+        monkeypatch.setattr(controller.registry, "load_pools", load_and_drain)
+        await until(lambda: rounds > 1)
+        assert all(said)
+        assert (await controller.leases.rules_told([pool.pk]))[pool.pk] == drained
 
 
 async def test_a_drain_has_its_deadline(here: Plant) -> None:
