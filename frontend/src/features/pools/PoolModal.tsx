@@ -7,10 +7,11 @@ import { keys } from "@/api/keys";
 import { createPool, updatePool } from "@/api/pools";
 import type { Pool } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
+import { focusFirst, showFaults } from "@/components/formFaults";
 import { LABELS } from "./labels";
 import notes from "./Pools.module.css";
 import { changesOf, type Draft, draftOf, FRESH, replacing, settingsOf } from "./settings/draft";
-import { check, type Faults, placed } from "./settings/faults";
+import { check, placed } from "./settings/faults";
 import { EnvironmentFields, SharingFields } from "./settings/rows";
 import {
   AssignmentFields,
@@ -43,13 +44,16 @@ export function PoolModal({ pool, onClose }: Props) {
 }
 
 function Settings({ pool, onClose }: Props) {
-  const { form, save, told, before } = useSettings(pool, onClose);
+  const { form, save, before } = useSettings(pool, onClose);
   const changes = changesOf(form.values, before);
   const same = pool && Object.keys(changes).length === 0;
   return (
     <form
       className={classes.form}
-      onSubmit={form.onSubmit((draft) => save.mutate(draft), told)}
+      onSubmit={form.onSubmit(
+        (draft) => save.mutate(draft),
+        (faults) => focusFirst(form, faults),
+      )}
       aria-label={pool ? `Settings of ${pool.name}` : "Settings of the new pool"}
       noValidate
     >
@@ -111,7 +115,7 @@ function Settings({ pool, onClose }: Props) {
   );
 }
 
-/** The form's state, and what becomes of it. `told` leads to the first field at fault. */
+/** The form's state, and what becomes of it. */
 function useSettings(pool: Pool | undefined, onClose: () => void) {
   const client = useQueryClient();
   const form = useForm<Draft>({
@@ -119,10 +123,6 @@ function useSettings(pool: Pool | undefined, onClose: () => void) {
     validate: (draft) => check(draft, !pool),
   });
   const before = form.getInitialValues();
-  const told = (faults: Record<string, unknown>) => {
-    const first = Object.keys(faults)[0];
-    if (first !== undefined) form.getInputNode(first as never)?.focus();
-  };
   const save = useMutation({
     mutationFn: (draft: Draft) => {
       if (pool) return updatePool(pool.name, changesOf(draft, before));
@@ -134,12 +134,10 @@ function useSettings(pool: Pool | undefined, onClose: () => void) {
       onClose();
     },
     onError: (error, draft) => {
-      const faults: Faults = error instanceof ApiProblem ? placed(error.errors, draft).at : {};
-      form.setErrors(faults);
-      told(faults);
+      showFaults(form, error instanceof ApiProblem ? placed(error.errors, draft).at : {});
     },
   });
-  return { form, save, told, before };
+  return { form, save, before };
 }
 
 /** Whether the error tells more than the fields show. */

@@ -7,6 +7,7 @@ import { workflowList } from "@/api/workflows";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
+import { ShowMore } from "@/components/ShowMore";
 import { Page } from "@/shell/Page";
 import { RowsSkeleton } from "./RowsSkeleton";
 import { RunRow } from "./RunRow";
@@ -54,16 +55,9 @@ export default function RunsPage() {
           </Table.ScrollContainer>
         </div>
       )}
-      {runs.hasNextPage && (
-        <Button
-          className={classes.more}
-          variant="default"
-          loading={runs.isFetchingNextPage}
-          onClick={() => void runs.fetchNextPage()}
-        >
-          Show older runs
-        </Button>
-      )}
+      <ShowMore list={runs} className={classes.more}>
+        Show older runs
+      </ShowMore>
     </Page>
   );
 }

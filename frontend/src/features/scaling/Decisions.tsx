@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { decisionList } from "@/api/scaling";
 import type { Decision } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
+import { ShowMore } from "@/components/ShowMore";
 import { StateBadge } from "@/components/StateBadge";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { count } from "@/format";
@@ -65,16 +66,9 @@ export function Decisions({ pool, live }: Props) {
           </Table>
         </Table.ScrollContainer>
       )}
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          w="fit-content"
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          Show older decisions
-        </Button>
-      )}
+      <ShowMore list={found} w="fit-content">
+        Show older decisions
+      </ShowMore>
     </section>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Group, HoverCard, Table, Text, TextInput } from "@mantine/core";
+import { Group, HoverCard, Table, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconClipboardList } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -9,6 +9,7 @@ import type { AuditEntry } from "@/api/types";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { JsonView } from "@/components/JsonView";
+import { ShowMore } from "@/components/ShowMore";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { shortId } from "@/format";
 import { Ago } from "@/format/Ago";
@@ -78,16 +79,9 @@ export function AuditEntries({ filters }: { filters: AuditFilters }) {
           </Table.ScrollContainer>
         </div>
       )}
-      {entries.hasNextPage && (
-        <Button
-          variant="default"
-          mt={16}
-          loading={entries.isFetchingNextPage}
-          onClick={() => void entries.fetchNextPage()}
-        >
-          Show older entries
-        </Button>
-      )}
+      <ShowMore list={entries} mt={16}>
+        Show older entries
+      </ShowMore>
     </>
   );
 }

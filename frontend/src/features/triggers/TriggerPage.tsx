@@ -20,6 +20,7 @@ import { Allowed } from "@/components/Allowed";
 import { ErrorNote } from "@/components/ErrorNote";
 import { JsonView } from "@/components/JsonView";
 import { PageHeader } from "@/components/PageHeader";
+import { ShowMore } from "@/components/ShowMore";
 import { StateBadge, StateIcon } from "@/components/StateBadge";
 import { Fact, Facts } from "@/features/runs/inspector/Facts";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
@@ -331,16 +332,9 @@ function Firings({ trigger }: { trigger: Trigger }) {
           </Table.ScrollContainer>
         </div>
       )}
-      {firings.hasNextPage && (
-        <Button
-          variant="default"
-          mt={16}
-          loading={firings.isFetchingNextPage}
-          onClick={() => void firings.fetchNextPage()}
-        >
-          Show older ones
-        </Button>
-      )}
+      <ShowMore list={firings} mt={16}>
+        Show older ones
+      </ShowMore>
     </section>
   );
 }

@@ -9,6 +9,7 @@ import { Allowed } from "@/components/Allowed";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { PageHeader } from "@/components/PageHeader";
+import { ShowMore } from "@/components/ShowMore";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { Page } from "@/shell/Page";
 import { TriggerModal } from "./TriggerModal";
@@ -75,16 +76,9 @@ export default function TriggersPage() {
           </Table.ScrollContainer>
         </div>
       )}
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          mt={16}
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          Show more
-        </Button>
-      )}
+      <ShowMore list={found} mt={16}>
+        Show more
+      </ShowMore>
       {making && <TriggerModal workflow={workflow} onClose={close} />}
     </Page>
   );

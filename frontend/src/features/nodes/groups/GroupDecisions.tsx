@@ -1,7 +1,8 @@
-import { Button, Title } from "@mantine/core";
+import { Title } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { nodeGroupDecisions } from "@/api/nodes";
 import { ErrorNote } from "@/components/ErrorNote";
+import { ShowMore } from "@/components/ShowMore";
 import { StateBadge } from "@/components/StateBadge";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { plural } from "@/format";
@@ -42,17 +43,9 @@ export function GroupDecisions({ name }: { name: string }) {
           </li>
         ))}
       </ol>
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          size="xs"
-          mt={12}
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          Show older decisions
-        </Button>
-      )}
+      <ShowMore list={found} size="xs" mt={12}>
+        Show older decisions
+      </ShowMore>
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { keys } from "@/api/keys";
 import { changeNodeGroup, createNodeGroup } from "@/api/nodes";
 import type { NodeGroup } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
+import { focusFirst, showFaults } from "@/components/formFaults";
 import formClasses from "@/features/pools/settings/Settings.module.css";
 import { changesOf, check, type Draft, draftOf, fieldsOf, FRESH, placed } from "./draft";
 import { MachineFields, SpotFields, TemplateField } from "./fields";
@@ -32,14 +33,17 @@ export function GroupModal({ group, onClose }: Props) {
 }
 
 function Editor({ group, onClose }: Props) {
-  const { form, save, told, same } = useGroupForm(group, onClose);
+  const { form, save, same } = useGroupForm(group, onClose);
   const faults = save.error instanceof ApiProblem ? save.error.errors : [];
   const more = save.error && (faults.length === 0 || placed(faults).left.length > 0);
   return (
     <form
       className={formClasses.form}
       aria-label={group ? `Node group ${group.name}` : "New node group"}
-      onSubmit={form.onSubmit((draft) => save.mutate(draft), told)}
+      onSubmit={form.onSubmit(
+        (draft) => save.mutate(draft),
+        (faults) => focusFirst(form, faults),
+      )}
       noValidate
     >
       <Stack gap={16}>
@@ -78,10 +82,6 @@ function useGroupForm(group: NodeGroup | undefined, onClose: () => void) {
   const client = useQueryClient();
   const form = useForm<Draft>({ initialValues: group ? draftOf(group) : FRESH, validate: check });
   const before = form.getInitialValues();
-  const told = (faults: Record<string, unknown>) => {
-    const first = Object.keys(faults)[0];
-    if (first !== undefined) form.getInputNode(first as never)?.focus();
-  };
   const save = useMutation({
     mutationFn: (draft: Draft) =>
       group
@@ -92,12 +92,10 @@ function useGroupForm(group: NodeGroup | undefined, onClose: () => void) {
       onClose();
     },
     onError: (error) => {
-      const faults = error instanceof ApiProblem ? placed(error.errors).at : {};
-      form.setErrors(faults);
-      told(faults);
+      showFaults(form, error instanceof ApiProblem ? placed(error.errors).at : {});
     },
   });
   const readable = Object.keys(check(form.values)).length === 0;
   const same = readable && Object.keys(changesOf(form.values, before)).length === 0;
-  return { form, save, told, same };
+  return { form, save, same };
 }

@@ -7,6 +7,7 @@ import { keys } from "@/api/keys";
 import { changePolicy, createPolicy, deletePolicy, presetList } from "@/api/scaling";
 import type { Policy, PolicyInForce, PolicyValues } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
+import { focusFirst, showFaults } from "@/components/formFaults";
 import formClasses from "@/features/pools/settings/Settings.module.css";
 import { usePools } from "@/realtime/pools/usePoolsFeed";
 import { changesOf, type Draft, draftOf, newPolicy, placed } from "./draft";
@@ -39,7 +40,7 @@ type EditorProps = Props & { presets: Record<string, PolicyValues> };
 
 function Editor({ found, presets, onClose }: EditorProps) {
   const own = found.policy?.pool != null ? found.policy : null;
-  const { form, save, told, same } = usePolicyForm(found, own, presets, onClose);
+  const { form, save, same } = usePolicyForm(found, own, presets, onClose);
   const preset = presets[form.values.preset];
   const pool = usePools().data?.pools.find(({ name }) => name === found.pool);
   const left = save.error instanceof ApiProblem ? placed(save.error.errors).left : [];
@@ -49,7 +50,10 @@ function Editor({ found, presets, onClose }: EditorProps) {
     <form
       className={formClasses.form}
       aria-label={`Policy of ${found.pool}`}
-      onSubmit={form.onSubmit((draft) => save.mutate(draft), told)}
+      onSubmit={form.onSubmit(
+        (draft) => save.mutate(draft),
+        (faults) => focusFirst(form, faults),
+      )}
       noValidate
     >
       <Stack gap={16}>
@@ -86,10 +90,6 @@ function usePolicyForm(
   const client = useQueryClient();
   const form = useForm<Draft>({ initialValues: draftOf(found, presets) });
   const before = form.getInitialValues();
-  const told = (faults: Record<string, unknown>) => {
-    const first = Object.keys(faults)[0];
-    if (first !== undefined) form.getInputNode(first as never)?.focus();
-  };
   const save = useMutation({
     mutationFn: (draft: Draft) =>
       own
@@ -100,13 +100,11 @@ function usePolicyForm(
       onClose();
     },
     onError: (error) => {
-      const faults = error instanceof ApiProblem ? placed(error.errors).at : {};
-      form.setErrors(faults);
-      told(faults);
+      showFaults(form, error instanceof ApiProblem ? placed(error.errors).at : {});
     },
   });
   const same = Object.keys(changesOf(form.values, before, presets)).length === 0;
-  return { form, save, told, same };
+  return { form, save, same };
 }
 
 /** Whose policy counts now, and what saving does about it. */

@@ -1,9 +1,10 @@
-import { Button, SegmentedControl, Stack, Text } from "@mantine/core";
+import { SegmentedControl, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { alertList, type AlertsShown } from "@/api/alerts";
 import type { Alert } from "@/api/types";
 import { ErrorNote } from "@/components/ErrorNote";
+import { ShowMore } from "@/components/ShowMore";
 import { StateBadge } from "@/components/StateBadge";
 import { RowsSkeleton } from "@/features/runs/RowsSkeleton";
 import { Ago } from "@/format/Ago";
@@ -66,16 +67,9 @@ function Alerts({ shown }: { shown: AlertsShown }) {
           ))}
         </ul>
       )}
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          w="fit-content"
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          Show older alerts
-        </Button>
-      )}
+      <ShowMore list={found} w="fit-content">
+        Show older alerts
+      </ShowMore>
     </>
   );
 }
