@@ -106,7 +106,7 @@ class Agents:
         self.held_up: Counter[str] = Counter()
         self.seeking = 0
         self._numbers = count()
-        self._lines: dict[tuple[UUID, int, bool], Line] = {}
+        self._lines: dict[str, Line] = {}  # of those that anybody is in, by their names
         self.on_turn: Callable[[StepRecord, bool], None] = lambda _step, _held_up: None
         self.on_found: Callable[[], None] = lambda: None
 
@@ -178,6 +178,7 @@ class Agents:
                 if line is not None:
                     line.allowed -= 1
                     line.stir()
+                    self._forget_if_idle(line)
             if lease is not None:
                 break
         if step.reason == BUDGET and step.key not in self.held_up:
@@ -256,6 +257,7 @@ class Agents:
                 line.allowed += 1
                 return line
         finally:
+            self._forget_if_idle(line)
             if call.held_up:
                 call.held_up = False
                 self.held_up[call.step.key] -= 1
@@ -264,12 +266,14 @@ class Agents:
 
     def _line_of(self, call: _Call) -> Line:
         """Bounds that the run's own time-out sets differ with each call: to the second they are the same."""
-        key = (call.view.id, math.ceil(call.bound.seconds), call.bound.stated)
-        if key not in self._lines:
-            # As a holder of this driver's, which the next one has forgotten (`take_back_former`).
-            name = f"{self._run.id}/{key[0]}/{key[1]}/{self._run.fence}"
-            self._lines[key] = Line(name)
-        return self._lines[key]
+        seconds, stated = math.ceil(call.bound.seconds), "stated" if call.bound.stated else "run"
+        # As a holder of this driver's, which the next one has forgotten (`take_back_former`).
+        name = f"{self._run.id}/{call.view.id}/{seconds}-{stated}/{self._run.fence}"
+        return self._lines.setdefault(name, Line(name))
+
+    def _forget_if_idle(self, line: Line) -> None:
+        if line.idle and self._lines.get(line.name) is line:
+            del self._lines[line.name]
 
     def _held_up(self, call: _Call) -> None:
         call.held_up = True

@@ -33,6 +33,11 @@ class Line:
         """Who asks, and those behind."""
         return self._asks + sum(not turn.done() for _, turn in self._waiting)
 
+    @property
+    def idle(self) -> bool:
+        """Nobody asks, waits, or was let go and has not reserved yet."""
+        return not (self._asks or self._waiting or self.allowed)
+
     @contextlib.asynccontextmanager
     async def turn(self, number: int, on_stuck: Callable[[], None]) -> AsyncIterator[None]:
         """Around the asking: waits until nobody else asks. `on_stuck` is called when the line does not go on,

@@ -329,6 +329,7 @@ async def test_hundreds_of_held_up_calls_are_asked_for_by_one_and_admitted_in_tu
         assert list(dict.fromkeys(asked)) == holders, "in the order in which they came"
         assert await sync_to_async(lambda: keeper.reserved)() == 0
         assert await waiting() == 0
+        assert way._lines == {}, "a line goes with the last one in it"
     finally:
         for one in calls:
             one.cancel()
