@@ -114,6 +114,9 @@ def main() -> None:
         "max_uses": 10**6,
     }
     platform.remake_pool(pool)
+    for left in platform.call("GET", "policies/")["results"]:  # by a run that was cut
+        if left["pool"] == POOL:
+            platform.call("DELETE", f"policies/{left['id']}/")
     policy = platform.call("POST", "policies/", {"pool": POOL, "down_window": WINDOW})
     moments = arrivals(options.minutes, options.quiet, options.seed)
     seconds = (2 * options.minutes + 2 * options.quiet) * 60

@@ -39,12 +39,14 @@ class Arrivals:
         self._totals: deque[int] = deque([0], maxlen=LONGEST + 1)  # after each second, since the beginning
         self._squares: deque[int] = deque([0], maxlen=LONGEST + 1)
         self._since = 0  # the length of the present stretch in seconds
+        self.quiet = 0  # seconds since the last one arrived
 
     def tell(self, count: int) -> None:
         """So many arrived in the second that has just ended."""
         self._totals.append(self._totals[-1] + count)
         self._squares.append(self._squares[-1] + count * count)
         self._since = min(self._since + 1, LONGEST)
+        self.quiet = 0 if count else self.quiet + 1
         self._cut()
 
     @property

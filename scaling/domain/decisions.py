@@ -55,7 +55,8 @@ class Signals:
     `utilization` is the mean share of busy agents over the last minute, `start_time` the 95th percentile of
     what an agent takes to serve, `highest` the largest wish inside the policy's down window and `lowest` the
     smallest inside its up window (this evaluation's not counted), `watched` how long this pool has been
-    watched, `age` how old these figures are, `coming` the agents that known work will need.
+    watched, `quiet` for how long nobody has come, waited or held a lease, `age` how old these figures are,
+    `coming` the agents that known work will need.
     """
 
     at: float
@@ -73,6 +74,7 @@ class Signals:
     lowest: int | None = None
     since_up: float | None = None
     watched: float = 1e9
+    quiet: float = 0.0
     age: float = 0.0
     coming: int = 0
     coming_by: str = Reason.LOOKAHEAD

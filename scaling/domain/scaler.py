@@ -39,7 +39,8 @@ def decide(seen: Signals, policy: Policy) -> Decision:
 def wishes(seen: Signals, policy: Policy) -> dict[str, int]:
     """What each rule asks for, by the reason that it would give."""
     found = {Reason.IDLE.value: 0}
-    if Metric.RESPONSE_TIME in policy.metrics:
+    # Few arrivals in minutes say little of the next; that nobody came for a whole window says more.
+    if Metric.RESPONSE_TIME in policy.metrics and seen.quiet <= policy.down_window:
         found[Reason.RESPONSE_TIME.value] = staff(seen.load, z_of(policy.target_utilization))
     if Metric.QUEUE_DEPTH in policy.metrics:
         found[Reason.QUEUE_DEPTH.value] = _for_queue(seen, policy)

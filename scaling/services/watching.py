@@ -31,7 +31,7 @@ class Watch:
         self._tell(load, now)
         memory, slots = self.memory, load.concurrency
         ready = load.idle + load.active
-        memory.see(now, load.active, ready)
+        memory.see(now, load.active, ready, load.waiting)
         if load.target_size != self._target:  # a person warmed the pool: that counts as a wish
             memory.wish(now, load.target_size)
         soon, known_by = coming(load.team_id, load.name, at, (start_time or START_TIME) + every)
@@ -51,6 +51,7 @@ class Watch:
             lowest=memory.lowest(now, policy.up_window),
             since_up=memory.since_up(now),
             watched=now - memory.since,
+            quiet=memory.quiet(now),
             coming=soon,
             coming_by=known_by,
             price=float(load.rate),

@@ -38,7 +38,7 @@ class Ours:
         if seen.at < self._next:
             return seen.target
         self._next += EVERY
-        memory.see(seen.at, seen.busy, seen.ready)
+        memory.see(seen.at, seen.busy, seen.ready, seen.waiting)
         signals = Signals(
             at=seen.at,
             target=seen.target,
@@ -55,6 +55,7 @@ class Ours:
             lowest=memory.lowest(seen.at, policy.up_window),
             since_up=memory.since_up(seen.at),
             watched=seen.at - memory.since,
+            quiet=memory.quiet(seen.at),
             forecast=self._forecast(),
         )
         decision = decide(signals, policy)

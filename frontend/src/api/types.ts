@@ -117,6 +117,8 @@ export interface Signals {
   lowest: number | null;
   since_up: number | null;
   watched: number;
+  /** Decisions of before it was looked at have none. */
+  quiet?: number;
   age: number;
   coming: number;
   coming_by: string;

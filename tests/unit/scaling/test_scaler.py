@@ -222,11 +222,46 @@ def test_a_replay_of_the_record_decides_the_same() -> None:
         assert decide(signals_from(record), WIDE) == decide(seen, WIDE)
 
 
+def test_the_load_of_a_window_in_which_nobody_came_is_over() -> None:
+    """The rate of a lull is known only after many lulls; until then it would keep the last agents."""
+    last = replace(STEADY, target=3, ready=3, leased=0, arrival_rate=0.1, highest=0)
+    policy = Policy(max=100, down_window=30.0, scale_down_rate=1.0)
+    assert decide(replace(last, quiet=30.0), policy).wish == 3
+    assert decide(replace(last, quiet=30.1), policy).target_size == 0
+    assert decide(replace(last, quiet=30.1, coming=2), policy).target_size == 2, "what is to come counts"
+
+
+def test_memory_counts_from_the_last_lease_waiter_or_arrival() -> None:
+    memory = Memory(0.0)
+
+    def second(at: int, leased: int = 0, waiting: int = 0, arrived: int = 0) -> float:
+        memory.arrivals.tell(arrived)
+        memory.see(float(at), leased, 3, waiting)
+        return memory.quiet(float(at))
+
+    assert [second(at) for at in (1, 2)] == [1.0, 2.0]
+    assert second(3, leased=1) == second(4, waiting=1) == second(5, arrived=1) == 0.0
+    assert second(6) == 1.0
+
+
+def test_of_a_quiet_window_the_wishes_for_work_to_come_are_kept() -> None:
+    memory, policy = Memory(0.0), Policy(max=100, min_idle=2, metrics=(Metric.RESPONSE_TIME,))
+    memory.see(0.0, 12, 18, 0)
+    memory.keep(0.0, decide(replace(STEADY, leased=0), policy), policy)
+    memory.wish(1.0, 4)  # by a person
+    assert memory.highest(20.0, 30.0) == staff(12, z_of(0.7))
+    for _ in range(31):
+        memory.arrivals.tell(0)
+    assert memory.highest(29.0, 29.5) == staff(12, z_of(0.7)), "the last lease was then"
+    assert memory.highest(30.5, 30.0) == 4
+    assert memory.highest(31.5, 30.0) == 0
+
+
 def test_memory_forgets_what_lies_ahead_of_a_clock_that_was_set_back() -> None:
     memory = Memory(1000.0)
-    memory.see(1000.0, 5, 10)
+    memory.see(1000.0, 5, 10, 0)
     memory.keep(1000.0, decide(BUSY, WIDE), WIDE)
     assert memory.since_up(1001.0) == 1.0
-    memory.see(400.0, 5, 10)
+    memory.see(400.0, 5, 10, 0)
     assert memory.since_up(400.0) is None
     assert memory.highest(400.0, 60) == 0

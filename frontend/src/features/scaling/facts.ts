@@ -21,6 +21,7 @@ export function seenBy(seen: Signals): SignalFact[] {
     ["Start of an agent", duration(seen.start_time * 1000), "What nearly all agents take until they serve"],
     ["Highest wish", plural(seen.highest, "agent"), "Inside the down window"],
   ];
+  if (seen.quiet) found.push(["Quiet", `for ${seconds(seen.quiet)}`, "Nobody came, waited or held a lease"]);
   if (seen.lowest !== null) found.push(["Lowest wish", plural(seen.lowest, "agent"), "Inside the up window"]);
   if (seen.since_up !== null)
     found.push(["Last increase", `${seconds(seen.since_up)} before`, "For the cooldown"]);
