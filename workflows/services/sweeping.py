@@ -16,7 +16,7 @@ from workflows.services.nudges import nudge
 
 log = logging.getLogger(__name__)
 
-SWEEP_EVERY = 1.0
+SWEEP_EVERY = 0.5
 
 
 def sweep() -> int:
