@@ -666,7 +666,9 @@ def test_decisions_are_listed_with_what_they_did(served_site: Site) -> None:
         ("hold", "steady", 1),
         ("launch", "demand", 1),
     ]
-    assert listed[1]["launched"] == [{"capacity_type": "spot", "zone": "north", "price": 0.03}]
+    assert listed[1]["launched"] == [
+        {"instance_type": "", "capacity_type": "spot", "zone": "north", "price": 0.03}
+    ]
     assert staff()("GET", "node-groups/workers/").json()["explanation"] == "1 machines carry everything."
 
 

@@ -1,0 +1,114 @@
+"""What the provider has for node groups: types in zones, at prices of some minutes ago, with the risks that
+were seen and the shortages that were met.
+
+Does not: choose among them (`domain.offers` does), or rent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+
+from pools.domain.instance_types import risk_of, templates_of
+from pools.domain.nodes import CapacityType
+from pools.domain.offers import Offer
+from pools.models import Machine, NodeGroup
+from pools.providers.base import NodeProvider, ProviderAway, ProviderFault, Shape, Template
+from pools.services import machines as rows
+from pools.services.controller.registry import in_database, now
+
+log = logging.getLogger(__name__)
+
+SHORT_FOR = 600.0  # seconds after which a provider that had none is asked again
+PRICES_FOR = 300.0  # seconds
+RISK_WINDOW = timedelta(days=1)
+
+Kind = tuple[int, str, str, str]  # a group, an instance type, a capacity type, a zone
+Priced = tuple[str, str, str]  # a template as text, a capacity type, a zone
+Seen = dict[tuple[str, str], tuple[float, int]]  # by type and zone: spot's machine-hours, interruptions
+
+
+class Market:
+    """`shortages` counts those that were met."""
+
+    def __init__(self, provider: NodeProvider) -> None:
+        self._provider = provider
+        self._short: dict[Kind, float] = {}  # until when, on the monotonic clock
+        self._prices: dict[Priced, tuple[Decimal | None, float]] = {}
+        self.shortages = 0
+
+    async def offers(self, group: NodeGroup) -> tuple[list[Offer], list[str]]:
+        """In the order of the group's types; and what is wrong with those that are left out, in sentences.
+
+        Raises `ProviderAway`."""
+        said = {kind["type"]: kind["interruption_risk"] for kind in group.instance_types}
+        seen: Seen = await in_database(_interruptions)
+        wanted, problems = [], []
+        for name, template in templates_of(group.template, group.instance_types).items():
+            try:
+                shape = await self.shape(template)
+            except ProviderAway:
+                raise
+            except ProviderFault as exc:
+                problems.append(str(exc))
+                continue
+            wanted += [(name, template, shape, *one) for one in product(CapacityType, group.zones or [""])]
+        prices = await asyncio.gather(*(self.price(one[1], one[3], one[4]) for one in wanted))
+        return [
+            Offer(
+                kind,
+                zone,
+                price,
+                risk_of(said.get(name), *seen.get((name, zone), (0.0, 0)))
+                if kind is CapacityType.SPOT
+                else 0.0,
+                self._short.get((group.pk, name, kind.value, zone), 0.0) > time.monotonic(),
+                name,
+                shape.cpus,
+                shape.memory,
+            )
+            for (name, _, shape, kind, zone), price in zip(wanted, prices, strict=True)
+        ], problems
+
+    async def shape(self, template: Template) -> Shape:
+        """Raises `ProviderFault`."""
+        return await asyncio.to_thread(self._provider.shape, template)
+
+    async def price(self, template: Template, kind: CapacityType, zone: str) -> Decimal | None:
+        """As it was some minutes ago at most."""
+        key = (json.dumps(template, sort_keys=True), kind.value, zone)
+        price, until = self._prices.get(key, (None, 0.0))
+        if time.monotonic() >= until:
+            try:
+                price = await asyncio.to_thread(self._provider.price, template, kind, zone)
+            except ProviderFault as exc:  # it is as it was, and notices are heeded all the same
+                log.warning("no new price of %s machines: %s", kind.value, exc)
+            self._prices[key] = (price, time.monotonic() + PRICES_FOR)
+        return price
+
+    def note_shortage(self, machine: Machine) -> None:
+        self.shortages += 1
+        if machine.group_id is not None:
+            key = (machine.group_id, machine.instance_type, machine.capacity_type, machine.zone)
+            self._short[key] = time.monotonic() + SHORT_FOR
+
+
+def _interruptions() -> Seen:
+    """Of spot in the last day, by instance type and zone ("" for all of them)."""
+    moment = now()
+    begin = moment - RISK_WINDOW
+    seen: Seen = {}
+    for machine in [*rows.ended_since(begin), *rows.live()]:
+        if machine.capacity_type != CapacityType.SPOT or not machine.ref:
+            continue
+        lived = (machine.ended_at or moment) - max(begin, machine.requested_at)
+        for zone in {"", machine.zone}:
+            hours, count = seen.get((machine.instance_type, zone), (0.0, 0))
+            taken = machine.leave_by is not None
+            seen[machine.instance_type, zone] = (hours + lived.total_seconds() / 3600, count + taken)
+    return seen
