@@ -47,12 +47,15 @@ NO_CAPACITY = frozenset(
         "MaxSpotInstanceCountExceeded",
         "SpotMaxPriceTooLow",
         "UnfulfillableCapacity",
+        "Unsupported",
         "VcpuLimitExceeded",
     }
 )
 KNOWS_US_NOT = frozenset(
     {"AuthFailure", "ExpiredToken", "RequestExpired", "RequestLimitExceeded", "Unavailable"}
 )
+# A type that a zone has not comes as a fleet that is not valid; other zones and types may be.
+NOT_THERE = "is not supported in your requested Availability Zone"
 GONE_ALREADY = "InvalidInstanceID.NotFound"
 EXISTS_ALREADY = "InvalidLaunchTemplateName.AlreadyExistsException"
 MIB = 1024**2
@@ -249,7 +252,7 @@ class _Refused(ProviderFault):
 def _refused(error: Mapping[str, Any]) -> ProviderFault:
     code, message = str(error.get("Code", "Unknown")), str(error.get("Message", ""))
     sentence = f"EC2 refuses ({code}): {message.rstrip('.')}."
-    if code in NO_CAPACITY:
+    if code in NO_CAPACITY or NOT_THERE in message:
         return NoCapacity(sentence)
     return ProviderAway(sentence) if code in KNOWS_US_NOT else _Refused(sentence, code)
 

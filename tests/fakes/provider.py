@@ -36,14 +36,15 @@ class FakeProvider:
 
     def check(self, template: Template) -> dict[str, Any]:
         if unknown := sorted(set(template) - {"size", *OF_A_TYPE}):
-            raise InvalidInput("The template is not valid.", faults=[Fault(f"template.{unknown[0]}", "?")])
+            faults = [Fault(f"template.{name}", "It is not known.") for name in unknown]
+            raise InvalidInput("The template is not valid.", faults=faults)
         return {"size": 1, **template}
 
     def shape(self, template: Template) -> Shape:
         if (kind := template.get("instance_type")) in self.unknown:
             raise ProviderFault(f"There is no type {kind}.")
         size = template.get("size", 1)
-        return Shape(2.0 * size, size * 8 * 2**30)
+        return Shape(2.0 * size, int(size * 8 * 2**30))
 
     def launch(self, order: Order) -> RentedMachine:
         if self.fault is not None:
@@ -70,7 +71,7 @@ class FakeProvider:
         told = template.get("on_demand_price")
         if told is not None and capacity_type is CapacityType.ON_DEMAND:
             return Decimal(str(told))
-        return self.prices[capacity_type] * template.get("size", 1)
+        return self.prices[capacity_type] * Decimal(str(template.get("size", 1)))
 
     def interruptions(self, refs: Collection[str]) -> Mapping[str, datetime]:
         return {ref: at for ref, at in self.taken.items() if ref in refs}

@@ -16,6 +16,7 @@ from channels.db import database_sync_to_async
 from django.conf import LazySettings, settings
 
 from aflow_site.kernel.errors import Conflict
+from pools.domain.instance_types import UNSAID
 from pools.domain.machines import machine_token
 from pools.domain.node_groups import GroupPlan, GroupReason
 from pools.domain.nodes import Availability, CapacityType
@@ -27,6 +28,7 @@ from pools.facade.nodes import group_loop, provider_problem
 from pools.models import Machine, Node, NodeGroup, NodeGroupDecision, Pool
 from pools.providers.base import ProviderAway, ProviderFault, RentedMachine
 from pools.runtime.memory import MemoryRuntime
+from pools.selectors.prices import Prices
 from pools.services import epochs
 from pools.services.agents import NotLeading
 from pools.services.controller import groups as loop
@@ -78,7 +80,8 @@ class Site:
         """Machines that were launched come up, and say which node they are."""
         for machine in await machines():
             if machine.state == "launched" and not machine.node_ref:
-                ref = self.runtime.join(f"node-{machine.ref}")
+                size = machine.template.get("size", 1)
+                ref = self.runtime.join(f"node-{machine.ref}", size=size)
                 await database_sync_to_async(joined)(machine, ref)
 
     async def settle(self, groups: NodeGroups, rounds: int = 4) -> None:
@@ -268,7 +271,7 @@ async def test_a_machine_that_names_a_node_of_somebody_else_is_ended_without_it(
 
 async def test_another_template_is_for_machines_from_then_on(here: Site) -> None:
     """Those that are there keep their size, their price, and what they were made of."""
-    group = await make_group(template={"size": 1})
+    group = await make_group(template={"size": 1}, idle_timeout=3600.0)
     groups = here.groups()
     here.fact(21)
     await here.settle(groups)
@@ -347,6 +350,148 @@ async def test_what_is_usual_is_on_demand(here: Site, monkeypatch: pytest.Monkey
     here.fact(61)
     await here.settle(groups, 2)
     assert (await kinds())[2:] == ["on_demand", "on_demand"]
+
+
+# --- of several instance types -------------------------------------------------------------------------
+
+
+def a_type(name: str, size: float = 1, **values: Any) -> dict[str, Any]:
+    return {**UNSAID, "type": name, "template": {"size": size}, **values}
+
+
+async def taken(*states: str) -> list[tuple[str, str]]:
+    found = await machines(*(states or ("joined",)))
+    return [(machine.instance_type, machine.capacity_type) for machine in found]
+
+
+async def test_each_machine_is_of_the_best_type_and_its_node_has_that_price(here: Site) -> None:
+    """Which is where the ledger reads it."""
+    types = [a_type("small", on_demand_price=0.1), a_type("large", 2, on_demand_price=0.15)]
+    await make_group(instance_types=types, prefer_spot=False)
+    here.fact(45)
+    await here.settle(here.groups())
+    assert await taken() == [("large", "on_demand"), ("small", "on_demand")]
+    nodes = await database_sync_to_async(list)(Node.objects.order_by("price"))
+    assert [node.price for node in nodes] == [Decimal("0.1"), Decimal("0.15")]
+    assert [order.template for order in here.provider.orders] == [
+        {"size": 2, "instance_type": "large", "on_demand_price": 0.15},
+        {"size": 1, "instance_type": "small", "on_demand_price": 0.1},
+    ]
+    pool: Pool = await database_sync_to_async(make_pool)(cpu=1.0, memory=GIB)
+    rates = await database_sync_to_async(Prices.now)()
+    # One CPU of two, and of four.
+    assert [rates.of_agent(pool, node.name) for node in nodes] == [Decimal("0.05"), Decimal("0.0375")]
+
+
+async def test_what_spot_saves_is_told_of_the_type_that_came(here: Site) -> None:
+    types = [a_type("small", on_demand_price=0.1), a_type("large", 2, on_demand_price=0.19)]
+    await make_group(instance_types=types)
+    here.provider.short = {("small", SPOT)}
+    here.fact(1)
+    await here.settle(here.groups())
+    (machine,) = await machines("joined")
+    assert (machine.instance_type, machine.on_demand_price) == ("large", Decimal("0.19"))
+    (node,) = await database_sync_to_async(list)(Node.objects.all())
+    assert node.on_demand_price == Decimal("0.19")
+
+
+async def test_another_type_is_tried_before_on_demand_and_the_group_tells_of_the_shortage(here: Site) -> None:
+    types = [a_type("small"), a_type("large", 1.9)]  # which costs a little more for one agent
+    group = await make_group(instance_types=types)
+    here.provider.short = {("small", SPOT)}
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    assert await taken() == [("large", "spot")]
+    assert await taken("gone") == [("small", "spot")]
+    assert "fallback" not in await explanations()
+    await database_sync_to_async(group.refresh_from_db)()
+    short = {(one["instance_type"], one["capacity_type"]): one["short"] for one in group.offers}
+    assert short == {
+        ("small", "on_demand"): False,
+        ("large", "on_demand"): False,
+        ("small", "spot"): True,
+        ("large", "spot"): False,
+    }
+    here.provider.short |= {("large", SPOT), ("small", ON_DEMAND)}
+    here.fact(60)
+    await here.settle(groups, 5)
+    assert {kind for kind in await taken() if kind[1] == "on_demand"} == {("large", "on_demand")}
+
+
+async def test_what_is_not_to_be_had_costs_no_round_of_five_seconds(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop turns again at once; without a shortage it rests."""
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if seconds == loop.EVERY:
+            raise asyncio.CancelledError
+
+    await make_group(instance_types=[a_type("small"), a_type("large", 2)])
+    here.provider.short = {SPOT}
+    here.fact(1)
+    monkeypatch.setattr("pools.services.controller.groups.asyncio.sleep", rest)
+    with pytest.raises(asyncio.CancelledError):
+        await here.groups().run()
+    assert rests == [loop.AT_ONCE, loop.AT_ONCE, loop.EVERY]
+    assert await taken("launched") == [("small", "on_demand")]
+
+
+async def test_a_risk_that_is_said_counts_until_more_is_seen(here: Site) -> None:
+    risky = [a_type("small", interruption_risk=1.0), a_type("other", 1.1)]
+    group = await make_group(instance_types=risky)
+    here.fact(1)
+    await here.settle(here.groups())
+    assert await taken() == [("other", "spot")]
+    # A hundred hours of it without an interruption.
+    long_ago = datetime.now(UTC) - timedelta(hours=20)
+    old = {"ref": "m", "capacity_type": "spot", "state": "gone", "zone": "north", "end_reason": "idle"}
+    for _ in range(8):
+        await database_sync_to_async(Machine.objects.create)(
+            group=group, instance_type="small", requested_at=long_ago, ended_at=datetime.now(UTC), **old
+        )
+    here.fact(23)
+    await here.settle(here.groups())
+    assert await taken() == [("other", "spot"), ("small", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    risks = {one["instance_type"]: one["interruption_risk"] for one in group.offers}
+    assert risks["small"] == pytest.approx(24 / 184, abs=0.001)
+
+
+async def test_interruptions_of_one_type_are_not_held_against_another(here: Site) -> None:
+    group = await make_group(instance_types=[a_type("small"), a_type("other", 1.1)])
+    now = datetime.now(UTC)
+    for _ in range(4):
+        await database_sync_to_async(Machine.objects.create)(
+            group=group,
+            instance_type="small",
+            ref="m",
+            capacity_type="spot",
+            state="gone",
+            requested_at=now - timedelta(hours=1),
+            ended_at=now,
+            leave_by=now,
+        )
+    here.fact(1)
+    await here.settle(here.groups())
+    assert await taken() == [("other", "spot")]
+
+
+async def test_a_type_that_the_provider_does_not_know_is_told_and_the_others_come(here: Site) -> None:
+    group = await make_group(instance_types=[a_type("smal"), a_type("large", 2)])
+    here.provider.unknown = {"smal"}
+    here.fact(1)
+    await here.settle(here.groups())
+    assert await taken() == [("large", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == "There is no type smal."
+    here.provider.unknown = {"smal", "large"}
+    await here.settle(here.groups())
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == "There is no type smal. There is no type large."
 
 
 # --- going -------------------------------------------------------------------------------------------------
@@ -597,6 +742,58 @@ def test_groups_are_for_staff_alone(served_site: Site) -> None:
         "node_group.changed",
         "node_group.deleted",
     ]
+
+
+def test_types_are_named_in_a_list_or_the_one_in_the_template(served_site: Site) -> None:
+    admin = staff()
+    made = admin(
+        "POST",
+        "node-groups/",
+        {"name": "workers", "template": {"size": 2, "instance_type": "small", "on_demand_price": 0.1}},
+    ).json()
+    one = {"type": "small", "on_demand_price": 0.1, "interruption_risk": None, "template": {}}
+    assert (made["template"], made["instance_types"], made["offers"]) == ({"size": 2}, [one], [])
+    two: list[dict[str, Any]] = [
+        {"type": "small"},
+        {"type": "large", "interruption_risk": 0.01, "template": {"size": 4}},
+    ]
+    changed = admin("PATCH", "node-groups/workers/", {"instance_types": two}).json()
+    assert changed["instance_types"] == [{**UNSAID, **kind} for kind in two]
+    assert changed["template"] == {"size": 2}
+    # A template alone leaves them; one that names a type is the old way to say which.
+    kept = admin("PATCH", "node-groups/workers/", {"template": {"size": 3}}).json()
+    assert (kept["template"], kept["instance_types"]) == ({"size": 3}, changed["instance_types"])
+    old = admin("PATCH", "node-groups/workers/", {"template": {"size": 3, "instance_type": "huge"}}).json()
+    assert [kind["type"] for kind in old["instance_types"]] == ["huge"]
+    twice = {"template": {"instance_type": "small"}, "instance_types": [{"type": "small"}]}
+    body = assert_problem(admin("PATCH", "node-groups/workers/", twice), 400, "invalid")
+    assert [fault["path"] for fault in body["errors"]] == ["template.instance_type"]
+
+
+def test_every_fault_of_types_is_told_where_it_stands(served_site: Site) -> None:
+    wrong = [
+        {"type": "small", "interruption_risk": -1},
+        {"type": "small", "template": {"colour": "red", "instance_type": "x"}},
+    ]
+    sent = {"name": "workers", "template": {"shape": "round"}, "instance_types": wrong}
+    body = assert_problem(staff()("POST", "node-groups/", sent), 400, "invalid")
+    assert {fault["path"] for fault in body["errors"]} == {
+        "instance_types[0].interruption_risk",
+        "instance_types[1].type",
+        "instance_types[1].template.instance_type",
+        "instance_types[1].template.colour",
+        "template.shape",
+    }
+    unfit: list[dict[str, Any]] = [{}, {"type": ""}, {"type": "x" * 65}, {"type": "a", "colour": 1}]
+    for bad in [*unfit, {"type": "a", "template": 1}]:
+        refused = staff()("POST", "node-groups/", {"name": "workers", "instance_types": [bad]})
+        faults = assert_problem(refused, 400, "invalid")["errors"]
+        assert all(fault["path"].startswith("instance_types[0].") for fault in faults), faults
+    many = [{"type": f"t{number}"} for number in range(21)]
+    body = assert_problem(
+        staff()("POST", "node-groups/", {"name": "a", "instance_types": many}), 400, "invalid"
+    )
+    assert [fault["path"] for fault in body["errors"]] == ["instance_types"]
 
 
 def test_every_fault_of_a_group_is_told(served_site: Site) -> None:
