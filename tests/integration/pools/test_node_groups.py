@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import yaml
 from channels.db import database_sync_to_async
+from django.apps import apps
 from django.conf import LazySettings, settings
+from django.db import connection
 
 from aflow_site.kernel.errors import Conflict
-from pools.domain.instance_types import UNSAID
+from pools.domain.instance_types import UNSAID, templates_of
 from pools.domain.machines import machine_token
 from pools.domain.node_groups import GroupPlan, GroupReason
 from pools.domain.nodes import Availability, CapacityType
@@ -768,6 +771,28 @@ def test_types_are_named_in_a_list_or_the_one_in_the_template(served_site: Site)
     twice = {"template": {"instance_type": "small"}, "instance_types": [{"type": "small"}]}
     body = assert_problem(admin("PATCH", "node-groups/workers/", twice), 400, "invalid")
     assert [fault["path"] for fault in body["errors"]] == ["template.instance_type"]
+
+
+def test_groups_of_before_go_on_as_they_were(served_site: Site) -> None:
+    """Rows as the migration finds them, and as going back leaves them."""
+    migration = import_module("pools.migrations.0018_instance_types")
+    old = {"size": 2, "instance_type": "small", "on_demand_price": 0.2}
+    group = NodeGroup.objects.create(name="workers", provider="fake", template=old)
+    machine = Machine.objects.create(
+        group=group, group_name="workers", template=old, capacity_type="spot", requested_at=datetime.now(UTC)
+    )
+    NodeGroup.objects.create(name="plain", provider="fake", template={"size": 1})
+    migration.name_the_type(apps, connection.schema_editor())
+    for row in (group, machine):
+        row.refresh_from_db()
+    assert group.instance_types == [{**UNSAID, "type": "small", "on_demand_price": 0.2}]
+    assert templates_of(group.template, group.instance_types) == {"small": old}
+    assert (machine.instance_type, machine.template) == ("small", old)
+    plain = NodeGroup.objects.get(name="plain")
+    assert (plain.template, plain.instance_types) == ({"size": 1}, [])
+    migration.back_into_the_template(apps, connection.schema_editor())
+    group.refresh_from_db()
+    assert group.template == old
 
 
 def test_every_fault_of_types_is_told_where_it_stands(served_site: Site) -> None:
