@@ -19,7 +19,10 @@ MACHINE_STATES = [state.value for state in MachineState]
 class InstanceTypeSerializer(Strict):
     type = serializers.CharField(max_length=64, help_text="By the provider's name, such as m7g.large")
     on_demand_price = serializers.FloatField(
-        required=False, allow_null=True, default=None, help_text="Of a machine; null: not known"
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Of a machine; null: as the provider lists it",
     )
     interruption_risk = serializers.FloatField(
         required=False,

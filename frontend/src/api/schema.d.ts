@@ -2668,7 +2668,7 @@ export interface components {
             type: string;
             /**
              * Format: double
-             * @description Of a machine; null: not known
+             * @description Of a machine; null: as the provider lists it
              */
             on_demand_price?: number | null;
             /**
@@ -2687,7 +2687,7 @@ export interface components {
             type: string;
             /**
              * Format: double
-             * @description Of a machine; null: not known
+             * @description Of a machine; null: as the provider lists it
              */
             on_demand_price?: number | null;
             /**

@@ -224,10 +224,14 @@ def test_the_newest_spot_price_of_the_zone_counts(ec2: Any) -> None:
         ]
 
     provider, template = Ec2Provider("contract", ec2), ec2_template(ec2)
-    with answering(ec2, "DescribeSpotPriceHistory", history):
+    with (
+        answering(ec2, "DescribeSpotPriceHistory", history),
+        noting(ec2, "DescribeSpotPriceHistory") as asked,
+    ):
         assert provider.price(template, SPOT, ZONE) == Decimal("0.035")
         assert provider.price(template, SPOT, "") == Decimal("0.020")
         assert provider.price(template, SPOT, "eu-central-1c") is None
+    assert len(asked) == 1  # of all zones at once
     assert provider.price(template, ON_DEMAND, ZONE) == Decimal("0.115")
     assert provider.price(ec2_template(ec2, on_demand_price=None), ON_DEMAND, ZONE) is None
 

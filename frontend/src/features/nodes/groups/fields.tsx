@@ -91,7 +91,7 @@ export function TypeFields({ form }: { form: GroupForm }) {
             <NumberInput
               {...amounts}
               aria-label={`Price on demand of type ${row + 1}`}
-              placeholder="not known"
+              placeholder="as listed"
               {...form.getInputProps(`instance_types.${row}.on_demand_price`)}
             />
             <NumberInput
