@@ -119,18 +119,17 @@ def choose(
     return Wish(found, why, bool(why))
 
 
-def spot_instead(left: Sequence[Demand], rules: GroupRules, offers: Sequence[Offer]) -> Offer | None:
-    """The spot machine to take for what one on demand carries (`left`); None where spot could not carry all
+def spot_instead(left: Sequence[Demand], rules: GroupRules, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """The spot machines to take for what one on demand carries (`left`); none where spot could not carry all
     of it, or is not worth it."""
-    todo = _together(left)
-    if not todo:
-        return best_spot(offers, rules.max_price)[0]
-    spot = [offer for offer in offers if offer.capacity_type is SPOT and not offer.short]
-    if not all(any(pack([one], [_room(offer)]).left != (one,) for offer in spot) for one in todo):
-        return None
-    first = min(todo, key=strictness)
-    held = {offer: _held(offer, first, todo) for offer in offers}
-    return best_spot([offer for offer in offers if held[offer]], rules.max_price, held.__getitem__)[0]
+    if not left:
+        spot, _ = best_spot(offers, rules.max_price)
+        return () if spot is None else (spot,)
+    strict = replace(rules, prefer_spot=True, spot_fallback=False)
+    wishes, _ = machines_for(left, strict, offers, below_base=0, at_least=0)
+    found = tuple(wish.offer for wish in wishes if wish.offer is not None and not _is_on_demand(wish))
+    rooms = [replace(_room(offer), name=str(number)) for number, offer in enumerate(found)]
+    return found if len(found) == len(wishes) and not pack(left, rooms).left else ()
 
 
 def _together(demands: Iterable[Demand]) -> list[Demand]:

@@ -192,13 +192,14 @@ def _back_to_spot(
         rest = [one for one in here if one is not machine]
         left = _left_without(seen, rest)
         spot = spot_instead(left, rules, seen.offers)
-        if spot is None:
+        if not spot:
             continue
         if len(rest) >= rules.min and not left:
             text = f"On demand above the base ({base}), and spot is to be had: one leaves when it is empty."
             ends = ((machine.id, MachineEnd.BACK_TO_SPOT),)
             return GroupPlan((), ends, GroupReason.BACK_TO_SPOT, text, needed)
-        if len(seen.machines) < rules.max:
-            text = f"On demand above the base ({base}), and spot is to be had again: {spot}."
-            return GroupPlan((spot,), (), GroupReason.BACK_TO_SPOT, text, needed)
+        # One that cannot be joined by all that are needed would only come and go.
+        if len(seen.machines) + len(spot) <= rules.max:
+            text = f"On demand above the base ({base}), and spot is to be had again: {spot[0]}."
+            return GroupPlan(spot[:1], (), GroupReason.BACK_TO_SPOT, text, needed)
     return steady

@@ -285,6 +285,17 @@ def test_back_to_spot_takes_the_type_that_carries_what_is_there() -> None:
     assert types(planned(many, wants=(agents(40),), offers=BOTH)) == ["large"]
 
 
+def test_back_to_spot_begins_only_where_it_can_come_to_its_end() -> None:
+    large = machine(ON_DEMAND, agents=40, cpus=4.0, memory=16 * GIB)
+    wants = (agents(40),)
+    assert types(planned(large, wants=wants, offers=SMALL, max=3)) == ["small"]
+    assert types(planned(large, machine(), wants=wants, offers=SMALL, max=3)) == ["small"]
+    no_room = planned(large, wants=wants, offers=SMALL, max=2)
+    assert (no_room.launch, no_room.leave, no_room.reason) == ((), (), GroupReason.STEADY)
+    big = Demand(ANYWHERE, 3.0, GIB, 1)
+    assert planned(large, wants=(big,), offers=SMALL).launch == ()
+
+
 def test_back_to_spot_leaves_what_must_be_on_demand() -> None:
     bound = agents(5, Place("on_demand"))
     both = planned(machine(ON_DEMAND, agents=10), wants=(bound, agents(5)))
