@@ -253,7 +253,7 @@ def test_max_price_is_of_a_machine_and_leaves_the_small_ones() -> None:
 def test_what_fits_on_the_large_type_alone_takes_that() -> None:
     big = Demand(ANYWHERE, 3.0, GIB, 1)
     assert types(planned(wants=(big,), offers=BOTH)) == ["large"]
-    assert types(planned(wants=(big, agents(1)), offers=BOTH)) == ["large"]
+    assert types(planned(wants=(big, agents(8)), offers=BOTH)) == ["large"]  # which has room for those, too
     assert planned(wants=(big,), offers=SMALL).launch == ()
     # There is none now: it is waited for, as another type would not help.
     shortage = (*SMALL, *(replace(one, short=True) for one in LARGE))
