@@ -18,8 +18,8 @@ class FakeProvider:
     """Machines cost and hold `size` (of the template) times the usual.
 
     `short` names the kinds of which there are none, altogether or of an instance type; `unknown` types that
-    there are not; `prices` what an hour costs of each kind; `fault` plays a provider that refuses. `started`
-    is told of each machine that is launched.
+    there are not; `prices` what an hour costs of each kind; `fault` plays a provider that refuses, `refuses`
+    one that does so with a type. `started` is told of each machine that is launched.
     """
 
     name = "fake"
@@ -29,6 +29,7 @@ class FakeProvider:
         self.orders: list[Order] = []
         self.short: set[CapacityType | tuple[str, CapacityType]] = set()
         self.unknown: set[str] = set()
+        self.refuses: set[str] = set()
         self.prices = {CapacityType.ON_DEMAND: Decimal("0.10"), CapacityType.SPOT: Decimal("0.03")}
         self.fault: ProviderFault | None = None
         self.taken: dict[str, datetime] = {}
@@ -52,6 +53,8 @@ class FakeProvider:
         if order.machine_id in self.rented:
             return self.rented[order.machine_id]
         self.orders.append(order)
+        if (name := order.template.get("instance_type")) in self.refuses:
+            raise ProviderFault(f"The image is not for {name}.")
         kind = order.capacity_type
         if {kind, (order.template.get("instance_type", ""), kind)} & self.short:
             raise NoCapacity(f"There is no {kind.value} capacity.")

@@ -65,7 +65,14 @@ class NodeGroups:
         self._instance = instance
         self._leader = leader
         self._market = Market(provider)
-        self.renting = Renting(runtime, provider, secret=secret, url=url, short=self._market.note_shortage)
+        self.renting = Renting(
+            runtime,
+            provider,
+            secret=secret,
+            url=url,
+            short=self._market.note_shortage,
+            refused=self._market.note_refusal,
+        )
         self._coming: list[tuple[int, Room]] = []
         self._needed: dict[int, deque[tuple[float, int]]] = {}
         self._pruned_at = float("-inf")

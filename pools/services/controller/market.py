@@ -25,7 +25,8 @@ from pools.services.controller.registry import in_database, now
 log = logging.getLogger(__name__)
 
 SHORT_FOR = 600.0  # seconds after which a provider that had none is asked again
-PRICES_FOR = 300.0  # seconds
+REFUSED_FOR = 300.0  # seconds, unless its template is changed before
+PRICES_FOR = 300.0
 RISK_WINDOW = timedelta(days=1)
 
 Kind = tuple[int, str, str, str]  # a group, an instance type, a capacity type, a zone
@@ -39,6 +40,7 @@ class Market:
     def __init__(self, provider: NodeProvider) -> None:
         self._provider = provider
         self._short: dict[Kind, float] = {}  # until when, on the monotonic clock
+        self._refused: dict[tuple[int, str], tuple[Template, str, float]] = {}  # by a group and a type
         self._prices: dict[Priced, tuple[Decimal | None, float]] = {}
         self.shortages = 0
 
@@ -49,13 +51,12 @@ class Market:
         said = {kind["type"]: kind["interruption_risk"] for kind in group.instance_types}
         seen: Seen = await in_database(_interruptions)
         wanted, problems = [], []
-        for name, template in templates_of(group.template, group.instance_types).items():
-            try:
-                shape = await self.shape(template)
-            except ProviderAway:
-                raise
-            except ProviderFault as exc:
-                problems.append(str(exc))
+        templates = templates_of(group.template, group.instance_types)
+        for name, template in templates.items():
+            why = self._refusal(group, name, template) if len(templates) > 1 else None
+            shape = await self._shape_or_why(template) if why is None else why
+            if isinstance(shape, str):
+                problems.append(f"{name}: {shape}" if name else shape)
                 continue
             wanted += [(name, template, shape, *one) for one in product(CapacityType, group.zones or [""])]
         prices = await asyncio.gather(*(self.price(one[1], one[3], one[4]) for one in wanted))
@@ -75,6 +76,15 @@ class Market:
             for (name, _, shape, kind, zone), price in zip(wanted, prices, strict=True)
         ], problems
 
+    async def _shape_or_why(self, template: Template) -> Shape | str:
+        """Or why there is no such machine, in a sentence. Raises `ProviderAway`."""
+        try:
+            return await self.shape(template)
+        except ProviderAway:
+            raise
+        except ProviderFault as exc:
+            return str(exc)
+
     async def shape(self, template: Template) -> Shape:
         """Raises `ProviderFault`."""
         return await asyncio.to_thread(self._provider.shape, template)
@@ -90,6 +100,16 @@ class Market:
                 log.warning("no new price of %s machines: %s", kind.value, exc)
             self._prices[key] = (price, time.monotonic() + PRICES_FOR)
         return price
+
+    def note_refusal(self, machine: Machine, sentence: str) -> None:
+        """Where there are other types they are taken meanwhile: what is wrong may be of this one alone."""
+        if machine.group_id is not None:
+            until = time.monotonic() + REFUSED_FOR
+            self._refused[machine.group_id, machine.instance_type] = (machine.template, sentence, until)
+
+    def _refusal(self, group: NodeGroup, name: str, template: Template) -> str | None:
+        refused, sentence, until = self._refused.get((group.pk, name), ({}, "", 0.0))
+        return sentence if time.monotonic() < until and refused == template else None
 
     def note_shortage(self, machine: Machine) -> None:
         self.shortages += 1

@@ -38,7 +38,7 @@ from pools.services.controller import groups as loop
 from pools.services.controller.controller import PoolController
 from pools.services.controller.groups import NodeGroups
 from pools.services.machines import joined
-from pools.services.node_groups import record
+from pools.services.node_groups import record, tell_offers
 from pools.services.nodes import mirror, note_interruption
 from teams.domain.roles import Role
 from teams.models import AuditEntry
@@ -422,6 +422,24 @@ async def test_another_type_is_tried_before_on_demand_and_the_group_tells_of_the
     assert {kind for kind in await taken() if kind[1] == "on_demand"} == {("large", "on_demand")}
 
 
+def test_what_there_is_to_choose_from_is_told(served_site: Site) -> None:
+    group = NodeGroup.objects.create(name="workers", provider="fake")
+    tell_offers(group, [Offer(SPOT, "north", Decimal("0.03"), 0.01234, False, "small", 2.0, 8 * GIB)])
+    assert staff()("GET", "node-groups/workers/").json()["offers"] == [
+        {
+            "instance_type": "small",
+            "capacity_type": "spot",
+            "zone": "north",
+            "price": 0.03,
+            "interruption_risk": 0.0123,
+            "short": False,
+            "cpus": 2.0,
+            "memory": 8 * GIB,
+            "agents": 20,
+        }
+    ]
+
+
 async def test_what_is_not_to_be_had_costs_no_round_of_five_seconds(
     here: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,11 +508,37 @@ async def test_a_type_that_the_provider_does_not_know_is_told_and_the_others_com
     await here.settle(here.groups())
     assert await taken() == [("large", "spot")]
     await database_sync_to_async(group.refresh_from_db)()
-    assert group.problem == "There is no type smal."
+    assert group.problem == "smal: There is no type smal."
     here.provider.unknown = {"smal", "large"}
     await here.settle(here.groups())
     await database_sync_to_async(group.refresh_from_db)()
-    assert group.problem == "There is no type smal. There is no type large."
+    assert group.problem == "smal: There is no type smal. large: There is no type large."
+
+
+async def test_a_type_that_the_provider_refuses_leaves_the_others(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with an image of another processor. What is wrong stands there until the type is changed."""
+    monkeypatch.setattr("pools.domain.breaker.FIRST_PAUSE", 0.0)
+    group = await make_group(instance_types=[a_type("small"), a_type("large", 2)], idle_timeout=3600.0)
+    here.provider.refuses = {"small"}
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups, 5)
+    assert await taken("gone", "joined") == [("small", "spot"), ("large", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == "small: The image is not for small."
+    here.provider.refuses = set()
+    here.fact(41)
+    await here.settle(groups)
+    assert await taken() == [("large", "spot"), ("large", "spot")]
+    repaired = [a_type("small", template={"size": 1.0, "image": 2}), a_type("large", 2)]
+    await database_sync_to_async(NodeGroup.objects.filter(pk=group.pk).update)(instance_types=repaired)
+    here.fact(81)
+    await here.settle(groups)
+    assert await taken() == [("large", "spot"), ("large", "spot"), ("small", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == ""
 
 
 # --- going -------------------------------------------------------------------------------------------------
