@@ -331,6 +331,7 @@ class MachineAdmin(ReadOnly):
         "group_name",
         "state",
         "ref",
+        "instance_type",
         "capacity_type",
         "zone",
         "price",
@@ -338,5 +339,5 @@ class MachineAdmin(ReadOnly):
         "requested_at",
         "end_reason",
     )
-    list_filter = ("state", "capacity_type", "zone", "end_reason")
+    list_filter = ("state", "instance_type", "capacity_type", "zone", "end_reason")
     search_fields = ("id", "group_name", "ref")

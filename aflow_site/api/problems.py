@@ -115,7 +115,10 @@ def _faults(detail: Any, path: str = "") -> list[Fault]:
     if isinstance(detail, dict):
         found = []
         for key, value in detail.items():
-            child = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            if isinstance(key, int):  # of a list
+                child = f"{path}[{key}]"
+            else:
+                child = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
             found += _faults(value, child)
         return found
     if isinstance(detail, list):

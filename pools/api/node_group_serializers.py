@@ -16,9 +16,34 @@ GROUP_REASONS = [reason.value for reason in GroupReason]
 MACHINE_STATES = [state.value for state in MachineState]
 
 
+class InstanceTypeSerializer(Strict):
+    type = serializers.CharField(max_length=64, help_text="By the provider's name, such as m7g.large")
+    on_demand_price = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Of a machine; null: as the provider lists it",
+    )
+    interruption_risk = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Interruptions per machine-hour of spot that are to be expected, counted with those that "
+        "are seen; null: those that are seen",
+    )
+    template = serializers.DictField(
+        required=False, default=dict, help_text="In what its machines differ from the group's template"
+    )
+
+
 class GroupFieldsSerializer(Strict):
     template = serializers.DictField(
-        required=False, help_text="What its machines are made of, in the provider's own terms"
+        required=False,
+        help_text="What its machines are made of, in the provider's own terms. `instance_type` and "
+        "`on_demand_price` here are the one type of a group without `instance_types`",
+    )
+    instance_types = InstanceTypeSerializer(
+        many=True, required=False, help_text="Which its machines may be; each is the best for its agents"
     )
     zones = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Where they may be; empty: anywhere"
@@ -50,11 +75,24 @@ class NewGroupSerializer(GroupFieldsSerializer):
     name = serializers.CharField()
 
 
+class OfferSerializer(serializers.Serializer[Any]):
+    instance_type = serializers.CharField()
+    capacity_type = serializers.ChoiceField(choices=NODE_CAPACITY_TYPES)
+    zone = serializers.CharField()
+    price = serializers.FloatField(allow_null=True)
+    interruption_risk = serializers.FloatField(help_text="Interruptions per machine-hour")
+    short = serializers.BooleanField(help_text="The provider had none a while ago")
+    cpus = serializers.FloatField()
+    memory = serializers.IntegerField(help_text="Bytes")
+    agents = serializers.IntegerField(help_text="That it takes, of the usual size")
+
+
 class MachineSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=MACHINE_STATES)
     ref = serializers.CharField(help_text="The provider's own id; empty until it has one")
     node = serializers.CharField(allow_null=True, help_text="The node that it is")
+    instance_type = serializers.CharField()
     capacity_type = serializers.ChoiceField(choices=NODE_CAPACITY_TYPES)
     zone = serializers.CharField()
     price = serializers.FloatField(allow_null=True)
@@ -68,6 +106,7 @@ class GroupSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     provider = serializers.CharField()
     template = serializers.DictField()
+    instance_types = InstanceTypeSerializer(many=True)
     zones = serializers.ListField(child=serializers.CharField())
     min = serializers.IntegerField()
     max = serializers.IntegerField()
@@ -79,6 +118,7 @@ class GroupSerializer(serializers.Serializer[Any]):
     join_timeout = serializers.FloatField()
     problem = serializers.CharField(allow_null=True, help_text="Why no machines come, in a sentence")
     explanation = serializers.CharField(allow_null=True, help_text="Of the last decision")
+    offers = OfferSerializer(many=True, help_text="What the provider had for it a moment ago")
     machines = MachineSerializer(many=True)
 
 
@@ -90,6 +130,7 @@ class GroupListSerializer(serializers.Serializer[Any]):
 
 
 class LaunchedSerializer(serializers.Serializer[Any]):
+    instance_type = serializers.CharField()
     capacity_type = serializers.ChoiceField(choices=NODE_CAPACITY_TYPES)
     zone = serializers.CharField()
     price = serializers.FloatField(allow_null=True)

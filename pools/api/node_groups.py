@@ -74,7 +74,8 @@ class GroupView(_ForStaff):
         operation_id="node_groups_change", request=GroupFieldsSerializer, responses=GroupSerializer
     )
     def patch(self, request: Request, name: str) -> Response:
-        """What is not named stays; a template is taken as a whole, for machines from now on."""
+        """What is not named stays; a template and instance types are taken as a whole, for machines from now
+        on."""
         data = read(GroupFieldsSerializer, request)
         return Response(group_payload(door.change_group(self.team.id, name, data, author=self.team.username)))
 

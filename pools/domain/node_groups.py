@@ -14,10 +14,10 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from pools.domain.growth import GroupRules, Wish, machines_for, spot_instead
 from pools.domain.machines import HERE, MachineEnd, MachineState
 from pools.domain.nodes import CapacityType, NodeFacts
-from pools.domain.offers import Offer, best_on_demand, best_spot
-from pools.domain.placement import ANYWHERE, Place
+from pools.domain.offers import Offer
 from pools.domain.room import Demand, Room, pack
 
 ON_DEMAND, SPOT = CapacityType.ON_DEMAND, CapacityType.SPOT
@@ -38,23 +38,6 @@ class GroupReason(StrEnum):
     MAX = "max"
     NO_CAPACITY = "no_capacity"
     STEADY = "steady"
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRules:
-    """`on_demand_base`: None takes what is needed half of the time, at least `min`. `max_price` is of a spot
-    machine-hour; `idle_timeout` in seconds. `cpus` and `memory` (bytes) are of each machine that is rented
-    from now on."""
-
-    min: int
-    max: int
-    on_demand_base: int | None
-    prefer_spot: bool
-    spot_fallback: bool
-    max_price: Decimal | None
-    idle_timeout: float
-    cpus: float
-    memory: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +89,11 @@ def plan(rules: GroupRules, seen: GroupFigures) -> GroupPlan:
     here = [machine for machine in seen.machines if machine.state in HERE]
     base = on_demand_base(rules, seen.usual)
     packing = pack(seen.demands, [*seen.elsewhere, *map(_room, here)])
-    lacking = _machines_for(packing.left, rules, seen.offers)
-    needed = len(lacking) + sum(str(machine.id) in packing.used for machine in here)
-    wishes = lacking + [ANYWHERE] * (rules.min - len(here) - len(lacking))
+    below = base - sum(machine.capacity_type is ON_DEMAND for machine in here)
+    wishes, lacking = machines_for(packing.left, rules, seen.offers, below, rules.min - len(here))
+    needed = lacking + sum(str(machine.id) in packing.used for machine in here)
     if wishes:
-        return _grow(rules, seen, base, wishes, needed)
+        return _grow(rules, seen, here, wishes, needed)
     return _shrink(rules, seen, here, base, needed) or _back_to_spot(rules, seen, here, base, needed)
 
 
@@ -128,89 +111,24 @@ def _room(machine: MachineFigures) -> Room:
     return Room(str(machine.id), facts, machine.cpus, machine.memory)
 
 
-def _machines_for(left: Sequence[Demand], rules: GroupRules, offers: Sequence[Offer]) -> list[Place]:
-    """A machine for each place; what it leaves open is anything. Demand that no machine of this group could
-    take asks for none."""
-    wishes: list[Place] = []
-    served: list[Demand] = []
-    for demand in sorted(left, key=lambda one: (not one.place.capacity_type, not one.place.zone)):
-        if not any(demand.place.allows(_facts(offer)) for offer in offers):
-            continue
-        served.append(demand)
-        lacking = _lacking(served, wishes, rules)
-        while lacking and len(wishes) < rules.max:
-            rest = _lacking(served, [*wishes, demand.place], rules)
-            if rest >= lacking:  # an agent that is larger than such a machine
-                served.pop()
-                break
-            wishes.append(demand.place)
-            lacking = rest
-    return wishes
-
-
-def _facts(offer: Offer) -> NodeFacts:
-    return NodeFacts(offer.price, offer.capacity_type, offer.zone)
-
-
-def _lacking(demands: Sequence[Demand], wishes: Sequence[Place], rules: GroupRules) -> int:
-    """Agents that do not fit on machines at these places."""
-    rooms = [
-        Room(
-            str(number),
-            NodeFacts(None, CapacityType(place.capacity_type or ON_DEMAND), place.zone),
-            rules.cpus,
-            rules.memory,
-        )
-        for number, place in enumerate(wishes)
-    ]
-    return sum(demand.count for demand in pack(demands, rooms).left)
-
-
 def _grow(
-    rules: GroupRules, seen: GroupFigures, base: int, wishes: Sequence[Place], needed: int
+    rules: GroupRules, seen: GroupFigures, here: list[MachineFigures], wishes: Sequence[Wish], needed: int
 ) -> GroupPlan:
-    here = [machine for machine in seen.machines if machine.state in HERE]
     room = rules.max - len(seen.machines)
     short = len(here) >= rules.min
     cause = "agents that fit on no node" if short else f"min ({rules.min})"
     if room <= 0:
         text = f"{cause.capitalize()} ask for {len(wishes)} more, but max ({rules.max}) is reached."
         return GroupPlan(reason=GroupReason.MAX, explanation=text, needed=needed)
-    on_demand = sum(machine.capacity_type is ON_DEMAND for machine in here)
-    launch: list[Offer] = []
-    reason, why = GroupReason.DEMAND if short else GroupReason.MIN, ""
-    for place in wishes[:room]:
-        offer, note, fallback = _choose(rules, seen.offers, place, base - on_demand)
-        why = note or why
-        if offer is None:
-            continue
-        reason = GroupReason.FALLBACK if fallback else reason
-        on_demand += offer.capacity_type is ON_DEMAND
-        launch.append(offer)
+    taken = wishes[:room]
+    launch = tuple(wish.offer for wish in taken if wish.offer is not None)
+    why = next((wish.why for wish in reversed(taken) if wish.why), "")
+    reason = GroupReason.DEMAND if short else GroupReason.MIN
+    if any(wish.fallback for wish in taken):
+        reason = GroupReason.FALLBACK
     if not launch:
         reason = GroupReason.NO_CAPACITY
-    return GroupPlan(tuple(launch), (), reason, _growth_in_words(cause, launch, why, len(wishes)), needed)
-
-
-def _choose(
-    rules: GroupRules, offers: Sequence[Offer], place: Place, below_base: int
-) -> tuple[Offer | None, str, bool]:
-    """The offer, why it is not the one that was wanted, and whether it is a fall-back."""
-    there = [offer for offer in offers if not place.zone or offer.zone.casefold() == place.zone.casefold()]
-    why = ""
-    if place.capacity_type == SPOT or (not place.capacity_type and rules.prefer_spot and below_base <= 0):
-        spot, why = best_spot(there, rules.max_price)
-        if spot is not None:
-            return spot, "", False
-        if place.capacity_type == SPOT:
-            return None, f"{why}, and the pools demand spot", False
-        if not rules.spot_fallback:
-            return None, f"{why}, and spot_fallback is off", False
-    found = best_on_demand(there)
-    if found is None:
-        nothing = "the provider has no on-demand capacity"
-        return None, f"{why}, and {nothing}" if why else nothing, False
-    return found, why, bool(why)
+    return GroupPlan(launch, (), reason, _growth_in_words(cause, launch, why, len(wishes)), needed)
 
 
 def _growth_in_words(cause: str, launch: Sequence[Offer], why: str, wanted: int) -> str:
@@ -223,10 +141,10 @@ def _growth_in_words(cause: str, launch: Sequence[Offer], why: str, wanted: int)
     )
 
 
-def _fits_without(seen: GroupFigures, rest: Sequence[MachineFigures]) -> bool:
-    """Those that are still on their way carry nothing yet."""
+def _left_without(seen: GroupFigures, rest: Sequence[MachineFigures]) -> tuple[Demand, ...]:
+    """What fits on none of these. Those that are still on their way carry nothing yet."""
     rooms = [_room(machine) for machine in rest if machine.state is MachineState.JOINED]
-    return not pack(seen.demands, [*seen.elsewhere, *rooms]).left
+    return pack(seen.demands, [*seen.elsewhere, *rooms]).left
 
 
 def _shrink(
@@ -246,7 +164,7 @@ def _shrink(
     leave: list[MachineFigures] = []
     for machine in idle:
         rest = [one for one in here if one is not machine and one not in leave]
-        if len(rest) >= rules.min and _fits_without(seen, rest):
+        if len(rest) >= rules.min and not _left_without(seen, rest):
             leave.append(machine)
     if not leave:
         return None
@@ -270,16 +188,18 @@ def _back_to_spot(
     joined = [machine for machine in over if machine.state is MachineState.JOINED]
     if len(over) <= base or not joined or any(machine.state is not MachineState.JOINED for machine in here):
         return steady
-    spot, _ = best_spot(seen.offers, rules.max_price)
-    if spot is None:
-        return steady
-    machine = min(joined, key=lambda one: (one.agents, str(one.id)))
-    rest = [one for one in here if one is not machine]
-    if len(rest) >= rules.min and _fits_without(seen, rest):
-        text = f"On demand above the base ({base}), and spot is to be had: one leaves when it is empty."
-        ends = ((machine.id, MachineEnd.BACK_TO_SPOT),)
-        return GroupPlan((), ends, GroupReason.BACK_TO_SPOT, text, needed)
-    if len(seen.machines) >= rules.max:
-        return steady
-    text = f"On demand above the base ({base}), and spot is to be had again: {spot}."
-    return GroupPlan((spot,), (), GroupReason.BACK_TO_SPOT, text, needed)
+    for machine in sorted(joined, key=lambda one: (one.agents, str(one.id))):
+        rest = [one for one in here if one is not machine]
+        left = _left_without(seen, rest)
+        spot = spot_instead(left, rules, seen.offers)
+        if not spot:
+            continue
+        if len(rest) >= rules.min and not left:
+            text = f"On demand above the base ({base}), and spot is to be had: one leaves when it is empty."
+            ends = ((machine.id, MachineEnd.BACK_TO_SPOT),)
+            return GroupPlan((), ends, GroupReason.BACK_TO_SPOT, text, needed)
+        # One that cannot be joined by all that are needed would only come and go.
+        if len(seen.machines) + len(spot) <= rules.max:
+            text = f"On demand above the base ({base}), and spot is to be had again: {spot[0]}."
+            return GroupPlan(spot[:1], (), GroupReason.BACK_TO_SPOT, text, needed)
+    return steady

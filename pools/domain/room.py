@@ -51,11 +51,21 @@ def demand_of(place: Place, cpus: float, memory: int, count: int) -> Demand:
     return Demand(place, min(RESERVED_CPUS, cpus), min(RESERVED_MEMORY, memory), count)
 
 
+def usual_agents(cpus: float, memory: int) -> int:
+    """Agents of the usual size that such a machine takes."""
+    return min(math.floor(cpus / RESERVED_CPUS + 1e-9), memory // RESERVED_MEMORY)
+
+
+def strictness(demand: Demand) -> tuple[bool, bool]:
+    """By which demands are served: those with a zone first, then those with a place at all."""
+    return demand.place.anywhere, not demand.place.zone
+
+
 def pack(demands: Sequence[Demand], rooms: Sequence[Room]) -> Packing:
     """Rooms are filled in their order."""
     free = {room.name: (room.cpus, float(room.memory)) for room in rooms}
     left, used = [], set()
-    for demand in sorted(demands, key=lambda one: (one.place.anywhere, not one.place.zone)):
+    for demand in sorted(demands, key=strictness):
         count = demand.count
         for room in rooms:
             if count == 0:

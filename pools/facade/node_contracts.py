@@ -18,6 +18,7 @@ class MachineView:
     state: str  # requested | launched | joined | leaving
     ref: str
     node: str  # the node that it is; empty until it has joined
+    instance_type: str
     capacity_type: str  # on_demand | spot
     zone: str
     price: Decimal | None
@@ -29,11 +30,13 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A node group with its live machines; `explanation` is of its last decision. Times in seconds."""
+    """A node group with its live machines; `explanation` is of its last decision, `offers` what the provider
+    had then. Times in seconds."""
 
     name: str
     provider: str
     template: Mapping[str, Any]
+    instance_types: tuple[Mapping[str, Any], ...]  # as in `domain.instance_types`
     zones: tuple[str, ...]
     min: int
     max: int
@@ -45,6 +48,7 @@ class GroupView:
     join_timeout: float
     problem: str | None
     explanation: str | None
+    offers: tuple[Mapping[str, Any], ...]  # as `services.node_groups.tell_offers` writes them
     machines: tuple[MachineView, ...]
 
 

@@ -18,12 +18,14 @@ def _choices(options: type[StrEnum]) -> list[tuple[str, str]]:
 
 class NodeGroup(models.Model):
     """Belongs to no team, as nodes. `template` is what its machines are made of, in the provider's terms;
-    `zones` where they may be, empty: anywhere. Prices per hour, times in seconds. `on_demand_base`: null
-    takes what is needed half of the time."""
+    `instance_types` of which type they may be (`domain.instance_types`), `zones` where, empty: anywhere.
+    Prices per hour, times in seconds. `on_demand_base`: null takes what is needed half of the time. `offers`
+    is what the provider last had of them, as the controller saw it."""
 
     name = models.CharField(max_length=63, unique=True)
     provider = models.CharField(max_length=16)
     template = models.JSONField(default=dict)
+    instance_types = models.JSONField(default=list)
     zones = models.JSONField(default=list)
     min = models.PositiveIntegerField(default=0)
     max = models.PositiveIntegerField(default=10)
@@ -34,6 +36,7 @@ class NodeGroup(models.Model):
     idle_timeout = models.FloatField(default=300.0)
     join_timeout = models.FloatField(default=600.0)
     problem = models.CharField(max_length=500, blank=True, default="")
+    offers = models.JSONField(default=list)
     deleted_at = models.DateTimeField(null=True, blank=True)  # its row goes with its last machine
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -65,7 +68,8 @@ class Machine(models.Model):
     )
     ref = models.CharField(max_length=128, blank=True, default="")  # the provider's own id
     node_ref = models.CharField(max_length=128, blank=True, default="")  # the engine's
-    template = models.JSONField(default=dict)  # the group's when it was asked for
+    template = models.JSONField(default=dict)  # the group's for its type, when it was asked for
+    instance_type = models.CharField(max_length=64, blank=True, default="")
     capacity_type = models.CharField(max_length=16, choices=_choices(CapacityType))
     zone = models.CharField(max_length=64, blank=True, default="")
     price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)  # per hour
@@ -104,7 +108,7 @@ class NodeGroupDecision(models.Model):
     explanation = models.CharField(max_length=500)
     machines = models.PositiveIntegerField()  # before
     needed = models.PositiveIntegerField()
-    launched = models.JSONField(default=list)  # [{"capacity_type", "zone", "price"}]
+    launched = models.JSONField(default=list)  # [{"instance_type", "capacity_type", "zone", "price"}]
     released = models.JSONField(default=list)  # ids
 
     class Meta:

@@ -29,6 +29,7 @@ from pools.providers.base import (
     Shape,
     Template,
 )
+from pools.providers.ec2_prices import WHERE, PriceList, SpotPrices
 from pools.providers.ec2_templates import check_template
 
 log = logging.getLogger(__name__)
@@ -47,25 +48,30 @@ NO_CAPACITY = frozenset(
         "MaxSpotInstanceCountExceeded",
         "SpotMaxPriceTooLow",
         "UnfulfillableCapacity",
+        "Unsupported",
         "VcpuLimitExceeded",
     }
 )
 KNOWS_US_NOT = frozenset(
     {"AuthFailure", "ExpiredToken", "RequestExpired", "RequestLimitExceeded", "Unavailable"}
 )
+# A type that a zone has not comes as a fleet that is not valid; other zones and types may be.
+NOT_THERE = "is not supported in your requested Availability Zone"
 GONE_ALREADY = "InvalidInstanceID.NotFound"
 EXISTS_ALREADY = "InvalidLaunchTemplateName.AlreadyExistsException"
 MIB = 1024**2
 
 
 class Ec2Provider:
-    """`client` is boto3's; left out, one is made by the environment. Raises `ProviderFault` without boto3."""
+    """`client` is boto3's; `prices` tells what is on demand, where a template does not. Without a client both
+    are made by the environment. Raises `ProviderFault` without boto3."""
 
     name = "ec2"
 
-    def __init__(self, instance: str, client: Any = None) -> None:
+    def __init__(self, instance: str, client: Any = None, prices: PriceList | None = None) -> None:
         self._instance = instance
-        self._client = client if client is not None else _connect()
+        self._client, self._prices = (client, prices) if client is not None else _connect()
+        self._spot_prices = SpotPrices(self._spot_history)
         self._shapes: dict[str, Shape] = {}
 
     def check(self, template: Template) -> dict[str, Any]:
@@ -198,24 +204,25 @@ class Ec2Provider:
     # --- money, and its price -------------------------------------------------------------------------
 
     def price(self, template: Template, capacity_type: CapacityType, zone: str) -> Decimal | None:
-        """On demand what the template says; spot the newest of EC2's history, the lowest without a zone."""
+        """On demand what the template says, or else the price list; spot the newest of EC2's history, the
+        lowest without a zone."""
         if capacity_type is CapacityType.ON_DEMAND:
             told = template["on_demand_price"]
-            return None if told is None else Decimal(str(told))
+            if told is not None:
+                return Decimal(str(told))
+            return self._prices.of(template["instance_type"]) if self._prices is not None else None
+        return self._spot_prices.of(template["instance_type"], zone)
+
+    def _spot_history(self, instance_type: str) -> list[Mapping[str, Any]]:
         query: dict[str, Any] = {
-            "InstanceTypes": [template["instance_type"]],
+            "InstanceTypes": [instance_type],
             "ProductDescriptions": ["Linux/UNIX"],
             "StartTime": datetime.now(UTC) - timedelta(hours=1),
         }
-        if zone:
-            query["AvailabilityZone"] = zone
-        rows = self._ask(lambda ec2: ec2.describe_spot_price_history(**query))["SpotPriceHistory"]
-        newest: dict[str, tuple[datetime, Decimal]] = {}
-        for row in rows:
-            there = row["AvailabilityZone"]
-            if zone in ("", there) and row["Timestamp"] >= newest.get(there, (row["Timestamp"],))[0]:
-                newest[there] = (row["Timestamp"], Decimal(row["SpotPrice"]))
-        return min((price for _, price in newest.values()), default=None)
+        rows: list[Mapping[str, Any]] = self._ask(
+            lambda ec2: ec2.describe_spot_price_history(**query)["SpotPriceHistory"]
+        )
+        return rows
 
     def interruptions(self, refs: Collection[str]) -> Mapping[str, datetime]:
         """EC2 marks the request of an instance when it sends the notice to the instance itself."""
@@ -249,7 +256,7 @@ class _Refused(ProviderFault):
 def _refused(error: Mapping[str, Any]) -> ProviderFault:
     code, message = str(error.get("Code", "Unknown")), str(error.get("Message", ""))
     sentence = f"EC2 refuses ({code}): {message.rstrip('.')}."
-    if code in NO_CAPACITY:
+    if code in NO_CAPACITY or NOT_THERE in message:
         return NoCapacity(sentence)
     return ProviderAway(sentence) if code in KNOWS_US_NOT else _Refused(sentence, code)
 
@@ -273,7 +280,7 @@ def _machine(row: Mapping[str, Any]) -> RentedMachine | None:
     return RentedMachine(machine_id, row["InstanceId"], kind, row["Placement"].get("AvailabilityZone", ""))
 
 
-def _connect() -> Any:
+def _connect() -> tuple[Any, PriceList]:
     try:
         import boto3
         from botocore.config import Config
@@ -284,6 +291,8 @@ def _connect() -> Any:
         ) from exc
     limits = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
     try:
-        return boto3.client("ec2", config=limits)
+        client = boto3.client("ec2", config=limits)
+        list_of_prices = boto3.client("pricing", region_name=WHERE, config=limits)
+        return client, PriceList(list_of_prices, client.meta.region_name)
     except BotoCoreError as exc:
         raise ProviderFault(f"EC2 cannot be used: {exc}. Set AWS_REGION.") from exc

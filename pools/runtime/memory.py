@@ -201,10 +201,12 @@ class MemoryRuntime:
         await self.ping()
         self.machines = {name: machine for name, machine in self.machines.items() if machine.ref != node}
 
-    def join(self, name: str, *, since: datetime | None = None) -> str:
-        """Another machine, whose ref is returned; `since` is when it came, for an engine that tells that."""
+    def join(self, name: str, *, since: datetime | None = None, size: float = 1) -> str:
+        """Another machine, `size` times the usual, whose ref is returned; `since` is when it came, for an
+        engine that tells that."""
+        cpus, memory = 2.0 * size, int(size * 8 * 2**30)
         self.machines[name] = EngineNode(
-            f"ref-{name}", name, "localhost", True, Availability.ACTIVE, 2.0, 8 * 2**30, since=since
+            f"ref-{name}", name, "localhost", True, Availability.ACTIVE, cpus, memory, since=since
         )
         return f"ref-{name}"
 

@@ -33,6 +33,7 @@ def group_views(groups: Iterable[NodeGroup]) -> list[GroupView]:
             name=row.name,
             provider=row.provider,
             template=row.template,
+            instance_types=tuple(row.instance_types),
             zones=tuple(row.zones),
             min=row.min,
             max=row.max,
@@ -44,6 +45,7 @@ def group_views(groups: Iterable[NodeGroup]) -> list[GroupView]:
             join_timeout=row.join_timeout,
             problem=row.problem or None,
             explanation=decision.explanation if (decision := last[row.pk]) else None,
+            offers=tuple(row.offers),
             machines=tuple(machines[row.pk]),
         )
         for row in rows
@@ -56,6 +58,7 @@ def _machine_view(row: Machine, node: str) -> MachineView:
         state=row.state,
         ref=row.ref,
         node=node,
+        instance_type=row.instance_type,
         capacity_type=row.capacity_type,
         zone=row.zone,
         price=row.price,
@@ -72,6 +75,7 @@ def group_payload(view: GroupView) -> dict[str, Any]:
         "name": view.name,
         "provider": view.provider,
         "template": dict(view.template),
+        "instance_types": [dict(kind) for kind in view.instance_types],
         "zones": list(view.zones),
         "min": view.min,
         "max": view.max,
@@ -83,6 +87,7 @@ def group_payload(view: GroupView) -> dict[str, Any]:
         "join_timeout": view.join_timeout,
         "problem": view.problem,
         "explanation": view.explanation,
+        "offers": [dict(offer) for offer in view.offers],
         "machines": [_machine_payload(machine) for machine in view.machines],
     }
 
@@ -93,6 +98,7 @@ def _machine_payload(view: MachineView) -> dict[str, Any]:
         "state": view.state,
         "ref": view.ref,
         "node": view.node or None,
+        "instance_type": view.instance_type,
         "capacity_type": view.capacity_type,
         "zone": view.zone,
         "price": number(view.price),
@@ -112,7 +118,7 @@ def decision_payload(row: NodeGroupDecision) -> dict[str, Any]:
         "explanation": row.explanation,
         "machines": row.machines,
         "needed": row.needed,
-        "launched": row.launched,
+        "launched": [{"instance_type": "", **one} for one in row.launched],
         "released": row.released,
     }
 

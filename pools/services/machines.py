@@ -5,7 +5,8 @@ Does not: talk to a provider or an engine; callers do that between these short t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,16 +28,24 @@ _COMING = [MachineState.REQUESTED.value, MachineState.LAUNCHED.value]
 HOUR = Decimal(3600)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A machine to rent, of what it is made, and what one like it costs on demand, per hour."""
+
+    offer: Offer
+    template: Mapping[str, Any]
+    on_demand_price: Decimal | None
+
+
 def request(
     group: NodeGroup,
-    offers: Sequence[Offer],
-    on_demand_price: Decimal | None,
+    wanted: Sequence[Wanted],
     *,
     instance: str,
     leader: str,
     now: datetime,
 ) -> list[Machine]:
-    """Writes the intent to rent a machine for each offer, never more than the group's `max`.
+    """Writes the intent to rent these machines, never more than the group's `max`.
 
     Raises `NotLeading`.
     """
@@ -51,14 +60,15 @@ def request(
             Machine(
                 group=locked,
                 group_name=locked.name,
-                template=locked.template,
-                capacity_type=offer.capacity_type.value,
-                zone=offer.zone,
-                price=offer.price,
-                on_demand_price=on_demand_price,
+                template=dict(one.template),
+                instance_type=one.offer.instance_type,
+                capacity_type=one.offer.capacity_type.value,
+                zone=one.offer.zone,
+                price=one.offer.price,
+                on_demand_price=one.on_demand_price,
                 requested_at=now,
             )
-            for offer in offers[: max(0, room)]
+            for one in wanted[: max(0, room)]
         ]
         return Machine.objects.bulk_create(rows)
 

@@ -6,7 +6,7 @@ Does not: rent machines; the controller does (`services.controller.groups`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,9 +14,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from aflow_site.kernel.errors import Conflict, Fault, InvalidInput, NotFound
+from pools.domain.instance_types import read_machines
 from pools.domain.machines import LIVE
 from pools.domain.node_groups import GroupPlan
+from pools.domain.offers import Offer
 from pools.domain.placement import ZONE, ZONE_RULE
+from pools.domain.room import usual_agents
 from pools.models import Machine, NodeGroup, NodeGroupDecision
 from pools.providers.base import NodeProvider
 from teams.facade import api as teams
@@ -27,7 +30,6 @@ HIGHEST_PRICE = 10_000
 DAY = 86_400.0
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 SETTABLE = (
-    "template",
     "zones",
     "min",
     "max",
@@ -73,7 +75,7 @@ def create(data: Mapping[str, Any], provider: NodeProvider | None, *, team_id: i
 def change(
     name: str, data: Mapping[str, Any], provider: NodeProvider | None, *, team_id: int, author: str
 ) -> NodeGroup:
-    """What is not named stays; a template is taken as a whole, for machines from now on.
+    """What is not named stays; a template and types are taken as a whole, for machines from now on.
 
     Raises `NotFound`, `InvalidInput`."""
     with transaction.atomic():
@@ -98,21 +100,29 @@ def _fill(
     row: NodeGroup, data: Mapping[str, Any], provider: NodeProvider | None, faults: list[Fault]
 ) -> None:
     for name in SETTABLE:
-        if name in data and name != "template":
+        if name in data:
             setattr(row, name, data[name])
     if isinstance(row.max_price, float | int):
         row.max_price = Decimal(str(row.max_price)).quantize(Decimal("0.000001"))
     faults += _faults_of(row)
-    if "template" in data:
-        if provider is None or provider.name != row.provider:
-            faults.append(Fault("template", f"The provider {row.provider} is not set up here."))
-        else:
-            try:
-                row.template = provider.check(data["template"])
-            except InvalidInput as exc:
-                faults += exc.faults
+    faults += _fill_machines(row, data, provider)
     if faults:
         raise InvalidInput("The node group is not valid.", faults=faults)
+
+
+def _fill_machines(row: NodeGroup, data: Mapping[str, Any], provider: NodeProvider | None) -> list[Fault]:
+    """Template and types are checked together: the one may lack what the other has."""
+    named = [name for name in ("template", "instance_types") if name in data]
+    if named and (provider is None or provider.name != row.provider):
+        return [Fault(named[0], f"The provider {row.provider} is not set up here.")]
+    if named and provider is not None:
+        template, types = data.get("template", row.template), data.get("instance_types")
+        try:
+            read = read_machines(template, types, row.instance_types, provider.check)
+        except InvalidInput as exc:
+            return list(exc.faults)
+        row.template, row.instance_types = read
+    return []
 
 
 def _faults_of(row: NodeGroup) -> list[Fault]:
@@ -159,6 +169,7 @@ def record(group: NodeGroup, plan: GroupPlan, machines: int, at: datetime) -> No
         needed=plan.needed,
         launched=[
             {
+                "instance_type": offer.instance_type,
                 "capacity_type": offer.capacity_type.value,
                 "zone": offer.zone,
                 "price": None if offer.price is None else float(offer.price),
@@ -168,6 +179,27 @@ def record(group: NodeGroup, plan: GroupPlan, machines: int, at: datetime) -> No
         released=[str(machine_id) for machine_id, _ in plan.leave],
     )
     NodeGroupDecision.objects.filter(group=group, at__lt=at - DECISIONS_KEPT).delete()
+
+
+def tell_offers(group: NodeGroup, offers: Sequence[Offer]) -> None:
+    """What there was to choose from, where that has changed."""
+    seen = [
+        {
+            "instance_type": offer.instance_type,
+            "capacity_type": offer.capacity_type.value,
+            "zone": offer.zone,
+            "price": None if offer.price is None else float(offer.price),
+            "interruption_risk": round(offer.risk, 4),
+            "short": offer.short,
+            "cpus": offer.cpus,
+            "memory": offer.memory,
+            "agents": usual_agents(offer.cpus, offer.memory),
+        }
+        for offer in offers
+    ]
+    if group.offers != seen:
+        group.offers = seen
+        NodeGroup.objects.filter(pk=group.pk).update(offers=seen)
 
 
 def tell_problem(group: NodeGroup, sentence: str) -> None:

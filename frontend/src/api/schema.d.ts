@@ -722,7 +722,10 @@ export interface paths {
         delete: operations["node_groups_delete"];
         options?: never;
         head?: never;
-        /** @description What is not named stays; a template is taken as a whole, for machines from now on. */
+        /**
+         * @description What is not named stays; a template and instance types are taken as a whole, for machines from now
+         *     on.
+         */
         patch: operations["node_groups_change"];
         trace?: never;
     };
@@ -2581,6 +2584,7 @@ export interface components {
             template: {
                 [key: string]: unknown;
             };
+            instance_types: components["schemas"]["InstanceType"][];
             zones: string[];
             min: number;
             max: number;
@@ -2597,6 +2601,8 @@ export interface components {
             problem: string | null;
             /** @description Of the last decision */
             explanation: string | null;
+            /** @description What the provider had for it a moment ago */
+            offers: components["schemas"]["Offer"][];
             machines: components["schemas"]["Machine"][];
         };
         GroupDecision: {
@@ -2656,6 +2662,44 @@ export interface components {
          * @enum {string}
          */
         HealthEnum: "ok" | "unknown" | "failing";
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        InstanceType: {
+            /** @description By the provider's name, such as m7g.large */
+            type: string;
+            /**
+             * Format: double
+             * @description Of a machine; null: as the provider lists it
+             */
+            on_demand_price?: number | null;
+            /**
+             * Format: double
+             * @description Interruptions per machine-hour of spot that are to be expected, counted with those that are seen; null: those that are seen
+             */
+            interruption_risk?: number | null;
+            /** @description In what its machines differ from the group's template */
+            template?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
+        InstanceTypeRequest: {
+            /** @description By the provider's name, such as m7g.large */
+            type: string;
+            /**
+             * Format: double
+             * @description Of a machine; null: as the provider lists it
+             */
+            on_demand_price?: number | null;
+            /**
+             * Format: double
+             * @description Interruptions per machine-hour of spot that are to be expected, counted with those that are seen; null: those that are seen
+             */
+            interruption_risk?: number | null;
+            /** @description In what its machines differ from the group's template */
+            template?: {
+                [key: string]: unknown;
+            };
+        };
         Invitation: {
             /** @description host:port of a manager */
             address: string;
@@ -2702,6 +2746,7 @@ export interface components {
             at: string;
         };
         Launched: {
+            instance_type: string;
             capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
             zone: string;
             /** Format: double */
@@ -2774,6 +2819,7 @@ export interface components {
             ref: string;
             /** @description The node that it is */
             node: string | null;
+            instance_type: string;
             capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
             zone: string;
             /** Format: double */
@@ -2866,10 +2912,12 @@ export interface components {
         };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         NewGroupRequest: {
-            /** @description What its machines are made of, in the provider's own terms */
+            /** @description What its machines are made of, in the provider's own terms. `instance_type` and `on_demand_price` here are the one type of a group without `instance_types` */
             template?: {
                 [key: string]: unknown;
             };
+            /** @description Which its machines may be; each is the best for its agents */
+            instance_types?: components["schemas"]["InstanceTypeRequest"][];
             /** @description Where they may be; empty: anywhere */
             zones?: string[];
             /** @description Machines that are always there */
@@ -3144,6 +3192,26 @@ export interface components {
             leave_by: string;
         };
         NullEnum: null;
+        Offer: {
+            instance_type: string;
+            capacity_type: components["schemas"]["NodeCapacityTypeEnum"];
+            zone: string;
+            /** Format: double */
+            price: number | null;
+            /**
+             * Format: double
+             * @description Interruptions per machine-hour
+             */
+            interruption_risk: number;
+            /** @description The provider had none a while ago */
+            short: boolean;
+            /** Format: double */
+            cpus: number;
+            /** @description Bytes */
+            memory: number;
+            /** @description That it takes, of the usual size */
+            agents: number;
+        };
         /**
          * @description * `add_to_set` - add_to_set
          *     * `append_to_list` - append_to_list
@@ -3208,10 +3276,12 @@ export interface components {
         };
         /** @description Refuses fields that it does not know: a name that is misspelt is told, not passed over. */
         PatchedGroupFieldsRequest: {
-            /** @description What its machines are made of, in the provider's own terms */
+            /** @description What its machines are made of, in the provider's own terms. `instance_type` and `on_demand_price` here are the one type of a group without `instance_types` */
             template?: {
                 [key: string]: unknown;
             };
+            /** @description Which its machines may be; each is the best for its agents */
+            instance_types?: components["schemas"]["InstanceTypeRequest"][];
             /** @description Where they may be; empty: anywhere */
             zones?: string[];
             /** @description Machines that are always there */

@@ -28,6 +28,7 @@ export type NodeGroup = Schemas["Group"];
 export type NodeGroups = Schemas["GroupList"];
 export type NewNodeGroup = Schemas["NewGroupRequest"];
 export type NodeGroupFields = Schemas["PatchedGroupFieldsRequest"];
+export type Offer = Schemas["Offer"];
 export type NodeGroupDecision = Schemas["GroupDecision"];
 export type Machine = Schemas["Machine"];
 export type NewPool = Schemas["NewPoolRequest"];

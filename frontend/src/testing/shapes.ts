@@ -168,7 +168,8 @@ export function aNodeGroup(name: string, fields: Partial<NodeGroup> = {}): NodeG
   return {
     name,
     provider: "ec2",
-    template: { instance_type: "m7g.large" },
+    template: { image_id: "ami-0abc" },
+    instance_types: [{ type: "m7g.large", on_demand_price: 0.1, interruption_risk: null, template: {} }],
     zones: [],
     min: 0,
     max: 5,
@@ -180,6 +181,7 @@ export function aNodeGroup(name: string, fields: Partial<NodeGroup> = {}): NodeG
     join_timeout: 600,
     problem: null,
     explanation: null,
+    offers: [],
     machines: [],
     ...fields,
   };
@@ -191,6 +193,7 @@ export function aMachine(id: string, fields: Partial<Machine> = {}): Machine {
     state: "joined",
     ref: `i-${id}`,
     node: null,
+    instance_type: "m7g.large",
     capacity_type: "spot",
     zone: "north",
     price: 0.03,

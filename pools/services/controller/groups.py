@@ -9,43 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-from decimal import Decimal
 
 from pools.domain.deployments import Desired
+from pools.domain.growth import GroupRules
+from pools.domain.instance_types import templates_of
 from pools.domain.machines import HERE, MachineEnd, MachineState
-from pools.domain.node_groups import GroupFigures, GroupPlan, GroupRules, MachineFigures, plan
+from pools.domain.node_groups import GroupFigures, GroupPlan, MachineFigures, plan
 from pools.domain.nodes import CapacityType, NodeFacts, facts_of
-from pools.domain.offers import Offer
 from pools.domain.placement import ANYWHERE
 from pools.domain.quantiles import nearest_rank
 from pools.domain.room import Demand, Room, demand_of
 from pools.models import DeployedAgent, Machine, NodeGroup
-from pools.providers.base import NodeProvider, ProviderFault, Shape, Template
+from pools.providers.base import NodeProvider, ProviderFault, Shape
 from pools.runtime.base import EngineNode, Runtime, RuntimeFault
 from pools.services import machines as rows
 from pools.services import node_groups as group_rows
 from pools.services.agents import NotLeading
+from pools.services.controller.market import Market
 from pools.services.controller.registry import in_database, now
 from pools.services.controller.renting import Renting, agents_on
 
 log = logging.getLogger(__name__)
 
 EVERY = 5.0  # seconds
+AT_ONCE = 0.2  # seconds: every shortage leaves one offer less to try
 USUAL_WINDOW = 3600.0  # seconds of what was needed that tell what is usual
 USUAL_FROM = 600.0  # fewer tell nothing
-SHORT_FOR = 600.0  # seconds after which a provider that had none is asked again
-PRICES_FOR = 300.0  # seconds
-RISK_WINDOW = timedelta(days=1)
 PRUNE_EVERY = 3600.0
-
-Kind = tuple[int, str, str]  # a group, a capacity type, a zone
-Priced = tuple[str, str, str]  # a template as text, a capacity type, a zone
 
 
 class NodeGroups:
@@ -70,23 +64,31 @@ class NodeGroups:
         self._leads = leads
         self._instance = instance
         self._leader = leader
-        self.renting = Renting(runtime, provider, secret=secret, url=url, short=self._note_shortage)
-        self._short: dict[Kind, float] = {}  # until when, on the monotonic clock
-        self._prices: dict[Priced, tuple[Decimal | None, float]] = {}
+        self._market = Market(provider)
+        self.renting = Renting(
+            runtime,
+            provider,
+            secret=secret,
+            url=url,
+            short=self._market.note_shortage,
+            refused=self._market.note_refusal,
+        )
         self._coming: list[tuple[int, Room]] = []
         self._needed: dict[int, deque[tuple[float, int]]] = {}
         self._pruned_at = float("-inf")
 
     async def run(self) -> None:
-        """For ever; what breaks a round is the caller's to log and to take up again."""
+        """For ever; what breaks a round is the caller's to log and to take up again. Where the provider had
+        none of what was asked for, the next best is asked for at once."""
         while True:
+            met = self._market.shortages
             try:
                 await self.step()
             except (ProviderFault, RuntimeFault) as exc:
                 log.warning("node groups wait: %s", exc)
             except NotLeading:
                 log.info("node groups: another controller leads")
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(EVERY if self._market.shortages == met else AT_ONCE)
 
     async def step(self) -> None:
         """One whole, idempotent round. Raises `ProviderFault`, `RuntimeFault`, `NotLeading`."""
@@ -136,8 +138,8 @@ class NodeGroups:
             if machine.ref:
                 await in_database(rows.meter, machine, now())
                 kind = CapacityType(machine.capacity_type)
-                price = await self._price(machine.template, kind, machine.zone)
-                demand = await self._price(machine.template, CapacityType.ON_DEMAND, machine.zone)
+                price = await self._market.price(machine.template, kind, machine.zone)
+                demand = await self._market.price(machine.template, CapacityType.ON_DEMAND, machine.zone)
                 await in_database(rows.reprice, machine, price, demand)
         if time.monotonic() - self._pruned_at > PRUNE_EVERY:
             self._pruned_at = time.monotonic()
@@ -154,7 +156,7 @@ class NodeGroups:
             if machine.group is None or machine.node_ref in nodes or MachineState(machine.state) not in HERE:
                 continue
             with contextlib.suppress(ProviderFault):
-                shape = await asyncio.to_thread(self._provider.shape, machine.template)
+                shape = await self._market.shape(machine.template)
                 facts = NodeFacts(machine.price, CapacityType(machine.capacity_type), machine.zone)
                 found.append((machine.group.pk, Room(str(machine.pk), facts, shape.cpus, shape.memory)))
         return found
@@ -175,41 +177,48 @@ class NodeGroups:
         demands = self._demands()
         if demands is None:
             return
-        shape = await asyncio.to_thread(self._provider.shape, group.template)
+        offers, problems = await self._market.offers(group)
+        await in_database(group_rows.tell_offers, group, offers)
+        if problems:
+            await self.renting.tell(group, " ".join(problems))
+        if not offers:
+            return
         seen = GroupFigures(
             machines=tuple([await self._figures(machine, nodes) for machine in own]),
             demands=(*demands, *await in_database(_deployed)),
             elsewhere=self._elsewhere(group, machines, nodes),
-            offers=tuple(await self._offers(group)),
+            offers=tuple(offers),
             usual=self._usual(group),
         )
-        decided = plan(_rules(group, shape), seen)
+        decided = plan(_rules(group), seen)
         self._note_need(group, decided.needed)
         await in_database(group_rows.record, group, decided, len(own), now())
-        await self._order(group, decided, shape)
+        await self._order(group, decided)
         by_id = {machine.pk: machine for machine in own}
         for machine_id, reason in decided.leave:
             await self.renting.move(by_id[machine_id], MachineState.LEAVING, reason)
 
-    async def _order(self, group: NodeGroup, decided: GroupPlan, shape: Shape) -> None:
+    async def _order(self, group: NodeGroup, decided: GroupPlan) -> None:
         """The intent to rent what was decided, as far as machines lately came."""
         allowed = self.renting.breaker(group).allowed(len(decided.launch), time.monotonic())
         if not allowed:
             return
-        offers = decided.launch[:allowed]
-        for number, offer in enumerate(offers):
-            facts = NodeFacts(offer.price, offer.capacity_type, offer.zone)
-            room = Room(f"{group.name}-{number}", facts, shape.cpus, shape.memory)
+        templates = templates_of(group.template, group.instance_types)
+        wanted = []
+        for number, offer in enumerate(decided.launch[:allowed]):
+            room = Room(f"{group.name}-{number}", offer.facts, offer.cpus, offer.memory)
             self._coming.append((group.pk, room))
-        demand = await self._price(group.template, CapacityType.ON_DEMAND, "")
+            template = templates[offer.instance_type]
+            on_demand = await self._market.price(template, CapacityType.ON_DEMAND, "")
+            wanted.append(rows.Wanted(offer, template, on_demand))
         fence = {"instance": self._instance, "leader": self._leader, "now": now()}
-        await in_database(rows.request, group, offers, demand, **fence)
+        await in_database(rows.request, group, wanted, **fence)
 
     async def _figures(self, machine: Machine, nodes: dict[str, EngineNode]) -> MachineFigures:
         node = nodes.get(machine.node_ref)
         size: EngineNode | Shape | None = node
         if size is None:
-            size = await asyncio.to_thread(self._provider.shape, machine.template)
+            size = await self._market.shape(machine.template)
         agents = 0
         if node is not None:
             agents = sum([await in_database(agents_on, node.name, pooled=pooled) for pooled in (True, False)])
@@ -242,39 +251,6 @@ class NodeGroups:
         ]
         return (*there, *(room for group_id, room in self._coming if group_id != group.pk))
 
-    # --- offers ------------------------------------------------------------------------------------
-
-    async def _offers(self, group: NodeGroup) -> list[Offer]:
-        risks = await in_database(_risks)
-        return [
-            Offer(
-                kind,
-                zone,
-                await self._price(group.template, kind, zone),
-                risks.get(zone, 0.0) if kind is CapacityType.SPOT else 0.0,
-                self._short.get((group.pk, kind.value, zone), 0.0) > time.monotonic(),
-            )
-            for kind in CapacityType
-            for zone in group.zones or [""]
-        ]
-
-    async def _price(self, template: Template, kind: CapacityType, zone: str) -> Decimal | None:
-        """As it was some minutes ago at most."""
-        key = (json.dumps(template, sort_keys=True), kind.value, zone)
-        price, until = self._prices.get(key, (None, 0.0))
-        if time.monotonic() >= until:
-            try:
-                price = await asyncio.to_thread(self._provider.price, template, kind, zone)
-            except ProviderFault as exc:  # it is as it was, and notices are heeded all the same
-                log.warning("no new price of %s machines: %s", kind.value, exc)
-            self._prices[key] = (price, time.monotonic() + PRICES_FOR)
-        return price
-
-    def _note_shortage(self, machine: Machine) -> None:
-        if machine.group_id is not None:
-            key = (machine.group_id, machine.capacity_type, machine.zone)
-            self._short[key] = time.monotonic() + SHORT_FOR
-
     def _note_need(self, group: NodeGroup, needed: int) -> None:
         seen = self._needed.setdefault(group.pk, deque())
         seen.append((time.monotonic(), needed))
@@ -288,7 +264,7 @@ class NodeGroups:
         return nearest_rank([needed for _, needed in seen], 0.5)
 
 
-def _rules(group: NodeGroup, shape: Shape) -> GroupRules:
+def _rules(group: NodeGroup) -> GroupRules:
     return GroupRules(
         min=group.min,
         max=group.max,
@@ -297,8 +273,6 @@ def _rules(group: NodeGroup, shape: Shape) -> GroupRules:
         spot_fallback=group.spot_fallback,
         max_price=group.max_price,
         idle_timeout=group.idle_timeout,
-        cpus=shape.cpus,
-        memory=shape.memory,
     )
 
 
@@ -306,20 +280,3 @@ def _deployed() -> list[Demand]:
     """Deployed agents need room, too."""
     running = DeployedAgent.objects.filter(desired=Desired.RUNNING.value).values_list("cpu", "memory")
     return [demand_of(ANYWHERE, cpu, memory, 1) for cpu, memory in running]
-
-
-def _risks() -> dict[str, float]:
-    """Interruptions per machine-hour of spot by zone ("" for all of them), in the last day."""
-    moment = now()
-    begin = moment - RISK_WINDOW
-    hours: dict[str, float] = {}
-    interruptions: dict[str, int] = {}
-    for machine in [*rows.ended_since(begin), *rows.live()]:
-        if machine.capacity_type != CapacityType.SPOT or not machine.ref:
-            continue
-        lived = (machine.ended_at or moment) - max(begin, machine.requested_at)
-        for zone in {"", machine.zone}:
-            hours[zone] = hours.get(zone, 0.0) + lived.total_seconds() / 3600
-            interruptions[zone] = interruptions.get(zone, 0) + (machine.leave_by is not None)
-    # An hour at least: one machine that was taken after a minute says little.
-    return {zone: count / max(1.0, hours[zone]) for zone, count in interruptions.items()}

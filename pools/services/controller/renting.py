@@ -50,7 +50,7 @@ THERE = (DeployedState.RUNNING.value, DeployedState.PAUSED.value)
 
 class Renting:
     """`secret` makes the machines' tokens, `url` is the platform's as machines reach it. `short` is told of
-    what the provider had none of."""
+    what the provider had none of, `refused` of what it does not launch, and why."""
 
     def __init__(
         self,
@@ -60,12 +60,14 @@ class Renting:
         secret: str,
         url: str,
         short: Callable[[Machine], None],
+        refused: Callable[[Machine, str], None],
     ) -> None:
         self._runtime = runtime
         self._provider = provider
         self._secret = secret
         self._url = url
         self._short = short
+        self._refused = refused
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._drained: dict[UUID, float] = {}  # since when, on the monotonic clock
         self.breakers: dict[int, Breaker] = {}
@@ -175,6 +177,7 @@ class Renting:
             await self.tell(group, str(exc))
         except ProviderFault as exc:
             breaker.failed(time.monotonic(), str(exc))
+            self._refused(machine, str(exc))
             await self.tell(group, str(exc))
             await self._gone(machine, MachineEnd.REFUSED, str(exc))
         else:

@@ -14,11 +14,12 @@ import pytest
 from botocore.config import Config
 
 from aflow_site.kernel.errors import InvalidInput
+from pools.domain.instance_types import read_machines, templates_of
 from pools.domain.nodes import CapacityType
 from pools.providers.base import NoCapacity, ProviderAway, ProviderFault
 from pools.providers.choose import make_provider
 from pools.providers.ec2 import Ec2Provider
-from tests.contract.providers.conftest import ZONE, ec2_template
+from tests.contract.providers.conftest import IMAGE, ZONE, ec2_template
 from tests.contract.providers.test_provider_contract import order
 
 SPOT, ON_DEMAND = CapacityType.SPOT, CapacityType.ON_DEMAND
@@ -133,6 +134,42 @@ def test_a_fleet_asks_for_the_kind_zone_and_price(
     assert fleet["LaunchTemplateConfigs"][0]["Overrides"] == [{"InstanceType": "m5.large", **override}]
 
 
+def test_machines_of_several_types_are_asked_for_by_type_each_at_its_price(ec2: Any) -> None:
+    """Beside another image for one of them."""
+    images = [image["ImageId"] for image in ec2.describe_images()["Images"] if image["ImageId"] != IMAGE]
+    types = [
+        {"type": "m5.large", "on_demand_price": 0.115},
+        {"type": "m5.xlarge", "on_demand_price": 0.23, "template": {"image_id": images[0]}},
+    ]
+    provider = Ec2Provider("contract", ec2)
+    templates = templates_of(*read_machines({"image_id": IMAGE}, types, [], provider.check))
+    sizes = {name: provider.shape(template) for name, template in templates.items()}
+    assert {name: (size.cpus, size.memory) for name, size in sizes.items()} == {
+        "m5.large": (2.0, 8 * 2**30),
+        "m5.xlarge": (4.0, 16 * 2**30),
+    }
+    assert [provider.price(one, ON_DEMAND, ZONE) for one in templates.values()] == [
+        Decimal("0.115"),
+        Decimal("0.23"),
+    ]
+    with noting(ec2, "DescribeSpotPriceHistory") as asked:
+        for template in templates.values():
+            provider.price(template, SPOT, ZONE)
+    assert [question["InstanceTypes"] for question in asked] == [["m5.large"], ["m5.xlarge"]]
+    refs = [provider.launch(order(template)).ref for template in templates.values()]
+    rows = [ec2.describe_instances(InstanceIds=[ref])["Reservations"][0]["Instances"][0] for ref in refs]
+    assert [(row["InstanceType"], row["ImageId"]) for row in rows] == [
+        ("m5.large", IMAGE),
+        ("m5.xlarge", images[0]),
+    ]
+
+
+def test_a_type_that_there_is_not_is_told(ec2: Any) -> None:
+    with pytest.raises(ProviderFault, match=r"m5\.huge") as caught:
+        Ec2Provider("contract", ec2).shape(ec2_template(ec2, instance_type="m5.huge"))
+    assert not isinstance(caught.value, ProviderAway)
+
+
 def test_a_zone_may_have_a_subnet(ec2: Any) -> None:
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     with noting(ec2, "CreateFleet") as asked:
@@ -144,6 +181,18 @@ def test_a_zone_may_have_a_subnet(ec2: Any) -> None:
     ("errors", "raised"),
     [
         ([{"ErrorCode": "InsufficientInstanceCapacity", "ErrorMessage": "None left"}], NoCapacity),
+        ([{"ErrorCode": "Unsupported", "ErrorMessage": "Another zone, please."}], NoCapacity),
+        (
+            [
+                {
+                    "ErrorCode": "InvalidFleetConfiguration",
+                    "ErrorMessage": "Your requested instance type (m5.large) is not supported in your "
+                    "requested Availability Zone (eu-central-1a).",
+                }
+            ],
+            NoCapacity,
+        ),
+        ([{"ErrorCode": "InvalidFleetConfiguration", "ErrorMessage": "No such group"}], ProviderFault),
         ([{"ErrorCode": "SpotMaxPriceTooLow", "ErrorMessage": "More, please."}], NoCapacity),
         ([], NoCapacity),
         ([{"ErrorCode": "InvalidParameterValue", "ErrorMessage": "No"}], ProviderFault),
@@ -175,10 +224,14 @@ def test_the_newest_spot_price_of_the_zone_counts(ec2: Any) -> None:
         ]
 
     provider, template = Ec2Provider("contract", ec2), ec2_template(ec2)
-    with answering(ec2, "DescribeSpotPriceHistory", history):
+    with (
+        answering(ec2, "DescribeSpotPriceHistory", history),
+        noting(ec2, "DescribeSpotPriceHistory") as asked,
+    ):
         assert provider.price(template, SPOT, ZONE) == Decimal("0.035")
         assert provider.price(template, SPOT, "") == Decimal("0.020")
         assert provider.price(template, SPOT, "eu-central-1c") is None
+    assert len(asked) == 1  # of all zones at once
     assert provider.price(template, ON_DEMAND, ZONE) == Decimal("0.115")
     assert provider.price(ec2_template(ec2, on_demand_price=None), ON_DEMAND, ZONE) is None
 

@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import yaml
 from channels.db import database_sync_to_async
+from django.apps import apps
 from django.conf import LazySettings, settings
+from django.db import connection
 
 from aflow_site.kernel.errors import Conflict
+from pools.domain.instance_types import UNSAID, templates_of
 from pools.domain.machines import machine_token
 from pools.domain.node_groups import GroupPlan, GroupReason
 from pools.domain.nodes import Availability, CapacityType
@@ -27,13 +31,14 @@ from pools.facade.nodes import group_loop, provider_problem
 from pools.models import Machine, Node, NodeGroup, NodeGroupDecision, Pool
 from pools.providers.base import ProviderAway, ProviderFault, RentedMachine
 from pools.runtime.memory import MemoryRuntime
+from pools.selectors.prices import Prices
 from pools.services import epochs
 from pools.services.agents import NotLeading
 from pools.services.controller import groups as loop
 from pools.services.controller.controller import PoolController
 from pools.services.controller.groups import NodeGroups
 from pools.services.machines import joined
-from pools.services.node_groups import record
+from pools.services.node_groups import record, tell_offers
 from pools.services.nodes import mirror, note_interruption
 from teams.domain.roles import Role
 from teams.models import AuditEntry
@@ -78,7 +83,8 @@ class Site:
         """Machines that were launched come up, and say which node they are."""
         for machine in await machines():
             if machine.state == "launched" and not machine.node_ref:
-                ref = self.runtime.join(f"node-{machine.ref}")
+                size = machine.template.get("size", 1)
+                ref = self.runtime.join(f"node-{machine.ref}", size=size)
                 await database_sync_to_async(joined)(machine, ref)
 
     async def settle(self, groups: NodeGroups, rounds: int = 4) -> None:
@@ -268,7 +274,7 @@ async def test_a_machine_that_names_a_node_of_somebody_else_is_ended_without_it(
 
 async def test_another_template_is_for_machines_from_then_on(here: Site) -> None:
     """Those that are there keep their size, their price, and what they were made of."""
-    group = await make_group(template={"size": 1})
+    group = await make_group(template={"size": 1}, idle_timeout=3600.0)
     groups = here.groups()
     here.fact(21)
     await here.settle(groups)
@@ -347,6 +353,192 @@ async def test_what_is_usual_is_on_demand(here: Site, monkeypatch: pytest.Monkey
     here.fact(61)
     await here.settle(groups, 2)
     assert (await kinds())[2:] == ["on_demand", "on_demand"]
+
+
+# --- of several instance types -------------------------------------------------------------------------
+
+
+def a_type(name: str, size: float = 1, **values: Any) -> dict[str, Any]:
+    return {**UNSAID, "type": name, "template": {"size": size}, **values}
+
+
+async def taken(*states: str) -> list[tuple[str, str]]:
+    found = await machines(*(states or ("joined",)))
+    return [(machine.instance_type, machine.capacity_type) for machine in found]
+
+
+async def test_each_machine_is_of_the_best_type_and_its_node_has_that_price(here: Site) -> None:
+    """Which is where the ledger reads it."""
+    types = [a_type("small", on_demand_price=0.1), a_type("large", 2, on_demand_price=0.15)]
+    await make_group(instance_types=types, prefer_spot=False)
+    here.fact(45)
+    await here.settle(here.groups())
+    assert await taken() == [("large", "on_demand"), ("small", "on_demand")]
+    nodes = await database_sync_to_async(list)(Node.objects.order_by("price"))
+    assert [node.price for node in nodes] == [Decimal("0.1"), Decimal("0.15")]
+    assert [order.template for order in here.provider.orders] == [
+        {"size": 2, "instance_type": "large", "on_demand_price": 0.15},
+        {"size": 1, "instance_type": "small", "on_demand_price": 0.1},
+    ]
+    pool: Pool = await database_sync_to_async(make_pool)(cpu=1.0, memory=GIB)
+    rates = await database_sync_to_async(Prices.now)()
+    # One CPU of two, and of four.
+    assert [rates.of_agent(pool, node.name) for node in nodes] == [Decimal("0.05"), Decimal("0.0375")]
+
+
+async def test_what_spot_saves_is_told_of_the_type_that_came(here: Site) -> None:
+    types = [a_type("small", on_demand_price=0.1), a_type("large", 2, on_demand_price=0.19)]
+    await make_group(instance_types=types)
+    here.provider.short = {("small", SPOT)}
+    here.fact(1)
+    await here.settle(here.groups())
+    (machine,) = await machines("joined")
+    assert (machine.instance_type, machine.on_demand_price) == ("large", Decimal("0.19"))
+    (node,) = await database_sync_to_async(list)(Node.objects.all())
+    assert node.on_demand_price == Decimal("0.19")
+
+
+async def test_another_type_is_tried_before_on_demand_and_the_group_tells_of_the_shortage(here: Site) -> None:
+    types = [a_type("small"), a_type("large", 1.9)]  # which costs a little more for one agent
+    group = await make_group(instance_types=types)
+    here.provider.short = {("small", SPOT)}
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups)
+    assert await taken() == [("large", "spot")]
+    assert await taken("gone") == [("small", "spot")]
+    assert "fallback" not in await explanations()
+    await database_sync_to_async(group.refresh_from_db)()
+    short = {(one["instance_type"], one["capacity_type"]): one["short"] for one in group.offers}
+    assert short == {
+        ("small", "on_demand"): False,
+        ("large", "on_demand"): False,
+        ("small", "spot"): True,
+        ("large", "spot"): False,
+    }
+    here.provider.short |= {("large", SPOT), ("small", ON_DEMAND)}
+    here.fact(60)
+    await here.settle(groups, 5)
+    assert {kind for kind in await taken() if kind[1] == "on_demand"} == {("large", "on_demand")}
+
+
+def test_what_there_is_to_choose_from_is_told(served_site: Site) -> None:
+    group = NodeGroup.objects.create(name="workers", provider="fake")
+    tell_offers(group, [Offer(SPOT, "north", Decimal("0.03"), 0.01234, False, "small", 2.0, 8 * GIB)])
+    assert staff()("GET", "node-groups/workers/").json()["offers"] == [
+        {
+            "instance_type": "small",
+            "capacity_type": "spot",
+            "zone": "north",
+            "price": 0.03,
+            "interruption_risk": 0.0123,
+            "short": False,
+            "cpus": 2.0,
+            "memory": 8 * GIB,
+            "agents": 20,
+        }
+    ]
+
+
+async def test_what_is_not_to_be_had_costs_no_round_of_five_seconds(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop turns again at once; without a shortage it rests."""
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if seconds == loop.EVERY:
+            raise asyncio.CancelledError
+
+    await make_group(instance_types=[a_type("small"), a_type("large", 2)])
+    here.provider.short = {SPOT}
+    here.fact(1)
+    monkeypatch.setattr("pools.services.controller.groups.asyncio.sleep", rest)
+    with pytest.raises(asyncio.CancelledError):
+        await here.groups().run()
+    assert rests == [loop.AT_ONCE, loop.AT_ONCE, loop.EVERY]
+    assert await taken("launched") == [("small", "on_demand")]
+
+
+async def test_a_risk_that_is_said_counts_until_more_is_seen(here: Site) -> None:
+    risky = [a_type("small", interruption_risk=1.0), a_type("other", 1.1)]
+    group = await make_group(instance_types=risky)
+    here.fact(1)
+    await here.settle(here.groups())
+    assert await taken() == [("other", "spot")]
+    # A hundred hours of it without an interruption.
+    long_ago = datetime.now(UTC) - timedelta(hours=20)
+    old = {"ref": "m", "capacity_type": "spot", "state": "gone", "zone": "north", "end_reason": "idle"}
+    for _ in range(8):
+        await database_sync_to_async(Machine.objects.create)(
+            group=group, instance_type="small", requested_at=long_ago, ended_at=datetime.now(UTC), **old
+        )
+    here.fact(23)
+    await here.settle(here.groups())
+    assert await taken() == [("other", "spot"), ("small", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    risks = {one["instance_type"]: one["interruption_risk"] for one in group.offers}
+    assert risks["small"] == pytest.approx(24 / 184, abs=0.001)
+
+
+async def test_interruptions_of_one_type_are_not_held_against_another(here: Site) -> None:
+    group = await make_group(instance_types=[a_type("small"), a_type("other", 1.1)])
+    now = datetime.now(UTC)
+    for _ in range(4):
+        await database_sync_to_async(Machine.objects.create)(
+            group=group,
+            instance_type="small",
+            ref="m",
+            capacity_type="spot",
+            state="gone",
+            requested_at=now - timedelta(hours=1),
+            ended_at=now,
+            leave_by=now,
+        )
+    here.fact(1)
+    await here.settle(here.groups())
+    assert await taken() == [("other", "spot")]
+
+
+async def test_a_type_that_the_provider_does_not_know_is_told_and_the_others_come(here: Site) -> None:
+    group = await make_group(instance_types=[a_type("smal"), a_type("large", 2)])
+    here.provider.unknown = {"smal"}
+    here.fact(1)
+    await here.settle(here.groups())
+    assert await taken() == [("large", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == "smal: There is no type smal."
+    here.provider.unknown = {"smal", "large"}
+    await here.settle(here.groups())
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == "smal: There is no type smal. large: There is no type large."
+
+
+async def test_a_type_that_the_provider_refuses_leaves_the_others(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with an image of another processor. What is wrong stands there until the type is changed."""
+    monkeypatch.setattr("pools.domain.breaker.FIRST_PAUSE", 0.0)
+    group = await make_group(instance_types=[a_type("small"), a_type("large", 2)], idle_timeout=3600.0)
+    here.provider.refuses = {"small"}
+    groups = here.groups()
+    here.fact(1)
+    await here.settle(groups, 5)
+    assert await taken("gone", "joined") == [("small", "spot"), ("large", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == "small: The image is not for small."
+    here.provider.refuses = set()
+    here.fact(41)
+    await here.settle(groups)
+    assert await taken() == [("large", "spot"), ("large", "spot")]
+    repaired = [a_type("small", template={"size": 1.0, "image": 2}), a_type("large", 2)]
+    await database_sync_to_async(NodeGroup.objects.filter(pk=group.pk).update)(instance_types=repaired)
+    here.fact(81)
+    await here.settle(groups)
+    assert await taken() == [("large", "spot"), ("large", "spot"), ("small", "spot")]
+    await database_sync_to_async(group.refresh_from_db)()
+    assert group.problem == ""
 
 
 # --- going -------------------------------------------------------------------------------------------------
@@ -599,6 +791,80 @@ def test_groups_are_for_staff_alone(served_site: Site) -> None:
     ]
 
 
+def test_types_are_named_in_a_list_or_the_one_in_the_template(served_site: Site) -> None:
+    admin = staff()
+    made = admin(
+        "POST",
+        "node-groups/",
+        {"name": "workers", "template": {"size": 2, "instance_type": "small", "on_demand_price": 0.1}},
+    ).json()
+    one = {"type": "small", "on_demand_price": 0.1, "interruption_risk": None, "template": {}}
+    assert (made["template"], made["instance_types"], made["offers"]) == ({"size": 2}, [one], [])
+    two: list[dict[str, Any]] = [
+        {"type": "small"},
+        {"type": "large", "interruption_risk": 0.01, "template": {"size": 4}},
+    ]
+    changed = admin("PATCH", "node-groups/workers/", {"instance_types": two}).json()
+    assert changed["instance_types"] == [{**UNSAID, **kind} for kind in two]
+    assert changed["template"] == {"size": 2}
+    # A template alone leaves them; one that names a type is the old way to say which.
+    kept = admin("PATCH", "node-groups/workers/", {"template": {"size": 3}}).json()
+    assert (kept["template"], kept["instance_types"]) == ({"size": 3}, changed["instance_types"])
+    old = admin("PATCH", "node-groups/workers/", {"template": {"size": 3, "instance_type": "huge"}}).json()
+    assert [kind["type"] for kind in old["instance_types"]] == ["huge"]
+    twice = {"template": {"instance_type": "small"}, "instance_types": [{"type": "small"}]}
+    body = assert_problem(admin("PATCH", "node-groups/workers/", twice), 400, "invalid")
+    assert [fault["path"] for fault in body["errors"]] == ["template.instance_type"]
+
+
+def test_groups_of_before_go_on_as_they_were(served_site: Site) -> None:
+    """Rows as the migration finds them, and as going back leaves them."""
+    migration = import_module("pools.migrations.0018_instance_types")
+    old = {"size": 2, "instance_type": "small", "on_demand_price": 0.2}
+    group = NodeGroup.objects.create(name="workers", provider="fake", template=old)
+    machine = Machine.objects.create(
+        group=group, group_name="workers", template=old, capacity_type="spot", requested_at=datetime.now(UTC)
+    )
+    NodeGroup.objects.create(name="plain", provider="fake", template={"size": 1})
+    migration.name_the_type(apps, connection.schema_editor())
+    for row in (group, machine):
+        row.refresh_from_db()
+    assert group.instance_types == [{**UNSAID, "type": "small", "on_demand_price": 0.2}]
+    assert templates_of(group.template, group.instance_types) == {"small": old}
+    assert (machine.instance_type, machine.template) == ("small", old)
+    plain = NodeGroup.objects.get(name="plain")
+    assert (plain.template, plain.instance_types) == ({"size": 1}, [])
+    migration.back_into_the_template(apps, connection.schema_editor())
+    group.refresh_from_db()
+    assert group.template == old
+
+
+def test_every_fault_of_types_is_told_where_it_stands(served_site: Site) -> None:
+    wrong = [
+        {"type": "small", "interruption_risk": -1},
+        {"type": "small", "template": {"colour": "red", "instance_type": "x"}},
+    ]
+    sent = {"name": "workers", "template": {"shape": "round"}, "instance_types": wrong}
+    body = assert_problem(staff()("POST", "node-groups/", sent), 400, "invalid")
+    assert {fault["path"] for fault in body["errors"]} == {
+        "instance_types[0].interruption_risk",
+        "instance_types[1].type",
+        "instance_types[1].template.instance_type",
+        "instance_types[1].template.colour",
+        "template.shape",
+    }
+    unfit: list[dict[str, Any]] = [{}, {"type": ""}, {"type": "x" * 65}, {"type": "a", "colour": 1}]
+    for bad in [*unfit, {"type": "a", "template": 1}]:
+        refused = staff()("POST", "node-groups/", {"name": "workers", "instance_types": [bad]})
+        faults = assert_problem(refused, 400, "invalid")["errors"]
+        assert all(fault["path"].startswith("instance_types[0].") for fault in faults), faults
+    many = [{"type": f"t{number}"} for number in range(21)]
+    body = assert_problem(
+        staff()("POST", "node-groups/", {"name": "a", "instance_types": many}), 400, "invalid"
+    )
+    assert [fault["path"] for fault in body["errors"]] == ["instance_types"]
+
+
 def test_every_fault_of_a_group_is_told(served_site: Site) -> None:
     wrong = {
         "name": "Workers!",
@@ -666,7 +932,9 @@ def test_decisions_are_listed_with_what_they_did(served_site: Site) -> None:
         ("hold", "steady", 1),
         ("launch", "demand", 1),
     ]
-    assert listed[1]["launched"] == [{"capacity_type": "spot", "zone": "north", "price": 0.03}]
+    assert listed[1]["launched"] == [
+        {"instance_type": "", "capacity_type": "spot", "zone": "north", "price": 0.03}
+    ]
     assert staff()("GET", "node-groups/workers/").json()["explanation"] == "1 machines carry everything."
 
 

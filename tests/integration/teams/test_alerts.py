@@ -155,7 +155,7 @@ def test_roles(admin: Api, role: Role, sees: int, changes: int) -> None:
         ({"kind": "webhook", "target": "http://127.0.0.1:6379/"}, "target"),
         ({"kind": "webhook", "target": "gopher://example.org/"}, "target"),
         ({"kind": "pigeon", "target": "x"}, "kind"),
-        ({"kind": "email", "target": "a@example.org", "kinds": ["rain"]}, "kinds.0"),
+        ({"kind": "email", "target": "a@example.org", "kinds": ["rain"]}, "kinds[0]"),
         ({"kind": "webhook", "target": "https://example.org/", "secret": "short"}, "secret"),
         ({"kind": "email", "target": "a@example.org", "to": "x"}, "to"),
         ({"kind": "email", "target": "a@example.org", "name": "No Good"}, "name"),

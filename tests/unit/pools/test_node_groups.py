@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from pools.domain.growth import GroupRules
 from pools.domain.machines import (
     TRANSITIONS,
     MachineEnd,
@@ -17,7 +18,7 @@ from pools.domain.machines import (
     machine_token,
     propose,
 )
-from pools.domain.node_groups import GroupFigures, GroupPlan, GroupReason, GroupRules, MachineFigures, plan
+from pools.domain.node_groups import GroupFigures, GroupPlan, GroupReason, MachineFigures, plan
 from pools.domain.nodes import CapacityType, NodeFacts
 from pools.domain.offers import Offer, best_on_demand, best_spot
 from pools.domain.placement import ANYWHERE, Place
@@ -33,14 +34,20 @@ RULES = GroupRules(
     spot_fallback=True,
     max_price=None,
     idle_timeout=300.0,
-    cpus=2.0,
-    memory=8 * GIB,
 )
+
+
+def offer(kind: CapacityType, zone: str, price: str | None, size: float = 1.0, **values: Any) -> Offer:
+    """Of a machine that holds twenty agents of these tests times `size`."""
+    told = None if price is None else Decimal(price)
+    return Offer(kind, zone, told, cpus=2.0 * size, memory=int(size * 8 * GIB), **values)
+
+
 OFFERS = (
-    Offer(ON_DEMAND, "north", Decimal("0.10")),
-    Offer(ON_DEMAND, "south", Decimal("0.10")),
-    Offer(SPOT, "north", Decimal("0.03")),
-    Offer(SPOT, "south", Decimal("0.04")),
+    offer(ON_DEMAND, "north", "0.10"),
+    offer(ON_DEMAND, "south", "0.10"),
+    offer(SPOT, "north", "0.03"),
+    offer(SPOT, "south", "0.04"),
 )
 
 
@@ -166,6 +173,149 @@ def test_a_price_that_nobody_knows_keeps_no_limit() -> None:
     assert best_spot([unknown], None)[0] is unknown
     assert best_spot([unknown], Decimal(1)) == (None, "no spot price is known")
     assert best_on_demand([unknown]) is None
+
+
+# --- of which instance type --------------------------------------------------------------------------------
+
+# Per agent the large one costs less, if it is full.
+LARGE = (
+    offer(ON_DEMAND, "north", "0.15", 2.0, instance_type="large"),
+    offer(SPOT, "north", "0.05", 2.0, instance_type="large"),
+)
+SMALL = (
+    offer(ON_DEMAND, "north", "0.10", instance_type="small"),
+    offer(SPOT, "north", "0.03", instance_type="small"),
+)
+BOTH = (*SMALL, *LARGE)
+
+
+def types(found: GroupPlan) -> list[str]:
+    return [offer.instance_type for offer in found.launch]
+
+
+@pytest.mark.parametrize("prefer_spot", [True, False])
+@pytest.mark.parametrize(
+    ("count", "taken"),
+    [
+        (1, ["small"]),
+        (20, ["small"]),
+        (40, ["large"]),
+        (45, ["large", "small"]),
+        (160, ["large"] * 4),
+    ],
+)
+def test_each_machine_is_the_one_on_which_an_agent_costs_the_least(
+    count: int, taken: list[str], prefer_spot: bool
+) -> None:
+    found = planned(wants=(agents(count),), offers=BOTH, prefer_spot=prefer_spot)
+    assert types(found) == taken
+    assert set(kinds(found)) == {"spot" if prefer_spot else "on_demand"}
+    assert found.needed == len(taken)
+
+
+def test_a_price_alone_changes_the_type() -> None:
+    dear = (*SMALL, LARGE[0], replace(LARGE[1], price=Decimal("0.07")))
+    assert types(planned(wants=(agents(40),), offers=BOTH)) == ["large"]
+    assert types(planned(wants=(agents(40),), offers=dear)) == ["small", "small"]
+    dear = (*SMALL, replace(LARGE[0], price=Decimal("0.25")), LARGE[1])
+    assert types(planned(wants=(agents(40),), offers=dear, prefer_spot=False)) == ["small", "small"]
+
+
+def test_a_risk_of_interruption_alone_changes_the_type() -> None:
+    risky = (*SMALL, LARGE[0], replace(LARGE[1], risk=1.0))
+    assert types(planned(wants=(agents(40),), offers=risky)) == ["small", "small"]
+
+
+def test_another_spot_type_is_tried_before_on_demand() -> None:
+    shortage = (*SMALL, LARGE[0], replace(LARGE[1], short=True))
+    found = planned(wants=(agents(40),), offers=shortage)
+    assert (kinds(found), types(found)) == (["spot"] * 2, ["small"] * 2)
+    assert found.reason is GroupReason.DEMAND
+    none = (SMALL[0], replace(SMALL[1], short=True), *shortage[2:])
+    found = planned(wants=(agents(40),), offers=none)
+    assert (kinds(found), types(found), found.reason) == (["on_demand"], ["large"], GroupReason.FALLBACK)
+    without_large = (none[0], none[1], replace(LARGE[0], short=True), none[3])
+    found = planned(wants=(agents(40),), offers=without_large)
+    assert (kinds(found), types(found)) == (["on_demand"] * 2, ["small"] * 2)
+
+
+def test_spot_of_one_type_is_worth_it_against_the_cheapest_on_demand_of_all() -> None:
+    dear = (replace(SMALL[0], price=Decimal("0.02")), *SMALL[1:], *LARGE)
+    found = planned(wants=(agents(20),), offers=dear)
+    assert (kinds(found), types(found)) == (["on_demand"], ["small"])
+    assert "no less than on demand" in found.explanation
+
+
+def test_max_price_is_of_a_machine_and_leaves_the_small_ones() -> None:
+    assert types(planned(wants=(agents(40),), offers=BOTH, max_price=Decimal("0.04"))) == ["small"] * 2
+
+
+def test_what_fits_on_the_large_type_alone_takes_that() -> None:
+    big = Demand(ANYWHERE, 3.0, GIB, 1)
+    assert types(planned(wants=(big,), offers=BOTH)) == ["large"]
+    assert types(planned(wants=(big, agents(8)), offers=BOTH)) == ["large"]  # which has room for those, too
+    assert planned(wants=(big,), offers=SMALL).launch == ()
+    # There is none now: it is waited for, as another type would not help.
+    shortage = (*SMALL, *(replace(one, short=True) for one in LARGE))
+    found = planned(wants=(big,), offers=shortage)
+    assert (found.launch, found.reason, found.needed) == ((), GroupReason.NO_CAPACITY, 1)
+
+
+def test_without_prices_the_first_that_is_named_is_taken() -> None:
+    unpriced = tuple(replace(one, price=None) for one in BOTH)
+    assert types(planned(wants=(agents(40),), offers=unpriced)) == ["small", "small"]
+    assert types(planned(wants=(agents(40),), offers=(*unpriced[2:], *unpriced[:2]))) == ["large"]
+
+
+def test_min_takes_the_cheapest_machines_and_demand_names_its_size() -> None:
+    assert types(planned(offers=BOTH, min=2)) == ["small", "small"]
+    found = planned(wants=(agents(40),), offers=BOTH, min=2)
+    assert (types(found), found.needed) == (["large", "small"], 1)
+    assert "spot large in north at 0.05 per hour" in found.explanation
+
+
+def test_pools_share_a_machine_when_that_is_what_makes_it_cheap() -> None:
+    wants = (agents(20), demand_of(Place("spot"), 1.0, GIB // 2, 20))
+    assert types(planned(wants=wants, offers=BOTH)) == ["large"]
+
+
+def test_back_to_spot_takes_the_type_that_carries_what_is_there() -> None:
+    few, many = machine(ON_DEMAND, agents=5), machine(ON_DEMAND, agents=40, cpus=4.0, memory=16 * GIB)
+    assert types(planned(few, wants=(agents(5),), offers=BOTH)) == ["small"]
+    assert types(planned(many, wants=(agents(40),), offers=BOTH)) == ["large"]
+
+
+def test_back_to_spot_begins_only_where_it_can_come_to_its_end() -> None:
+    large = machine(ON_DEMAND, agents=40, cpus=4.0, memory=16 * GIB)
+    wants = (agents(40),)
+    assert types(planned(large, wants=wants, offers=SMALL, max=3)) == ["small"]
+    assert types(planned(large, machine(), wants=wants, offers=SMALL, max=3)) == ["small"]
+    no_room = planned(large, wants=wants, offers=SMALL, max=2)
+    assert (no_room.launch, no_room.leave, no_room.reason) == ((), (), GroupReason.STEADY)
+    big = Demand(ANYWHERE, 3.0, GIB, 1)
+    assert planned(large, wants=(big,), offers=SMALL).launch == ()
+
+
+def test_back_to_spot_leaves_what_must_be_on_demand() -> None:
+    bound = agents(5, Place("on_demand"))
+    both = planned(machine(ON_DEMAND, agents=10), wants=(bound, agents(5)))
+    assert (both.launch, both.leave, both.reason) == ((), (), GroupReason.STEADY)
+    free, held = machine(ON_DEMAND, id=UUID(int=2), agents=6), machine(ON_DEMAND, id=UUID(int=1), agents=5)
+    found = planned(held, free, wants=(agents(20, Place("on_demand")), agents(5)))
+    assert kinds(found) == ["spot"]
+
+
+def test_hundreds_of_machines_of_many_types_are_planned_at_once() -> None:
+    many = tuple(
+        offer(kind, zone, f"{0.1 + number / 100:.2f}", instance_type=f"type-{number}")
+        for kind in CapacityType
+        for number in range(20)
+        for zone in ("north", "south", "west")
+    )
+    found = planned(wants=tuple(agents(200, Place("", zone)) for zone in ("north", "south")), offers=many)
+    assert len(found.launch) == 10
+    found = planned(wants=(agents(20_000),), offers=many, max=1000, prefer_spot=False)
+    assert (len(found.launch), set(types(found))) == (1000, {"type-0"})
 
 
 # --- leaving -----------------------------------------------------------------------------------------------

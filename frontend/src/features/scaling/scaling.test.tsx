@@ -344,7 +344,7 @@ describe("the policy editor", () => {
   it("shows the server's faults at their fields, in the form's words", async () => {
     const errors = [
       { path: "scale_down_threshold", message: "It must lie below scale_up_threshold (0.2).", step: null },
-      { path: "metrics.0", message: "cpu is no metric.", step: null },
+      { path: "metrics[0]", message: "cpu is no metric.", step: null },
     ];
     await open({
       answers: { "POST policies/": { detail: "Not valid.", errors } },

@@ -13,6 +13,7 @@ import { GroupDecisions } from "./GroupDecisions";
 import classes from "./Groups.module.css";
 import { MachineTable } from "./MachineTable";
 import { costsOf, mixOf } from "./money";
+import { TypeTable } from "./TypeTable";
 
 interface Props {
   group: NodeGroup;
@@ -23,10 +24,12 @@ interface Props {
 
 /** One group: its limits and machines, what they cost and save, what was decided last. */
 export function GroupCard({ group, nodes, onEdit }: Props) {
-  const { name, provider, template, zones, machines } = group;
+  const { name, provider, instance_types, zones, machines, offers } = group;
   const currency = useQuery(nodeCosts).data?.currency ?? "";
-  const kind = typeof template.instance_type === "string" ? template.instance_type : "";
-  const made = [provider, kind, zones.length > 0 ? zones.join(", ") : "any zone"].filter(Boolean).join(" · ");
+  const types = instance_types.map(({ type }) => type).join(", ");
+  const made = [provider, types, zones.length > 0 ? zones.join(", ") : "any zone"]
+    .filter(Boolean)
+    .join(" · ");
   return (
     <section className={classes.card} aria-label={`Node group ${name}`}>
       <header className={classes.head}>
@@ -39,6 +42,7 @@ export function GroupCard({ group, nodes, onEdit }: Props) {
       </header>
       {group.problem && <Trouble>{group.problem}</Trouble>}
       <GroupFigures group={group} currency={currency} />
+      {offers.length > 0 && <TypeTable offers={offers} currency={currency} />}
       {machines.length > 0 && <MachineTable machines={machines} nodes={nodes} currency={currency} />}
       <GroupDecisions name={name} />
     </section>

@@ -9,7 +9,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { focusFirst, showFaults } from "@/components/formFaults";
 import formClasses from "@/features/pools/settings/Settings.module.css";
 import { changesOf, check, type Draft, draftOf, fieldsOf, FRESH, placed } from "./draft";
-import { MachineFields, SpotFields, TemplateField } from "./fields";
+import { MachineFields, SpotFields, TemplateField, TypeFields } from "./fields";
 
 interface Props {
   /** The group to change; a new one is made without it. */
@@ -51,6 +51,7 @@ function Editor({ group, onClose }: Props) {
           <TextInput label="Name" placeholder="workers" data-autofocus {...form.getInputProps("name")} />
         )}
         <MachineFields form={form} />
+        <TypeFields form={form} />
         <SpotFields form={form} />
         <TemplateField form={form} />
         <div className={formClasses.foot}>

@@ -53,7 +53,8 @@ interface RowProps {
 }
 
 function MachineRow({ machine, node, currency }: RowProps) {
-  const { ref, state, capacity_type, zone, price, on_demand_price, cost, requested_at, leave_by } = machine;
+  const { ref, state, instance_type, capacity_type, zone, price, on_demand_price, cost } = machine;
+  const { requested_at, leave_by } = machine;
   const money = (value: number) => `${amount(value)} ${currency}`;
   return (
     <Table.Tr>
@@ -69,7 +70,10 @@ function MachineRow({ machine, node, currency }: RowProps) {
       <Table.Td>
         <StateBadge state={state} />
       </Table.Td>
-      <Table.Td>{TYPES[capacity_type]}</Table.Td>
+      <Table.Td>
+        {TYPES[capacity_type]}
+        {instance_type && <div className={classes.ref}>{instance_type}</div>}
+      </Table.Td>
       <Table.Td>{zone || "–"}</Table.Td>
       <Table.Td className={classes.number}>
         {price === null ? "–" : money(price)}

@@ -6,10 +6,19 @@ const AMOUNTS = ["min", "max", "idle_timeout", "join_timeout"] as const;
 /** Empty: the platform chooses. */
 const CHOICES = ["on_demand_base", "max_price"] as const;
 
+/** A row of the form. Its template is what its machines have of their own, which the API alone changes. */
+export interface TypeDraft {
+  type: string;
+  on_demand_price: Amount;
+  interruption_risk: Amount;
+  template: Record<string, unknown>;
+}
+
 /** What stands in the form. Seconds, prices per hour; the template as it is typed. */
 export interface Draft extends Record<(typeof AMOUNTS)[number] | (typeof CHOICES)[number], Amount> {
   name: string;
   zones: string[];
+  instance_types: TypeDraft[];
   prefer_spot: boolean;
   spot_fallback: boolean;
   template: string;
@@ -17,18 +26,21 @@ export interface Draft extends Record<(typeof AMOUNTS)[number] | (typeof CHOICES
 
 export type GroupForm = UseFormReturnType<Draft>;
 
+export const NO_TYPE: TypeDraft = { type: "", on_demand_price: "", interruption_risk: "", template: {} };
+
 export const FRESH: Draft = {
   name: "",
   min: 0,
   max: 10,
   zones: [],
+  instance_types: [NO_TYPE],
   prefer_spot: true,
   on_demand_base: "",
   spot_fallback: true,
   max_price: "",
   idle_timeout: 300,
   join_timeout: 600,
-  template: JSON.stringify({ instance_type: "", image_id: "", on_demand_price: null }, null, 2),
+  template: JSON.stringify({ image_id: "" }, null, 2),
 };
 
 export function draftOf(group: NodeGroup): Draft {
@@ -37,6 +49,12 @@ export function draftOf(group: NodeGroup): Draft {
     min: group.min,
     max: group.max,
     zones: group.zones,
+    instance_types: group.instance_types.map((kind) => ({
+      type: kind.type,
+      on_demand_price: kind.on_demand_price ?? "",
+      interruption_risk: kind.interruption_risk ?? "",
+      template: kind.template ?? {},
+    })),
     prefer_spot: group.prefer_spot,
     on_demand_base: group.on_demand_base ?? "",
     spot_fallback: group.spot_fallback,
@@ -50,18 +68,24 @@ export function draftOf(group: NodeGroup): Draft {
 /** By the API's names. The template must have been checked. */
 export function fieldsOf(draft: Draft): NodeGroupFields {
   const amounts = Object.fromEntries(AMOUNTS.map((name) => [name, Number(draft[name])]));
-  const choices = Object.fromEntries(
-    CHOICES.map((name) => [name, draft[name] === "" ? null : Number(draft[name])]),
-  );
+  const choices = Object.fromEntries(CHOICES.map((name) => [name, chosen(draft[name])]));
   return {
     ...amounts,
     ...choices,
     zones: draft.zones,
+    instance_types: draft.instance_types.map((kind) => ({
+      type: kind.type.trim(),
+      on_demand_price: chosen(kind.on_demand_price),
+      interruption_risk: chosen(kind.interruption_risk),
+      template: kind.template,
+    })),
     prefer_spot: draft.prefer_spot,
     spot_fallback: draft.spot_fallback,
     template: templateOf(draft.template) ?? {},
   };
 }
+
+const chosen = (value: Amount) => (value === "" ? null : Number(value));
 
 /** What differs from how it was: this alone is sent. */
 export function changesOf(draft: Draft, before: Draft): NodeGroupFields {
@@ -76,6 +100,9 @@ export function changesOf(draft: Draft, before: Draft): NodeGroupFields {
 export function check(draft: Draft): Record<string, string> {
   const faults: Record<string, string> = {};
   for (const name of AMOUNTS) if (draft[name] === "") faults[name] = "This needs a number.";
+  draft.instance_types.forEach(({ type }, row) => {
+    if (type.trim() === "") faults[`instance_types.${row}.type`] = "This needs a type, such as m7g.large.";
+  });
   if (templateOf(draft.template) === null) faults.template = "A JSON object is expected here: { … }.";
   return faults;
 }
@@ -95,10 +122,20 @@ export function placed(errors: Fault[]): { at: Record<string, string>; left: Fau
   const at: Record<string, string> = {};
   const left: Fault[] = [];
   for (const fault of errors) {
-    const [name = "", field] = fault.path.split(/[.[\]]+/).filter(Boolean);
-    const message = name === "template" && field ? `${field}: ${fault.message}` : fault.message;
-    if (name in FRESH) at[name] = [at[name], message].filter(Boolean).join(" ");
+    const [name = "", ...rest] = fault.path.split(/[.[\]]+/).filter(Boolean);
+    const [field, message] = fieldOf(name, rest, fault.message);
+    if (name in FRESH) at[field] = [at[field], message].filter(Boolean).join(" ");
     else left.push(fault);
   }
   return { at, left };
+}
+
+function fieldOf(name: string, [first, ...more]: string[], message: string): [string, string] {
+  if (name === "template" && first) return [name, `${first}: ${message}`];
+  if (name !== "instance_types" || !first) return [name, message];
+  const [own = "type", part] = more;
+  // What a type has of its own in its template stands at its name.
+  return part
+    ? [`${name}.${first}.type`, `${part}: ${message}`]
+    : [`${name}.${first}.${own === "template" ? "type" : own}`, message];
 }

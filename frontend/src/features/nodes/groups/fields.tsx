@@ -1,8 +1,20 @@
-import { Anchor, Fieldset, NumberInput, Stack, Switch, TagsInput, Textarea } from "@mantine/core";
+import {
+  Anchor,
+  Fieldset,
+  Input,
+  NumberInput,
+  Stack,
+  Switch,
+  TagsInput,
+  Text,
+  Textarea,
+  TextInput,
+} from "@mantine/core";
+import { Add, Remove } from "@/features/pools/settings/rows";
 import { Fields, helped } from "@/features/pools/settings/sections";
 import { UnitInput } from "@/features/pools/settings/UnitInput";
 import { TIMES } from "@/features/pools/settings/units";
-import type { GroupForm } from "./draft";
+import { type GroupForm, NO_TYPE } from "./draft";
 import classes from "./Groups.module.css";
 
 const whole = { ...helped, allowDecimal: false, allowNegative: false } as const;
@@ -45,6 +57,57 @@ export function MachineFields({ form }: { form: GroupForm }) {
           description="Where they may be; empty: wherever they are cheapest"
           {...form.getInputProps("zones")}
         />
+      </Stack>
+    </Fieldset>
+  );
+}
+
+/** Each row has its labels as names of its fields; what stands above them is for the eye. */
+export function TypeFields({ form }: { form: GroupForm }) {
+  const amounts = { allowNegative: false, decimalScale: 6, hideControls: true } as const;
+  return (
+    <Fieldset legend="Instance types">
+      <Stack gap={8}>
+        <Text size="sm" c="dimmed">
+          Which its machines may be. Each is the one on which an agent costs the least; of spot with what
+          interruptions cost. Where there is none of it, the next best is taken.
+        </Text>
+        {form.values.instance_types.length > 0 && (
+          <div className={classes.type} data-head aria-hidden>
+            <span>Type</span>
+            <span>On demand, an hour</span>
+            <span>Interruptions an hour</span>
+          </div>
+        )}
+        {form.values.instance_types.map(({ template }, row) => (
+          <div key={row} className={classes.type}>
+            <TextInput
+              aria-label={`Type ${row + 1}`}
+              placeholder="m7g.large"
+              spellCheck={false}
+              autoComplete="off"
+              {...form.getInputProps(`instance_types.${row}.type`)}
+            />
+            <NumberInput
+              {...amounts}
+              aria-label={`Price on demand of type ${row + 1}`}
+              placeholder="as listed"
+              {...form.getInputProps(`instance_types.${row}.on_demand_price`)}
+            />
+            <NumberInput
+              {...amounts}
+              aria-label={`Interruptions an hour of type ${row + 1}`}
+              placeholder="as seen"
+              {...form.getInputProps(`instance_types.${row}.interruption_risk`)}
+            />
+            <Remove what={`type ${row + 1}`} onClick={() => form.removeListItem("instance_types", row)} />
+            {Object.keys(template).length > 0 && (
+              <span className={classes.own}>Of its own: {Object.keys(template).join(", ")}</span>
+            )}
+          </div>
+        ))}
+        {form.errors.instance_types && <Input.Error>{form.errors.instance_types}</Input.Error>}
+        <Add what="type" onClick={() => form.insertListItem("instance_types", NO_TYPE)} />
       </Stack>
     </Fieldset>
   );

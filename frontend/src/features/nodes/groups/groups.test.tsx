@@ -2,7 +2,7 @@ import { ModalsProvider } from "@mantine/modals";
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { NodeGroup, NodeGroupDecision } from "@/api/types";
+import type { NodeGroup, NodeGroupDecision, Offer } from "@/api/types";
 import { stubApi } from "@/testing/api";
 import { faultsOf, renderPage } from "@/testing/render";
 import { aMachine, aNode, aNodeGroup, aPerson } from "@/testing/shapes";
@@ -22,6 +22,19 @@ const workers = aNodeGroup("workers", {
   ],
 });
 
+const anOffer = (fields: Partial<Offer>): Offer => ({
+  instance_type: "m7g.large",
+  capacity_type: "spot",
+  zone: "north",
+  price: 0.03,
+  interruption_risk: 0,
+  short: false,
+  cpus: 2,
+  memory: 8 * 1024 ** 3,
+  agents: 20,
+  ...fields,
+});
+
 const decision: NodeGroupDecision = {
   id: 4,
   at: "2026-01-20T12:00:00Z",
@@ -30,7 +43,7 @@ const decision: NodeGroupDecision = {
   explanation: "Agents that fit on no node ask for 1 machine: spot in north for 0.03 per hour.",
   machines: 1,
   needed: 2,
-  launched: [{ capacity_type: "spot", zone: "north", price: 0.03 }],
+  launched: [{ instance_type: "m7g.large", capacity_type: "spot", zone: "north", price: 0.03 }],
   released: [],
 };
 
@@ -94,6 +107,84 @@ describe("a node group", () => {
     expect(await faultsOf(container)).toEqual([]);
   });
 
+  it("tells what each instance type costs now, and what there is none of", async () => {
+    const large = { instance_type: "m7g.xlarge", cpus: 4, memory: 16 * 1024 ** 3, agents: 40 };
+    const offers = [
+      anOffer({ capacity_type: "on_demand", price: 0.1 }),
+      anOffer({ price: 0.04, zone: "south" }),
+      anOffer({ interruption_risk: 0.02 }),
+      anOffer({ ...large, capacity_type: "on_demand", price: null }),
+      anOffer({ ...large, short: true }),
+    ];
+    const { container } = await show({ groups: [{ ...workers, offers }] });
+    const table = within((await card()).getByRole("table", { name: "Instance types" }));
+    const [, small, big] = table.getAllByRole("row");
+    const cells = (row?: HTMLElement) =>
+      row &&
+      within(row)
+        .getAllByRole("cell")
+        .map((cell) => cell.textContent);
+    await waitFor(() =>
+      expect(cells(small)).toEqual([
+        "m7g.large",
+        "2 CPUs, 8 GiB",
+        "20",
+        "0.1 EUR0.005 an agent, in north",
+        "0.03 EUR0.0015 an agent, in north",
+        "0.02",
+      ]),
+    );
+    expect(cells(big)).toEqual([
+      "m7g.xlarge",
+      "4 CPUs, 16 GiB",
+      "40",
+      "not knownin north",
+      "none to be had",
+      "–",
+    ]);
+    expect(await faultsOf(container)).toEqual([]);
+  });
+
+  it("has types added, changed and removed; what one has of its own stays", async () => {
+    const own = {
+      type: "m7i.large",
+      on_demand_price: null,
+      interruption_risk: 0.01,
+      template: { disk_gib: 40 },
+    };
+    const group = { ...workers, instance_types: [...workers.instance_types, own] };
+    const errors = [
+      { path: "instance_types[1].template.disk_gib", message: "Too large.", step: null },
+      { path: "instance_types[1].on_demand_price", message: "Too dear.", step: null },
+    ];
+    const { sent, person } = await show({
+      groups: [group],
+      answers: { "PATCH node-groups/workers/": { detail: "Not valid.", errors } },
+      statuses: { "PATCH node-groups/workers/": 400 },
+    });
+    await person.click(await screen.findByRole("button", { name: "Edit the node group workers" }));
+    expect(await screen.findByText("Of its own: disk_gib")).toBeVisible();
+    await person.click(screen.getByRole("button", { name: "Remove type 1" }));
+    await person.click(screen.getByRole("button", { name: "Add type" }));
+    await person.type(screen.getByLabelText("Type 2"), "c7g.large");
+    await person.type(screen.getByLabelText("Price on demand of type 2"), "0.08");
+    await person.type(screen.getByLabelText("Interruptions an hour of type 2"), "0.05");
+    expect(await faultsOf(document.body)).toEqual([]);
+    await person.click(screen.getByRole("button", { name: "Save" }));
+    await waitFor(() =>
+      expect(sent["PATCH node-groups/workers/"]).toEqual({
+        instance_types: [
+          own,
+          { type: "c7g.large", on_demand_price: 0.08, interruption_risk: 0.05, template: {} },
+        ],
+      }),
+    );
+    await waitFor(() =>
+      expect(screen.getByLabelText("Type 2")).toHaveAccessibleDescription("disk_gib: Too large."),
+    );
+    expect(screen.getByLabelText("Price on demand of type 2")).toHaveAccessibleDescription("Too dear.");
+  });
+
   it("says in a sentence why no machines come", async () => {
     await show({ groups: [aNodeGroup("workers", { problem: "EC2 does not know this image." })] });
     expect((await card()).getByRole("alert")).toHaveTextContent("EC2 does not know this image.");
@@ -139,8 +230,10 @@ describe("a node group", () => {
     fireEvent.change(template, { target: { value: "{" } });
     await person.click(screen.getByRole("button", { name: "Create" }));
     expect(template).toHaveAccessibleDescription(/A JSON object is expected here/);
+    expect(screen.getByLabelText("Type 1")).toHaveAccessibleDescription(/This needs a type/);
+    await person.type(screen.getByLabelText("Type 1"), "m7g.large");
     expect(sent).not.toHaveProperty(["POST node-groups/"]);
-    fireEvent.change(template, { target: { value: '{"instance_type": "m7g.large"}' } });
+    fireEvent.change(template, { target: { value: '{"image_id": ""}' } });
     await person.click(screen.getByRole("button", { name: "Create" }));
     await waitFor(() => expect(screen.getByLabelText("Maximum")).toBeInvalid());
     expect(template).toHaveAccessibleDescription(/image_id: The id of an image is needed/);
@@ -149,13 +242,14 @@ describe("a node group", () => {
       min: 0,
       max: 10,
       zones: ["north"],
+      instance_types: [{ type: "m7g.large", on_demand_price: null, interruption_risk: null, template: {} }],
       prefer_spot: true,
       on_demand_base: null,
       spot_fallback: true,
       max_price: null,
       idle_timeout: 300,
       join_timeout: 600,
-      template: { instance_type: "m7g.large" },
+      template: { image_id: "" },
     });
   });
 

@@ -127,7 +127,7 @@ export function SharingFields({ form }: SectionProps) {
   );
 }
 
-function Add({ what, onClick }: { what: string; onClick: () => void }) {
+export function Add({ what, onClick }: { what: string; onClick: () => void }) {
   return (
     <Button
       variant="default"
@@ -141,7 +141,7 @@ function Add({ what, onClick }: { what: string; onClick: () => void }) {
   );
 }
 
-function Remove({ what, onClick }: { what: string; onClick: () => void }) {
+export function Remove({ what, onClick }: { what: string; onClick: () => void }) {
   return (
     <ActionIcon variant="subtle" color="gray" size={36} aria-label={`Remove ${what}`} onClick={onClick}>
       <IconTrash size={16} />

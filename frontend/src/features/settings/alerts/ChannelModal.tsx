@@ -97,7 +97,7 @@ function Editor({ channel, pending, error, onSave, onClose }: EditorProps) {
   });
   const { name, kind, target } = form.values;
   const faults = error instanceof ApiProblem ? error.errors : [];
-  const at = (path: string) => faults.find((fault) => fault.path.split(".")[0] === path)?.message;
+  const at = (path: string) => faults.find((fault) => fault.path.split(/[.[]/)[0] === path)?.message;
   const more = error && !["name", "target", "kinds"].some(at);
   return (
     <form aria-label="Channel" onSubmit={form.onSubmit(onSave)} noValidate>
