@@ -19,6 +19,7 @@ NAMES = (
     "release",
     "park",
     "resume",
+    "reclaim",
     "take_back",
     "heartbeat",
     "sweep",

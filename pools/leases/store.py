@@ -13,6 +13,7 @@ import redis
 from pools.leases.rules import ANY, LeaseRules
 from pools.leases.scripts import (
     Answer,
+    Grant,
     Keys,
     QueueFigures,
     Script,
@@ -81,11 +82,13 @@ class AsyncLeases:
         reply: bytes = await self._run("resume", token)
         return reply.decode()
 
-    async def take_back(self, pool_id: UUID, holders: str, keep: str) -> int:
-        """Revokes leases and ends waits of holders that begin with `holders` and do not end with `keep`.
+    async def reclaim(self, pool_id: UUID, holders: str, keep: str) -> list[Grant]:
+        """Ends the waits of holders that begin with `holders` and do not end with `keep`, and tells them that
+        their leases are lost: these, to be released by whoever has stopped what runs under them."""
+        return [Grant.parse(text) for text in await self._run("reclaim", str(pool_id), holders, keep)]
 
-        Returns how many leases; their agents are not used again.
-        """
+    async def take_back(self, pool_id: UUID, holders: str, keep: str) -> int:
+        """Revokes the leases of such holders; their agents are not used again. Returns how many."""
         return int(await self._run("take_back", str(pool_id), holders, keep))
 
     async def heartbeat(self, tokens: Sequence[str]) -> list[int]:

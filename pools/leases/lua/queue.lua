@@ -194,6 +194,10 @@ local function revoke(token, reason)
   settle(ended.pool, ended.agent, reason)
 end
 
+local function is_meant(holder, beginning, ending)
+  return holder:sub(1, #beginning) == beginning and holder:sub(-#ending) ~= ending
+end
+
 -- Since when the first waiter of a team, the one of them that has waited longest, waits; nil when nobody does.
 local function longest_since(pool)
   local since = nil

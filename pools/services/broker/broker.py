@@ -131,10 +131,18 @@ class Broker:
 
     async def take_back(self, pool_id: UUID, holders: str, *, keep: str) -> None:
         """Ends the leases and waits of holders that begin with `holders` and do not end with `keep`: they
-        belong to somebody who is gone. Their agents are replaced."""
-        taken = await self.leases.take_back(pool_id, holders, keep)
-        if taken:
-            log.info("took %d leases back that %s… held", taken, holders)
+        belong to somebody who is gone. Agents that do not say that they have stopped are replaced."""
+        grants = await self.leases.reclaim(pool_id, holders, keep)
+        await asyncio.gather(*(self._stop_former(pool_id, grant) for grant in grants))
+        spoiled = await self.leases.take_back(pool_id, holders, keep)
+        if grants or spoiled:
+            log.info("took %d leases of %s… back, agents to replace: %d", len(grants), holders, spoiled)
+
+    async def _stop_former(self, pool_id: UUID, grant: Grant) -> None:
+        lease = lease_of(pool_id, grant, 0.0)
+        held = Held(lease, bearer(agent_token(self._secret, grant.agent_id, grant.nonce)))
+        if await self._caller.stop(held):
+            await self.leases.release(grant.token, LeaseOutcome.OK.value, uses=1)
 
     async def invoke(self, lease: Lease, invocation: Invocation) -> InvocationResult:
         """One request to the leased agent, one use of it.
@@ -214,8 +222,7 @@ class Broker:
         if known is not None:
             return known
         lease = lease_of(pool_id, grant, asyncio.get_running_loop().time() - started)
-        token = agent_token(self._secret, grant.agent_id, grant.nonce)
-        held = Held(lease=lease, headers=bearer(token))
+        held = Held(lease, bearer(agent_token(self._secret, grant.agent_id, grant.nonce)))
         self._held[grant.token] = held
         return held
 

@@ -92,7 +92,7 @@ class Caller:
             held.must_end = True
             # The outcome is known: a lease that is lost from here on must not cancel its telling.
             held.calls.discard(task)
-            await self._stop(held)
+            await self.stop(held)
             raise AgentTimeout(
                 f"The step ran longer than its time-out of {invocation.timeout:g} s."
             ) from None
@@ -108,7 +108,7 @@ class Caller:
         except asyncio.CancelledError:
             if held.lost and task.uncancel() == 0:
                 raise LeaseLost("The lease was lost during the request; its result is void.") from None
-            held.stopping = asyncio.ensure_future(self._stop(held))
+            held.stopping = asyncio.ensure_future(self.stop(held))
             raise
         finally:
             held.calls.discard(task)
@@ -171,7 +171,8 @@ class Caller:
         answer = await self._http.send(url, bundle, headers, limit=65536, method="PUT")
         return None if answer.ok else refused_bundle(answer.status, answer.body)
 
-    async def _stop(self, held: Held) -> bool:
+    async def stop(self, held: Held) -> bool:
+        """Whether the agent says that nothing of the lease runs in it any more."""
         payload = orjson.dumps({"lease": held.lease.token})
         return await self._http.tell(
             held.lease.address, "/cancel", payload, held.headers, within=CANCEL_PATIENCE

@@ -356,6 +356,26 @@ class LeaseMachine(RuleBasedStateMachine):
         assert again.outcome == "none"
         self.read_inbox()
 
+    @rule(holder=holders, stops=st.booleans())
+    def another_goes_on(self, holder: str, stops: bool) -> None:
+        """The holder is gone: its wait ends, and its agent serves on where it says that it has stopped."""
+        waiter = self.waiting.pop(holder, None)
+        if waiter is not None:
+            self.ended.add(waiter.token)
+        former = [token for token in self.held if self.holder_of[token] == holder]
+        found = self.run_(self.leases.reclaim(self.pool, holder, "/next"))
+        assert [grant.token for grant in found] == former
+        for token in former:
+            agent = self.agents[self.end(token, drain=not stops).agent_id]
+            if stops:
+                assert self.run_(self.leases.release(token, "ok", 1))
+                agent.uses = min(MAX_USES, agent.uses + 1)
+                agent.errors = 0
+            self.wear(agent)
+        spoiled = self.run_(self.leases.take_back(self.pool, holder, "/next"))
+        assert spoiled == (0 if stops else len(former))
+        self.read_inbox()
+
     # --- what time and fate do -----------------------------------------------------------------------------
 
     @precondition(lambda self: self.held)
