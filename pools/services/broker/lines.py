@@ -19,8 +19,8 @@ from pools.services.broker.exchange import BadAnswer, all_failed, read_large, re
 LATEST = 2**33  # seconds since 1970: the year 2242
 MOST_ITEMS = 2**31
 LONGEST_NAME = 100  # characters, of a metric and of what a call asks for
-# How what a body says on its way begins, however long: it is needed at once, and as a whole.
-_SAYS = re.compile(rb'\s*\{\s*"(?:call|log|progress|metric)"')
+# How what a body says on its way begins, or a line of nothing, however long: they are needed as a whole.
+_NO_ANSWER = re.compile(rb'\s*(?:\{\s*"(?:call|log|progress|metric)"|\Z)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Lines:
         if self._spool is None:
             start = b"".join(self._parts)
             self._parts = [start]
-            self._may_be_large = _SAYS.match(start) is None
+            self._may_be_large = _NO_ANSWER.match(start) is None
             if not self._may_be_large:
                 return
             self._spool = Spool()
