@@ -1,6 +1,7 @@
 """A streamed answer (NDJSON), cut into lines as its bytes come: what the body says, then the answer itself.
 
-Pure: bytes in, messages out. Does not: act on what it reads.
+Bytes in, messages out; an answer that is too large to be held is laid by meanwhile. Does not: act on what it
+reads.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class Lines:
 
     def takes_time(self, more: int = 0) -> bool:
         """Whether the next call, with so many bytes more, may touch a disk: it is not for an event loop."""
-        return self._held + more > self._spool_above or not (self._spool is None and self._unread is None)
+        if self._spool is not None or self._unread is not None:
+            return True
+        return more + (self._held if self._may_be_large else 0) > self._spool_above
 
     def feed(self, chunk: bytes) -> list[Message]:
         """The messages of the lines that are complete by now."""

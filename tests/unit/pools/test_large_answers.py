@@ -185,6 +185,8 @@ def test_it_says_when_it_takes_time() -> None:
     assert lines.takes_time(), "it is still to be read"
     lines.feed(b"{}\n")
     assert not lines.takes_time(1)
+    lines.feed(b'{"call":"' + b"x" * ABOVE)
+    assert not lines.takes_time(1), "what a body asks is held"
 
 
 def test_without_a_limit_nothing_is_laid_by() -> None:
