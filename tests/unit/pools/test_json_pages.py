@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -118,15 +120,31 @@ def test_what_cannot_be_read_in_pages(text: bytes, at_once: int) -> None:
         rewritten(text, at_once)
 
 
-@pytest.mark.parametrize("depth", [1, 3, 200])
-def test_how_deep_a_value_may_go_does_not_depend_on_the_way(depth: int) -> None:
-    for inside in (1024 - depth, 1025 - depth):
-        text = b'{"a":' * depth + b"[" * inside + b"]" * inside + b"}" * depth
-        with pytest.raises((NotInPages, RecursionError)):
-            rewritten(text, 65536)  # the parser goes to 1024, its writer not as far
-    inside = 500 - depth
-    text = b'{"a":' * depth + b"[" * inside + b"]" * inside + b"}" * depth
-    assert rewritten(text, 65536) == {"a": text[5:-1]}
+@pytest.fixture
+def room() -> Iterator[None]:
+    """For values as deep as the parser takes them."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+@pytest.mark.parametrize("objects", [1, 3, 200])
+def test_how_deep_a_value_may_go_does_not_depend_on_the_way(room: None, objects: int) -> None:
+    def text(depth: int) -> bytes:
+        lists = depth - objects
+        return b'{"a":' * objects + b"[" * lists + b"1" + b"]" * lists + b"}" * objects
+
+    assert rewritten(text(1024), 65536) == {"a": text(1024)[5:-1]}
+    with pytest.raises(NotInPages, match="depth limit"):
+        rewritten(text(1025), 65536)
+    with pytest.raises(ValueError, match="depth limit"):
+        from_json(text(1025))
+
+
+def test_what_is_deeper_than_python_goes() -> None:
+    with pytest.raises((NotInPages, RecursionError)):
+        rewritten(b'{"a":' * 1500 + b"1" + b"}" * 1500, 65536)
 
 
 @pytest.mark.parametrize("text", [b'{"a":["%b"]}', b'{"%b":1}', b'{"a":"%b"}', b'{"a":[[%b1]]}'])
