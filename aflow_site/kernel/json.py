@@ -1,11 +1,15 @@
-"""JSON out of whatever JSON came in: fast, and for the rare values that the fast way refuses."""
+"""JSON in and out: fast, and for the rare texts and values that the fast way refuses or would change."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def to_json(value: Any) -> bytes:
@@ -15,3 +19,15 @@ def to_json(value: Any) -> bytes:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         return json.dumps(value, default=str, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def from_json(text: bytes) -> Any:
+    """Whole numbers of any size are kept. Raises ValueError, and RecursionError for what is nested too
+    deeply."""
+    # orjson would round whole numbers beyond 64 bits.
+    return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
+
+
+def text_holds_nul(text: bytes) -> bool:
+    """Whether a string in the JSON text has a NUL character."""
+    return b"\\u0000" in text and _NUL.search(text) is not None

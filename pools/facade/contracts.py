@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from aflow_site.kernel.errors import FlowError, Overloaded
+from aflow_site.kernel.spool import Spool
 from pools.domain.settings import BUILT_IN_IMAGE
 
 
@@ -332,6 +333,8 @@ class Invocation:
 
     With a `listener` logs go to it as they arise, and bodies may call. Without one logs come with the
     result, progress and metrics go nowhere, and calls fail as `not_supported`.
+
+    `spool_above`: bytes of an answer to a single input above which its output may come as a `LargeOutput`.
     """
 
     inputs: tuple[Any, ...]
@@ -342,11 +345,21 @@ class Invocation:
     timeout: float
     path: str = "/invoke"
     listener: Listener | None = field(default=None, repr=False, compare=False)
+    spool_above: int | None = None  # None: never
+
+
+@dataclass(frozen=True, slots=True)
+class LargeOutput:
+    """An output that nobody has held as a whole: `text` is its JSON, as `to_json` writes it."""
+
+    text: Spool
+    holds_nul: bool  # whether a string in it has a NUL character
 
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """Exactly one of `output` (any JSON value) and `error` counts: `error is None` means success."""
+    """Exactly one of `output` (any JSON value, or a `LargeOutput`) and `error` counts: `error is None` means
+    success."""
 
     output: Any = None
     error: AgentError | None = None

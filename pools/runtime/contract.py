@@ -16,6 +16,8 @@ from typing import Any
 
 import aiohttp
 
+from aflow_site.kernel.spool import Spool
+
 BOOT_HEADER = "X-Agent-Boot"
 _BOOT = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 # Trouble of the connection, as opposed to an answer.
@@ -46,11 +48,12 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is empty where a sink took it."""
+    """`body` is empty where a sink took it, and where it is large: then it is in the `spool`."""
 
     status: int
     content_type: str
     body: bytes
+    spool: Spool | None = None
 
     @property
     def ok(self) -> bool:
@@ -111,7 +114,7 @@ class AgentHttp:
                 asyncio.timeout(within),
                 self.session.get(f"http://{address}{path}", headers=headers) as response,
             ):
-                body = await _bounded(response, SHORT_ANSWER)
+                body, _ = await _bounded(response, SHORT_ANSWER)
         except TimeoutError:
             return Health(False, reason="timeout")
         except UNREACHABLE:
@@ -132,9 +135,11 @@ class AgentHttp:
         limit: int,
         method: str = "POST",
         sink: Sink | None = None,
+        spool_above: int | None = None,
     ) -> Answer:
         """An answer in lines, unless it is a refusal, goes to the `sink` as it arrives, which keeps its own
-        limit and may raise.
+        limit and may raise. `spool_above`: bytes of another answer that is no refusal above which it is laid
+        by; None: never.
 
         Raises one of `UNREACHABLE`, or `AnswerTooLarge`.
         """
@@ -145,7 +150,8 @@ class AgentHttp:
                     async for chunk in response.content.iter_any():
                         await sink(chunk)
                     return Answer(response.status, kind, b"")
-                return Answer(response.status, kind, await _bounded(response, limit))
+                above = spool_above if response.ok else None
+                return Answer(response.status, kind, *await _bounded(response, limit, above))
         except aiohttp.ServerTimeoutError as exc:
             # It is a TimeoutError too, and would pass for the caller's own time-out.
             raise aiohttp.ClientConnectionError(f"no connection to {url}: {exc}") from exc
@@ -172,12 +178,16 @@ def _concurrency(body: bytes) -> int:
     return number if type(number) is int and number > 0 else 1
 
 
-async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _bounded(
+    response: aiohttp.ClientResponse, limit: int, spool_above: int | None = None
+) -> tuple[bytes, Spool | None]:
+    """The bytes, or where they are laid by."""
     if (response.content_length or 0) > limit:
         response.close()
         raise AnswerTooLarge
     parts: list[bytes] = []
     size = 0
+    spool: Spool | None = None
     chunk: Any
     async for chunk in response.content.iter_any():
         size += len(chunk)
@@ -185,4 +195,14 @@ async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
             response.close()
             raise AnswerTooLarge
         parts.append(chunk)
-    return b"".join(parts)
+        if spool_above is not None and size > spool_above:
+            spool = await asyncio.to_thread(_laid_by, parts, spool)
+            parts.clear()
+    return b"".join(parts), spool
+
+
+def _laid_by(parts: list[bytes], spool: Spool | None) -> Spool:
+    spool = spool or Spool()
+    for part in parts:
+        spool.write(part)
+    return spool

@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from aflow_site.kernel.json import text_holds_nul, to_json
+from aflow_site.kernel.spool import Spool
 from pools.facade.contracts import (
     AgentError,
     Invocation,
     InvocationResult,
     ItemResult,
+    LargeOutput,
     Lease,
     LeaseOutcome,
 )
@@ -96,6 +99,11 @@ class FakeBroker:
         except ValueError as exc:
             return ItemResult(error=AgentError("ValueError", str(exc), "Traceback …"))
         await asyncio.sleep(0)
+        text = to_json(output)
+        if invocation.spool_above is not None and len(text) > invocation.spool_above:
+            spool = Spool()
+            spool.write(text)
+            return ItemResult(output=LargeOutput(spool, text_holds_nul(text)))
         return ItemResult(output=output)
 
     async def release(self, lease: Lease, outcome: LeaseOutcome, *, uses: int) -> bool:

@@ -17,7 +17,7 @@ from django.db import close_old_connections
 from aflow_site.kernel import tracing
 from aflow_site.kernel.clock import Clock
 from aflow_site.kernel.json import to_json
-from pools.facade.contracts import Lease, LeaseOutcome
+from pools.facade.contracts import LargeOutput, Lease, LeaseOutcome
 from workflows.domain.artifacts import LIMIT, is_ref, may_be_large, packed, read_ref, unpacked
 from workflows.domain.states import BUDGET
 from workflows.domain.steps import CallingStep
@@ -135,10 +135,13 @@ class RunContext:
     # --- values in rows --------------------------------------------------------------------------
 
     async def keep(self, value: Any) -> Any:
-        """What a column holds for the value: itself, or a reference when it is large (docs of `Ref`).
+        """What a column holds for the value (JSON, or a `LargeOutput`): itself, or a reference when it is
+        large (docs of `Ref`).
 
         Waits for a store that is away.
         """
+        if isinstance(value, LargeOutput):
+            return await self.patiently(artifacts.store_text, self.run.team_id, self.run.id, value.text)
         if not may_be_large(value):
             return packed(value)
         content = to_json(value)

@@ -22,12 +22,13 @@ from pools.facade.contracts import (
     Invocation,
     InvocationResult,
     ItemResult,
+    LargeOutput,
     Lease,
     LeaseLost,
     LeaseOutcome,
     Listener,
 )
-from workflows.domain.artifacts import may_be_large
+from workflows.domain.artifacts import LIMIT, may_be_large
 from workflows.domain.steps import Run
 from workflows.services.rows import holds_nul
 
@@ -53,7 +54,8 @@ class Outcome:
     @property
     def may_be_large(self) -> bool:
         """Whether an output may have to be stored elsewhere than in a row."""
-        return any(may_be_large(result.output) for result in self.results)
+        outputs = [result.output for result in self.results]
+        return any(isinstance(output, LargeOutput) or may_be_large(output) for output in outputs)
 
     @property
     def agent_gone(self) -> bool:
@@ -63,9 +65,10 @@ class Outcome:
 async def _kept(result: ItemResult, keep: Callable[[Any], Awaitable[Any]]) -> ItemResult:
     if result.error is not None:
         return result
-    if holds_nul(result.output):
+    output = result.output
+    if output.holds_nul if isinstance(output, LargeOutput) else holds_nul(output):
         return ItemResult(error=AgentError("bad_output", NUL))
-    return ItemResult(output=await keep(result.output))
+    return ItemResult(output=await keep(output))
 
 
 def all_failed(
@@ -135,6 +138,7 @@ class StepCall:
             timeout=self.timeout,
             path=self.path,
             listener=listener,
+            spool_above=None if self.batch else LIMIT,
         )
 
 

@@ -13,7 +13,6 @@ import io
 import json
 import posixpath
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -28,7 +27,8 @@ from django.utils import timezone
 from aflow_site.kernel.errors import NotFound
 from aflow_site.kernel.ids import new_id
 from aflow_site.kernel.json import to_json
-from workflows.domain.artifacts import LIMIT, Ref, place_of
+from aflow_site.kernel.spool import Spool
+from workflows.domain.artifacts import LIMIT, Ref, packed, place_of
 from workflows.models import Artifact, ArtifactUse
 from workflows.selectors.artifacts import store_of, told_plainly
 
@@ -47,19 +47,20 @@ def store(team_id: int, run_id: UUID, content: bytes, content_type: str = "appli
 
 
 def store_list(team_id: int, run_id: UUID, elements: Iterable[Any]) -> Any:
-    """What a column holds for the list: a reference, or the list itself when it is small. It is never held as
-    a whole: it goes through a temporary file. Otherwise like `store`."""
-    with tempfile.TemporaryFile() as file:
-        sha256 = hashlib.sha256()
-        for part in _parts(elements):
-            sha256.update(part)
-            file.write(part)
-        size = file.tell()
-        file.seek(0)
-        if size <= LIMIT:
-            return json.loads(file.read())
-        ref = Ref(sha256.hexdigest(), size)
-        _store(team_id, run_id, ref, file)
+    """What a column holds for the list, which is never held as a whole. Otherwise like `store`."""
+    text = Spool()
+    for part in _parts(elements):
+        text.write(part)
+    return store_text(team_id, run_id, text)
+
+
+def store_text(team_id: int, run_id: UUID, text: Spool) -> Any:
+    """What a column holds for the value of that JSON text: a reference, or the value itself when it is small.
+    Otherwise like `store`."""
+    if text.size <= LIMIT:
+        return packed(json.loads(text.rewind().read()))
+    ref = Ref(hashlib.file_digest(text.rewind(), "sha256").hexdigest(), text.size)
+    _store(team_id, run_id, ref, text.rewind())
     return ref.as_json()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection, models
 
-from aflow_site.kernel.json import to_json
+from aflow_site.kernel.json import text_holds_nul, to_json
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -28,8 +28,7 @@ def json_text(value: Any) -> str:
 
 def holds_nul(value: Any) -> bool:
     """Whether a text in the JSON value has a NUL character, which PostgreSQL refuses."""
-    text = to_json(value)
-    return b"\\u0000" in text and _NUL.search(text.decode()) is not None
+    return text_holds_nul(to_json(value))
 
 
 def storable(value: Any) -> Any:

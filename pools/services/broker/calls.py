@@ -86,8 +86,8 @@ class Caller:
         assert task is not None
         held.calls.add(task)
         try:
-            async with asyncio.timeout(invocation.timeout + GRACE):
-                return await self._exchange(held, invocation)
+            async with asyncio.timeout(invocation.timeout + GRACE) as patience:
+                return await self._exchange(held, invocation, patience)
         except TimeoutError:
             held.must_end = True
             # The outcome is known: a lease that is lost from here on must not cancel its telling.
@@ -113,12 +113,14 @@ class Caller:
         finally:
             held.calls.discard(task)
 
-    async def _exchange(self, held: Held, invocation: Invocation) -> InvocationResult:
+    async def _exchange(
+        self, held: Held, invocation: Invocation, patience: asyncio.Timeout
+    ) -> InvocationResult:
         async with Conversation(self._http, held.lease, held.headers, invocation) as conversation:
-            return await self._converse(held, invocation, conversation)
+            return await self._converse(held, invocation, conversation, patience)
 
     async def _converse(
-        self, held: Held, invocation: Invocation, conversation: Conversation
+        self, held: Held, invocation: Invocation, conversation: Conversation, patience: asyncio.Timeout
     ) -> InvocationResult:
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -145,7 +147,11 @@ class Caller:
         elapsed = clock() - started
         if answer.in_lines:
             await conversation.hear(answer.body)
+        patience.reschedule(None)  # the answer is here; a large one takes its time to be read
+        if answer.in_lines:
             return await conversation.result(answer.status, elapsed)
+        if answer.spool is not None:
+            return await asyncio.to_thread(decode, answer.status, answer.spool, invocation, elapsed)
         return decode(answer.status, answer.body, invocation, elapsed)
 
     async def _post(
@@ -160,7 +166,14 @@ class Caller:
             # Agents that trace go on from here; the built-in one does not.
             here = tracing.traceparent()
             headers = {**held.headers, "traceparent": here} if here else held.headers
-            return await self._http.send(url, body, headers, limit=MAX_ANSWER_BYTES, sink=conversation.hear)
+            return await self._http.send(
+                url,
+                body,
+                headers,
+                limit=MAX_ANSWER_BYTES,
+                sink=conversation.hear,
+                spool_above=invocation.spool_above,
+            )
 
     async def _upload(self, held: Held, handler: Handler) -> AgentError | None:
         """Why the agent did not take the bundle; None when it did."""

@@ -43,7 +43,7 @@ class Conversation:
         self._headers = headers
         self._invocation = invocation
         self._listener: Listener | None = invocation.listener
-        self._lines = Lines(len(invocation.inputs))
+        self._lines = Lines(len(invocation.inputs), invocation.spool_above)
         self._logs: list[LogLine] = []
         self._calls: dict[asyncio.Task[None], int] = {}  # -> bytes of its line
         self._replying: asyncio.Semaphore | None = None
@@ -76,14 +76,17 @@ class Conversation:
 
     async def hear(self, chunk: bytes) -> None:
         """The next bytes of the answer. Raises `AnswerTooLarge`."""
-        for message in self._lines.feed(chunk):
+        lines = self._lines
+        slow = lines.takes_time(len(chunk))
+        for message in await asyncio.to_thread(lines.feed, chunk) if slow else lines.feed(chunk):
             await self._take(message)
         if self._lines.size > MAX_ANSWER_BYTES:
             raise AnswerTooLarge
 
     async def result(self, status: int, elapsed: float) -> InvocationResult:
         """After the last byte; `elapsed`: seconds that the request took."""
-        result, messages = self._lines.end(self._invocation, status, elapsed)
+        end, given = self._lines.end, (self._invocation, status, elapsed)
+        result, messages = await asyncio.to_thread(end, *given) if self._lines.takes_time() else end(*given)
         for message in messages:
             if not isinstance(message, Question):  # nobody is there any more to hear the reply
                 await self._take(message)

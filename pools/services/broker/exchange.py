@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from aflow_site.kernel.json import from_json, text_holds_nul
+from aflow_site.kernel.spool import Spool
+from pools.domain.json_pages import NotInPages, members
 from pools.facade.contracts import (
     AgentError,
     Code,
@@ -23,11 +25,11 @@ from pools.facade.contracts import (
     Invocation,
     InvocationResult,
     ItemResult,
+    LargeOutput,
     LogLine,
 )
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class BadAnswer(Exception):
@@ -104,12 +106,13 @@ def refused_bundle(status: int, body: bytes) -> AgentError:
 
 
 def decode(
-    status: int, body: bytes, invocation: Invocation, elapsed: float | None = None
+    status: int, body: bytes | Spool, invocation: Invocation, elapsed: float | None = None
 ) -> InvocationResult:
     """The result of an answer in one piece. An unusable one is an error of type `bad_answer` for each input.
     `elapsed`: seconds that the request took."""
     try:
-        return result_of(read_object(body, status), status, invocation, elapsed)
+        answer = read_large(body, status) if isinstance(body, Spool) else read_object(body, status)
+        return result_of(answer, status, invocation, elapsed)
     except BadAnswer as exc:
         return all_failed(invocation, AgentError("bad_answer", str(exc)))
 
@@ -139,14 +142,33 @@ def all_failed(invocation: Invocation, error: AgentError, logs: tuple[LogLine, .
 def read_object(raw: bytes, status: int) -> Mapping[str, Any]:
     """Raises `BadAnswer`."""
     try:
-        # orjson would round whole numbers beyond 64 bits.
-        answer = json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
+        answer = from_json(raw)
     except (ValueError, RecursionError) as exc:
         text = raw[:200].decode("utf-8", "replace")
         raise BadAnswer(f"The agent answered with status {status} and no JSON: {text!r}.") from exc
     if not isinstance(answer, dict):
         raise BadAnswer(f"The agent answered with a JSON {type(answer).__name__}; an object is needed.")
     return answer
+
+
+def read_large(spool: Spool, status: int) -> Mapping[str, Any]:
+    """Like `read_object`, with a `LargeOutput` for its "output". What cannot be read in pages is read as a
+    whole, which also tells what is wrong with it. Raises `BadAnswer`."""
+    try:
+        return {
+            key: _large_output(parts) if key == "output" else from_json(b"".join(parts))
+            for key, parts in members(spool.rewind())
+        }
+    except (NotInPages, RecursionError):
+        return read_object(spool.rewind().read(), status)
+
+
+def _large_output(parts: Iterator[bytes]) -> LargeOutput:
+    text, has_nul = Spool(), False
+    for part in parts:
+        has_nul = has_nul or text_holds_nul(part)
+        text.write(part)
+    return LargeOutput(text, has_nul)
 
 
 def _results(answer: Mapping[str, Any], status: int, invocation: Invocation) -> tuple[ItemResult, ...]:

@@ -13,11 +13,13 @@ from uuid import uuid4
 
 import pytest
 
+from aflow_site.kernel.json import to_json
 from pools.facade.contracts import (
     AgentLost,
     AgentTimeout,
     Handler,
     InvocationResult,
+    LargeOutput,
     Lease,
     LeaseLost,
 )
@@ -125,6 +127,15 @@ def main(ctx):
     result = await running
     assert output(result) == "waited"
     assert result.logs == ()
+
+
+@pytest.mark.parametrize("says", ["", "print('x'); "])
+async def test_a_large_output_is_not_held(executor: Executor, says: str) -> None:
+    """Whether the answer is in one piece or comes in lines."""
+    source = f"def main(): {says}return [f'item {{n}} é' for n in range(100_000)]"
+    found = output(await executor.run(source, listener=FakeListener(), spool_above=65_536))
+    assert isinstance(found, LargeOutput)
+    assert found.text.rewind().read() == to_json([f"item {n} é" for n in range(100_000)])
 
 
 async def test_items_of_a_batch_are_told_apart(executor: Executor) -> None:

@@ -67,6 +67,14 @@ async def test_many_agents_of_one_body_share_one_place() -> None:
     assert run.output == [*range(10), "more"]
 
 
+async def test_a_large_answer_comes_to_the_body_as_a_value() -> None:
+    async def body(_value: Any, invocation: Invocation) -> Any:
+        return len(await hire(invocation)) if of_body(invocation) else list(range(20_000))
+
+    run, _ = await drive(body, task("t"))
+    assert run.output == 20_000
+
+
 async def test_what_an_agent_raises_comes_to_its_body() -> None:
     async def body(_value: Any, invocation: Invocation) -> Any:
         if not of_body(invocation):

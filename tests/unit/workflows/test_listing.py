@@ -47,6 +47,18 @@ def test_most_of_a_long_list_is_not_in_memory() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("length", [1500, 50_000])
+def test_neither_is_it_while_it_is_laid_by(length: int) -> None:
+    tracemalloc.start()
+    try:
+        found = Listing(f"element {place:06}" for place in range(length))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == length
+    assert peak < 1_000_000
+
+
 def test_stays_in_memory_when_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")

@@ -58,9 +58,9 @@ class Listing:
         try:
             file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
             weakref.finalize(self, file.close)
-            for page in _pages(values):
-                offsets.append(offsets[-1] + file.write(b"[" + b",".join(page) + b"]"))
-                starts.append(starts[-1] + len(page))
+            for count, page in _pages(values):
+                offsets.append(offsets[-1] + file.write(page))
+                starts.append(starts[-1] + count)
             file.flush()
         except OSError as exc:
             log.warning("a list stays in memory, for it cannot be laid by: %s", exc)
@@ -89,14 +89,15 @@ def _first_page(elements: Iterator[Any]) -> tuple[list[Any], bool]:
     return values, True
 
 
-def _pages(values: Iterable[Any]) -> Iterator[list[bytes]]:
-    page: list[bytes] = []
-    size = 0
+def _pages(values: Iterable[Any]) -> Iterator[tuple[int, bytes]]:
+    """How many elements, and their list as JSON."""
+    page, count = bytearray(b"["), 0
     for value in values:
-        page.append(to_json(value))
-        size += len(page[-1])
-        if len(page) == PAGE or size >= PAGE_BYTES:
-            yield page
-            page, size = [], 0
-    if page:
-        yield page
+        # Added at once: while it is kept, a text of the writer takes 4 KiB, however short it is.
+        page += to_json(value) + b","
+        count += 1
+        if count == PAGE or len(page) > PAGE_BYTES:
+            yield count, bytes(page[:-1]) + b"]"
+            page, count = bytearray(b"["), 0
+    if count:
+        yield count, bytes(page[:-1]) + b"]"
