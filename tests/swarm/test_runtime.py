@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.runtime.deployed import NotCapable, VolumeSpec
 from pools.runtime.swarm import SwarmRuntime
+from pools.runtime.swarm_guards import RUNNER
 from tests.contract.pools.agents import new_spec, ready
 from tests.contract.pools.test_capabilities import LOOK, ask
 from tests.contract.pools.test_deployed_contract import WRITE, run
@@ -84,8 +87,8 @@ async def test_an_image_that_was_pruned_is_given_again(runtime: SwarmRuntime, sw
 
 
 async def test_nothing_is_left_after_the_last_agent(runtime: SwarmRuntime, swarm: Swarm) -> None:
-    for _ in range(3):
-        await runtime.create(new_spec())
+    for egress in (False, True, True):
+        await runtime.create(replace(new_spec(), egress=egress))
     for handle in await runtime.list_agents():
         await runtime.remove(handle.agent_id)
     await runtime.tidy()
@@ -98,8 +101,21 @@ async def test_nothing_is_left_after_the_last_agent(runtime: SwarmRuntime, swarm
             )
 
     assert [left(host) for host in swarm.hosts] == [[], [], []]
+    assert [rules_stay(host, runtime.network) for host in swarm.hosts] == [False, False, False]
     with swarm.manager.client() as client:
         assert client.api.services(filters={"label": f"agentainer.instance={runtime._instance}"}) == []
+
+
+def rules_stay(host: Host, table: str) -> bool:
+    """What is not there cannot be removed."""
+    remove = "import guard_runner as g\ng.send([g.message(g.DELETE_TABLE, 0, g.attribute(1, sys.argv[1]))])"
+    program = f"import sys\n{remove}"
+    try:
+        host.inside("env", f"PYTHONPATH={RUNNER.parent}", sys.executable, "-c", program, table)
+    except subprocess.CalledProcessError as exc:
+        assert "No such file" in exc.stderr
+        return False
+    return True
 
 
 async def test_an_agent_on_hosts_set_up_as_advised(

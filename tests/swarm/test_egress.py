@@ -1,0 +1,214 @@
+"""Agents of a swarm that reach the outside: each line that they must not cross is tried, on a real swarm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from pools.domain.nodes import ENGINE_LABEL, ZONE_LABEL
+from pools.domain.placement import Place as Where
+from pools.runtime import swarm_guards
+from pools.runtime.base import RuntimeFault
+from pools.runtime.contract import AgentHttp
+from pools.runtime.swarm import SwarmRuntime
+from pools.runtime.swarm_guards import RUNNER
+from tests.contract.pools.agents import new_spec, ready
+from tests.contract.pools.test_capabilities import ask
+from tests.contract.pools.test_deployed_contract import ready as ready_deployed
+from tests.contract.pools.test_deployed_contract import run
+from tests.contract.pools.test_deployed_contract import spec as new_deployed
+from tests.fakes.pools import code
+from tests.swarm.hosts import NET, Host, Swarm, beyond
+
+pytestmark = pytest.mark.swarm
+
+# Tries all places at once, and tells which of them it reached.
+REACHED = code(
+    "import socket\n"
+    "from concurrent.futures import ThreadPoolExecutor\n"
+    "def reached(place):\n"
+    "    try:\n"
+    "        socket.create_connection(tuple(place), timeout=1.5).close()\n"
+    "    except OSError:\n"
+    "        return False\n"
+    "    return True\n"
+    "def main(places):\n"
+    "    with ThreadPoolExecutor(len(places)) as threads:\n"
+    "        return list(threads.map(reached, places))\n",
+)
+# The same program, which masquerades and forbids nothing.
+UNGUARDED = """
+import guard_runner, sys
+rules = [rule for rule in guard_runner.rules() if rule[0] == "masquerade"]
+guard_runner.rules = lambda: rules
+guard_runner.main(sys.argv[1])
+"""
+SECOND = f"{NET}.112"  # an address of a node that the swarm does not know
+
+Place = tuple[str, int]
+
+
+@pytest.fixture
+async def runtime(swarm: Swarm) -> AsyncIterator[SwarmRuntime]:
+    made = SwarmRuntime(f"egress-{uuid4().hex[:8]}")
+    await made.start()
+    yield made
+    for handle in await made.list_agents():
+        await made.remove(handle.agent_id)
+    for deployed in await made.deployed.list_deployed():
+        await made.deployed.remove(deployed.agent_id)
+    await made.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[AgentHttp]:
+    async with AgentHttp() as session:
+        yield session
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """One agent; `ask` tells which of these places it reaches."""
+
+    node: str
+    ref: str
+    place: Place
+    ask: Callable[[Sequence[Place]], Awaitable[list[bool]]]
+
+
+async def a_pooled(runtime: SwarmRuntime, http: AgentHttp, **more: Any) -> Someone:
+    spec = replace(new_spec(), **more)
+    handle = await runtime.create(spec)
+    await ready(http, handle, spec)
+
+    async def reached(places: Sequence[Place]) -> list[bool]:
+        found: list[bool] = await ask(http, handle, spec, REACHED, {"places": list(places)})
+        return found
+
+    return Someone(handle.node, handle.ref, place_of(handle.address), reached)
+
+
+async def a_deployed(runtime: SwarmRuntime, http: AgentHttp) -> Someone:
+    spec = new_deployed(egress=True)
+    handle = await runtime.deployed.start(spec)
+    await ready_deployed(http, handle, spec)
+
+    async def reached(places: Sequence[Place]) -> list[bool]:
+        answer = await run(http, handle, spec, REACHED.source, places=list(places))
+        found: list[bool] = answer["output"]
+        return found
+
+    return Someone(handle.node, handle.ref, place_of(handle.address), reached)
+
+
+def place_of(address: str) -> Place:
+    host, port = address.split(":")
+    return host, int(port)
+
+
+def own_place(swarm: Swarm, one: Someone) -> Place:
+    """Its container's, in the network of its node."""
+    with swarm.host(one.node).client() as client:
+        (network,) = client.api.inspect_container(one.ref)["NetworkSettings"]["Networks"].values()
+    return str(network["IPAddress"]), 8000
+
+
+async def test_every_line_that_must_not_be_crossed(
+    runtime: SwarmRuntime, http: AgentHttp, swarm: Swarm
+) -> None:
+    """With rules that only masquerade, the same attempts get through: each of them is sound."""
+    swarm.hosts[2].inside("ip", "addr", "add", f"{SECOND}/24", "dev", "eth0")
+    with (
+        beyond() as outside,
+        swarm.manager.listening() as web,
+        swarm.hosts[2].listening() as other,
+        socket.create_server((f"{NET}.1", 0)) as platform,
+    ):
+        shut = await a_pooled(runtime, http)
+        crew = [await a_pooled(runtime, http, egress=True) for _ in range(3)]
+        crew.append(await a_deployed(runtime, http))
+        assert {one.node for one in crew} == {host.name for host in swarm.hosts}
+        lines = [
+            *(one.place for one in (shut, *crew)),
+            *((host.address, 2375) for host in swarm.hosts),
+            (swarm.manager.address, web),
+            (SECOND, other),
+            platform.getsockname(),
+        ]
+        assert not any(await shut.ask([outside, *lines[1:]]))
+        inner = [own_place(swarm, one) for one in (shut, *crew)]
+
+        async def crossed(one: Someone) -> set[Place]:
+            """Itself it reaches by its own address."""
+            there = [place for place in [*lines, *inner] if place != own_place(swarm, one)]
+            got = await one.ask([outside, ("127.0.0.1", 8000), *there])
+            assert got[:2] == [True, True], f"the outside, and itself, from {one}"
+            return {place for place, reached in zip(there, got[2:], strict=True) if reached}
+
+        assert await asyncio.gather(*map(crossed, crew)) == [set()] * len(crew)
+        for host in swarm.hosts:
+            unguard(host, runtime)
+        for one, found in zip(crew, await asyncio.gather(*map(crossed, crew)), strict=True):
+            own = swarm.host(one.node).address
+            assert found >= {place for place in lines if place[0] != own}, f"from {one}"
+            assert (own, 2375) in found, f"its own node's engine, from {one}"
+        # A node that begins anew has lost them, too.
+        for node in await runtime.nodes():
+            runtime.guards.recheck(node.ref)
+        await runtime.upkeep()
+        assert await asyncio.gather(*map(crossed, crew)) == [set()] * len(crew)
+
+
+def unguard(host: Host, runtime: SwarmRuntime) -> None:
+    bridges = sorted(runtime.guards.bridges())
+    argument = json.dumps({"table": runtime.network, "bridges": bridges, "forbidden": []})
+    host.inside("env", f"PYTHONPATH={RUNNER.parent}", sys.executable, "-c", UNGUARDED, argument)
+
+
+async def test_a_node_that_joins_is_out_of_reach_before_it_takes_agents(
+    runtime: SwarmRuntime, http: AgentHttp, swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, loop, seen = swarm.hosts[2], asyncio.get_running_loop(), []
+    swarm.leave(late)
+    try:
+        one = await a_pooled(runtime, http, egress=True)
+        assert await one.ask([(late.address, 2375)]) == [True], "it is no node, hence outside"
+    finally:
+        swarm.join(late)
+    swarm.until_state(late, "ready")
+    swarm.label(late, {ENGINE_LABEL: late.engine, ZONE_LABEL: "late"})
+    api = runtime.client.api
+    create_service = api.create_service
+
+    def watched(*args: Any, **options: Any) -> Any:
+        attempt = asyncio.run_coroutine_threadsafe(one.ask([(late.address, 2375)]), loop)
+        seen.extend(attempt.result(30))
+        return create_service(*args, **options)
+
+    monkeypatch.setattr(api, "create_service", watched)
+    handle = await runtime.create(replace(new_spec(), place=Where(zone="late")))
+    assert (handle.node, seen) == (late.name, [False])
+
+
+async def test_a_node_that_takes_no_rules_takes_no_egress_agents(
+    runtime: SwarmRuntime, http: AgentHttp, swarm: Swarm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It says why, and takes the others."""
+    too_old = tmp_path / "runner.py"
+    too_old.write_text('print(\'{"error": "its kernel is too old"}\')')
+    monkeypatch.setattr(swarm_guards, "RUNNER", too_old)
+    with pytest.raises(
+        RuntimeFault, match=r"node-a takes no agents that reach the outside.*kernel is too old\."
+    ):
+        await runtime.create(replace(new_spec(), egress=True))
+    assert all("kernel is too old" in node.note for node in await runtime.nodes())
+    await a_pooled(runtime, http)
