@@ -14,7 +14,7 @@ translated, so they see where an agent wanted to go:
 The same table masquerades what is left. So without it agents reach nothing: no answer finds its way back.
 
 The argument is JSON: `table`, and `bridges` and `forbidden` (addresses), or `remove`. Prints JSON: this
-node's own IPv4 `addresses`, or an `error`. Knows none of the platform's modules; needs Linux 5.7.
+node's own IPv4 `addresses`, or an `error`. Knows none of the platform's modules; needs Linux 5.9.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 
-NEEDED = (5, 7)  # since then a chain behind routing knows by which device a packet came in
+NEEDED = (5, 9)  # since then packets can be refused before routing, and not only dropped
 NETFILTER = 12  # of netlink
 TABLES = 10  # the subsystem
 BEGIN, END = 0x10, 0x11
@@ -43,9 +43,11 @@ IN_BY, PROTOCOL_FAMILY, TRANSPORT = 6, 15, 16  # keys of `meta`
 CT_DIRECTION = 1
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 FIB_DEVICE_NAME, FIB_TYPE, OF_DESTINATION = 2, 3, 2
-UNICAST, REPLY, IPV6, UDP, NAMES_PORT = 1, 1, 10, 17, 53
+UNICAST, LOCAL = 1, 2
+REPLY, IPV6, UDP, NAMES_PORT = 1, 10, 17, 53
 EQUAL, DIFFERENT = 0, 1
 DROP, ACCEPT = 0, 1
+BY_ICMP, PROHIBITED = 2, 3  # whatever the family; "administratively prohibited"
 BRIDGES, FORBIDDEN = "bridges", "forbidden"
 TYPE_OF_NAMES, TYPE_OF_ADDRESSES = 41, 7  # what `nft` shows them as
 NAME_BYTES = 16
@@ -118,6 +120,11 @@ def verdict(code: int) -> bytes:
     return expression("immediate", attribute(1, 0), nested(2, nested(2, attribute(1, code))))
 
 
+def refuse() -> bytes:
+    """Whoever tries hears it at once."""
+    return expression("reject", attribute(1, BY_ICMP), attribute(2, bytes([PROHIBITED])))
+
+
 # --- the rules ------------------------------------------------------------------------------------------
 
 
@@ -135,11 +142,12 @@ def rules() -> Iterator[tuple[str, tuple[bytes, ...]]]:
     for rule in (
         (meta(PROTOCOL_FAMILY), compare(EQUAL, bytes([IPV6])), verdict(DROP)),
         (answer, compare(EQUAL, bytes([REPLY])), verdict(ACCEPT)),
+        (route(FIB_TYPE), compare(EQUAL, struct.pack("=I", LOCAL)), refuse()),
         (route(FIB_TYPE), compare(DIFFERENT, struct.pack("=I", UNICAST)), verdict(DROP)),
         (route(FIB_DEVICE_NAME), among(BRIDGES), verdict(DROP)),
-        (destination, among(FORBIDDEN), verdict(DROP)),
+        (destination, among(FORBIDDEN), refuse()),
         (*link_local, *name_query, verdict(ACCEPT)),
-        (*link_local, verdict(DROP)),
+        (*link_local, refuse()),
     ):
         yield "forbid", (meta(IN_BY), among(BRIDGES), *rule)
     yield "masquerade", (meta(IN_BY), among(BRIDGES), expression("masq"))

@@ -177,7 +177,7 @@ class Guards:
             behind = [node for node in nodes.values() if self._due(node, rules)]
             if not behind:
                 break
-            image = ensure_built_in(self._connect())
+            image = _image(self._connect)
             with ThreadPoolExecutor(min(AT_ONCE, len(behind))) as threads:
                 list(threads.map(partial(self._tell, rules=rules, image=image), behind))
         return self._rules(nodes, bridges)
@@ -244,11 +244,16 @@ class Guards:
         try:
             if self._hosts.has_settings(node, self._outside.config):
                 self._told.pop(node.seen.ref, None)
-                self._run(node, ensure_built_in(self._connect()), {"remove": True})
+                self._run(node, _image(self._connect), {"remove": True})
         except (RuntimeFault, NotFound) as exc:
             log.warning("the rules of agents that reach the outside stay on %s: %s", node.seen.name, exc)
             return False
         return True
+
+
+def _image(connect: Callable[[], docker.DockerClient]) -> str:
+    """The agents' own, which has a Python; its name."""
+    return ensure_built_in(connect())
 
 
 def _run(client: docker.DockerClient, *, image: str, command: list[str], labels: Mapping[str, str]) -> str:
