@@ -58,6 +58,11 @@ class Plan:
             "LogDriver": {"Name": "json-file", "Options": {"max-size": self.log, "max-file": "2"}},
         }
 
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Of the service, by which the swarm finds its tasks, and of the container."""
+        return {**self.labels, **({EGRESS: "yes"} if self.egress else {})}
+
     def endpoint(self) -> dict[str, Any]:
         """A port of the node itself, which the engine chooses. No virtual address, no ingress mesh in
         between."""
@@ -70,7 +75,7 @@ class Plan:
             "Image": image,
             "Hostname": self.hostname,
             "Env": [f"{name}={value}" for name, value in env.items()],
-            "Labels": {**self.labels, **({EGRESS: "yes"} if self.egress else {})},
+            "Labels": self.all_labels,
             "User": USER,
             "Init": True,
             "ReadOnly": True,

@@ -92,7 +92,7 @@ class Services:
             self._client.api.create_service(
                 plan.template(image, network=network, without=without, api=self._swarm.api_version),
                 name=plan.name,
-                labels=dict(plan.labels),
+                labels=plan.all_labels,
                 mode={"Replicated": {"Replicas": 1}},
                 endpoint_spec=plan.endpoint(),
             )

@@ -56,14 +56,23 @@ exec dockerd --host "unix://$HOME_DIR/docker.sock" --host "tcp://$ADDRESS:2375" 
 """
 
 
-# Says its port, then takes whoever connects. `ADDRESS` is given to the cable's end, once that is there.
+METADATA = "169.254.169.254"  # where clouds tell their machines what they may do, and names
+# Says its port, then takes whoever connects. `ADDRESS` is given to the cable's end, once that is there; such
+# a machine answers for METADATA, too.
 LISTEN = """
-import os, socket, subprocess, time
+import os, socket, subprocess, threading, time
+def names():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((os.environ["METADATA"], 53))
+        while True:
+            server.sendto(b"!", server.recvfrom(100)[1])
 if address := os.environ.get("ADDRESS"):
     while subprocess.run(["ip", "link", "show", "eth0"], capture_output=True).returncode:
         time.sleep(0.01)
-    for command in ("addr add %s/24 dev eth0" % address, "link set eth0 up"):
-        subprocess.run(["ip", *command.split()], check=True)
+    for one in (address + "/24", os.environ["METADATA"] + "/32"):
+        subprocess.run(["ip", "addr", "add", one, "dev", "eth0"], check=True)
+    subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
+    threading.Thread(target=names, daemon=True).start()
 with socket.create_server(("0.0.0.0", 0), backlog=50) as server:
     print(server.getsockname()[1], flush=True)
     while True:
@@ -97,7 +106,7 @@ def _port_of(process: subprocess.Popen[str]) -> int:
 def beyond() -> Iterator[tuple[str, int]]:
     """A machine that is no node, and listens: what agents may reach that reach the outside."""
     address = f"{NET}.99"
-    with _listening("unshare", "--net", ADDRESS=address) as process:
+    with _listening("unshare", "--net", ADDRESS=address, METADATA=METADATA) as process:
         _plug("cable-out", process.pid)
         yield address, _port_of(process)
 

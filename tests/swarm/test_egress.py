@@ -27,20 +27,23 @@ from tests.contract.pools.test_deployed_contract import ready as ready_deployed
 from tests.contract.pools.test_deployed_contract import run
 from tests.contract.pools.test_deployed_contract import spec as new_deployed
 from tests.fakes.pools import code
-from tests.swarm.hosts import NET, Host, Swarm, beyond
+from tests.swarm.hosts import METADATA, NET, Host, Swarm, beyond
 
 pytestmark = pytest.mark.swarm
 
-# Tries all places at once, and tells which of them it reached.
+# Tries all places at once, and tells which of them it reached: where names are asked for, with a datagram.
 REACHED = code(
     "import socket\n"
     "from concurrent.futures import ThreadPoolExecutor\n"
     "def reached(place):\n"
-    "    try:\n"
-    "        socket.create_connection(tuple(place), timeout=1.5).close()\n"
-    "    except OSError:\n"
-    "        return False\n"
-    "    return True\n"
+    "    kind = socket.SOCK_DGRAM if place[1] == 53 else socket.SOCK_STREAM\n"
+    "    with socket.socket(socket.AF_INET, kind) as attempt:\n"
+    "        attempt.settimeout(1.5)\n"
+    "        try:\n"
+    "            attempt.connect(tuple(place))\n"
+    "            return kind == socket.SOCK_STREAM or bool(attempt.send(b'?') and attempt.recv(1))\n"
+    "        except OSError:\n"
+    "            return False\n"
     "def main(places):\n"
     "    with ThreadPoolExecutor(len(places)) as threads:\n"
     "        return list(threads.map(reached, places))\n",
@@ -126,7 +129,9 @@ async def test_every_line_that_must_not_be_crossed(
     runtime: SwarmRuntime, http: AgentHttp, swarm: Swarm
 ) -> None:
     """With rules that only masquerade, the same attempts get through: each of them is sound."""
-    swarm.hosts[2].inside("ip", "addr", "add", f"{SECOND}/24", "dev", "eth0")
+    swarm.hosts[2].inside("ip", "addr", "replace", f"{SECOND}/24", "dev", "eth0")
+    for host in swarm.hosts:
+        host.inside("ip", "route", "replace", METADATA, "dev", "eth0")
     with (
         beyond() as outside,
         swarm.manager.listening() as web,
@@ -143,6 +148,7 @@ async def test_every_line_that_must_not_be_crossed(
             (swarm.manager.address, web),
             (SECOND, other),
             platform.getsockname(),
+            (METADATA, outside[1]),
         ]
         assert await shut.ask([outside]) == [False]
         inner = [own_place(swarm, one) for one in (shut, *crew)]
@@ -150,9 +156,13 @@ async def test_every_line_that_must_not_be_crossed(
         async def crossed(one: Someone) -> set[Place]:
             """Itself it reaches by its own address."""
             there = [place for place in [*lines, *inner] if place != own_place(swarm, one)]
-            got = await one.ask([outside, ("127.0.0.1", 8000), *there])
-            assert got[:2] == [True, True], f"the outside, and itself, from {one}"
-            return {place for place, reached in zip(there, got[2:], strict=True) if reached}
+            got = await one.ask([outside, (METADATA, 53), ("127.0.0.1", 8000), *there])
+            assert got[:3] == [True] * 3, f"the outside, the names there, and itself, from {one}"
+            return {place for place, reached in zip(there, got[3:], strict=True) if reached}
+
+        assert runtime._nodes_with_egress() == {
+            node.ref for node in await runtime.nodes() if node.name in {one.node for one in crew}
+        }
 
         assert await asyncio.gather(*map(crossed, crew)) == [set()] * len(crew)
         for host in swarm.hosts:
