@@ -201,7 +201,8 @@ class Guards:
             self._hosts.ensure_settings(node, self._outside.config)
             own = self._run(node, image, wanted)
         except (NodeTrouble, NotFound) as exc:
-            self._later[ref] = time.monotonic() + AFTER_TROUBLE
+            now = time.monotonic()  # agents wait meanwhile: one that hangs may not keep them most of the time
+            self._later[ref] = now + max(AFTER_TROUBLE, 3 * (now - at))
             self._trouble[ref] = (
                 f"Node {node.seen.name} takes no agents that reach the outside, since the rules that keep "
                 f"them from other agents could not be set: {exc}"

@@ -55,6 +55,7 @@ rules = [rule for rule in guard_runner.rules() if rule[0] == "masquerade"]
 guard_runner.rules = lambda: rules
 guard_runner.main(sys.argv[1])
 """
+LIFTED = "import guard_runner, sys; guard_runner.main(sys.argv[1])"
 SECOND = f"{NET}.112"  # an address of a node that the swarm does not know
 
 Place = tuple[str, int]
@@ -166,22 +167,26 @@ async def test_every_line_that_must_not_be_crossed(
 
         assert await asyncio.gather(*map(crossed, crew)) == [set()] * len(crew)
         for host in swarm.hosts:
-            unguard(host, runtime)
+            set_rules(host, runtime, UNGUARDED, bridges=sorted(runtime.guards.bridges()), forbidden=[])
         for one, found in zip(crew, await asyncio.gather(*map(crossed, crew)), strict=True):
             own = swarm.host(one.node).address
             assert found >= {place for place in lines if place[0] != own}, f"from {one}"
             assert (own, 2375) in found, f"its own node's engine, from {one}"
-        # A node that begins anew has lost them, too.
+
+        # Without any nobody gets out; and what a node may have lost, as when it begins anew, is set again.
+        for host in swarm.hosts:
+            set_rules(host, runtime, LIFTED, remove=True)
+        assert await asyncio.gather(*(one.ask([outside]) for one in crew)) == [[False]] * len(crew)
         for node in await runtime.nodes():
             runtime.guards.recheck(node.ref)
         await runtime.upkeep()
         assert await asyncio.gather(*map(crossed, crew)) == [set()] * len(crew)
 
 
-def unguard(host: Host, runtime: SwarmRuntime) -> None:
-    bridges = sorted(runtime.guards.bridges())
-    argument = json.dumps({"table": runtime.network, "bridges": bridges, "forbidden": []})
-    host.inside("env", f"PYTHONPATH={RUNNER.parent}", sys.executable, "-c", UNGUARDED, argument)
+def set_rules(host: Host, runtime: SwarmRuntime, program: str, **wanted: Any) -> None:
+    """By other means than the platform's."""
+    argument = json.dumps({"table": runtime.network, **wanted})
+    host.inside("env", f"PYTHONPATH={RUNNER.parent}", sys.executable, "-c", program, argument)
 
 
 async def test_a_node_that_joins_is_out_of_reach_before_it_takes_agents(
