@@ -14,7 +14,8 @@ translated, so they see where an agent wanted to go:
 The same table masquerades what is left. So without it agents reach nothing: no answer finds its way back.
 
 The argument is JSON: `table`, and `bridges` and `forbidden` (addresses), or `remove`. Prints JSON: this
-node's own IPv4 `addresses`, or an `error`. Knows none of the platform's modules; needs Linux 5.9.
+node's own IPv4 `addresses`, and the `error` if there was one. Knows none of the platform's modules; needs
+Linux 5.9.
 """
 
 from __future__ import annotations
@@ -244,16 +245,17 @@ def check_kernel(release: str) -> None:
 
 def main(argument: str) -> None:
     wanted = json.loads(argument)
+    with open("/proc/net/fib_trie") as trie:
+        answer: dict[str, object] = {"addresses": own_addresses(trie.read())}
     try:
         if wanted.get("remove"):
             send(removal(wanted["table"]))
         else:
             check_kernel(os.uname().release)
             send(transaction(wanted["table"], wanted["bridges"], wanted["forbidden"]))
-        with open("/proc/net/fib_trie") as trie:
-            print(json.dumps({"addresses": own_addresses(trie.read())}))
     except Refused as exc:
-        print(json.dumps({"error": str(exc)}))
+        answer["error"] = str(exc)
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

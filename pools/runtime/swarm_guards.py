@@ -139,12 +139,12 @@ class Guards:
         found = {}
         for ref, node in nodes.items():
             for other in at_work - {ref}:
-                told = self._told.get(other)
+                told, there = self._told.get(other), nodes[other]
                 if told is None or ref not in self._own or not self._addresses(node) <= told.rules.forbidden:
-                    why = self._trouble.get(ref) or self._why(nodes[other])
                     found[ref] = (
-                        f"Node {node.seen.name} takes no agents yet: those on {nodes[other].seen.name} that "
-                        f"reach the outside would reach it. {why}"
+                        f"Node {node.seen.name} takes no agents yet: those on {there.seen.name} that reach "
+                        f"the outside would reach it. {self._trouble.get(ref) or self._why(there)} Mend that, "
+                        f"or drain {there.seen.name}."
                     )
         return found
 
@@ -199,22 +199,32 @@ class Guards:
         at = time.monotonic()
         try:
             self._hosts.ensure_settings(node, self._outside.config)
-            own = self._run(node, image, wanted)
+            self._own[ref], refused = self._run(node, image, wanted)
         except (NodeTrouble, NotFound) as exc:
-            now = time.monotonic()  # agents wait meanwhile: one that hangs may not keep them most of the time
-            self._later[ref] = now + max(AFTER_TROUBLE, 3 * (now - at))
-            self._trouble[ref] = (
-                f"Node {node.seen.name} takes no agents that reach the outside, since the rules that keep "
-                f"them from other agents could not be set: {exc}"
-            )
-            self.recheck(ref)
-            log.warning("%s", self._trouble[ref])
+            refused = str(exc)
+            self._doubt(ref, rules)
+        if not refused:
+            self._told[ref] = _Told(rules, at)
+            self._trouble.pop(ref, None)
             return
-        self._own[ref], self._told[ref] = own, _Told(rules, at)
-        self._trouble.pop(ref, None)
+        now = time.monotonic()  # agents wait meanwhile: one that hangs may not keep them most of the time
+        self._later[ref] = now + max(AFTER_TROUBLE, 3 * (now - at))
+        self.recheck(ref)
+        self._trouble[ref] = (
+            f"Node {node.seen.name} takes no agents that reach the outside, since the rules that keep them "
+            f"from other agents could not be set: {refused}"
+        )
+        log.warning("%s", self._trouble[ref])
 
-    def _run(self, node: SwarmNode, image: str, wanted: Mapping[str, object]) -> frozenset[str]:
-        """The node's own addresses. Raises `NodeTrouble`, `NotFound`."""
+    def _doubt(self, ref: str, rules: Rules) -> None:
+        """It broke off: the node has these rules, or those of before. What both forbid is forbidden."""
+        told = self._told.get(ref)
+        if told is not None:
+            forbidden = told.rules.forbidden & rules.forbidden
+            self._told[ref] = _Told(replace(told.rules, forbidden=forbidden), None)
+
+    def _run(self, node: SwarmNode, image: str, wanted: Mapping[str, object]) -> tuple[frozenset[str], str]:
+        """The node's own addresses, and why its kernel refused. Raises `NodeTrouble`, `NotFound`."""
         source = self._connect()
         ident = str(source.images.get(image).id)
         self._hosts.ensure_image(node, ident, name_of(source, ident), source)
@@ -228,9 +238,7 @@ class Guards:
             raise NodeTrouble(
                 f"what sets them broke off ({said.strip()[-200:] or 'without a word'})."
             ) from exc
-        if "error" in answer:
-            raise NodeTrouble(f"{answer['error']}.")
-        return frozenset(answer["addresses"])
+        return frozenset(answer["addresses"]), f"{answer['error']}." if "error" in answer else ""
 
     # --- the end --------------------------------------------------------------------------------------
 
@@ -245,7 +253,9 @@ class Guards:
         try:
             if self._hosts.has_settings(node, self._outside.config):
                 self._told.pop(node.seen.ref, None)
-                self._run(node, _image(self._connect), {"remove": True})
+                _, refused = self._run(node, _image(self._connect), {"remove": True})
+                if refused:
+                    raise NodeTrouble(refused)
         except (RuntimeFault, NotFound) as exc:
             log.warning("the rules of agents that reach the outside stay on %s: %s", node.seen.name, exc)
             return False

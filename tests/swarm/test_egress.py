@@ -219,7 +219,7 @@ async def test_a_node_that_takes_no_rules_takes_no_egress_agents(
 ) -> None:
     """It says why, and takes the others."""
     too_old = tmp_path / "runner.py"
-    too_old.write_text('print(\'{"error": "its kernel is too old"}\')')
+    too_old.write_text("""print('{"addresses": [], "error": "its kernel is too old"}')""")
     monkeypatch.setattr(swarm_guards, "RUNNER", too_old)
     with pytest.raises(
         RuntimeFault, match=r"node-a takes no agents that reach the outside.*kernel is too old\."

@@ -50,13 +50,14 @@ class Networks:
 
 class Watched(Guards):
     """Runs nothing. `told` is what it would have set; `more` are addresses that nodes have beside the known
-    one, `faults` what they say instead."""
+    one, `faults` why they do not answer, `refusals` why their kernels refuse."""
 
     def __init__(self, networks: Networks, **options: Any) -> None:
         self.at_work: set[str] = set()
         self.told: list[tuple[str, frozenset[str]]] = []
         self.more: dict[str, str] = {}
         self.faults: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
 
         def no_engine() -> docker.DockerClient:
             raise AssertionError("nothing is asked of the manager")
@@ -71,7 +72,7 @@ class Watched(Guards):
             **options,
         )
 
-    def _run(self, node: SwarmNode, image: str, wanted: Mapping[str, object]) -> frozenset[str]:
+    def _run(self, node: SwarmNode, image: str, wanted: Mapping[str, object]) -> tuple[frozenset[str], str]:
         ref = node.seen.ref
         if ref in self.faults:
             raise NodeTrouble(self.faults[ref])
@@ -79,7 +80,8 @@ class Watched(Guards):
             forbidden = wanted["forbidden"]
             assert isinstance(forbidden, list)
             self.told.append((ref, frozenset(forbidden)))
-        return frozenset({node.seen.address, self.more.get(ref, node.seen.address)})
+        own = {node.seen.address, self.more.get(ref, node.seen.address)}
+        return frozenset(own), self.refusals.get(ref, "")
 
     def take(self) -> list[tuple[str, frozenset[str]]]:
         found, self.told = sorted(self.told), []
@@ -151,6 +153,14 @@ def test_no_agent_comes_to_a_node_that_an_egress_agent_still_reaches(guards: Wat
     )
 
 
+def test_a_node_that_broke_off_has_the_rules_of_before_or_the_new_ones(guards: Watched) -> None:
+    """While it was told that a node is gone: when that one is back, it may be unknown there."""
+    assert closed(guards, nodes(node(1), node(2), node(3))) == set()
+    guards.at_work, guards.faults = {"1"}, {"1": "it hangs"}
+    assert closed(guards, nodes(node(1), node(2))) == set()
+    assert closed(guards, nodes(node(1), node(2), node(3))) == {"3"}
+
+
 def test_a_platform_that_starts_knows_not_what_was_told(guards: Watched) -> None:
     guards.at_work, guards.faults = {"1"}, {"1": "it hangs"}
     assert closed(guards, nodes(node(1), node(2))) == {"2"}
@@ -158,7 +168,8 @@ def test_a_platform_that_starts_knows_not_what_was_told(guards: Watched) -> None
 
 
 def test_one_that_takes_no_rules_takes_no_egress_agents_and_says_so(guards: Watched) -> None:
-    guards.faults["1"] = "its kernel is too old."
+    guards.refusals["1"] = "its kernel is too old."
+    guards.at_work = {"2"}  # which are told of it, and do not reach it
     found = nodes(node(1), node(2))
     assert closed(guards, found, egress=True) == {"1"}
     assert closed(guards, found) == set()
@@ -167,7 +178,7 @@ def test_one_that_takes_no_rules_takes_no_egress_agents_and_says_so(guards: Watc
         "agents could not be set: its kernel is too old."
     }
     guards.take()
-    del guards.faults["1"]
+    del guards.refusals["1"]
     assert closed(guards, found, egress=True) == {"1"}, "it is left alone for a while"
     guards._later.clear()
     assert closed(guards, found, egress=True) == set()
