@@ -143,8 +143,8 @@ class Guards:
                 if told is None or ref not in self._own or not self._addresses(node) <= told.rules.forbidden:
                     found[ref] = (
                         f"Node {node.seen.name} takes no agents yet: those on {there.seen.name} that reach "
-                        f"the outside would reach it. {self._trouble.get(ref) or self._why(there)} Mend that, "
-                        f"or drain {there.seen.name}."
+                        f"the outside would reach it. {self._trouble.get(ref) or self._why(there)} Mend "
+                        f"that, or drain {there.seen.name}."
                     )
         return found
 
