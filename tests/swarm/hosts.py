@@ -58,7 +58,9 @@ exec dockerd --host "unix://$HOME_DIR/docker.sock" --host "tcp://$ADDRESS:2375" 
 
 METADATA = "169.254.169.254"  # where clouds tell their machines what they may do, and names
 # Says its port, then takes whoever connects. `ADDRESS` is given to the cable's end, once that is there; such
-# a machine answers for METADATA, too.
+# a machine answers for METADATA, too, and as OVER_IPV6, where it finds the rest of the world behind SIX.1.
+SIX = "fd98::"
+OVER_IPV6 = f"{SIX}99"
 LISTEN = """
 import os, socket, subprocess, threading, time
 def names():
@@ -69,11 +71,16 @@ def names():
 if address := os.environ.get("ADDRESS"):
     while subprocess.run(["ip", "link", "show", "eth0"], capture_output=True).returncode:
         time.sleep(0.01)
-    for one in (address + "/24", os.environ["METADATA"] + "/32"):
-        subprocess.run(["ip", "addr", "add", one, "dev", "eth0"], check=True)
-    subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
+    for command in (
+        "addr add %s/24 dev eth0" % address,
+        "addr add %s/32 dev eth0" % os.environ["METADATA"],
+        "addr add fd98::99/64 dev eth0 nodad",
+        "link set eth0 up",
+        "route add default via fd98::1",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)
     threading.Thread(target=names, daemon=True).start()
-with socket.create_server(("0.0.0.0", 0), backlog=50) as server:
+with socket.create_server(("::", 0), family=socket.AF_INET6, backlog=50, dualstack_ipv6=True) as server:
     print(server.getsockname()[1], flush=True)
     while True:
         server.accept()[0].close()
@@ -107,17 +114,17 @@ def beyond() -> Iterator[tuple[str, int]]:
     """A machine that is no node, and listens: what agents may reach that reach the outside."""
     address = f"{NET}.99"
     with _listening("unshare", "--net", ADDRESS=address, METADATA=METADATA) as process:
-        _plug("cable-out", process.pid)
+        plug("cable-out", process.pid)
         yield address, _port_of(process)
 
 
-def _plug(cable: str, pid: int) -> None:
-    """The other end of the cable appears in the namespace once there is one."""
+def plug(cable: str, pid: int, bridge: str = BRIDGE) -> None:
+    """The other end of the cable, `eth0`, appears in the namespace once there is one."""
     ours = os.readlink("/proc/self/ns/net")
     while os.readlink(f"/proc/{pid}/ns/net") == ours:
         time.sleep(0.01)
     run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-    run("ip", "link", "set", cable, "master", BRIDGE, "up")
+    run("ip", "link", "set", cable, "master", bridge, "up")
 
 
 class Host:
@@ -148,7 +155,7 @@ class Host:
         command = [*UNSHARE, "docker-init", "--", "sh", "-euc", BOOT]
         with (self.directory / "log").open("ab") as log:
             self._launcher = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        _plug(self._cable, self._launcher.pid)
+        plug(self._cable, self._launcher.pid)
 
     def inside(self, *command: str) -> str:
         """What it says, run in the host's network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import pytest
 
 from pools.domain.nodes import ENGINE_LABEL, ZONE_LABEL
 from pools.domain.placement import Place as Where
-from pools.runtime import swarm_guards
+from pools.runtime import guard_runner, swarm_guards
 from pools.runtime.base import RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.runtime.swarm import SwarmRuntime
@@ -27,7 +28,8 @@ from tests.contract.pools.test_deployed_contract import ready as ready_deployed
 from tests.contract.pools.test_deployed_contract import run
 from tests.contract.pools.test_deployed_contract import spec as new_deployed
 from tests.fakes.pools import code
-from tests.swarm.hosts import METADATA, NET, Host, Swarm, beyond
+from tests.swarm.hosts import BRIDGE, METADATA, NET, OVER_IPV6, SIX, Host, Swarm, beyond, plug
+from tests.swarm.hosts import run as run_here
 
 pytestmark = pytest.mark.swarm
 
@@ -243,3 +245,50 @@ async def test_a_node_that_takes_no_rules_takes_no_egress_agents(
         await runtime.create(replace(new_spec(), egress=True))
     assert all("kernel is too old" in node.note for node in await runtime.nodes())
     await a_pooled(runtime, http)
+
+
+# Tries, once it has its address, and then again for each line that it reads.
+OVER_IPV6_TRY = """
+import socket, subprocess, sys, time
+while subprocess.run(["ip", "link", "show", "eth0"], capture_output=True).returncode:
+    time.sleep(0.01)
+for command in ("addr add fd97::2/64 dev eth0 nodad", "link set eth0 up", "route add default via fd97::1"):
+    subprocess.run(["ip", *command.split()], check=True)
+for line in sys.stdin:
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1.5).close()
+        print("reached", flush=True)
+    except OSError as exc:
+        print(exc, flush=True)
+"""
+
+
+def test_nothing_goes_out_over_ipv6(swarm: Swarm) -> None:
+    """By this namespace of our own as the node: agents' networks have no IPv6, unless an engine gives it."""
+    run_here("ip", "link", "add", "br-try", "type", "bridge")
+    run_here("ip", "addr", "add", "fd97::1/64", "dev", "br-try", "nodad")
+    run_here("ip", "addr", "replace", f"{SIX}1/64", "dev", BRIDGE, "nodad")
+    run_here("ip", "link", "set", "br-try", "up")
+    Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
+    with beyond() as (_, port):
+        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", sys.executable, "-c", OVER_IPV6_TRY]
+        agent = subprocess.Popen(
+            [*command, OVER_IPV6, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            plug("cable-try", agent.pid, "br-try")
+
+            def reached() -> bool:
+                agent.stdin.write("\n")
+                agent.stdin.flush()
+                return agent.stdout.readline() == "reached\n"
+
+            assert reached()
+            guard_runner.send(guard_runner.transaction("try", ["br-try"], []))
+            assert not reached()
+            guard_runner.send(guard_runner.removal("try"))
+            assert reached()
+        finally:
+            agent.kill()
+            agent.communicate()
+            run_here("ip", "link", "delete", "br-try")
