@@ -48,8 +48,8 @@ def runtime() -> Runtime:
 
 
 def _hosts_beside() -> set[str]:
-    """Where the database, Redis and the broker answer; of each there may be several."""
-    urls = [settings.REDIS_URL, *settings.CELERY_BROKER_URL.split(";")]
+    """Where the web processes, the database, Redis and the broker answer; of each there may be several."""
+    urls = [settings.AFLOW_URL, settings.REDIS_URL, *settings.CELERY_BROKER_URL.split(";")]
     database = str(settings.DATABASES["default"].get("HOST") or "").split(",")
     hosts = {urlsplit(url).hostname or "" for url in urls} | set(database)
     return {host for host in hosts if host and not host.startswith("/")}  # a path is a socket's

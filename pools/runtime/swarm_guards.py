@@ -25,6 +25,7 @@ from pathlib import Path
 import docker
 import psutil
 from docker.errors import APIError, NotFound
+from docker.types import LogConfig
 
 from pools.runtime.base import RuntimeFault
 from pools.runtime.images import ensure_built_in, entrypoint_of
@@ -233,7 +234,7 @@ class Guards:
         run = partial(_run, image=ident, command=[python, "-c", RUNNER.read_text(), argument])
         said = self._hosts.ask(node, lambda client: run(client, labels=self._labels))
         try:
-            answer = json.loads(said)
+            answer = json.loads(said.strip().rpartition("\n")[2])
         except ValueError as exc:
             raise NodeTrouble(
                 f"what sets them broke off ({said.strip()[-200:] or 'without a word'})."
@@ -282,6 +283,7 @@ def _run(client: docker.DockerClient, *, image: str, command: list[str], labels:
         read_only=True,
         mem_limit=128 * 1024**2,
         pids_limit=16,
+        log_config=LogConfig(type="json-file"),  # what it says is read, whatever the engine's own is
     )
     made = api.create_container(
         image, entrypoint=command, command=[], user="0:0", labels=dict(labels), host_config=host

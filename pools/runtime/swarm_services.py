@@ -63,7 +63,8 @@ class Services:
         if task.state in NEVER_RAN:
             log.warning("an agent was refused by its node: %s", task.trouble)
             self.remove(plan.name, plan.kind, plan.agent_id)
-            self._hosts.forget(task.node)  # its image may have been pruned
+            self._hosts.forget(task.node)  # its image may have been pruned, or its network's settings
+            self._guards.recheck(task.node)
             self._networks_of(plan).renew(task.trouble)
             task = self._try_to_create(plan)
         if task.state in NEVER_RAN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from docker.errors import APIError
 
 from pools.domain.deployments import Reality
 from pools.domain.nodes import ENGINE_LABEL, Availability
@@ -73,15 +75,24 @@ async def test_a_node_whose_engine_nobody_told_takes_none(runtime: SwarmRuntime,
     assert "agentainer.engine" in notes[swarm.hosts[1].name]
 
 
-async def test_an_image_that_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
+async def test_what_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    """The agents' image, and the settings of their network."""
     swarm.label(swarm.hosts[1], {"agentainer.zone": "only"})
-    spec = replace(new_spec(), place=Place(zone="only"))
+    spec = replace(new_spec(), place=Place(zone="only"), egress=True)
     await runtime.create(spec)
     await runtime.remove(spec.agent_id)
     image = await runtime.ensure_image(BUILT_IN_IMAGE)
     with swarm.hosts[1].client() as client:
         client.images.remove(image, force=True)
-    again = replace(new_spec(), place=Place(zone="only"))
+
+        async def settings_go() -> bool:
+            """The engine lets go of a network a little after its last agent."""
+            with contextlib.suppress(APIError):
+                client.api.remove_network(f"{runtime.network}-out-settings")
+            return client.api.networks(names=[f"{runtime.network}-out-settings"]) == []
+
+        await until(settings_go, 60)
+    again = replace(new_spec(), place=Place(zone="only"), egress=True)
     assert (await runtime.create(again)).running
 
 

@@ -215,12 +215,13 @@ def test_the_platforms_own_hosts_are_out_of_reach(
 
 
 def test_which_hosts_those_are(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.AFLOW_URL = "https://flow.lan:8443/"
     settings.REDIS_URL = "redis://:secret@cache.lan:6379/0"
     settings.CELERY_BROKER_URL = "amqp://a:b@rabbit-1:5672//;amqp://a:b@rabbit-2:5672//"
     monkeypatch.setitem(settings.DATABASES["default"], "HOST", "pg-1,pg-2,/var/run/postgresql")
-    assert site._hosts_beside() == {"cache.lan", "rabbit-1", "rabbit-2", "pg-1", "pg-2"}
+    assert site._hosts_beside() == {"flow.lan", "cache.lan", "rabbit-1", "rabbit-2", "pg-1", "pg-2"}
     monkeypatch.delitem(settings.DATABASES["default"], "HOST")
-    assert site._hosts_beside() == {"cache.lan", "rabbit-1", "rabbit-2"}
+    assert site._hosts_beside() == {"flow.lan", "cache.lan", "rabbit-1", "rabbit-2"}
 
 
 TRIE = """Main:
