@@ -26,8 +26,8 @@ def make_runtime(
 ) -> Runtime:
     """Loads that runtime alone: the SDK of Docker costs a process that never asks it 15 MB and 0.2 s.
 
-    `labels` are this machine's, where it is the one node. `beside`: hosts of the platform
-    itself (web, database, Redis, broker), which no agent may reach. Raises `InvalidInput`.
+    `labels` are this machine's, where it is the one node. `beside`: hosts of the platform itself (web,
+    database, Redis, broker), from which a swarm's agents are kept. Raises `InvalidInput`.
     """
     labels = dict(labels or {})
     match name:

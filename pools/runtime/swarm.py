@@ -83,7 +83,7 @@ class SwarmRuntime(DockerRuntime):
     )
 
     def __init__(self, instance: str, beside: Collection[str] = ()) -> None:
-        """`beside`: hosts of the platform itself (web, database, Redis, broker), which no agent may reach."""
+        """`beside`: hosts of the platform itself (web, database, Redis, broker)."""
         super().__init__(instance)
         settings = {
             "com.docker.network.bridge.enable_icc": "false",
