@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -42,4 +43,13 @@ def runtime() -> Runtime:
         instance=settings.AFLOW_INSTANCE,
         data_dir=settings.DATA_DIR,
         labels={name: value for name, value in declared.items() if value},
+        beside=_hosts_beside(),
     )
+
+
+def _hosts_beside() -> set[str]:
+    """Where the web processes, the database, Redis and the broker answer; of each there may be several."""
+    urls = [settings.AFLOW_URL, settings.REDIS_URL, *settings.CELERY_BROKER_URL.split(";")]
+    database = str(settings.DATABASES["default"].get("HOST") or "").split(",")
+    hosts = {urlsplit(url).hostname or "" for url in urls} | set(database)
+    return {host for host in hosts if host and not host.startswith("/")}  # a path is a socket's

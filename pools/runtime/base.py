@@ -216,6 +216,9 @@ class Runtime(Protocol):
         """Removes what was made of this installation's lists of requirements, save for those that are named
         (canonical). What an agent runs on stays where it runs."""
 
+    async def upkeep(self) -> None:
+        """Called every few seconds: brings up to date what agents need beside themselves."""
+
     async def tidy(self) -> None:
         """After the last agent of this installation: what was made for all of them goes too."""
 
@@ -240,6 +243,9 @@ class OneMachine:
 
     async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
         """Those without containers make none."""
+
+    async def upkeep(self) -> None:
+        """There is nothing that changes beside agents."""
 
 
 def check_place(place: Place, node: EngineNode) -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from aflow_site.kernel.errors import InvalidInput
 from pools.runtime.base import Runtime
-
-# Why an agent of that runtime cannot reach the outside; the others can.
-NO_EGRESS: Mapping[str, str] = {
-    "swarm": "Agents of a swarm are isolated: one that reaches the outside would reach other agents at the "
-    "ports of their nodes, too. Set it to isolated, or use the docker runtime.",
-}
 
 # Why agents of that runtime have no packages of their own; the others can.
 NO_REQUIREMENTS: Mapping[str, str] = {
@@ -23,11 +17,17 @@ NO_REQUIREMENTS: Mapping[str, str] = {
 
 
 def make_runtime(
-    name: str, *, instance: str, data_dir: Path, labels: Mapping[str, str] | None = None
+    name: str,
+    *,
+    instance: str,
+    data_dir: Path,
+    labels: Mapping[str, str] | None = None,
+    beside: Collection[str] = (),
 ) -> Runtime:
     """Loads that runtime alone: the SDK of Docker costs a process that never asks it 15 MB and 0.2 s.
 
-    `labels` are this machine's, where it is the one node. Raises `InvalidInput`.
+    `labels` are this machine's, where it is the one node. `beside`: hosts of the platform itself (web,
+    database, Redis, broker), from which a swarm's agents are kept. Raises `InvalidInput`.
     """
     labels = dict(labels or {})
     match name:
@@ -43,7 +43,7 @@ def make_runtime(
                     f"The nodes of a swarm have labels of their own ({', '.join(labels)}): unset "
                     "AFLOW_NODE_CAPACITY and AFLOW_NODE_ZONE, which are for a single machine."
                 )
-            return SwarmRuntime(instance)
+            return SwarmRuntime(instance, beside)
         case "process":
             from pools.runtime.process import ProcessRuntime
 

@@ -36,7 +36,6 @@ class Capability(StrEnum):
     FOLLOW = "follow"  # the log as it is written
     LIMITS = "limits"  # holds CPU and memory to what was asked
     VOLUMES = "volumes"  # named ones, and others
-    EGRESS = "egress"  # the outside is in reach of those that ask for it
 
 
 SPAN = 0.1  # seconds, of which the share of a CPU is told

@@ -251,6 +251,9 @@ class MemoryRuntime:
     async def prune_images(self, requirements: Collection[tuple[str, ...]]) -> None:
         return None
 
+    async def upkeep(self) -> None:
+        return None
+
     async def tidy(self) -> None:
         return None
 

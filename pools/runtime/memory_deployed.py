@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class MemoryDeployed:
     """`settings` is the runtime that tests set up (images, an engine that is away); `agents` runs them."""
 
-    capabilities = frozenset({Capability.IMAGES, Capability.FOLLOW, Capability.EGRESS})
+    capabilities = frozenset({Capability.IMAGES, Capability.FOLLOW})
 
     def __init__(self, settings: MemoryRuntime, agents: MemoryRuntime) -> None:
         self._settings = settings

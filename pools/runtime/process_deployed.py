@@ -36,7 +36,7 @@ LOOK_EVERY = 0.25  # seconds
 class ProcessDeployed:
     """`processes` is a runtime of its own for them, whose friend this is."""
 
-    capabilities = frozenset({Capability.PAUSE, Capability.USAGE, Capability.FOLLOW, Capability.EGRESS})
+    capabilities = frozenset({Capability.PAUSE, Capability.USAGE, Capability.FOLLOW})
 
     def __init__(self, processes: ProcessRuntime) -> None:
         self._processes = processes

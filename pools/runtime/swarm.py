@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -34,15 +33,18 @@ from pools.runtime.base import (
     Invitation,
     RuntimeFault,
 )
-from pools.runtime.choose import NO_EGRESS
 from pools.runtime.docker import DockerRuntime
 from pools.runtime.docker_events import EventWatcher, MakeWatch, Tell, told
 from pools.runtime.requirement_images import prune
 from pools.runtime.swarm_deployed import SwarmDeployed
+from pools.runtime.swarm_guards import Guards
 from pools.runtime.swarm_hosts import Hosts, NodeTrouble
+from pools.runtime.swarm_networks import AgentNetworks
 from pools.runtime.swarm_plans import plan_of
 from pools.runtime.swarm_services import Services
 from pools.runtime.swarm_shapes import (
+    EGRESS,
+    ENDED,
     POOLED,
     SwarmNode,
     SwarmTask,
@@ -80,16 +82,29 @@ class SwarmRuntime(DockerRuntime):
         }
     )
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, instance: str, beside: Collection[str] = ()) -> None:
+        """`beside`: hosts of the platform itself (web, database, Redis, broker)."""
         super().__init__(instance)
         settings = {
             "com.docker.network.bridge.enable_icc": "false",
-            # Nobody outside knows the way back to an agent's own address.
+            # Nobody outside knows the way back to an agent's own address. Where agents may reach the outside
+            # the guards' rules see to it.
             "com.docker.network.bridge.enable_ip_masquerade": "false",
         }
-        self._config = f"{self.network}-settings"
-        self._hosts = Hosts(self._config, {"agentainer.instance": instance}, settings)
-        self.services = Services(self, self._hosts, self._config)
+        labels = {"agentainer.instance": instance}
+        isolated = AgentNetworks(lambda: self.client, self.network)
+        outside = AgentNetworks(lambda: self.client, f"{self.network}-out")
+        self._hosts = Hosts(isolated.config, labels, settings)
+        self.guards = Guards(
+            self._hosts,
+            outside,
+            lambda: self.client,
+            self._nodes_with_egress,
+            table=self.network,
+            labels=labels,
+            beside=beside,
+        )
+        self.services = Services(self, self._hosts, self.guards, isolated, outside)
         self.deployed = SwarmDeployed(self, self._hosts)
         self._dead: set[UUID] = set()  # told by a node's engine; the manager hears of it a little later
         self._own = ("", "")
@@ -136,11 +151,21 @@ class SwarmRuntime(DockerRuntime):
             if kind in (labels := row["Spec"].get("Labels") or {})
         }
 
+    def _nodes_with_egress(self) -> set[str]:
+        """Those on which agents that reach the outside may run, of pools or not."""
+        wanted = {"label": [f"agentainer.instance={self._instance}", EGRESS]}
+        rows = self.client.api.tasks(filters=wanted)
+        return {row["NodeID"] for row in rows if row.get("NodeID") and row["Status"]["State"] not in ENDED}
+
     def image_id(self, image: str) -> str:
         return self._image(image)
 
     async def nodes(self) -> list[EngineNode]:
-        return [node.seen for node in (await self._call(self.known_nodes)).values()]
+        found, notes = await self._call(self.known_nodes), self.guards.notes()
+        return [replace(node.seen, note=node.seen.note or notes.get(ref, "")) for ref, node in found.items()]
+
+    async def upkeep(self) -> None:
+        await self._call(lambda: self.guards.closed(self.known_nodes(), egress=False))
 
     async def set_availability(self, node: str, wanted: Availability) -> None:
         await self._call(lambda: self._set_availability(node, wanted))
@@ -189,8 +214,6 @@ class SwarmRuntime(DockerRuntime):
     # --- agents come and go ---------------------------------------------------------------------------
 
     def _create(self, spec: AgentSpec) -> AgentHandle:
-        if spec.egress:
-            raise RuntimeFault(f"The pool's network is egress. {NO_EGRESS['swarm']}")
         task = self.services.create(plan_of(spec, instance=self._instance, name=self._name(spec.agent_id)))
         return handle_of(task, self.known_nodes().get(task.node))
 
@@ -254,12 +277,19 @@ class SwarmRuntime(DockerRuntime):
                 tell(death)
 
             def follow(node: SwarmNode, stop: threading.Event) -> EventWatcher:
-                connect = partial(self._hosts.connect, node, None)
+                def connect() -> docker.DockerClient:
+                    self.guards.recheck(node.seen.ref)
+                    return self._hosts.connect(node, None)
+
                 return EventWatcher(self._instance, noted, stop, connect, kind=kind, actions=actions)
 
-            return SwarmWatch(follow, self._hosts.forget, look, tasks_on, noted, stop)
+            return SwarmWatch(follow, self._forget, look, tasks_on, noted, stop)
 
         return make
+
+    def _forget(self, ref: str) -> None:
+        self._hosts.forget(ref)
+        self.guards.recheck(ref)
 
     async def use_of(self, agent_id: UUID, ref: str) -> AgentUse | None:
         return None  # a node's engine would have to be asked; its own limit ends an agent that takes too much

@@ -53,7 +53,7 @@ Contents = dict[str, Any]  # what an engine says of a container, in its list
 class SwarmDeployed:
     """Shares the connections of the pools' runtime, whose friend it is."""
 
-    capabilities = frozenset(Capability) - {Capability.VOLUMES, Capability.EGRESS}
+    capabilities = frozenset(Capability) - {Capability.VOLUMES}
 
     def __init__(self, swarm: SwarmRuntime, hosts: Hosts) -> None:
         self._swarm = swarm
@@ -85,11 +85,6 @@ class SwarmDeployed:
 
     def _plan(self, spec: DeploySpec) -> Plan:
         """Raises `NotCapable`."""
-        if spec.egress:
-            raise NotCapable(
-                "On a swarm an agent that reaches the outside would reach other agents at their nodes, too: "
-                "set its network to isolated, or deploy it with the docker runtime."
-            )
         return Plan(
             agent_id=spec.agent_id,
             kind=LABEL,
@@ -108,6 +103,7 @@ class SwarmDeployed:
             hostname=spec.name,
             mounts=tuple(_mount(volume) for volume in spec.volumes),
             log="10m",
+            egress=spec.egress,
         )
 
     async def stop(self, agent_id: UUID, *, grace: float) -> None:

@@ -41,6 +41,12 @@ class NodeTrouble(RuntimeFault):
     """The engine of one node does not do what it should; the others are not concerned."""
 
 
+def name_of(client: docker.DockerClient, image: str) -> str:
+    """What to save it by, so that it keeps its name on the other nodes."""
+    names = client.api.inspect_image(image).get("RepoTags") or []
+    return str(names[0]) if names else image
+
+
 def make_network(client: docker.DockerClient, settings: dict[str, Any]) -> None:
     """One that is there already is left as it is. The SDK knows no networks with settings of another."""
     api: Any = client.api
@@ -50,7 +56,8 @@ def make_network(client: docker.DockerClient, settings: dict[str, Any]) -> None:
 
 
 class Hosts:
-    """`config` is the name of the network's settings on each node, `settings` what they are."""
+    """`config` is the name of the settings on each node that agents' network needs, `settings` what those of
+    every network are."""
 
     def __init__(self, config: str, labels: dict[str, str], settings: dict[str, str]) -> None:
         self._config = config
@@ -142,8 +149,8 @@ class Hosts:
         if not node.engine or time.monotonic() < self._trouble.get(ref, 0.0):
             return False
         try:
-            self._ensure_settings(node)
-            self._ensure_image(node, image, name, source)
+            self.ensure_settings(node, self._config)
+            self.ensure_image(node, image, name, source)
         except NodeTrouble as exc:
             log.warning("node %s takes no agents for now: %s", node.seen.name, exc)
             self._trouble[ref] = time.monotonic() + AFTER_TROUBLE
@@ -151,16 +158,19 @@ class Hosts:
         self._ready.setdefault(ref, set()).add(image)
         return True
 
-    def _ensure_settings(self, node: SwarmNode) -> None:
+    def ensure_settings(self, node: SwarmNode, config: str) -> None:
+        """Of the networks that name them so. Raises `NodeTrouble`."""
+
         def make(client: docker.DockerClient) -> None:
-            if client.api.networks(names=[self._config]):
+            if client.api.networks(names=[config]):
                 return
-            body = {"Name": self._config, "ConfigOnly": True, "Labels": self._labels}
+            body = {"Name": config, "ConfigOnly": True, "Labels": self._labels}
             make_network(client, {**body, "Options": self._settings})
 
         self.ask(node, make)
 
-    def _ensure_image(self, node: SwarmNode, image: str, name: str, source: docker.DockerClient) -> None:
+    def ensure_image(self, node: SwarmNode, image: str, name: str, source: docker.DockerClient) -> None:
+        """Raises `NodeTrouble`."""
         try:
             self.ask(node, lambda client: client.api.inspect_image(image))
             return
@@ -238,9 +248,13 @@ class Hosts:
             return ""
         return bytes(raw).decode("utf-8", "replace")
 
-    def remove_settings(self, node: SwarmNode) -> bool:
+    def has_settings(self, node: SwarmNode, config: str) -> bool:
+        """Raises `NodeTrouble`."""
+        return bool(self.ask(node, lambda client: client.api.networks(names=[config])))
+
+    def remove_settings(self, node: SwarmNode, config: str) -> bool:
         try:
-            self.ask(node, lambda client: client.api.remove_network(self._config))
+            self.ask(node, lambda client: client.api.remove_network(config))
         except NotFound:
             return True
         except NodeTrouble as exc:

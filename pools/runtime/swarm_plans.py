@@ -16,7 +16,7 @@ from pools.domain.room import RESERVED_CPUS, RESERVED_MEMORY
 from pools.runtime.base import AgentSpec, Limits
 from pools.runtime.docker import PORT
 from pools.runtime.images import USER
-from pools.runtime.swarm_shapes import POOLED, SECOND
+from pools.runtime.swarm_shapes import EGRESS, POOLED, SECOND
 
 # When somebody else drains the node. What we remove ourselves was out of work before.
 STOP_GRACE = 30
@@ -42,6 +42,7 @@ class Plan:
     mounts: tuple[Mapping[str, Any], ...] = ()
     place: Place = ANYWHERE
     log: str = "1m"
+    egress: bool = False
 
     def template(
         self, image: str, *, network: str, without: Iterable[str], api: tuple[int, ...]
@@ -57,6 +58,11 @@ class Plan:
             "LogDriver": {"Name": "json-file", "Options": {"max-size": self.log, "max-file": "2"}},
         }
 
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Of the service, by which the swarm finds its tasks, and of the container."""
+        return {**self.labels, **({EGRESS: "yes"} if self.egress else {})}
+
     def endpoint(self) -> dict[str, Any]:
         """A port of the node itself, which the engine chooses. No virtual address, no ingress mesh in
         between."""
@@ -69,7 +75,7 @@ class Plan:
             "Image": image,
             "Hostname": self.hostname,
             "Env": [f"{name}={value}" for name, value in env.items()],
-            "Labels": dict(self.labels),
+            "Labels": self.all_labels,
             "User": USER,
             "Init": True,
             "ReadOnly": True,
@@ -129,4 +135,5 @@ def plan_of(spec: AgentSpec, *, instance: str, name: str) -> Plan:
         },
         limits=spec.limits,
         place=spec.place,
+        egress=spec.egress,
     )

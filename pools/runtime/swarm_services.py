@@ -1,4 +1,4 @@
-"""Agents as services of one replica: made, waited for, removed, on networks that every node has.
+"""Agents as services of one replica: made, waited for, removed.
 
 Blocking; for threads alone. Serves pools' agents and deployed ones.
 Does not: choose nodes, or list anything.
@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import docker
 from docker.errors import APIError, NotFound
 
 from pools.runtime.base import RuntimeFault
-from pools.runtime.swarm_hosts import Hosts, make_network
+from pools.runtime.swarm_guards import Guards
+from pools.runtime.swarm_hosts import Hosts, name_of
+from pools.runtime.swarm_networks import AgentNetworks
 from pools.runtime.swarm_plans import Plan
 from pools.runtime.swarm_shapes import ENDED, NEVER_RAN, SwarmNode, SwarmTask, in_reach, newest
 
@@ -36,11 +37,19 @@ TIDY_SECONDS = 6.0
 class Services:
     """Of one swarm, whose runtime's friend this is. `hosts` are its nodes' engines."""
 
-    def __init__(self, swarm: SwarmRuntime, hosts: Hosts, config: str) -> None:
+    def __init__(
+        self,
+        swarm: SwarmRuntime,
+        hosts: Hosts,
+        guards: Guards,
+        isolated: AgentNetworks,
+        outside: AgentNetworks,
+    ) -> None:
         self._swarm = swarm
         self._hosts = hosts
-        self._config = config
-        self._networking = threading.Lock()
+        self._guards = guards
+        self._isolated = isolated
+        self._outside = outside
 
     @property
     def _client(self) -> docker.DockerClient:
@@ -54,8 +63,9 @@ class Services:
         if task.state in NEVER_RAN:
             log.warning("an agent was refused by its node: %s", task.trouble)
             self.remove(plan.name, plan.kind, plan.agent_id)
-            self._hosts.forget(task.node)  # its image may have been pruned
-            self._renew_network(task.trouble)
+            self._hosts.forget(task.node)  # its image may have been pruned, or its network's settings
+            self._guards.recheck(task.node)
+            self._networks_of(plan).renew(task.trouble)
             task = self._try_to_create(plan)
         if task.state in NEVER_RAN:
             node = self._swarm.known_nodes().get(task.node)
@@ -63,22 +73,27 @@ class Services:
             raise RuntimeFault(f"Node {where} refused an agent: {task.trouble}.")
         return task
 
+    def _networks_of(self, plan: Plan) -> AgentNetworks:
+        return self._outside if plan.egress else self._isolated
+
     def _try_to_create(self, plan: Plan) -> SwarmTask:
         image = str(self._client.images.get(self._swarm.image_id(plan.image)).id)
+        network = self._networks_of(plan).current()
         nodes = self._swarm.known_nodes()
-        without = self._hosts.prepare(image, _name_of(self._client, image), nodes.values(), self._client)
-        open_nodes = {ref for ref, node in nodes.items() if node.takes_agents}
+        open_nodes = {ref: node for ref, node in nodes.items() if node.takes_agents}
         if not open_nodes:
             raise RuntimeFault("No node can take the agent: all are cordoned, draining or lost.")
-        if without >= open_nodes:
-            raise RuntimeFault(_nowhere(nodes[ref] for ref in open_nodes))
+        closed = self._guards.closed(nodes, egress=plan.egress)
+        rest = [node for ref, node in nodes.items() if ref not in closed]
+        lacking = self._hosts.prepare(image, name_of(self._client, image), rest, self._client)
+        without = lacking | set(closed)
+        if without >= set(open_nodes):
+            raise RuntimeFault(_nowhere(open_nodes, lacking, closed))
         try:
             self._client.api.create_service(
-                plan.template(
-                    image, network=self._current_network(), without=without, api=self._swarm.api_version
-                ),
+                plan.template(image, network=network, without=without, api=self._swarm.api_version),
                 name=plan.name,
-                labels=dict(plan.labels),
+                labels=plan.all_labels,
                 mode={"Replicated": {"Replicas": 1}},
                 endpoint_spec=plan.endpoint(),
             )
@@ -113,40 +128,6 @@ class Services:
     def task_of(self, kind: str, agent_id: UUID) -> SwarmTask | None:
         """The agent's newest one."""
         return newest(self._swarm.tasks(kind, f"{kind}={agent_id}")).get(agent_id)
-
-    def _networks(self) -> dict[int, dict[str, Any]]:
-        """The agents' networks by their number. Each is every node's own bridge, with the settings that the
-        node keeps; the swarm keeps but the name."""
-        prefix = (
-            f"{self._swarm.network}-net-"  # for networks of a swarm the engine's own filter wants whole names
-        )
-        rows = [row for row in self._client.api.networks() if row["Name"].startswith(prefix)]
-        return {int(row["Name"].removeprefix(prefix)): row for row in rows}
-
-    def _current_network(self) -> str:
-        with self._networking:  # agents are created side by side
-            return f"{self._swarm.network}-net-{max(self._networks(), default=None) or self._add_network(1)}"
-
-    def _add_network(self, number: int) -> int:
-        body = {"Driver": "bridge", "Scope": "swarm", "ConfigFrom": {"Network": self._config}}
-        make_network(self._client, {"Name": f"{self._swarm.network}-net-{number}", **body})
-        return number
-
-    def _renew_network(self, trouble: str) -> None:
-        """An engine that died with agents refuses their network from then on ("network … exists", moby
-        #37087), and nothing but another network helps. Those before go when their last agent has gone."""
-        if "network" not in trouble or "exists" not in trouble:
-            return
-        with self._networking:
-            known = self._networks()
-            newest = max(known, default=0)
-            if newest and known[newest]["Id"] not in trouble:
-                return  # another agent's creation was faster
-            log.warning("a node does not take the agents' network any more; they get a new one")
-            self._add_network(newest + 1)
-        for number in known:
-            with contextlib.suppress(APIError):
-                self._client.api.remove_network(f"{self._swarm.network}-net-{number}")
 
     # --- agents go ----------------------------------------------------------------------------------------
 
@@ -183,26 +164,24 @@ class Services:
         """The engines let go of a network a little after its last agent. One that stays in use is left."""
         until = time.monotonic() + TIDY_SECONDS
         nodes = [node for node in self._swarm.known_nodes().values() if node.seen.heard and node.engine]
+        guarded = self._guards.lift(nodes)
+        left = [(node, self._isolated.config) for node in nodes]
+        left += [(node, self._outside.config) for node in nodes if node.seen.ref not in guarded]
         while time.monotonic() < until:
-            for number in self._networks():
-                with contextlib.suppress(APIError):
-                    self._client.api.remove_network(f"{self._swarm.network}-net-{number}")
-            if not self._networks():
-                nodes = [node for node in nodes if not self._hosts.remove_settings(node)]
-                if not nodes:
+            if self._isolated.remove() and self._outside.remove():
+                left = [one for one in left if not self._hosts.remove_settings(*one)]
+                if not left:
                     return
             time.sleep(0.1)
 
 
-def _name_of(client: docker.DockerClient, image: str) -> str:
-    """What to save it by, so that it keeps its name on the other nodes."""
-    names = client.api.inspect_image(image).get("RepoTags") or []
-    return str(names[0]) if names else image
-
-
-def _nowhere(nodes: Iterable[SwarmNode]) -> str:
-    names = ", ".join(sorted(node.seen.name for node in nodes))
-    return (
-        f"No open node could be given the agents' image and network ({names}): each needs the label "
-        "agentainer.engine with its engine's address, and that engine must answer."
-    )
+def _nowhere(nodes: Mapping[str, SwarmNode], lacking: Collection[str], closed: Mapping[str, str]) -> str:
+    """Why none of these nodes takes the agent."""
+    reasons = sorted({why for ref, why in closed.items() if ref in nodes})
+    if lacking:
+        names = ", ".join(sorted(node.seen.name for ref, node in nodes.items() if ref in lacking))
+        reasons.append(
+            f"No open node could be given the agents' image and network ({names}): each needs the label "
+            "agentainer.engine with its engine's address, and that engine must answer."
+        )
+    return " ".join(reasons)

@@ -18,16 +18,19 @@ from pools.runtime.base import AgentHandle, EngineNode
 
 SECOND = 10**9
 POOLED = "agentainer.agent"  # the label with the id of a pool's agent
+EGRESS = "agentainer.egress"  # the label of whatever agent reaches the outside
 NEVER_RAN = frozenset({"rejected", "orphaned"})
 ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 
 
 @dataclass(frozen=True, slots=True)
 class SwarmNode:
-    """`engine` is the URL of its own engine; empty when nobody told."""
+    """`engine` is the URL of its own engine; empty when nobody told. `hosts`: what the swarm and people call
+    the machine by, addresses or names."""
 
     seen: EngineNode
     engine: str
+    hosts: frozenset[str] = frozenset()
 
     @property
     def takes_agents(self) -> bool:
@@ -75,9 +78,10 @@ def read_nodes(rows: Iterable[Mapping[str, Any]], own: tuple[str, str]) -> list[
 def _node(row: Mapping[str, Any], name: str, own: tuple[str, str]) -> SwarmNode:
     labels = dict(row["Spec"].get("Labels") or {})
     engine = labels.get(ENGINE_LABEL, "").strip() or (own[1] if row["ID"] == own[0] else "")
-    address = row["Status"].get("Addr", "")
+    address = told = row["Status"].get("Addr", "")
+    manages = urlsplit(f"//{row.get('ManagerStatus', {}).get('Addr', '')}").hostname or ""
     if address in ("", "0.0.0.0", "127.0.0.1"):  # what some managers say of themselves
-        address = urlsplit(f"//{row.get('ManagerStatus', {}).get('Addr', '')}").hostname or address
+        address = manages or address
     resources = row["Description"].get("Resources", {})
     missing = (
         f"No agent is placed here: the node has no label {ENGINE_LABEL}, so its engine cannot be reached."
@@ -94,7 +98,8 @@ def _node(row: Mapping[str, Any], name: str, own: tuple[str, str]) -> SwarmNode:
         note="" if engine else missing,
         since=datetime.fromtimestamp(moment(row["CreatedAt"]), UTC),
     )
-    return SwarmNode(seen, engine)
+    called = {told, manages, urlsplit(engine).hostname or ""}
+    return SwarmNode(seen, engine, frozenset(called - {""}))
 
 
 def read_tasks(rows: Iterable[Mapping[str, Any]], kind: str = POOLED) -> list[SwarmTask]:

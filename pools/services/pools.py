@@ -20,12 +20,12 @@ from aflow_site.kernel.errors import Conflict, Fault, InvalidInput
 from aflow_site.kernel.requirements import canonical_all
 from pools.domain.agents import EndReason
 from pools.domain.limits import MOST_AGENTS, faults_of_name
-from pools.domain.settings import DEFAULTS, PRESETS, Network, faults_of
+from pools.domain.settings import DEFAULTS, PRESETS, faults_of
 from pools.facade.contracts import PoolNotFound, PoolSpec
 from pools.leases.store import Leases
 from pools.models import Pool, PoolShare, PoolUse
 from pools.runtime.base import BUILT_IN_IMAGE
-from pools.runtime.choose import NO_EGRESS, NO_REQUIREMENTS
+from pools.runtime.choose import NO_REQUIREMENTS
 from pools.services.lease_rules import rules_of
 from teams.facade.api import team_ids
 
@@ -63,8 +63,6 @@ def _faults_here(values: Mapping[str, Any]) -> list[Fault]:
     """Of settings that this site's runtime cannot give its agents."""
     here = settings.AFLOW_RUNTIME
     faults = []
-    if values.get("network") == Network.EGRESS and here in NO_EGRESS:
-        faults.append(Fault("network", NO_EGRESS[here]))
     if values.get("requirements") and here in NO_REQUIREMENTS:
         faults.append(Fault("requirements", NO_REQUIREMENTS[here]))
     return faults

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -55,8 +56,75 @@ exec dockerd --host "unix://$HOME_DIR/docker.sock" --host "tcp://$ADDRESS:2375" 
 """
 
 
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+METADATA = "169.254.169.254"  # where clouds tell their machines what they may do, and names
+# Says its port, then takes whoever connects. `ADDRESS` is given to the cable's end, once that is there; such
+# a machine answers for METADATA, too, and as OVER_IPV6, where it finds the rest of the world behind SIX.1.
+SIX = "fd98::"
+OVER_IPV6 = f"{SIX}99"
+LISTEN = """
+import os, socket, subprocess, threading, time
+def names():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((os.environ["METADATA"], 53))
+        while True:
+            server.sendto(b"!", server.recvfrom(100)[1])
+if address := os.environ.get("ADDRESS"):
+    while subprocess.run(["ip", "link", "show", "eth0"], capture_output=True).returncode:
+        time.sleep(0.01)
+    for command in (
+        "addr add %s/24 dev eth0" % address,
+        "addr add %s/32 dev eth0" % os.environ["METADATA"],
+        "addr add fd98::99/64 dev eth0 nodad",
+        "link set eth0 up",
+        "route add default via fd98::1",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)
+    threading.Thread(target=names, daemon=True).start()
+with socket.create_server(("::", 0), family=socket.AF_INET6, backlog=50, dualstack_ipv6=True) as server:
+    print(server.getsockname()[1], flush=True)
+    while True:
+        server.accept()[0].close()
+"""
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@contextmanager
+def _listening(*prefix: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    command = ["setpriv", "--pdeathsig", "KILL", *prefix, sys.executable, "-c", LISTEN]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _port_of(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    return int(process.stdout.readline())
+
+
+@contextmanager
+def beyond() -> Iterator[tuple[str, int]]:
+    """A machine that is no node, and listens: what agents may reach that reach the outside."""
+    address = f"{NET}.99"
+    with _listening("unshare", "--net", ADDRESS=address, METADATA=METADATA) as process:
+        plug("cable-out", process.pid)
+        yield address, _port_of(process)
+
+
+def plug(cable: str, pid: int, bridge: str = BRIDGE) -> None:
+    """The other end of the cable, `eth0`, appears in the namespace once there is one."""
+    ours = os.readlink("/proc/self/ns/net")
+    while os.readlink(f"/proc/{pid}/ns/net") == ours:
+        time.sleep(0.01)
+    run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+    run("ip", "link", "set", cable, "master", bridge, "up")
 
 
 class Host:
@@ -87,15 +155,22 @@ class Host:
         command = [*UNSHARE, "docker-init", "--", "sh", "-euc", BOOT]
         with (self.directory / "log").open("ab") as log:
             self._launcher = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        self._plug(self._launcher.pid)
+        plug(self._cable, self._launcher.pid)
 
-    def _plug(self, pid: int) -> None:
-        """The other end of the cable appears in the namespace once there is one."""
-        ours = os.readlink("/proc/self/ns/net")
-        while os.readlink(f"/proc/{pid}/ns/net") == ours:
-            time.sleep(0.01)
-        run("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-        run("ip", "link", "set", self._cable, "master", BRIDGE, "up")
+    def inside(self, *command: str) -> str:
+        """What it says, run in the host's network."""
+        return run(*self._enter, *command)
+
+    @property
+    def _enter(self) -> tuple[str, ...]:
+        assert self._launcher is not None
+        return "nsenter", f"--net=/proc/{self._launcher.pid}/ns/net"
+
+    @contextmanager
+    def listening(self) -> Iterator[int]:
+        """Something that listens on all of its addresses; the port."""
+        with _listening(*self._enter) as process:
+            yield _port_of(process)
 
     def wait(self, seconds: float = 60) -> None:
         until = time.monotonic() + seconds
@@ -194,18 +269,30 @@ class Swarm:
                 default_addr_pool=["10.214.0.0/16"],
                 dispatcher_heartbeat_period=HEARTBEAT * 10**9,
             )
-            client.swarm.reload()
-            token = client.swarm.attrs["JoinTokens"]["Worker"]
         for host in self.hosts[1:]:
-            with host.client() as client:
-                client.swarm.join(
-                    remote_addrs=[f"{self.manager.address}:2377"],
-                    join_token=token,
-                    advertise_addr=host.address,
-                    listen_addr=f"{host.address}:2377",
-                )
+            self.join(host)
         for host in self.hosts:
             self.label(host, {"agentainer.engine": host.engine})
+
+    def join(self, host: Host) -> None:
+        with self.manager.client() as client:
+            client.swarm.reload()
+            token = client.swarm.attrs["JoinTokens"]["Worker"]
+        with host.client() as client:
+            client.swarm.join(
+                remote_addrs=[f"{self.manager.address}:2377"],
+                join_token=token,
+                advertise_addr=host.address,
+                listen_addr=f"{host.address}:2377",
+            )
+
+    def leave(self, host: Host) -> None:
+        """As if it had never been there."""
+        ref = self.node(host)["ID"]
+        with host.client() as client:
+            client.swarm.leave(force=True)
+        with self.manager.client() as client:
+            client.api.remove_node(ref, force=True)
 
     def node(self, host: Host) -> dict[str, Any]:
         """As the manager sees it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from docker.errors import APIError
 
 from pools.domain.deployments import Reality
 from pools.domain.nodes import ENGINE_LABEL, Availability
@@ -17,6 +20,7 @@ from pools.runtime.base import BUILT_IN_IMAGE, RuntimeFault
 from pools.runtime.contract import AgentHttp
 from pools.runtime.deployed import NotCapable, VolumeSpec
 from pools.runtime.swarm import SwarmRuntime
+from pools.runtime.swarm_guards import RUNNER
 from tests.contract.pools.agents import new_spec, ready
 from tests.contract.pools.test_capabilities import LOOK, ask
 from tests.contract.pools.test_deployed_contract import WRITE, run
@@ -71,21 +75,30 @@ async def test_a_node_whose_engine_nobody_told_takes_none(runtime: SwarmRuntime,
     assert "agentainer.engine" in notes[swarm.hosts[1].name]
 
 
-async def test_an_image_that_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
+async def test_what_was_pruned_is_given_again(runtime: SwarmRuntime, swarm: Swarm) -> None:
+    """The agents' image, and the settings of their network."""
     swarm.label(swarm.hosts[1], {"agentainer.zone": "only"})
-    spec = replace(new_spec(), place=Place(zone="only"))
+    spec = replace(new_spec(), place=Place(zone="only"), egress=True)
     await runtime.create(spec)
     await runtime.remove(spec.agent_id)
     image = await runtime.ensure_image(BUILT_IN_IMAGE)
     with swarm.hosts[1].client() as client:
         client.images.remove(image, force=True)
-    again = replace(new_spec(), place=Place(zone="only"))
+
+        async def settings_go() -> bool:
+            """The engine lets go of a network a little after its last agent."""
+            with contextlib.suppress(APIError):
+                client.api.remove_network(f"{runtime.network}-out-settings")
+            return client.api.networks(names=[f"{runtime.network}-out-settings"]) == []
+
+        await until(settings_go, 60)
+    again = replace(new_spec(), place=Place(zone="only"), egress=True)
     assert (await runtime.create(again)).running
 
 
 async def test_nothing_is_left_after_the_last_agent(runtime: SwarmRuntime, swarm: Swarm) -> None:
-    for _ in range(3):
-        await runtime.create(new_spec())
+    for egress in (False, True, True):
+        await runtime.create(replace(new_spec(), egress=egress))
     for handle in await runtime.list_agents():
         await runtime.remove(handle.agent_id)
     await runtime.tidy()
@@ -98,8 +111,26 @@ async def test_nothing_is_left_after_the_last_agent(runtime: SwarmRuntime, swarm
             )
 
     assert [left(host) for host in swarm.hosts] == [[], [], []]
+    assert [rules_stay(host, runtime.network) for host in swarm.hosts] == [False, False, False]
     with swarm.manager.client() as client:
         assert client.api.services(filters={"label": f"agentainer.instance={runtime._instance}"}) == []
+
+
+REMOVE = """
+import guard_runner, sys
+try:
+    table = guard_runner.attribute(1, sys.argv[1])
+    guard_runner.send([guard_runner.message(guard_runner.DELETE_TABLE, 0, table)])
+except guard_runner.Refused as refused:
+    print(refused)
+"""
+
+
+def rules_stay(host: Host, table: str) -> bool:
+    """What is not there cannot be removed."""
+    said = host.inside("env", f"PYTHONPATH={RUNNER.parent}", sys.executable, "-c", REMOVE, table)
+    assert said == "" or "No such file" in said
+    return not said
 
 
 async def test_an_agent_on_hosts_set_up_as_advised(

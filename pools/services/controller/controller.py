@@ -51,6 +51,7 @@ EVERY = 2.0  # seconds between two reconciles when nothing happens
 NOT_FASTER_THAN = 0.05
 SAMPLE_EVERY = 0.2
 IMAGES_EVERY = 3600.0
+UPKEEP_EVERY = 5.0
 HISTORY = timedelta(days=7)  # how long ended agents are remembered
 REDIS_TROUBLE = (ConnectionError, RedisReplyError)
 
@@ -254,6 +255,7 @@ class PoolController:
             "the lead": partial(self._repeat, self._renew, BEAT),
             "the alarms": partial(self._repeat, self.alarms.look, ALARMS_EVERY),
             "images": partial(self._repeat, self.prune_images, IMAGES_EVERY),
+            "the runtime's upkeep": partial(self._repeat, self._runtime.upkeep, UPKEEP_EVERY),
             **self.beside,
         }
         self._sizes.await_steering(self.steered_within)

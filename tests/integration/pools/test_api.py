@@ -148,17 +148,21 @@ def test_bad_settings_are_named(operator: Person, body: dict[str, Any], path: st
 
 def test_what_the_runtime_cannot_give_is_refused_at_once(operator: Person, settings: LazySettings) -> None:
     """Not when an agent is made, nor to who changes something else of a pool that has it already."""
-    operator("POST", "pools/", {"name": "old", "network": "egress"})
-    settings.AFLOW_RUNTIME = "swarm"
-    for method, path, body in (
-        ("POST", "pools/", {"name": "new", "network": "egress"}),
-        ("PATCH", "pools/old/", {"network": "egress"}),
-    ):
+    needs = {"requirements": ["six==1.17.0"]}
+    assert operator("POST", "pools/", {"name": "old", **needs})[0] == 201
+    settings.AFLOW_RUNTIME = "process"
+    for method, path, body in (("POST", "pools/", {"name": "new", **needs}), ("PATCH", "pools/old/", needs)):
         status, problem = operator(method, path, body)
-        assert (status, problem["errors"][0]["path"]) == (400, "network")
-        assert "Set it to isolated, or use the docker runtime." in problem["errors"][0]["message"]
+        assert (status, problem["errors"][0]["path"]) == (400, "requirements")
+        assert "use a runtime with containers" in problem["errors"][0]["message"]
     assert operator("PATCH", "pools/old/", {"max_uses": 5})[0] == 200
-    assert operator("PATCH", "pools/old/", {"network": "isolated"})[0] == 200
+    assert operator("PATCH", "pools/old/", {"requirements": []})[0] == 200
+
+
+@pytest.mark.parametrize("runtime", ["docker", "swarm", "process"])
+def test_every_runtime_gives_a_way_out(operator: Person, settings: LazySettings, runtime: str) -> None:
+    settings.AFLOW_RUNTIME = runtime
+    assert operator("POST", "pools/", {"name": "out", "network": "egress"})[0] == 201
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,27 @@ async def test_images_go_whose_requirements_no_pool_has_any_more(
     await plant.runtime.close()
 
 
+class KeptUp(MemoryRuntime):
+    """Counts how often it is reminded; the engine is away at first."""
+
+    times = 0
+
+    async def upkeep(self) -> None:
+        self.times += 1
+        if self.times == 1:
+            raise EngineAway("It does not answer.")
+
+
+async def test_the_runtime_is_kept_up_beside_the_rounds(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pools.services.controller.controller.UPKEEP_EVERY", 0.02)
+    plant.runtime = runtime = KeptUp()
+    async with plant.running():
+        await until(lambda: runtime.times > 2)
+    await plant.runtime.close()
+
+
 class Installing(MemoryRuntime):
     """Is never done with requirements."""
 
