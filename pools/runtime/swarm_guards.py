@@ -3,7 +3,7 @@
 They name every address of every node and of what the platform runs on, and they do the masquerading, too: a
 node that lost them, or never had them, lets nobody out. `guard_runner` sets them; this module runs it on the
 nodes, and knows which node was told what. A node's addresses are known to every kernel under which egress
-agents may run before agents come to the node. See docs/adr/0037-egress-on-swarms.md.
+agents may run before agents come to the node. See docs/adr/0039-egress-on-swarms.md.
 
 Blocking; for threads alone. Does not: place agents, or open anything without the rules.
 """
