@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from agentainer_flow.errors import BundleError, FlowError
+from agentainer_flow.sdk.bundling import check_module_name
 from agentainer_flow.sdk.definition import MARK
 
 
@@ -14,10 +15,7 @@ def workflow_class_of(file: Path) -> type:
     """Imports the file and returns its only class under `@workflow`. Raises FlowError with a sentence."""
     if not file.is_file():
         raise BundleError(f"There is no file {file}.")
-    if not file.stem.isidentifier():
-        raise BundleError(
-            f"{file.name} cannot be imported by that name; rename it, with letters, digits and _."
-        )
+    check_module_name(file.stem, file.name)  # before its module hides another one
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise BundleError(f"{file} is no Python file.")
@@ -28,7 +26,7 @@ def workflow_class_of(file: Path) -> type:
         spec.loader.exec_module(module)
     except FlowError:
         raise
-    except Exception as exc:  # whatever the user's module does
+    except (Exception, SystemExit) as exc:  # whatever the user's module does
         raise BundleError(f"{file} cannot be imported: {type(exc).__name__}: {exc}") from exc
     finally:
         sys.path.remove(str(file.resolve().parent))

@@ -17,7 +17,7 @@ from agentainer_flow.client.paths import new_key, part
 from agentainer_flow.client.pools import PoolMethods
 from agentainer_flow.client.triggers import TriggerMethods
 from agentainer_flow.errors import Conflict, DefinitionError
-from agentainer_flow.sdk.bundling import make_bundle
+from agentainer_flow.sdk.bundling import check_class_name, make_bundle
 from agentainer_flow.sdk.definition import compile_workflow, definition_of
 from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
@@ -67,8 +67,10 @@ class WorkflowClient(AgentMethods, BudgetMethods, PoolMethods, TriggerMethods):
 
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
+        requirements = definition_of(cls).requirements
         bundle = make_bundle(cls)
-        if not definition_of(cls).requirements:
+        check_class_name(cls)
+        if not requirements:
             check_imports(bundle)
         document = compile_workflow(cls, bundle)
         self._transport.request(

@@ -113,6 +113,38 @@ def test_a_body_that_agents_cannot_import(twin: PlatformTwin) -> None:
     assert twin.requests == []
 
 
+def test_a_class_that_another_one_hides(twin: PlatformTwin, write: Any, tmp_path: Path) -> None:
+    """Agents would run the other one's bodies."""
+    first = write("hidden.py", imports="")
+    sys.modules["hidden"].__dict__["Sample"] = type("Sample", (), {})
+    with client(twin) as platform, pytest.raises(BundleError, match="Sample in hidden leads to something"):
+        platform.deploy(first)
+    del sys.modules["hidden"].__dict__["Sample"]
+    with client(twin) as platform, pytest.raises(BundleError, match="Sample in hidden leads to nothing"):
+        platform.deploy(first)
+    assert twin.requests == []
+
+
+@pytest.mark.parametrize("name", ["queue", "agentainer_flow"])
+def test_a_module_that_agents_have_another_of(write: Any, name: str) -> None:
+    before = sys.modules.get(name)
+    with pytest.raises(BundleError, match=rf"{name}\.py: agents have a module {name} already"):
+        write(f"{name}.py", imports="")
+    assert sys.modules.get(name) is before
+
+
+def test_a_module_that_ends_the_program(write: Any) -> None:
+    with pytest.raises(BundleError, match=r"leaving\.py cannot be imported: SystemExit: 7"):
+        write("leaving.py", imports="import sys; sys.exit(7)")
+
+
+@pytest.mark.parametrize("what", [5, None, object()])
+def test_what_is_no_class(twin: PlatformTwin, what: Any) -> None:
+    with client(twin) as platform, pytest.raises(DefinitionError, match="is not a workflow; put @workflow"):
+        platform.run(what)
+    assert twin.requests == []
+
+
 def test_a_missing_requirement(twin: PlatformTwin, write: Any, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "__init__.py").write_text("")
