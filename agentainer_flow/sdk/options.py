@@ -224,6 +224,29 @@ def json_value(where: str, name: str, value: Any) -> Any:
         raise DefinitionError(f"{where}: {name} must be JSON; {value!r} is not: {exc}.") from None
 
 
+def waits(where: str, mode: object) -> bool:
+    """Whether that mode waits for a run's end."""
+    if not isinstance(mode, ExecutionMode):
+        raise DefinitionError(f"{where}: mode is ExecutionMode.SYNC or ExecutionMode.ASYNC, not {mode!r}.")
+    return mode is ExecutionMode.SYNC
+
+
+def params(where: str, given: object) -> dict[str, Any]:
+    """Of a run, as JSON has them; none are none."""
+    if given is not None and not isinstance(given, Mapping):
+        raise DefinitionError(f"{where}: params is a dict, not {given!r}.")
+    found: dict[str, Any] = json_value(where, "params", dict(given or {}))
+    return found
+
+
+def many(where: str, name: str, given: object) -> list[Any]:
+    """A list, a tuple or another sequence; a text is one thing, not its letters."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise DefinitionError(f"{where}: {name} is a list, not {given!r}.")
+    found: list[Any] = json_value(where, name, list(given))
+    return found
+
+
 def retry(where: str, value: object) -> RetryPolicy:
     if not isinstance(value, RetryPolicy):
         raise DefinitionError(f"{where}: retry_policy must be a RetryPolicy(…), not {value!r}.")
