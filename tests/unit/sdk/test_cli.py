@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agentainer_flow import __version__
 from agentainer_flow.cli import main
 from agentainer_flow.client import WorkflowClient, requests
 from tests.unit.sdk.platform_twin import TOKEN, URL, PlatformTwin
@@ -179,6 +180,15 @@ def test_resizing_a_pool(twin: PlatformTwin, capsys: pytest.CaptureFixture[str])
         (["pool", "lst"], "did you mean list?"),
         (["planet", "list"], "there is top, login, completion, workflow"),
         (["pool", "resize", "p", "--min", "many"], "invalid int"),
+        (["workflow", "run", "x", "--parma", "a=1"], "There is no option --parma; did you mean --param?"),
+        (["workflow", "list", "--jsn"], "usage: aflow workflow list"),
+        (["workflow", "get", "a", "b"], "not known what b is for"),
+        (["workflow", "mapreduce", "--mapper", "m", "--items", "@/no/such"], "/no/such cannot be read"),
+        (["workflow", "export", "x", "--yaml", "--python"], "not allowed with"),
+        (["workflow", "export", "x", "--python", "--json"], "give one of --json, --yaml and --python"),
+        (["top", "--every", "-1"], "a number of seconds"),
+        (["top", "--every", "0"], "more than 0 seconds"),
+        (["workflow", "run", "x", "--wait", "--timeout", "nan"], "a number of seconds"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(
@@ -188,6 +198,11 @@ def test_wrong_usage_is_exit_code_2(
     told = capsys.readouterr().err
     assert sentence in told
     assert "Traceback" not in told
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"aflow {__version__}\n"
 
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,6 +223,29 @@ def test_no_access_is_exit_code_3(
     monkeypatch.chdir(tmp_path)
     assert main(["pool", "list"]) == 3
     assert main(["workflow", "get", "nope", "--url", URL]) == 3
+
+
+def test_names_that_are_nearly_right(
+    twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["workflow", "create", file])
+    assert main(["workflow", "get", "helo"]) == 4
+    assert "There is no workflow helo. Did you mean hello?" in capsys.readouterr().err
+    for words in ("run get", "run cancel", "workflow logs", "workflow jobs", "workflow status"):
+        assert main([*words.split(), "nope"]) == 4, words
+        assert (
+            capsys.readouterr().err == "aflow: There is no run nope; the newest are told by: aflow run list\n"
+        )
+
+
+def test_followed_lines_are_lines_of_json(
+    twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["workflow", "create", file])
+    main(["workflow", "run", "hello", "--wait"])
+    capsys.readouterr()
+    assert main(["workflow", "logs", "-f", "run-1", "--json"]) == 0
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == ["hello"]
 
 
 def test_refusals_are_exit_code_4(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:
