@@ -18,7 +18,7 @@ from typing import Any
 from agentainer_flow.errors import DefinitionError
 
 WIDTH = 96
-_STEP_ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
+_STEP_ID = re.compile(r"\A[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
 # What an attribute must not hide from the lines below it: methods that the class gets, functions that are
 # imported, and the texts of code.
 _TAKEN = frozenset({"to_document", "run_local", "branch", "case", "document_step", "wait"})

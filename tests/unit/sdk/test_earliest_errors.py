@@ -13,13 +13,24 @@ from typing import Any
 import httpx
 import pytest
 
-from agentainer_flow import Context, DefinitionError, RunFailed, WorkflowClient, mapreduce, step, workflow
+from agentainer_flow import (
+    Context,
+    DefinitionError,
+    RunFailed,
+    WorkflowClient,
+    compile_workflow,
+    mapreduce,
+    step,
+    workflow,
+)
 from agentainer_flow.cli.loading import workflow_class_of
 from agentainer_flow.client.requests import VERSION_HEADER
 from agentainer_flow.errors import AuthenticationError, BundleError, ServerTooOld
+from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.testing import run_workflow_locally
 from tests.unit.sdk.platform_twin import TOKEN, URL, PlatformTwin
 
+BUNDLE = Bundle("module", b"", "0" * 64)
 PROGRAM = """
     {imports}
     from agentainer_flow import Context, step, workflow
@@ -70,6 +81,51 @@ def test_a_lambda() -> None:
         DefinitionError, match="mapper must be a method of the class or a function at the top"
     ):
         mapreduce(mapper=lambda item: item, over=[1])
+
+
+def test_a_body_that_yields() -> None:
+    def plain(self: Any, ctx: Any) -> Any:
+        yield 1
+
+    async def awaited(self: Any, ctx: Any) -> Any:
+        yield 1
+
+    for body in (plain, awaited):
+        for mark in (step, step(parallel=True), mapreduce(mapper="image:1")):
+            with pytest.raises(DefinitionError, match="has a yield in it, which makes a generator of it"):
+                mark(body)
+    with pytest.raises(DefinitionError, match="has a yield in it"):
+        mapreduce(mapper=yields, over=[1])
+
+
+def yields(item: int) -> Any:
+    yield item
+
+
+@pytest.mark.parametrize("name", ["run_local", "to_document"])
+def test_a_step_called_like_a_method_of_every_workflow(name: str) -> None:
+    def body(self: Any, ctx: Any) -> int:
+        return 1
+
+    with pytest.raises(DefinitionError, match=f"gives the class a {name} itself; call yours otherwise"):
+        workflow(type("Same", (), {name: step(body)}))
+
+
+@pytest.mark.parametrize("name", ["line\n", "a b", "ä"])
+def test_names_that_the_platform_does_not_take(name: str) -> None:
+    with pytest.raises(DefinitionError, match="must be lower-case letters"):
+        workflow(name=name)(type("Odd", (), {"a": step(plain_body)}))
+    odd = workflow(type("Odd", (), {"a": step(name=name)(plain_body)}))
+    assert compile_workflow(odd, BUNDLE)["steps"][0]["id"] == "a", "what cannot be an id is a title"
+
+
+def plain_body(self: Any, ctx: Any) -> int:
+    return 1
+
+
+def test_a_time_beyond_all_numbers() -> None:
+    with pytest.raises(DefinitionError, match="timeout must be a duration"):
+        step(timeout=10**400)(plain_body)
 
 
 def test_a_name_used_twice() -> None:
