@@ -52,8 +52,11 @@ _POOL_COLUMNS = {
 
 def create_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     file = arguments.file
-    if file.endswith(".py"):
-        made = client.deploy(workflow_class_of(Path(file)))
+    path, _, name = file.rpartition(":")
+    if not path.endswith(".py"):
+        path, name = file, ""
+    if path.endswith(".py"):
+        made = client.deploy(workflow_class_of(Path(path), name or None))
     else:
         made = _create_of_document(client, file, update=arguments.update)
     if output.as_json:

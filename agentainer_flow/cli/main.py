@@ -225,7 +225,7 @@ def _secret_verbs(add: Add) -> None:
 def _workflow_verbs(add: Add) -> None:
     create = add("create", commands.create_workflow, "make a workflow of a document or of an SDK class")
     create.add_argument(
-        "file", help="FILE.json, FILE.yaml, FILE.py with one @workflow class, or - for standard input"
+        "file", help="FILE.json, FILE.yaml, FILE.py, FILE.py:CLASS of several, or - for standard input"
     )
     create.add_argument("--update", action="store_true", help="save a new version when the name is taken")
     add("list", commands.list_workflows, "the workflows").add_argument("--search", help="in their names")

@@ -96,6 +96,39 @@ def test_create_of_a_class(twin: PlatformTwin, tmp_path: Path, capsys: pytest.Ca
     assert "Traceback" not in told
 
 
+def test_create_of_one_class_of_several(
+    twin: PlatformTwin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cli_many.py"
+    body = "    @step\n    def one(self, ctx):\n        return 1\n"
+    path.write_text(
+        f"from agentainer_flow import step, workflow\n\n@workflow\nclass Parent:\n{body}\n"
+        f"@workflow\nclass Child:\n{body}"
+    )
+    assert main(["workflow", "create", str(path)]) == 2
+    assert f"it has Parent, Child; say which: {path}:Parent." in capsys.readouterr().err
+    assert main(["workflow", "create", f"{path}:Child"]) == 0
+    assert set(twin.workflows) == {"child"}
+    assert main(["workflow", "create", f"{path}:Chidl"]) == 2
+    assert "has no class Chidl under @workflow; it has Parent, Child." in capsys.readouterr().err
+
+
+def test_create_of_a_file_in_a_package(twin: PlatformTwin, tmp_path: Path) -> None:
+    package = tmp_path / "cli_pack" / "flows"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package.parent / "prices.py").write_text("TEA = 4\n")
+    (package / "daily.py").write_text(
+        "from agentainer_flow import step, workflow\nfrom ..prices import TEA\n\n@workflow\nclass Daily:\n"
+        "    @step\n    def one(self, ctx):\n        return TEA\n"
+    )
+    assert main(["workflow", "create", str(package / "daily.py")]) == 0
+    run = twin.workflows["daily"]["document"]["steps"][0]["run"]
+    assert run["handler"] == "cli_pack.flows.daily:Daily.one"
+    assert b"cli_pack/prices.py" in twin.bundles[0]
+
+
 def test_run_and_wait(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["workflow", "create", file])
     capsys.readouterr()
