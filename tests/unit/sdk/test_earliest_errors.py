@@ -290,3 +290,19 @@ def test_a_return_value_without_a_json_form() -> None:
 
     with pytest.raises(RunFailed, match=r"output\.found"):
         run_workflow_locally(Odd).result()
+
+
+def test_a_result_that_nobody_awaited() -> None:
+    async def later() -> int:
+        return 1
+
+    @workflow
+    class Forgetful:
+        @step
+        async def work(self, ctx: Context) -> Any:
+            found = {"sum": later()}
+            found["sum"].close()  # Python would warn of it
+            return found
+
+    with pytest.raises(RunFailed, match=r"output\.sum is a coroutine, which nobody awaited: write await"):
+        run_workflow_locally(Forgetful).result()
