@@ -49,22 +49,38 @@ def run_workflow_locally(
     """
     waits = options.waits(_WHERE, mode)
     definition = _definition(workflow)
-    messages = [Message("signal", name, _json(name, payload)) for name, payload in (signals or {}).items()]
-    messages += [_decision(definition, *one) for one in (decisions or {}).items()]
+    messages = [
+        Message("signal", name, _json(name, payload)) for name, payload in _object("signals", signals).items()
+    ]
+    messages += [_decision(definition, *one) for one in _object("decisions", decisions).items()]
     execution = LocalExecution(
         Plan(
             definition=definition,
             params=options.params(_WHERE, params),
             library=_library(workflow, workflows),
             clock=clock or Clock(),
-            mocks=tuple(agents),
+            mocks=_mocks(agents),
             messages=tuple(messages),
-            state=_json("state", dict(state or {})),
-            secrets=dict(secrets or {}),
+            state=_json("state", _object("state", state)),
+            secrets=_object("secrets", secrets),
             alone=waits,
         )
     )
     return execution.wait(timeout) if waits else execution
+
+
+def _object(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise DefinitionError(f"{_WHERE}: {name} is a dict, not {given!r}.")
+    return dict(given or {})
+
+
+def _mocks(agents: Iterable[MockAgent]) -> tuple[MockAgent, ...]:
+    found = tuple(agents)
+    for one in found:
+        if not isinstance(one, MockAgent):
+            raise DefinitionError(f"{_WHERE}: agents are made by mock_agent(…), not {one!r}.")
+    return found
 
 
 def _json(name: str, value: Any) -> Any:

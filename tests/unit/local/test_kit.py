@@ -93,6 +93,21 @@ def test_what_is_no_workflow_is_told() -> None:
         run_workflow_locally(Report, mode="sync")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"signals": [1]}, "signals is a dict"),
+        ({"decisions": [1]}, "decisions is a dict"),
+        ({"state": [1]}, "state is a dict"),
+        ({"secrets": [1]}, "secrets is a dict"),
+        ({"agents": ["fetcher"]}, "agents are made by mock_agent"),
+    ],
+)
+def test_what_a_run_cannot_be_given_is_told(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DefinitionError, match=sentence):
+        run_workflow_locally(Report, **given)
+
+
 CODE = {"code": "def main():\n    return 1"}
 
 
