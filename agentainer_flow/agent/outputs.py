@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from types import CoroutineType
 from typing import Any
 
 MAX_OUTPUT = 60 * 1024 * 1024  # bytes of all outputs of a request
@@ -76,6 +77,8 @@ def _problem(value: Any, above: frozenset[int]) -> str:
         return "" if _is_unicode(value) else "is text that is no valid Unicode."
     if value is None or isinstance(value, int | float):
         return ""
+    if isinstance(value, CoroutineType):
+        return "is a coroutine, which nobody awaited: write await before the call that gave it."
     if not isinstance(value, dict | list | tuple):
         return f"is of type {type(value).__name__}, which has no JSON form."
     if id(value) in above:

@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Iterator
 
-from agentainer_flow.cli.commands import WrongUsage
+from agentainer_flow.cli.given import WrongUsage
+from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.client.config import config_file
 
@@ -41,7 +42,10 @@ def login(arguments: argparse.Namespace) -> int:
         with os.fdopen(descriptor, "w") as handle:
             os.fchmod(handle.fileno(), 0o600)
             json.dump({"url": client.url, "token": token}, handle)
-    print(f"Logged in at {client.url}; the token is in {file}.")
+    output = Output(as_json=arguments.json)
+    if output.as_json:
+        output.value({"url": client.url, "file": str(file)})
+    output.line(f"Logged in at {client.url}; the token is in {file}.")
     return 0
 
 

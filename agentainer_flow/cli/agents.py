@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
-from agentainer_flow.cli.commands import WrongUsage, json_of
+from agentainer_flow.cli.given import WrongUsage, json_of, text_of
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.client.answers import AgentAnswer
@@ -89,7 +87,7 @@ def deploy(client: WorkflowClient, arguments: argparse.Namespace, output: Output
     if arguments.file is None:
         made = client.deploy_agents(_one(arguments), replace=arguments.replace)
     else:
-        text = _text_of(arguments.file)
+        text = text_of(arguments.file)
         variables = {
             name: os.environ[name] for name in set(_VARIABLE.findall(text)) if name in os.environ
         } | _pairs("--var", arguments.var)
@@ -117,15 +115,6 @@ def _pairs(flag: str, given: list[str]) -> dict[str, str]:
     return found
 
 
-def _text_of(file: str) -> str:
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except OSError as exc:
-        raise WrongUsage(f"{file} cannot be read: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise WrongUsage(f"{file} is no text.") from exc
-
-
 def get_agent(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     output.fields(client.get_agent(arguments.agent), _FIELDS)
     return 0
@@ -141,7 +130,7 @@ def act(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -
 
 def remove(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     client.remove_agent(arguments.agent, volumes=arguments.volumes)
-    output.line(f"{arguments.agent} is removed.")
+    output.done(f"{arguments.agent} is removed.")
     return 0
 
 
@@ -150,7 +139,7 @@ def logs(client: WorkflowClient, arguments: argparse.Namespace, output: Output) 
         raise WrongUsage("--tail must be 1 or more.")
     if arguments.follow:
         for line in client.follow_agent_logs(arguments.agent, arguments.tail):
-            print(line, flush=True)
+            output.next(line, line)
         return 0
     lines = client.agent_logs(arguments.agent, arguments.tail)
     if output.as_json:
@@ -167,7 +156,7 @@ def metrics(client: WorkflowClient, arguments: argparse.Namespace, output: Outpu
 
 def invoke(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     value = json_of("--input", arguments.input)
-    code = None if arguments.code is None else _text_of(arguments.code)
+    code = None if arguments.code is None else text_of(arguments.code)
     return _told(client.invoke_agent(arguments.agent, value, code=code, later=arguments.later), output)
 
 

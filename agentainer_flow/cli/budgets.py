@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from agentainer_flow.cli.commands import WrongUsage
+from agentainer_flow.cli.given import WrongUsage
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 
@@ -64,7 +64,7 @@ def set_budget(client: WorkflowClient, arguments: argparse.Namespace, output: Ou
 
 def delete_budget(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     client.delete_budget(arguments.budget)
-    output.line(f"Budget {arguments.budget} is gone.")
+    output.done(f"Budget {arguments.budget} is gone.")
     return 0
 
 

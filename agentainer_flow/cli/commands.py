@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from agentainer_flow.cli.given import WrongUsage, execution_of, json_of, params_of, text_of
 from agentainer_flow.cli.loading import workflow_class_of
 from agentainer_flow.cli.output import Output
 from agentainer_flow.cli.watching import wait_watching
-from agentainer_flow.client import WorkflowClient, WorkflowExecution
+from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import Conflict, FlowError, RunFailed
 from agentainer_flow.sdk.options import ExecutionMode
 
@@ -49,14 +50,13 @@ _POOL_COLUMNS = {
 }
 
 
-class WrongUsage(FlowError):
-    """The command line does not make sense; exit code 2."""
-
-
 def create_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     file = arguments.file
-    if file.endswith(".py"):
-        made = client.deploy(workflow_class_of(Path(file)))
+    path, _, name = file.rpartition(":")
+    if not path.endswith(".py"):
+        path, name = file, ""
+    if path.endswith(".py"):
+        made = client.deploy(workflow_class_of(Path(path), name or None))
     else:
         made = _create_of_document(client, file, update=arguments.update)
     if output.as_json:
@@ -116,6 +116,8 @@ def get_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
 
 
 def export_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
+    if output.as_json and (arguments.yaml or arguments.python):
+        raise WrongUsage("It is JSON, YAML or Python: give one of --json, --yaml and --python.")
     if arguments.yaml:
         print(client.export_workflow(arguments.name, arguments.version), end="")
         return 0
@@ -142,7 +144,7 @@ def map_reduce(client: WorkflowClient, arguments: argparse.Namespace, output: Ou
     """Runs images over a list, with no document written."""
     text = arguments.items
     if text == "-" or text.startswith("@"):
-        text = sys.stdin.read() if text == "-" else Path(text[1:]).read_text()
+        text = text_of(text.removeprefix("@"))
     items = json_of("--items", text)
     if not isinstance(items, list):
         raise WrongUsage("--items must be a JSON list, such as '[1, 2]', or @FILE.json, or -.")
@@ -179,33 +181,8 @@ def run_workflow(client: WorkflowClient, arguments: argparse.Namespace, output: 
     return 0
 
 
-def json_of(flag: str, text: str | None) -> Any:
-    """The value that was given with `flag`; None without one."""
-    try:
-        return None if text is None else json.loads(text)
-    except ValueError as exc:
-        raise WrongUsage(f"{flag} is no JSON: {exc}.") from exc
-
-
-def params_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `--params` and each `--param` say together."""
-    params = {} if arguments.params is None else json_of("--params", arguments.params)
-    if not isinstance(params, dict):
-        raise WrongUsage('--params must be a JSON object, such as {"name": "Ada"}.')
-    for text in arguments.param:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise WrongUsage(f"--param is written KEY=VALUE, not {text!r}.")
-        try:
-            params[key] = json.loads(value)
-        except ValueError:
-            params[key] = value
-    return params
-
-
 def run_status(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = client.execution(arguments.run)
-    run = execution.run
+    run = execution_of(client, arguments.run).run
     names = {
         "run": "id",
         "workflow": "workflow",
@@ -225,7 +202,7 @@ def run_status(client: WorkflowClient, arguments: argparse.Namespace, output: Ou
 
 
 def run_steps(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    output.rows(_execution(client, arguments).steps(), _STEP_COLUMNS, "The run has no steps.")
+    output.rows(execution_of(client, arguments.run).steps(), _STEP_COLUMNS, "The run has no steps.")
     return 0
 
 
@@ -235,10 +212,6 @@ def list_runs(client: WorkflowClient, arguments: argparse.Namespace, output: Out
     found = client.list_runs(arguments.workflow, arguments.state, arguments.tag, arguments.limit)
     output.rows(found, _RUN_COLUMNS, "No run fits.")
     return 0
-
-
-def _execution(client: WorkflowClient, arguments: argparse.Namespace) -> WorkflowExecution:
-    return client.execution(arguments.run)
 
 
 def list_pools(client: WorkflowClient, _arguments: argparse.Namespace, output: Output) -> int:

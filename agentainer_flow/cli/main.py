@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from agentainer_flow import __version__
 from agentainer_flow.cli import access, agents, budgets, commands, pools, run_control, watching
+from agentainer_flow.cli.given import WrongUsage
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 from agentainer_flow.errors import (
@@ -18,6 +20,7 @@ from agentainer_flow.errors import (
     ConfigError,
     DefinitionError,
     FlowError,
+    NotFound,
     PermissionDenied,
     RunError,
     UnreachableError,
@@ -47,12 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.verb == "login":
             return access.login(arguments)
         with WorkflowClient(arguments.url, arguments.token) as client:
-            code: int = arguments.command(client, arguments, Output(as_json=arguments.json))
+            try:
+                code: int = arguments.command(client, arguments, Output(as_json=arguments.json))
+            except NotFound as exc:
+                return _told(f"{exc}{_meant(client, arguments)}", REFUSED)
             sys.stdout.flush()
             return code
     except (ConfigError, UnreachableError, AuthenticationError, PermissionDenied) as exc:
         return _told(exc, NO_ACCESS)
-    except (commands.WrongUsage, BundleError, DefinitionError) as exc:
+    except (WrongUsage, BundleError, DefinitionError) as exc:
         return _told(exc, USAGE)
     except (RunError, WaitTimeout) as exc:
         return _told(exc, RUN_FAILED)
@@ -65,9 +71,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
 
 
-def _told(exc: Exception, code: int) -> int:
-    print(f"aflow: {exc}", file=sys.stderr)
+def _told(what: object, code: int) -> int:
+    print(f"aflow: {what}", file=sys.stderr)
     return code
+
+
+def _meant(client: WorkflowClient, arguments: argparse.Namespace) -> str:
+    """The workflow or the pool whose name is nearly that which was given."""
+    lists = {"workflow": client.list_workflows, "pool": client.list_pools}
+    given, known = getattr(arguments, "name", None), lists.get(getattr(arguments, "noun", ""))
+    if given is None or known is None:
+        return ""
+    names = [str(one["name"]) for one in known()]
+    near = [] if given in names else get_close_matches(given, names, 1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,6 +92,21 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"aflow: {message}\n{self.format_usage()}")
+
+    def parse_known_args(  # type: ignore[override]  # a verb's own parser complains, with its own usage
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._not_known(unknown[0]))
+        return found, unknown
+
+    def _not_known(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"It is not known what {word} is for."
+        flag = word.partition("=")[0]
+        near = get_close_matches(flag, self._option_string_actions, 1)
+        return f"There is no option {flag}" + (f"; did you mean {near[0]}?" if near else ".")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
@@ -90,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Workflows on pools of warm containers.",
         epilog=EXIT_CODES,
     )
+    parser.add_argument("--version", action="version", version=f"aflow {__version__}")
     nouns = parser.add_subparsers(metavar="NOUN", required=True)
 
     def noun(name: str, about: str) -> Add:
@@ -98,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
         def add(verb: str, command: Command, summary: str) -> argparse.ArgumentParser:
             made = verbs.add_parser(verb, help=summary, description=summary[:1].upper() + summary[1:] + ".")
             _access(made)
-            made.set_defaults(command=command, verb=verb)
+            made.set_defaults(command=command, noun=name, verb=verb)
             return made
 
         return add
@@ -114,6 +147,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number of seconds, such as 30, not {text!r}")
+    return value
+
+
 def _access(made: argparse.ArgumentParser) -> None:
     made.add_argument("--json", action="store_true", help="print JSON, for programs")
     made.add_argument("--url", help="the platform (default: AGENTAINER_URL, the config file)")
@@ -124,7 +167,7 @@ def _alone(nouns: Any) -> None:
     """Commands of one word."""
     top = nouns.add_parser("top", help="pools and runs, live")
     top.add_argument("--once", action="store_true", help="print it once")
-    top.add_argument("--every", type=float, default=2.0, metavar="SECONDS")
+    top.add_argument("--every", type=_seconds, default=2.0, metavar="SECONDS")
     top.set_defaults(command=watching.top, verb="top")
     login = nouns.add_parser("login", help="write a platform and a token to the config file")
     login.set_defaults(command=access.login, verb="login")
@@ -182,7 +225,7 @@ def _secret_verbs(add: Add) -> None:
 def _workflow_verbs(add: Add) -> None:
     create = add("create", commands.create_workflow, "make a workflow of a document or of an SDK class")
     create.add_argument(
-        "file", help="FILE.json, FILE.yaml, FILE.py with one @workflow class, or - for standard input"
+        "file", help="FILE.json, FILE.yaml, FILE.py, FILE.py:CLASS of several, or - for standard input"
     )
     create.add_argument("--update", action="store_true", help="save a new version when the name is taken")
     add("list", commands.list_workflows, "the workflows").add_argument("--search", help="in their names")
@@ -192,15 +235,16 @@ def _workflow_verbs(add: Add) -> None:
     _params(run, "all params")
     run.add_argument("--tag", action="append", default=[], help="repeatable")
     run.add_argument("--wait", action="store_true", help="until it ends; print its output, 1 when it failed")
-    run.add_argument("--timeout", type=float, metavar="SECONDS", help="how long to wait")
+    run.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait")
     add("status", commands.run_status, "the state of a run").add_argument("run")
     add("jobs", commands.run_steps, "the steps of a run").add_argument("run")
     _logs(add)
     add("state", run_control.values_of_run, "the values that the steps of a run share").add_argument("run")
     export = add("export", commands.export_workflow, "print a workflow's document as JSON, or as Python")
     export.add_argument("name")
-    export.add_argument("--python", action="store_true", help="as SDK code that compiles to the same")
-    export.add_argument("--yaml", action="store_true", help="with the schema that editors check it by")
+    form = export.add_mutually_exclusive_group()
+    form.add_argument("--python", action="store_true", help="as SDK code that compiles to the same")
+    form.add_argument("--yaml", action="store_true", help="with the schema that editors check it by")
     export.add_argument("--version", type=int, help="left out: the newest")
     diff = add("diff", commands.diff_workflow, "what changed between two versions")
     diff.add_argument("name")
@@ -212,7 +256,7 @@ def _workflow_verbs(add: Add) -> None:
     mapreduce.add_argument("--items", required=True, metavar="JSON", help="a list; @FILE.json, - for stdin")
     mapreduce.add_argument("--batch-size", type=int)
     mapreduce.add_argument("--pool-size", type=int)
-    mapreduce.add_argument("--timeout", type=float, metavar="SECONDS", help="how long to wait")
+    mapreduce.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait")
 
 
 def _logs(add: Add) -> None:
@@ -287,7 +331,7 @@ def _pool_verbs(add: Add) -> None:
     warm.add_argument("size", type=int)
     drain = add("drain", pools.act_on_pool, "give no new leases")
     drain.add_argument("name")
-    drain.add_argument("--within", type=float, metavar="SECONDS", help="then end those that are left")
+    drain.add_argument("--within", type=_seconds, metavar="SECONDS", help="then end those that are left")
     add("resume", pools.act_on_pool, "give leases again").add_argument("name")
     add("recycle", pools.act_on_pool, "replace every agent").add_argument("name")
     add("delete", pools.delete_pool, "end a pool").add_argument("name")

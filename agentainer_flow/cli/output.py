@@ -20,6 +20,16 @@ class Output:
         if not self.as_json:
             print(text)
 
+    def done(self, text: str) -> None:
+        """What the platform answers with nothing: a sentence, or null."""
+        if self.as_json:
+            self.value(None)
+        self.line(text)
+
+    def next(self, value: Any, text: str) -> None:
+        """One of many that come by and by: a line of JSON, or of text. Whoever reads along has it at once."""
+        print(json.dumps(value, ensure_ascii=False) if self.as_json else text, flush=True)
+
     def rows(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], empty: str) -> None:
         """`columns`: heading -> key, dotted for what is inside (`states.idle`). `empty`: for no rows."""
         if self.as_json:

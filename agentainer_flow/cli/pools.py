@@ -7,7 +7,7 @@ import getpass
 import sys
 from typing import Any
 
-from agentainer_flow.cli.commands import WrongUsage, json_of
+from agentainer_flow.cli.given import WrongUsage, json_of
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient
 
@@ -43,7 +43,7 @@ def act_on_pool(client: WorkflowClient, arguments: argparse.Namespace, output: O
 
 def delete_pool(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     client.delete_pool(arguments.name)
-    output.line(f"{arguments.name}: it ends once its leases have.")
+    output.done(f"{arguments.name}: it ends once its leases have.")
     return 0
 
 
@@ -78,7 +78,7 @@ def act_on_trigger(client: WorkflowClient, arguments: argparse.Namespace, output
         return 0
     if arguments.verb == "delete":
         client.delete_trigger(trigger)
-        output.line(f"Trigger {trigger} is gone.")
+        output.done(f"Trigger {trigger} is gone.")
         return 0
     changed = client.change_trigger(trigger, enabled=arguments.verb == "enable")
     return _told(changed, output, f"Trigger {trigger} is {arguments.verb}d.")
@@ -101,7 +101,7 @@ def set_secret(client: WorkflowClient, arguments: argparse.Namespace, output: Ou
 
 def delete_secret(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     client.delete_secret(arguments.name)
-    output.line(f"The secret {arguments.name} is gone.")
+    output.done(f"The secret {arguments.name} is gone.")
     return 0
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import argparse
 
-from agentainer_flow.cli.commands import WrongUsage, json_of, params_of
+from agentainer_flow.cli.given import WrongUsage, execution_of, json_of, params_of
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient, WorkflowExecution
 
 
 def cancel_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     execution.cancel()
     return _told(execution, output, f"Run {execution.id} is being stopped.")
 
 
 def pause_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     execution.pause()
     return _told(execution, output, f"Run {execution.id} starts nothing new; what is running finishes.")
 
 
 def resume_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     execution.resume()
     return _told(execution, output, f"Run {execution.id} goes on.")
 
 
 def retry_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     if arguments.version is None:
         execution.retry()
         return _told(execution, output, f"Run {execution.id} goes on with what did not complete.")
@@ -37,12 +37,12 @@ def retry_run(client: WorkflowClient, arguments: argparse.Namespace, output: Out
 
 def replay_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     params = params_of(arguments)
-    return _new(client.execution(arguments.run).replay(params, arguments.version), output)
+    return _new(execution_of(client, arguments.run).replay(params, arguments.version), output)
 
 
 def decide_approval(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     data = json_of("--data", arguments.data)
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     execution.decide(arguments.step, arguments.approve, data)
     word = "approved" if arguments.approve else "rejected"
     return _told(execution, output, f"Step {arguments.step} of run {execution.id} is {word}.")
@@ -50,7 +50,7 @@ def decide_approval(client: WorkflowClient, arguments: argparse.Namespace, outpu
 
 def signal_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     payload = json_of("--payload", arguments.payload)
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     execution.signal(arguments.name, payload)
     return _told(execution, output, f"The event {arguments.name} was sent to run {execution.id}.")
 
@@ -58,7 +58,7 @@ def signal_run(client: WorkflowClient, arguments: argparse.Namespace, output: Ou
 def why_not(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     if arguments.item is not None and arguments.step is None:
         raise WrongUsage("Say of which step the item is: --step.")
-    reason = client.execution(arguments.run).why(arguments.step, arguments.item)
+    reason = execution_of(client, arguments.run).why(arguments.step, arguments.item)
     if output.as_json:
         output.value(reason)
     output.line(reason["sentence"])
@@ -66,7 +66,7 @@ def why_not(client: WorkflowClient, arguments: argparse.Namespace, output: Outpu
 
 
 def values_of_run(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    values = client.execution(arguments.run).values()
+    values = execution_of(client, arguments.run).values()
     if output.as_json:
         output.value(values)
         return 0

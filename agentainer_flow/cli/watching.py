@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
+from agentainer_flow.cli.given import WrongUsage, execution_of
 from agentainer_flow.cli.output import Output
 from agentainer_flow.client import WorkflowClient, WorkflowExecution
 from agentainer_flow.errors import WaitTimeout
@@ -73,12 +74,10 @@ def _erased(lines: int) -> str:
 
 
 def run_logs(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
-    execution = client.execution(arguments.run)
+    execution = execution_of(client, arguments.run)
     if arguments.follow:
         for line in execution.follow_logs(arguments.step, arguments.item):
-            if output.as_json:
-                output.value(line)
-            output.line(_line(line))
+            output.next(line, _line(line))
         return 0
     lines = execution.logs(arguments.step, arguments.item)
     if output.as_json:
@@ -102,6 +101,8 @@ def _pools_and_spend(client: WorkflowClient) -> list[dict[str, Any]]:
 
 def top(client: WorkflowClient, arguments: argparse.Namespace, output: Output) -> int:
     """All pools, and the runs under way, again and again until Ctrl-C."""
+    if not arguments.every:
+        raise WrongUsage("--every must be more than 0 seconds.")
     while True:
         pools, runs = _pools_and_spend(client), client.list_runs(state="running", limit=20)
         if output.as_json:

@@ -32,8 +32,8 @@ def config_file() -> Path:
 
 def find_endpoint(url: str | None = None, token: str | None = None) -> Endpoint:
     """Raises ConfigError with what to do."""
-    url = (url or os.environ.get("AGENTAINER_URL") or "").rstrip("/")
-    token = token or os.environ.get("AGENTAINER_TOKEN") or ""
+    url = (url or os.environ.get("AGENTAINER_URL") or "").strip().rstrip("/")
+    token = _checked(token or os.environ.get("AGENTAINER_TOKEN") or "")
     if url and not url.startswith(("http://", "https://")):
         raise ConfigError(f"The platform's URL begins with http:// or https://; {url!r} does not.")
     if url and token:
@@ -75,4 +75,12 @@ def _read(file: Path) -> Endpoint | None:
     token = content.get("token") if isinstance(content, dict) else None
     if not isinstance(url, str) or not isinstance(token, str):
         raise ConfigError(f'{file} must hold {{"url": …, "token": …}}.')
-    return Endpoint(url.rstrip("/"), token)
+    return Endpoint(url.rstrip("/"), _checked(token))
+
+
+def _checked(token: str) -> str:
+    """Without what copying leaves around it. What cannot travel in a header is told here, and not shown."""
+    token = token.strip()
+    if not token.isascii() or not token.isprintable():
+        raise ConfigError("The token holds characters that no token has; copy it again.")
+    return token

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from agentainer_flow.client.config import Endpoint
-from agentainer_flow.errors import ServerTooOld, UnreachableError, api_error
+from agentainer_flow.errors import ConfigError, DefinitionError, ServerTooOld, UnreachableError, api_error
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PATIENT = httpx.Timeout(60.0, connect=5.0, read=None)  # for answers that go on
@@ -22,19 +23,32 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def options_of(endpoint: Endpoint) -> dict[str, Any]:
-    """Of an httpx client for that platform."""
-    # A proxy of the environment is for the outside, not for a platform on this machine.
-    loopback = urlsplit(endpoint.url).hostname in ("localhost", "127.0.0.1", "::1")
+    """Of an httpx client for that platform. Raises ConfigError for a URL that is none."""
+    try:
+        parts = urlsplit(endpoint.url)
+        _ = parts.port, httpx.URL(endpoint.url)  # each complains of what it cannot read
+    except (ValueError, httpx.InvalidURL) as exc:
+        raise ConfigError(f"The platform's URL {endpoint.url!r} cannot be read: {exc}.") from None
+    loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
     return {
         "base_url": f"{endpoint.url}/api/v1/",
         "headers": {"Authorization": f"Token {endpoint.token}", "Accept": "application/json"},
         "timeout": TIMEOUT,
+        # A proxy of the environment is for the outside, not for a platform on this machine.
         "trust_env": not loopback,
     }
 
 
 def given(params: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (params or {}).items() if value is not None}
+
+
+def body(value: Any) -> bytes:
+    """A value as JSON. Raises DefinitionError when it has no such form."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise DefinitionError(f"What is sent to the platform must be JSON: {exc}.") from None
 
 
 def next_query(query: dict[str, Any], page: Mapping[str, Any]) -> dict[str, Any] | None:

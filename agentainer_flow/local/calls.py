@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import json
+import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 300.0  # seconds of one attempt
 RESULTS = "results"
+NUL = "The output holds a NUL character, which cannot be kept: take it out, or give bytes as base64."
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +157,7 @@ class Caller:
                 raised, output = await _result(turn, body, value, new_context)
         finally:
             await errands.close()
-        if raised is not None:
-            return Outcome(error=_raised(raised))
-        try:
-            return Outcome(json.loads(encode(output)))
-        except BadOutput as exc:
-            return Outcome(error=error_of("bad_output", str(exc)))
+        return _kept(output) if raised is None else Outcome(error=_raised(raised))
 
     def _context(self, given: Any, call: One, talk: LocalTalk) -> Context:
         key = self._record.key
@@ -211,13 +209,22 @@ async def ask_mock(run: LocalRun, call: AgentCall, *names: str | None) -> Outcom
         output = give()
         if inspect.isawaitable(output):
             output = await output
-        return Outcome(json.loads(encode(output)))
+        return _kept(output)
     except AgentFailure as exc:
         return Outcome(error=error_of(exc.kind, str(exc)))
-    except BadOutput as exc:
-        return Outcome(error=error_of("bad_output", str(exc)))
     except Exception as exc:  # what the test's own function raised
         return Outcome(error=_raised(exc))
+
+
+def _kept(output: Any) -> Outcome:
+    """As the platform would keep it, which refuses what PostgreSQL does."""
+    try:
+        text = encode(output)
+    except BadOutput as exc:
+        return Outcome(error=error_of("bad_output", str(exc)))
+    if _NUL.search(text):
+        return Outcome(error=error_of("bad_output", NUL))
+    return Outcome(json.loads(text))
 
 
 def _raised(exc: BaseException) -> Error:
@@ -233,37 +240,38 @@ async def _result(
             output = body.call(value, new_context)
         else:
             async with turn:
-                output = await _in_thread(lambda: body.call(value, new_context))
+                raised, output = await _in_thread(lambda: body.call(value, new_context))
+            if raised is not None:
+                return raised, None
         if inspect.isawaitable(output):
             output = await output
     except (Exception, SystemExit) as exc:
         return exc, None
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # it is the run that ends it
+        return exc, None
     return None, output
 
 
-def _in_thread(work: Callable[[], Any]) -> Awaitable[Any]:
-    """In a thread of its own, which no exit waits for."""
+def _in_thread(work: Callable[[], Any]) -> Awaitable[tuple[BaseException | None, Any]]:
+    """What it raised, whatever that is, and what it gave: in a thread of its own, which no exit waits for."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+    future: asyncio.Future[tuple[BaseException | None, Any]] = loop.create_future()
 
-    def settle(raised: BaseException | None, output: Any) -> None:
-        if future.done():
-            return
-        if raised is None:
-            future.set_result(output)
-        else:
-            future.set_exception(raised)
+    def settle(answer: tuple[BaseException | None, Any]) -> None:
+        if not future.done():
+            future.set_result(answer)
 
     def run() -> None:
         answer: tuple[BaseException | None, Any]
         try:
             answer = None, context.run(work)
-        except StopIteration as exc:  # which a future cannot hold
-            answer = RuntimeError(f"StopIteration: {exc}"), None
-        except BaseException as exc:
+        except BaseException as exc:  # KeyboardInterrupt too: the user's own comes to the main thread
             answer = exc, None
         if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, *answer)
+            loop.call_soon_threadsafe(settle, answer)
 
     context = contextvars.copy_context()
     threading.Thread(target=run, name="agentainer-body", daemon=True).start()

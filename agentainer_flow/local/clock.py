@@ -48,7 +48,8 @@ class Sleeper:
 
 
 class Clock:
-    """Of one run at a time, and of what that starts. All methods but `now` are for the run's event loop.
+    """Of one run at a time, and of what that starts. `now` and `expect` are for any thread, the other methods
+    for the run's event loop.
 
     `on_stuck` is called when nothing is at work and no time may be skipped: somebody must do something.
     `alone`: nobody will come meanwhile, so that the time-outs of waiting for them may be skipped too.
@@ -73,6 +74,9 @@ class Clock:
 
     def moment(self) -> datetime:
         return datetime.fromtimestamp(self.now(), UTC)
+
+    def expect(self) -> None:
+        """A run is about to begin, in a thread of its own."""
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """A run begins."""
@@ -190,9 +194,13 @@ class ManualClock(Clock):
         super().__init__()
         self._now = (start or datetime(2027, 1, 1, tzinfo=UTC)).timestamp()
         self._settled = threading.Event()
+        self._settled.set()  # without a run there is nothing to do
 
     def now(self) -> float:
         return self._now
+
+    def expect(self) -> None:
+        self._settled.clear()
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         self._settled.clear()
@@ -204,9 +212,13 @@ class ManualClock(Clock):
             raise TimeoutError(f"The run is still at work after {timeout:g} s.")
 
     def advance(self, duration: float | str | timedelta, timeout: float = 60.0) -> None:
-        """Moves the time, from due time to due time, and lets the run do what is then to be done."""
+        """Moves the time, from due time to due time, and lets the run do what is then to be done. Raises
+        ValueError for what is no duration."""
+        ahead = seconds(duration)
+        if not 0 <= ahead < float("inf"):
+            raise ValueError(f"time goes forward, and not by {duration!r}")
         self.settle(timeout)
-        goal = self._now + seconds(duration)
+        goal = self._now + ahead
         while (loop := self._loop) is not None and not loop.is_closed():
             due = min((one.due for one in list(self._sleepers) if not one.gone), default=goal)
             self._now = max(self._now, min(due, goal))

@@ -50,6 +50,7 @@ class LocalExecution:
         self._changed = threading.Condition()
         self._local: Future[LocalRun] = Future()
         self._trouble: BaseException | None = None
+        plan.clock.expect()
         self._thread = threading.Thread(target=self._work, name="agentainer-run", daemon=True)
         self._thread.start()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from agentainer_flow.errors import DefinitionError
 from agentainer_flow.local.clock import seconds
+from agentainer_flow.sdk.options import json_value
 
 _active: list[MockAgent] = []  # the innermost last
 _scopes: list[list[MockAgent]] = []  # of test cases, whose mocks need no `with`
@@ -68,7 +68,7 @@ class MockAgent:
             outputs = (None,)
         for place, output in enumerate(outputs):
             last = place + 1 == len(outputs)
-            json.dumps(output)  # told here, not at the first call
+            json_value(f"mock_agent({self.pattern!r})", "what it returns", output)  # not at the first call
             self._add(partial(_given, output), times if last else 1)
         return self
 

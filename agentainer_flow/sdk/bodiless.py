@@ -37,7 +37,7 @@ T = TypeVar("T")
 Steps = StepLike | Iterable[StepLike]
 
 _APPROVER = re.compile(r"^(role|user):.+$")
-_WORKFLOW_NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
+_WORKFLOW_NAME = re.compile(r"\A[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")
 
 
 def checked(*, planned: Iterable[str] = ()) -> Callable[[Callable[P, T]], Callable[P, T]]:

@@ -50,6 +50,31 @@ def make_bundle(cls: type) -> Bundle:
     return Bundle(name, content, hashlib.sha256(content).hexdigest())
 
 
+def check_module_name(name: str, file: str) -> None:
+    """That agents can import a `file`'s module as `name`. Raises BundleError."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise BundleError(f"{file} cannot be imported by that name; rename it, with letters, digits and _.")
+    outermost = name.partition(".")[0]
+    if outermost in sys.stdlib_module_names or outermost == "agentainer_flow":
+        raise BundleError(
+            f"{file}: agents have a module {outermost} already, and would import that one; rename yours."
+        )
+
+
+def check_class_name(cls: type) -> None:
+    """That the class's name leads to it: agents know no more of it. Raises BundleError."""
+    module = sys.modules[cls.__module__]
+    found: object = module
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is not cls:
+        what = "nothing" if found is None else "something else"
+        raise BundleError(
+            f"The name {cls.__qualname__} in {module.__name__} leads to {what}, not to this workflow, and"
+            " agents find a class by its name; give each a name of its own, by which its module has it."
+        )
+
+
 def home_of(cls: type) -> Path | None:
     """The directory of the class's module that is the bundle's root in agents; None without a file."""
     module = sys.modules.get(cls.__module__)
@@ -92,10 +117,7 @@ def _import_name(module: ModuleType, path: Path) -> str:
         name = path.stem if spec is None else spec.name
     elif "." in name and not _has_package(name, path):
         name = path.stem  # imported under a made-up name, as test runners do
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise BundleError(
-            f"{path.name} cannot be imported by that name; rename it, with letters, digits and _."
-        )
+    check_module_name(name, path.name)
     return name
 
 

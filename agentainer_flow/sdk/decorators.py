@@ -69,7 +69,7 @@ _STEP = (
     "resources",
 )
 _DEFAULTS = ("pool", "timeout", "retry")
-_NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
+_NAME = re.compile(r"\A[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")
 # What the body of a method without statements is made of, async ones and later Pythons included.
 _NOTHING = frozenset(
     {
@@ -389,6 +389,7 @@ def _check(made: Step, kind: Kind) -> None:
         raise DefinitionError(f"{made.where}: results are streamed to methods; {what} gets a list.")
     options.check_partial(made.where, made.error_strategy, made.min_success_rate)
     _ = made.extra  # a signature that cannot be called is told here
+    options.refuse_generator(made.where, made.function)
     bare = made.kind == "task" or not made.has_body  # then it may be any value, as a whole
     if made.input is not None and not isinstance(made.input, dict) and (made.extra or not bare):
         raise DefinitionError(f"{made.where}: input is a dict with values for its parameters.")

@@ -30,7 +30,8 @@ C = TypeVar("C", bound=type)
 MARK = "__agentainer_workflow__"  # the attribute of a class that holds its Workflow
 API_VERSION = "agentainer.flow/v1"
 ITEMS_SUFFIX = "_items"  # of the step that lists the items of a method under @mapreduce
-_STEP_ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
+_STEP_ID = re.compile(r"\A[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
+_GIVEN = ("run_local", "to_document")  # methods that each workflow's class gets
 LAST = object()  # the output of the last step
 _NO_BUNDLE = Bundle("module", b"", "0" * 64)
 
@@ -63,6 +64,10 @@ class Workflow:
         """Attribute -> step id: the step's name where that can be an id, else the attribute."""
         ids: dict[str, str] = {}
         for attribute, step in self.steps.items():
+            if attribute in _GIVEN:
+                raise DefinitionError(
+                    f"step {attribute}: @workflow gives the class a {attribute} itself; call yours otherwise."
+                )
             step_id = step.id or (step.name if step.name and _STEP_ID.match(step.name) else attribute)
             ids[attribute] = step_id
             for lead in step.lead:
@@ -138,7 +143,7 @@ def attach(cls: C, workflow: Workflow) -> C:
     """Checks the workflow and makes it known to its class."""
     workflow.check()
     setattr(cls, MARK, workflow)
-    for name in ("run_local", "to_document"):
+    for name in _GIVEN:
         setattr(cls, name, vars(Runnable)[name])
     return cls
 

@@ -18,8 +18,11 @@ from typing import Any
 from agentainer_flow.errors import DefinitionError
 
 WIDTH = 96
-_STEP_ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
-_TAKEN = frozenset({"to_document", "run_local"})
+_STEP_ID = re.compile(r"\A[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
+# What an attribute must not hide from the lines below it: methods that the class gets, functions that are
+# imported, and the texts of code.
+_TAKEN = frozenset({"to_document", "run_local", "branch", "case", "document_step", "wait"})
+_TEXT = re.compile(r"(RUN|MAPPER|REDUCER)_\d+")
 _WORKFLOW = ("description", "params", "max_parallel", "timeout", "failure_strategy", "priority")
 _MORE = ("max_concurrent_runs", "scaling", "triggers", "defaults", "layout")
 _COMMON = frozenset({"id", "type", "name", "needs", "when", "always_run", "compensate"})
@@ -139,12 +142,17 @@ def _attributes(steps: Iterable[Step]) -> dict[str, str]:
     found: dict[str, str] = {}
     for step in steps:
         name = re.sub(r"\W", "_", step["id"])
-        if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in _TAKEN or name.startswith("__"):
+        if _is_taken(name):
             name = f"step_{name.strip('_')}"
         while name in found.values():
             name += "_"
         found[step["id"]] = name
     return found
+
+
+def _is_taken(name: str) -> bool:
+    of_python = keyword.iskeyword(name) or keyword.issoftkeyword(name) or name.startswith("__")
+    return of_python or name in _TAKEN or _TEXT.fullmatch(name) is not None
 
 
 def _class_name(name: str) -> str:

@@ -73,6 +73,7 @@ class MapReduce(Part):
             then=self,
         )
         _ = items.extra  # a signature that cannot be called is told here
+        options.refuse_generator(items.where, function)
         setattr(function, MARK, items)
         return function
 
@@ -182,6 +183,7 @@ def worker(where: str, role: str, given: Any) -> Worker:
             f"{where}: {role} must be a method of the class or a function at the top of its module, which"
             f" agents can import; {given.__qualname__} is neither."
         )
+    options.refuse_generator(where, given)
     if owner:
         _mark(where, role, given, "reduce" if role == "reducer" else "map")
     else:

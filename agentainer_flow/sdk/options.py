@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from agentainer_flow.hiring import cpus, memory_bytes
 Duration = str | int | float | timedelta
 Condition = str | bool
 Backoff = Literal["constant", "linear", "exponential"]
+_LONGEST = sys.float_info.max
 _DURATION = re.compile(r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$")
 
 
@@ -179,7 +182,7 @@ def duration(where: str, name: str, value: object) -> str | float:
         value = value.total_seconds()
     if isinstance(value, str) and _DURATION.match(value):
         return value.strip()
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST:
         return value
     raise DefinitionError(
         f'{where}: {name} must be a duration such as "90s", "10m" or a number of seconds, not {value!r}.'
@@ -222,6 +225,38 @@ def json_value(where: str, name: str, value: Any) -> Any:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as exc:
         raise DefinitionError(f"{where}: {name} must be JSON; {value!r} is not: {exc}.") from None
+
+
+def refuse_generator(where: str, body: object) -> None:
+    """Of a body with `yield` nothing runs when it is called, and what it gives is no JSON."""
+    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+        raise DefinitionError(
+            f"{where}: {getattr(body, '__name__', body)} has a yield in it, which makes a generator of it;"
+            " collect the values, and return a list."
+        )
+
+
+def waits(where: str, mode: object) -> bool:
+    """Whether that mode waits for a run's end."""
+    if not isinstance(mode, ExecutionMode):
+        raise DefinitionError(f"{where}: mode is ExecutionMode.SYNC or ExecutionMode.ASYNC, not {mode!r}.")
+    return mode is ExecutionMode.SYNC
+
+
+def params(where: str, given: object) -> dict[str, Any]:
+    """Of a run, as JSON has them; none are none."""
+    if given is not None and not isinstance(given, Mapping):
+        raise DefinitionError(f"{where}: params is a dict, not {given!r}.")
+    found: dict[str, Any] = json_value(where, "params", dict(given or {}))
+    return found
+
+
+def many(where: str, name: str, given: object) -> list[Any]:
+    """A list, a tuple or another sequence; a text is one thing, not its letters."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise DefinitionError(f"{where}: {name} is a list, not {given!r}.")
+    found: list[Any] = json_value(where, name, list(given))
+    return found
 
 
 def retry(where: str, value: object) -> RetryPolicy:

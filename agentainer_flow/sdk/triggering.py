@@ -19,7 +19,7 @@ from agentainer_flow.sdk.parts import without_none
 CatchUp = Literal["skip", "last", "all"]
 Overlap = Literal["skip", "queue", "allow"]
 EndState = Literal["completed", "failed", "cancelled"]
-_NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")
+_NAME = re.compile(r"\A[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")
 _KEYS = ("name", "kind", "config", "params", "enabled")
 _KINDS = ("schedule", "webhook", "event")
 

@@ -10,10 +10,12 @@ from agentainer_flow.local.clock import Clock
 from agentainer_flow.local.execution import LocalExecution, Plan, check_form, decision
 from agentainer_flow.local.mocks import MockAgent
 from agentainer_flow.local.run import Definition, Library, Message
+from agentainer_flow.sdk import options
 from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.sdk.definition import definition_of
-from agentainer_flow.sdk.options import ExecutionMode, json_value
+from agentainer_flow.sdk.options import ExecutionMode
 from agentainer_flow.sdk.parts import SubWorkflow
+from agentainer_flow.testing.documents import check_document
 
 Workflow = type | Mapping[str, Any]  # a class under @workflow, or a document
 _WHERE = "run_workflow_locally"
@@ -45,33 +47,49 @@ def run_workflow_locally(
     WaitTimeout); with ASYNC at once. Raises DefinitionError, InvalidRequest for params that do not fit, and
     FlowError when the run waits for an event or a person that nobody sent.
     """
+    waits = options.waits(_WHERE, mode)
     definition = _definition(workflow)
-    messages = [Message("signal", name, _json(name, payload)) for name, payload in (signals or {}).items()]
-    messages += [_decision(definition, *one) for one in (decisions or {}).items()]
+    messages = [
+        Message("signal", name, _json(name, payload)) for name, payload in _object("signals", signals).items()
+    ]
+    messages += [_decision(definition, *one) for one in _object("decisions", decisions).items()]
     execution = LocalExecution(
         Plan(
             definition=definition,
-            params=_json("params", dict(params or {})),
+            params=options.params(_WHERE, params),
             library=_library(workflow, workflows),
             clock=clock or Clock(),
-            mocks=tuple(agents),
+            mocks=_mocks(agents),
             messages=tuple(messages),
-            state=_json("state", dict(state or {})),
-            secrets=dict(secrets or {}),
-            alone=mode is ExecutionMode.SYNC,
+            state=_json("state", _object("state", state)),
+            secrets=_object("secrets", secrets),
+            alone=waits,
         )
     )
-    return execution.wait(timeout) if mode is ExecutionMode.SYNC else execution
+    return execution.wait(timeout) if waits else execution
+
+
+def _object(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise DefinitionError(f"{_WHERE}: {name} is a dict, not {given!r}.")
+    return dict(given or {})
+
+
+def _mocks(agents: Iterable[MockAgent]) -> tuple[MockAgent, ...]:
+    found = tuple(agents)
+    for one in found:
+        if not isinstance(one, MockAgent):
+            raise DefinitionError(f"{_WHERE}: agents are made by mock_agent(…), not {one!r}.")
+    return found
 
 
 def _json(name: str, value: Any) -> Any:
-    return json_value(_WHERE, name, value)
+    return options.json_value(_WHERE, name, value)
 
 
 def _definition(workflow: Workflow) -> Definition:
     if isinstance(workflow, Mapping):
-        if not isinstance(workflow.get("name"), str) or not isinstance(workflow.get("steps"), list):
-            raise DefinitionError(f'{_WHERE}: a document has a "name" and a list of "steps".')
+        check_document(_WHERE, workflow)
         return Definition(_json("the document", dict(workflow)))
     # What agents would import from a bundle is imported from where it is.
     bundle = Bundle(getattr(workflow, "__module__", ""), b"", "0" * 64)

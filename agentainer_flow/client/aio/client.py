@@ -16,7 +16,8 @@ from agentainer_flow.client.aio.triggers import AsyncTriggerMethods
 from agentainer_flow.client.config import find_endpoint
 from agentainer_flow.client.paths import new_key, part
 from agentainer_flow.errors import Conflict, DefinitionError
-from agentainer_flow.sdk.bundling import make_bundle
+from agentainer_flow.sdk import options
+from agentainer_flow.sdk.bundling import check_class_name, make_bundle
 from agentainer_flow.sdk.definition import compile_workflow, definition_of
 from agentainer_flow.sdk.importing import check_imports
 from agentainer_flow.sdk.options import ExecutionMode
@@ -66,8 +67,10 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
 
         The places of the steps on the canvas stay. Returns the workflow {"name", "version", "document", …}.
         """
+        requirements = definition_of(cls).requirements
         bundle = make_bundle(cls)
-        if not definition_of(cls).requirements:
+        check_class_name(cls)
+        if not requirements:
             check_imports(bundle)
         document = compile_workflow(cls, bundle)
         await self._transport.request(
@@ -134,8 +137,13 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
         """Starts a run of a workflow by name, or of a class, which is deployed first.
 
         With SYNC it returns when the run has ended, whichever way: `result()` gives the output or raises.
+        Raises DefinitionError for params that are no JSON, before anything is sent.
         """
-        asked: dict[str, Any] = {"params": dict(params or {}), "tags": list(tags or ())}
+        waits = options.waits("run", mode)
+        asked: dict[str, Any] = {
+            "params": options.params("run", params),
+            "tags": options.many("run", "tags", tags or ()),
+        }
         if isinstance(target, str):
             name = target
         else:
@@ -143,7 +151,7 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
             name, asked["version"] = deployed["name"], deployed["version"]
         run = await self._answer("POST", f"workflows/{part(name)}/runs/", json=asked, key=new_key())
         execution = AsyncWorkflowExecution(self._transport, run)
-        return await execution.wait() if mode is ExecutionMode.SYNC else execution
+        return await execution.wait() if waits else execution
 
     run_workflow = run
 
@@ -170,10 +178,13 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
         """
         if (items is None) == (source is None):
             raise DefinitionError("map_reduce: give items, or a source that they lie in.")
-        over = list(items or ()) if source is None else source_of("map_reduce", source)
+        options.waits("map_reduce", mode)
+        over = (
+            options.many("map_reduce", "items", items) if source is None else source_of("map_reduce", source)
+        )
         step = {
-            "mapper": {"image": mapper},
-            "reducer": None if reducer is None else {"image": reducer},
+            "mapper": _image("mapper", mapper),
+            "reducer": None if reducer is None else _image("reducer", reducer),
             "batch_size": batch_size,
             "pool": None if pool_size is None else {"mode": "pooled", "size": pool_size},
             "max_parallel": max_parallel,
@@ -225,6 +236,14 @@ class AsyncWorkflowClient(AsyncAgentMethods, AsyncBudgetMethods, AsyncPoolMethod
         filters = {"workflow": workflow, "state": state, "tag": tag, "limit": min(limit, 500)}
         return await self._transport.all("runs/", filters, limit)
 
-    async def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._transport.request(method, path, **options)
+    async def _answer(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._transport.request(method, path, **more)
         return answer
+
+
+def _image(role: str, given: object) -> dict[str, str]:
+    if not isinstance(given, str):
+        raise DefinitionError(
+            f"map_reduce: {role} is an image, not {given!r}; functions do the work in a @workflow class."
+        )
+    return {"image": given}

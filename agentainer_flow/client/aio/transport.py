@@ -86,13 +86,13 @@ class AsyncTransport:
         key: str | None = None,
     ) -> httpx.Response:
         sent = {**(headers or {}), **({"Idempotency-Key": key} if key else {})}
+        if json is not None:
+            content, sent["Content-Type"] = requests.body(json), "application/json"
         query = requests.given(params)
         safe = method == "GET" or key is not None
         for pause in (*requests.PAUSES, None):
             try:
-                answer = await self._http.request(
-                    method, path, json=json, content=content, params=query, headers=sent
-                )
+                answer = await self._http.request(method, path, content=content, params=query, headers=sent)
             except httpx.TransportError as exc:
                 if pause is None or not (safe or isinstance(exc, requests.NOT_SENT)):
                     raise requests.silence(self.url, exc) from exc

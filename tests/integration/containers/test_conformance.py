@@ -46,6 +46,8 @@ RULES: list[dict[str, Any]] = [
     {"bad": [0, 1, 2, 3]},
     {"fault": "raise"},
     {"fault": "number"},
+    {"fault": "nul"},
+    {"fault": "stop"},
     {"fault": "slow"},
     {"way": "long", "rounds": 3},
     {"way": "long", "rounds": 9},

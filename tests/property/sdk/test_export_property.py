@@ -106,3 +106,22 @@ def test_any_name_and_any_code(ids: list[str], code: str, data: st.DataObject) -
         for place, one in enumerate(ids)
     ]
     check({"name": "w", "steps": steps, "output": data.draw(st.sampled_from([None, 1, {"a": [code]}]))})
+
+
+def test_names_of_what_the_module_uses_itself() -> None:
+    """In the body of a class a name hides the module's from the line on which it is set."""
+    code = {"code": "main = 1"}
+    check(
+        {
+            "name": "w",
+            "steps": [
+                {"id": "wait", "type": "wait", "duration": "1s"},
+                {"id": "document_step", "type": "task", "run": code},
+                {"id": "RUN_1", "type": "task", "run": code},
+                {"id": "branch", "type": "branch", "cases": [{"when": "${true}", "then": ["case"]}]},
+                {"id": "case", "type": "wait", "duration": "1s"},
+                {"id": "again", "type": "branch", "cases": [{"when": "${true}", "then": ["last"]}]},
+                {"id": "last", "type": "task", "run": code},
+            ],
+        }
+    )

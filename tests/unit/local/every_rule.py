@@ -60,6 +60,12 @@ class EveryRule:
             raise KeyError("asked for")
         if fault == "number":
             return {"total": float("nan")}
+        if fault == "nul":
+            return {"total": "a\x00b"}
+        if fault == "stop":
+            raise StopIteration(3)
+        if fault == "interrupt":
+            raise KeyboardInterrupt
         return {"total": total, "pair": (1, 2)}
 
     @step(depends_on=[check], timeout="1s", error_strategy=None)

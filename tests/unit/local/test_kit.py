@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 import unittest
@@ -86,6 +87,62 @@ def test_what_is_no_workflow_is_told() -> None:
         run_workflow_locally(int)
     with pytest.raises(DefinitionError, match='a document has a "name"'):
         run_workflow_locally({})
+    with pytest.raises(DefinitionError, match="params is a dict, not"):
+        run_workflow_locally(Report, ["day"])  # type: ignore[arg-type]
+    with pytest.raises(DefinitionError, match=r"mode is ExecutionMode\.SYNC or"):
+        run_workflow_locally(Report, mode="sync")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"signals": [1]}, "signals is a dict"),
+        ({"decisions": [1]}, "decisions is a dict"),
+        ({"state": [1]}, "state is a dict"),
+        ({"secrets": [1]}, "secrets is a dict"),
+        ({"agents": ["fetcher"]}, "agents are made by mock_agent"),
+    ],
+)
+def test_what_a_run_cannot_be_given_is_told(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DefinitionError, match=sentence):
+        run_workflow_locally(Report, **given)
+
+
+CODE = {"code": "def main():\n    return 1"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        (["a"], "a step is an object"),
+        ([{"type": "task"}], "a step is an object"),
+        ([{"id": "a", "type": "taks"}], "Did you mean 'task'?"),
+        ([{"id": "a", "type": "task"}, {"id": "a", "type": "task"}], "step a: another step has this id"),
+        (
+            [{"id": "one", "type": "task", "needs": ["ones"]}],
+            "needs ones, which is no step beside it; did you",
+        ),
+        (
+            [
+                {
+                    "id": "l",
+                    "type": "loop",
+                    "steps": [{"id": "x", "type": "task", "needs": ["l"]}],
+                    "until": True,
+                }
+            ],
+            "step l: step x needs l, which is no step beside it",
+        ),
+        (
+            [{"id": "a", "type": "task", "needs": ["b"]}, {"id": "b", "type": "task", "needs": ["a"]}],
+            "wait for each other: a → b → a",
+        ),
+    ],
+)
+def test_a_document_whose_steps_cannot_be_ordered_is_told(steps: list[Any], sentence: str) -> None:
+    given = [{**step, "run": CODE} if isinstance(step, dict) else step for step in steps]
+    with pytest.raises(DefinitionError, match=re.escape(sentence)):
+        run_workflow_locally({"name": "x", "steps": given})
 
 
 def test_a_context_for_a_single_body() -> None:

@@ -93,3 +93,9 @@ def test_what_makes_no_sense_is_told_at_once() -> None:
         mock_agent("a").returns(1, times=0)
     with pytest.raises(TypeError):
         mock_agent("a").returns(object())
+
+
+@pytest.mark.parametrize("output", [{1}, float("nan"), b""])
+def test_an_output_that_is_no_json_is_told_at_once(output: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"mock_agent\('a'\): what it returns must be JSON"):
+        mock_agent("a").returns(output)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from agentainer_flow import RunFailed
+from agentainer_flow import Context, RunFailed, step, workflow
 from agentainer_flow.errors import FlowError, InvalidRequest
 from agentainer_flow.testing import LocalExecution, run_workflow_locally
 from tests.unit.local.every_rule import EveryRule
@@ -70,6 +71,9 @@ def test_too_many_failures_fail_the_map_and_undo_what_was_done() -> None:
     [
         ("raise", "KeyError", "'asked for'"),
         ("number", "bad_output", "output.total is nan"),
+        ("nul", "bad_output", "The output holds a NUL character"),
+        ("stop", "StopIteration", "3"),
+        ("interrupt", "KeyboardInterrupt", ""),
     ],
 )
 def test_what_a_body_does_wrong_is_its_step_s_error(fault: str, kind: str, sentence: str) -> None:
@@ -81,6 +85,35 @@ def test_what_a_body_does_wrong_is_its_step_s_error(fault: str, kind: str, sente
         trace = run.error["traceback"]
         assert trace.count("File ") == 1, "the traceback begins at the user's code"
         assert 'raise KeyError("asked for")' in trace
+
+
+def test_a_task_that_a_body_cancelled_is_its_own_failure() -> None:
+    @workflow
+    class Hasty:
+        @step
+        async def work(self, ctx: Context) -> None:
+            task = asyncio.create_task(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+        @step(always_run=True)
+        def clean(self, ctx: Context) -> str:
+            return "clean"
+
+    run = run_workflow_locally(Hasty)
+    assert run.error is not None
+    assert (run.error["step"], run.error["type"]) == ("work", "CancelledError")
+    assert states(run)["clean"] == "completed"
+
+
+def test_a_backslash_before_a_zero_is_no_nul() -> None:
+    @workflow
+    class Written:
+        @step
+        def work(self, ctx: Context) -> str:
+            return "\\u0000"
+
+    assert run_workflow_locally(Written).result() == "\\u0000"
 
 
 def test_a_body_that_takes_too_long_fails_in_time() -> None:

@@ -62,6 +62,19 @@ def test_a_test_steps_the_clock() -> None:
         run.signal("parcel", 6)
 
 
+def test_a_clock_without_a_run_only_moves() -> None:
+    clock = ManualClock()
+    before = clock.now()
+    clock.advance("10m", timeout=5)
+    assert clock.now() == before + 600
+
+
+@pytest.mark.parametrize("duration", [-5, "soon", float("nan"), float("inf")])
+def test_a_clock_goes_forward(duration: Any) -> None:
+    with pytest.raises(ValueError, match=r"time goes forward|write a duration"):
+        ManualClock().advance(duration)
+
+
 def test_time_runs_out_for_people_and_events() -> None:
     clock = ManualClock()
     run = begin(clock)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agentainer_flow import __version__
 from agentainer_flow.cli import main
 from agentainer_flow.client import WorkflowClient, requests
 from tests.unit.sdk.platform_twin import TOKEN, URL, PlatformTwin
@@ -93,6 +94,39 @@ def test_create_of_a_class(twin: PlatformTwin, tmp_path: Path, capsys: pytest.Ca
     assert "ModuleNotFoundError" in told
     assert "it has none" in told
     assert "Traceback" not in told
+
+
+def test_create_of_one_class_of_several(
+    twin: PlatformTwin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cli_many.py"
+    body = "    @step\n    def one(self, ctx):\n        return 1\n"
+    path.write_text(
+        f"from agentainer_flow import step, workflow\n\n@workflow\nclass Parent:\n{body}\n"
+        f"@workflow\nclass Child:\n{body}"
+    )
+    assert main(["workflow", "create", str(path)]) == 2
+    assert f"it has Parent, Child; say which: {path}:Parent." in capsys.readouterr().err
+    assert main(["workflow", "create", f"{path}:Child"]) == 0
+    assert set(twin.workflows) == {"child"}
+    assert main(["workflow", "create", f"{path}:Chidl"]) == 2
+    assert "has no class Chidl under @workflow; it has Parent, Child." in capsys.readouterr().err
+
+
+def test_create_of_a_file_in_a_package(twin: PlatformTwin, tmp_path: Path) -> None:
+    package = tmp_path / "cli_pack" / "flows"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package.parent / "prices.py").write_text("TEA = 4\n")
+    (package / "daily.py").write_text(
+        "from agentainer_flow import step, workflow\nfrom ..prices import TEA\n\n@workflow\nclass Daily:\n"
+        "    @step\n    def one(self, ctx):\n        return TEA\n"
+    )
+    assert main(["workflow", "create", str(package / "daily.py")]) == 0
+    run = twin.workflows["daily"]["document"]["steps"][0]["run"]
+    assert run["handler"] == "cli_pack.flows.daily:Daily.one"
+    assert b"cli_pack/prices.py" in twin.bundles[0]
 
 
 def test_run_and_wait(twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,6 +213,15 @@ def test_resizing_a_pool(twin: PlatformTwin, capsys: pytest.CaptureFixture[str])
         (["pool", "lst"], "did you mean list?"),
         (["planet", "list"], "there is top, login, completion, workflow"),
         (["pool", "resize", "p", "--min", "many"], "invalid int"),
+        (["workflow", "run", "x", "--parma", "a=1"], "There is no option --parma; did you mean --param?"),
+        (["workflow", "list", "--jsn"], "usage: aflow workflow list"),
+        (["workflow", "get", "a", "b"], "not known what b is for"),
+        (["workflow", "mapreduce", "--mapper", "m", "--items", "@/no/such"], "/no/such cannot be read"),
+        (["workflow", "export", "x", "--yaml", "--python"], "not allowed with"),
+        (["workflow", "export", "x", "--python", "--json"], "give one of --json, --yaml and --python"),
+        (["top", "--every", "-1"], "a number of seconds"),
+        (["top", "--every", "0"], "more than 0 seconds"),
+        (["workflow", "run", "x", "--wait", "--timeout", "nan"], "a number of seconds"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(
@@ -188,6 +231,11 @@ def test_wrong_usage_is_exit_code_2(
     told = capsys.readouterr().err
     assert sentence in told
     assert "Traceback" not in told
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"aflow {__version__}\n"
 
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,6 +256,29 @@ def test_no_access_is_exit_code_3(
     monkeypatch.chdir(tmp_path)
     assert main(["pool", "list"]) == 3
     assert main(["workflow", "get", "nope", "--url", URL]) == 3
+
+
+def test_names_that_are_nearly_right(
+    twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["workflow", "create", file])
+    assert main(["workflow", "get", "helo"]) == 4
+    assert "There is no workflow helo. Did you mean hello?" in capsys.readouterr().err
+    for words in ("run get", "run cancel", "workflow logs", "workflow jobs", "workflow status"):
+        assert main([*words.split(), "nope"]) == 4, words
+        assert (
+            capsys.readouterr().err == "aflow: There is no run nope; the newest are told by: aflow run list\n"
+        )
+
+
+def test_followed_lines_are_lines_of_json(
+    twin: PlatformTwin, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["workflow", "create", file])
+    main(["workflow", "run", "hello", "--wait"])
+    capsys.readouterr()
+    assert main(["workflow", "logs", "-f", "run-1", "--json"]) == 0
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == ["hello"]
 
 
 def test_refusals_are_exit_code_4(twin: PlatformTwin, capsys: pytest.CaptureFixture[str]) -> None:

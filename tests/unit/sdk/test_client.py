@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 
-from agentainer_flow import ExecutionMode, RunCancelled, RunFailed, WorkflowClient
+from agentainer_flow import DefinitionError, ExecutionMode, RunCancelled, RunFailed, WorkflowClient
 from agentainer_flow.client import requests
 from agentainer_flow.errors import (
     AuthenticationError,
@@ -36,6 +37,34 @@ def twin(monkeypatch: pytest.MonkeyPatch) -> PlatformTwin:
 def client(twin: PlatformTwin) -> Iterator[WorkflowClient]:
     with WorkflowClient(URL, TOKEN, transport=twin.transport) as made:
         yield made
+
+
+# --- what is never sent -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda c: c.run("x", mode="sync"), "mode is ExecutionMode.SYNC or ExecutionMode.ASYNC, not 'sync'"),
+        (lambda c: c.run("x", tags="nightly"), "tags is a list, not 'nightly'"),
+        (lambda c: c.run("x", ["a"]), "params is a dict"),
+        (lambda c: c.run("x", {"a": {1}}), "run: params must be JSON"),
+        (lambda c: c.run("x", {"a": float("nan")}), "run: params must be JSON"),
+        (lambda c: c.map_reduce("x", items="abc"), "items is a list, not 'abc'"),
+        (lambda c: c.map_reduce("x", items={"a": 1}), "items is a list"),
+        (lambda c: c.map_reduce("x", items=[1], mode="x"), "mode is ExecutionMode"),
+        (lambda c: c.map_reduce(len, items=[1]), "mapper is an image, not <built-in function len>"),
+        (lambda c: c.map_reduce("x", 5, items=[1]), "reducer is an image, not 5"),
+        (lambda c: c.create_workflow({"name": {1}}), "sent to the platform must be JSON: Object of type set"),
+        (lambda c: c.create_workflow({"name": "\ud800"}), "sent to the platform must be JSON"),
+    ],
+)
+def test_what_makes_no_sense_is_told_at_once(
+    client: WorkflowClient, twin: PlatformTwin, call: Callable[[WorkflowClient], Any], sentence: str
+) -> None:
+    with pytest.raises(DefinitionError, match=sentence):
+        call(client)
+    assert twin.requests == []
 
 
 # --- deploying --------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentainer_flow import WorkflowClient
 from agentainer_flow.client.config import Endpoint, find_endpoint
 from agentainer_flow.errors import ConfigError
 
@@ -68,3 +69,23 @@ def test_nothing_and_nonsense_are_told(home: Path) -> None:
     file.write_text("{")
     with pytest.raises(ConfigError, match="cannot be read"):
         find_endpoint()
+
+
+def test_what_copying_leaves_around_them_does_not_count(home: Path) -> None:
+    assert find_endpoint(" http://config/\n", "t\n") == Endpoint("http://config", "t")
+
+
+@pytest.mark.parametrize("token", ["töken", "to\nken", "to\x00ken"])
+def test_a_token_that_cannot_travel_is_told_and_not_shown(home: Path, token: str) -> None:
+    with pytest.raises(ConfigError, match="no token has") as failure:
+        find_endpoint("http://config", token)
+    assert token not in str(failure.value)
+    write(home / "config" / "agentainer" / "config.json", url="http://config", token=token)
+    with pytest.raises(ConfigError, match="no token has"):
+        find_endpoint()
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "http://host:port", "http://host:99999"])
+def test_a_url_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        WorkflowClient(url, "t")

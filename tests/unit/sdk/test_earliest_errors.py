@@ -13,13 +13,24 @@ from typing import Any
 import httpx
 import pytest
 
-from agentainer_flow import Context, DefinitionError, RunFailed, WorkflowClient, mapreduce, step, workflow
+from agentainer_flow import (
+    Context,
+    DefinitionError,
+    RunFailed,
+    WorkflowClient,
+    compile_workflow,
+    mapreduce,
+    step,
+    workflow,
+)
 from agentainer_flow.cli.loading import workflow_class_of
 from agentainer_flow.client.requests import VERSION_HEADER
 from agentainer_flow.errors import AuthenticationError, BundleError, ServerTooOld
+from agentainer_flow.sdk.bundling import Bundle
 from agentainer_flow.testing import run_workflow_locally
 from tests.unit.sdk.platform_twin import TOKEN, URL, PlatformTwin
 
+BUNDLE = Bundle("module", b"", "0" * 64)
 PROGRAM = """
     {imports}
     from agentainer_flow import Context, step, workflow
@@ -72,6 +83,51 @@ def test_a_lambda() -> None:
         mapreduce(mapper=lambda item: item, over=[1])
 
 
+def test_a_body_that_yields() -> None:
+    def plain(self: Any, ctx: Any) -> Any:
+        yield 1
+
+    async def awaited(self: Any, ctx: Any) -> Any:
+        yield 1
+
+    for body in (plain, awaited):
+        for mark in (step, step(parallel=True), mapreduce(mapper="image:1")):
+            with pytest.raises(DefinitionError, match="has a yield in it, which makes a generator of it"):
+                mark(body)
+    with pytest.raises(DefinitionError, match="has a yield in it"):
+        mapreduce(mapper=yields, over=[1])
+
+
+def yields(item: int) -> Any:
+    yield item
+
+
+@pytest.mark.parametrize("name", ["run_local", "to_document"])
+def test_a_step_called_like_a_method_of_every_workflow(name: str) -> None:
+    def body(self: Any, ctx: Any) -> int:
+        return 1
+
+    with pytest.raises(DefinitionError, match=f"gives the class a {name} itself; call yours otherwise"):
+        workflow(type("Same", (), {name: step(body)}))
+
+
+@pytest.mark.parametrize("name", ["line\n", "a b", "ä"])
+def test_names_that_the_platform_does_not_take(name: str) -> None:
+    with pytest.raises(DefinitionError, match="must be lower-case letters"):
+        workflow(name=name)(type("Odd", (), {"a": step(plain_body)}))
+    odd = workflow(type("Odd", (), {"a": step(name=name)(plain_body)}))
+    assert compile_workflow(odd, BUNDLE)["steps"][0]["id"] == "a", "what cannot be an id is a title"
+
+
+def plain_body(self: Any, ctx: Any) -> int:
+    return 1
+
+
+def test_a_time_beyond_all_numbers() -> None:
+    with pytest.raises(DefinitionError, match="timeout must be a duration"):
+        step(timeout=10**400)(plain_body)
+
+
 def test_a_name_used_twice() -> None:
     with pytest.raises(DefinitionError, match="step two: another step is called same too; rename one"):
 
@@ -110,6 +166,38 @@ def test_a_body_that_agents_cannot_import(twin: PlatformTwin) -> None:
         pytest.raises(BundleError, match="defined inside a function, where agents"),
     ):
         platform.deploy(Inside)
+    assert twin.requests == []
+
+
+def test_a_class_that_another_one_hides(twin: PlatformTwin, write: Any, tmp_path: Path) -> None:
+    """Agents would run the other one's bodies."""
+    first = write("hidden.py", imports="")
+    sys.modules["hidden"].__dict__["Sample"] = type("Sample", (), {})
+    with client(twin) as platform, pytest.raises(BundleError, match="Sample in hidden leads to something"):
+        platform.deploy(first)
+    del sys.modules["hidden"].__dict__["Sample"]
+    with client(twin) as platform, pytest.raises(BundleError, match="Sample in hidden leads to nothing"):
+        platform.deploy(first)
+    assert twin.requests == []
+
+
+@pytest.mark.parametrize("name", ["queue", "agentainer_flow"])
+def test_a_module_that_agents_have_another_of(write: Any, name: str) -> None:
+    before = sys.modules.get(name)
+    with pytest.raises(BundleError, match=rf"{name}\.py: agents have a module {name} already"):
+        write(f"{name}.py", imports="")
+    assert sys.modules.get(name) is before
+
+
+def test_a_module_that_ends_the_program(write: Any) -> None:
+    with pytest.raises(BundleError, match=r"leaving\.py cannot be imported: SystemExit: 7"):
+        write("leaving.py", imports="import sys; sys.exit(7)")
+
+
+@pytest.mark.parametrize("what", [5, None, object()])
+def test_what_is_no_class(twin: PlatformTwin, what: Any) -> None:
+    with client(twin) as platform, pytest.raises(DefinitionError, match="is not a workflow; put @workflow"):
+        platform.run(what)
     assert twin.requests == []
 
 
@@ -202,3 +290,19 @@ def test_a_return_value_without_a_json_form() -> None:
 
     with pytest.raises(RunFailed, match=r"output\.found"):
         run_workflow_locally(Odd).result()
+
+
+def test_a_result_that_nobody_awaited() -> None:
+    async def later() -> int:
+        return 1
+
+    @workflow
+    class Forgetful:
+        @step
+        async def work(self, ctx: Context) -> Any:
+            found = {"sum": later()}
+            found["sum"].close()  # Python would warn of it
+            return found
+
+    with pytest.raises(RunFailed, match=r"output\.sum is a coroutine, which nobody awaited: write await"):
+        run_workflow_locally(Forgetful).result()

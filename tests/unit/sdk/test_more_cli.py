@@ -115,6 +115,20 @@ def test_pools_triggers_and_secrets(
     assert "s3cret" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["pool delete p", "trigger delete t", "secret delete KEY", "budget delete b", "agent remove a"],
+)
+def test_what_has_no_answer_is_null_for_programs(
+    twin: PlatformTwin, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin.trouble = lambda request: httpx.Response(204) if request.method == "DELETE" else None
+    assert main([*words.split(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) is None
+    assert main(words.split()) == 0
+    assert words.split()[2] in capsys.readouterr().out
+
+
 BUDGET = {"id": "b", "scope": "pool", "target": "python", "period": "day", "limit": "5.00", "currency": "USD"}
 
 
@@ -187,6 +201,8 @@ def test_login_writes_a_file_for_its_owner_alone(
     assert json.loads(file.read_text()) == {"url": URL, "token": TOKEN}
     assert file.stat().st_mode & 0o777 == 0o600
     assert TOKEN not in capsys.readouterr().out
+    assert main(["login", "--url", URL, "--token", TOKEN, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"url": URL, "file": str(file)}
 
 
 def test_completion_completes(capsys: pytest.CaptureFixture[str]) -> None:
