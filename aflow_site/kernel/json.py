@@ -8,17 +8,36 @@ from typing import Any
 
 import orjson
 
+DEEPEST = 500  # values in each other; whoever writes them as text must not run out of stack
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def to_json(value: Any) -> bytes:
     """Whole numbers of any size are kept; half a surrogate pair, which is no character, becomes `?`.
-    Values of other types are told as text."""
+    Values of other types are told as text. Raises RecursionError for more than `DEEPEST` values in each
+    other."""
     try:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
+        if _is_too_deep(value):
+            raise RecursionError(f"more than {DEEPEST} values in each other") from None
         return json.dumps(value, default=str, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Also of what contains itself."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list | tuple)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def from_json(text: bytes) -> Any:

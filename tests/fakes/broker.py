@@ -99,7 +99,10 @@ class FakeBroker:
         except ValueError as exc:
             return ItemResult(error=AgentError("ValueError", str(exc), "Traceback …"))
         await asyncio.sleep(0)
-        text = to_json(output)
+        try:
+            text = to_json(output)
+        except RecursionError:  # an agent's answer that is nested like this is read as a whole
+            return ItemResult(output=output)
         if invocation.spool_above is not None and len(text) > invocation.spool_above:
             spool = Spool()
             spool.write(text)

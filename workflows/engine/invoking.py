@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from aflow_site.kernel.errors import FlowError
+from aflow_site.kernel.json import DEEPEST
 from pools.facade.contracts import (
     AgentError,
     AgentLost,
@@ -34,6 +35,7 @@ from workflows.services.rows import holds_nul
 
 INTERRUPTED = "The machine of its agent is taken away (spot interruption); the work begins anew on another."
 NUL = "The output holds a NUL character, which cannot be kept: take it out, or give bytes as base64."
+DEEP = f"The output is nested too deeply: at most {DEEPEST} values may be in each other."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ async def _kept(result: ItemResult, keep: Callable[[Any], Awaitable[Any]]) -> It
     if result.error is not None:
         return result
     output = result.output
-    if output.holds_nul if isinstance(output, LargeOutput) else holds_nul(output):
+    try:
+        nul = output.holds_nul if isinstance(output, LargeOutput) else holds_nul(output)
+    except RecursionError:
+        return ItemResult(error=AgentError("bad_output", DEEP))
+    if nul:
         return ItemResult(error=AgentError("bad_output", NUL))
     return ItemResult(output=await keep(output))
 

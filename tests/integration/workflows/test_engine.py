@@ -460,6 +460,19 @@ async def test_whatever_a_step_returns_is_stored(output: Any, stored: Any) -> No
     assert (await steps(run))["a"].output == stored
 
 
+@pytest.mark.parametrize("levels", [501, 700, 1015])
+async def test_an_output_that_is_nested_too_deeply_is_told(levels: int) -> None:
+    def nested(_value: Any, _invocation: Any) -> Any:
+        output: Any = 1
+        for _ in range(levels):
+            output = {"in": [output]} if levels == 700 else [output]
+        return output
+
+    run, _ = await drive(nested, task("a"))
+    assert (run.error["type"], run.error["step"]) == ("bad_output", "a")
+    assert "nested too deeply" in run.error["message"]
+
+
 @pytest.mark.parametrize("output", ["a\x00b", {"a": [{"\x00": 1}]}, ["\\\x00", "x" * 100_000]])
 async def test_an_output_with_a_nul_is_told_not_changed(output: Any) -> None:
     run, _ = await drive(lambda _value, _invocation: output, task("a"))
