@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def run(seeds: range, faults: list[str], report: Path) -> None:
     todo = [(fault, seed) for seed in seeds for fault in faults or FAULTS if (fault, seed) not in known]
     if not todo:
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the platform and its engine end with us
     with running_plant() as plant:
         for fault, seed in todo:
             line = try_fault(plant, fault, seed).as_json()
