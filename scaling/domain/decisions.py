@@ -56,7 +56,8 @@ class Signals:
     what an agent takes to serve, `highest` the largest wish inside the policy's down window and `lowest` the
     smallest inside its up window (this evaluation's not counted), `watched` how long this pool has been
     watched, `quiet` for how long nobody has come, waited or held a lease, `age` how old these figures are,
-    `coming` the agents that known work will need.
+    `coming` the agents that known work will need, `turns` how often in the last hour the size turned from
+    rising to falling or back.
     """
 
     at: float
@@ -76,6 +77,7 @@ class Signals:
     watched: float = 1e9
     quiet: float = 0.0
     age: float = 0.0
+    turns: int = 0
     coming: int = 0
     coming_by: str = Reason.LOOKAHEAD
     forecast: Forecast | None = None

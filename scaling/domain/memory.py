@@ -11,6 +11,7 @@ from scaling.domain.policies import Policy
 from scaling.domain.service import ServiceTime
 
 UTILIZATION_OVER = 60.0  # seconds
+TURNS_OVER = 3600.0  # seconds
 OF_LOAD = (Reason.RESPONSE_TIME, Reason.UTILIZATION)  # wishes that come of work that was, not of work to come
 
 
@@ -23,6 +24,8 @@ class Memory:
         self.arrivals = Arrivals()
         self.service = ServiceTime()
         self.grown_at: float | None = None
+        self._last_move: str | None = None
+        self._turns: deque[float] = deque()  # when the size began to go the other way
         self._worked_at = since
         # When, how many agents, and how many of these for other reasons than the load of that moment.
         self._wishes: deque[tuple[float, int, int]] = deque()
@@ -56,6 +59,10 @@ class Memory:
             return 0
         return min((wish for when, wish, _ in self._wishes if when > at - window), default=None)
 
+    def turns(self, at: float) -> int:
+        """How often in the last hour the size went the other way than before."""
+        return sum(turned > at - TURNS_OVER for turned in self._turns)
+
     def since_up(self, at: float) -> float | None:
         return None if self.grown_at is None else at - self.grown_at
 
@@ -70,6 +77,15 @@ class Memory:
             self._wishes.popleft()
         if decision.action == Action.SCALE_UP:
             self.grown_at = at
+        if decision.action != Action.HOLD:
+            self._move(at, decision.action)
+
+    def _move(self, at: float, action: str) -> None:
+        if self._last_move not in (None, action):
+            self._turns.append(at)
+        self._last_move = action
+        while self._turns and self._turns[0] <= at - TURNS_OVER:
+            self._turns.popleft()
 
     def _trim(self, at: float) -> None:
         if self._busy and self._busy[-1][0] > at:  # the clock was set back
@@ -77,6 +93,7 @@ class Memory:
             self.grown_at = None
             self._busy.clear()
             self._wishes.clear()
+            self._turns.clear()
         while self._busy and self._busy[0][0] <= at - UTILIZATION_OVER:
             self._busy.popleft()
 

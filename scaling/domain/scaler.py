@@ -14,6 +14,10 @@ from scaling.domain.staffing import staff, z_of
 
 STALE = 10.0  # seconds: older figures decide nothing
 FEW = 4  # agents by which a pool may always grow
+# Where agents take long to start and the size turns often, what is made for a peak serves when that is
+# over: the dead band grows, to its double.
+SLOW = 60.0  # seconds of a start
+OFTEN = 6  # turns an hour
 
 
 def decide(seen: Signals, policy: Policy) -> Decision:
@@ -81,13 +85,13 @@ def _for_utilization(seen: Signals, policy: Policy) -> int:
 
 def _steadied(seen: Signals, policy: Policy, wish: int) -> tuple[int, tuple[str, ...]]:
     """Up once a wish held through the up window, down to the down window's largest; small ones wait."""
-    size = seen.target
+    size, band = seen.target, _dead_band(seen, policy)
     if wish > size:
         wish = min(wish, seen.lowest if seen.lowest is not None else wish)
         if wish <= size:
             return size, ("up_window",)
         # A pool in need does not wait for its need to grow.
-        if wish <= size * (1 + policy.dead_band) and not seen.waiting:
+        if wish <= size * (1 + band) and not seen.waiting:
             return size, ("dead_band",)
         return wish, ()
     if wish == size:
@@ -99,9 +103,13 @@ def _steadied(seen: Signals, policy: Policy, wish: int) -> tuple[int, tuple[str,
     highest = max(wish, seen.highest)
     if highest >= size:
         return size, ("down_window",)
-    if highest and size - highest < max(1.0, 2 * policy.dead_band * size):
+    if highest and size - highest < max(1.0, 2 * band * size):
         return size, ("dead_band",)
     return highest, ("down_window",) if highest > wish else ()
+
+
+def _dead_band(seen: Signals, policy: Policy) -> float:
+    return policy.dead_band * (1 + min(1.0, seen.start_time / SLOW) * min(1.0, seen.turns / OFTEN))
 
 
 def _paced(seen: Signals, policy: Policy, target: int) -> tuple[int, tuple[str, ...]]:

@@ -52,6 +52,7 @@ class Watch:
             since_up=memory.since_up(now),
             watched=now - memory.since,
             quiet=memory.quiet(now),
+            turns=memory.turns(now),
             coming=soon,
             coming_by=known_by,
             price=float(load.rate),

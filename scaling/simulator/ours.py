@@ -56,6 +56,7 @@ class Ours:
             since_up=memory.since_up(seen.at),
             watched=seen.at - memory.since,
             quiet=memory.quiet(seen.at),
+            turns=memory.turns(seen.at),
             forecast=self._forecast(),
         )
         decision = decide(signals, policy)

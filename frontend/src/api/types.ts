@@ -120,6 +120,7 @@ export interface Signals {
   watched: number;
   /** Decisions of before it was looked at have none. */
   quiet?: number;
+  turns?: number;
   age: number;
   coming: number;
   coming_by: string;

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aflow_site.kernel.json import from_json, to_json
+from aflow_site.kernel.json import DEEPEST, from_json, to_json
 from pools.domain import json_pages
 from pools.domain.json_pages import NotInPages, members
 
@@ -135,11 +135,12 @@ def test_how_deep_a_value_may_go_does_not_depend_on_the_way(room: None, objects:
         lists = depth - objects
         return b'{"a":' * objects + b"[" * lists + b"1" + b"]" * lists + b"}" * objects
 
-    assert rewritten(text(1024), 65536) == {"a": text(1024)[5:-1]}
-    with pytest.raises(NotInPages, match="depth limit"):
-        rewritten(text(1025), 65536)
-    with pytest.raises(ValueError, match="depth limit"):
-        from_json(text(1025))
+    deepest = text(DEEPEST - 1)  # and the number in it
+    assert rewritten(deepest, 65536) == {"a": deepest[5:-1]}
+    with pytest.raises(NotInPages, match="values in each other"):
+        rewritten(text(DEEPEST), 65536)
+    with pytest.raises(RecursionError, match="values in each other"):
+        to_json(from_json(text(DEEPEST)))
 
 
 def test_what_is_deeper_than_python_goes() -> None:

@@ -69,7 +69,7 @@ ANSWERS = {
     "error beside": body(output=TEXTS, error={"type": "ValueError", "message": "no"}),
     "twice": body(output=[1], beside=TEXTS)[:-1] + b',"output":[2]}',
     "one text": body(output="x" * 1_200_000),
-    "deep": b'{"output":' + b"[" * 700 + b"1" + b"]" * 700 + b"}",
+    "deep": b'{"output":' + b"[" * 450 + b"1" + b"]" * 450 + b"}",
     "NaN that only Python reads": body(output=[2**70, float("nan"), *TEXTS]),
     # faults
     "no output": body(beside=TEXTS),

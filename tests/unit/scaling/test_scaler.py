@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scaling.domain.decisions import Action, Forecast, Reason, Signals, as_record, signals_from
+from scaling.domain.decisions import Action, Decision, Forecast, Reason, Signals, as_record, signals_from
 from scaling.domain.memory import Memory
 from scaling.domain.policies import PRESETS, Metric, Policy, faults_of, of_preset
 from scaling.domain.scaler import decide
@@ -229,6 +229,38 @@ def test_the_load_of_a_window_in_which_nobody_came_is_over() -> None:
     assert decide(replace(last, quiet=30.0), policy).wish == 3
     assert decide(replace(last, quiet=30.1), policy).target_size == 0
     assert decide(replace(last, quiet=30.1, coming=2), policy).target_size == 2, "what is to come counts"
+
+
+def test_a_pool_that_turns_often_and_starts_slowly_is_held_longer() -> None:
+    """Either alone changes nothing."""
+    policy = replace(WIDE, dead_band=0.2, scale_down_rate=1.0)
+    more = replace(STEADY, target=20, ready=20, arrival_rate=3.2)  # asks for a quarter more
+    less = replace(more, arrival_rate=0.5, leased=2, highest=11)
+    for seen in (more, less):
+        size = decide(seen, policy).target_size
+        assert size != 20
+        assert decide(replace(seen, turns=9), policy).target_size == size
+        assert decide(replace(seen, start_time=60.0), policy).target_size == size
+        wider = decide(replace(seen, start_time=60.0, turns=6), policy)
+        assert (wider.target_size, wider.clamped_by) == (20, ("dead_band",))
+
+
+def test_memory_counts_turns() -> None:
+    memory = Memory(0.0)
+
+    def move(at: float, action: Action) -> int:
+        found = Decision(action, 5, 6, Reason.IDLE, 6, {})
+        memory.keep(at, found, WIDE)
+        return memory.turns(at)
+
+    up, down, hold = Action.SCALE_UP, Action.SCALE_DOWN, Action.HOLD
+    assert [move(at, how) for at, how in enumerate([up, up, hold, down, hold, down, up])] == [
+        *[0, 0, 0],
+        *[1, 1, 1],
+        2,
+    ]
+    assert memory.turns(3603.5) == 1
+    assert memory.turns(3607.0) == 0
 
 
 def test_memory_counts_from_the_last_lease_waiter_or_arrival() -> None:

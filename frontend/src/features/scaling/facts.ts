@@ -22,6 +22,8 @@ export function seenBy(seen: Signals): SignalFact[] {
     ["Highest wish", plural(seen.highest, "agent"), "Inside the down window"],
   ];
   if (seen.quiet) found.push(["Quiet", `for ${seconds(seen.quiet)}`, "Nobody came, waited or held a lease"]);
+  if (seen.turns)
+    found.push(["Turns", count(seen.turns), "In the last hour the size went the other way than before"]);
   if (seen.lowest !== null) found.push(["Lowest wish", plural(seen.lowest, "agent"), "Inside the up window"]);
   if (seen.since_up !== null)
     found.push(["Last increase", `${seconds(seen.since_up)} before`, "For the cooldown"]);
