@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 from aflow_site.kernel.errors import FlowError, Overloaded, TooLarge
+from pools.domain.deployments import DeployedState, Health
 from pools.domain.headers import REQUEST_ID
 from pools.domain.requests import FailReason
 from pools.facade.agent_contracts import Accepted, Arrival, Reply, RequestBroken, RequestLate
@@ -108,6 +109,11 @@ async def _accepted(agent: DeployedAgent, request: AgentRequest) -> Accepted:
     if await in_database(_takes, agent):
         sentence = f"{agent.name} answers earlier requests first; this one is delivered after them."
     else:
-        state = "is not well" if agent.state == "running" else f"is {agent.state}"
-        sentence = f"{agent.name} {state}; the request is delivered when it is back."
+        sentence = f"{agent.name} {_state(agent)}; the request is delivered when it is back."
     return Accepted(request.id, sentence)
+
+
+def _state(agent: DeployedAgent) -> str:
+    if agent.state != DeployedState.RUNNING.value:
+        return f"is {agent.state}"
+    return "is not well" if agent.health == Health.FAILING.value else "has not answered its first check yet"

@@ -109,7 +109,9 @@ def test_each_body_deploys_an_agent(
     text = DEPLOYS.replace("MODE", mode).replace("MORE", more).replace("COUNT", str(count))
     run = client.run(program(tmp_path, f"deploys_{mode}", text), mode=ExecutionMode.ASYNC)
     assert run.result(SECONDS) == [10 * number for number in range(count)]
-    agents = {agent["id"]: agent["uses"] for agent in client.list_agents() if "processor" in agent["pool"]}
+    agents = {
+        agent["id"]: agent["uses"] for agent in client.list_agents() if "processor" in (agent["pool"] or "")
+    }
     if mode == "pooled":
         assert max(agents.values()) > 1, "warm agents serve one body after the other"
 

@@ -71,7 +71,7 @@ def test_a_policys_life() -> None:
         ({"workflow": "w", "min": 9, "max": 3}, "max"),
         ({"workflow": "w", "target_utilization": 1.5}, "target_utilization"),
         ({"workflow": "w", "scale_up_threshold": 0.2, "scale_down_threshold": 0.6}, "scale_down_threshold"),
-        ({"workflow": "w", "metrics": ["cpu"]}, "metrics.0"),
+        ({"workflow": "w", "metrics": ["cpu"]}, "metrics[0]"),
         ({"workflow": "w", "preset": "wild"}, "preset"),
         ({"workflow": "w", "cooldown": "soon"}, "cooldown"),
         ({"workflow": "w", "down_window": 1e300}, "down_window"),

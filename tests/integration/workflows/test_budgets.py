@@ -351,7 +351,7 @@ async def test_no_agent_is_held_while_the_store_of_artifacts_is_away(
     monkeypatch.setattr(settings, "AFLOW_ARTIFACTS_URL", str(tmp_path))
     monkeypatch.setattr(agents, "STORED_WITHIN", 0.0)
     monkeypatch.setattr(context, "STORE_PAUSE", 0.01)
-    store_artifact, away = artifacts.store, threading.Event()
+    store_artifact, away = artifacts._store, threading.Event()
     away.set()
     asked = threading.Semaphore(0)
 
@@ -361,7 +361,7 @@ async def test_no_agent_is_held_while_the_store_of_artifacts_is_away(
             raise StoreAway("Artifacts cannot be reached: it is away.")
         return store_artifact(*args)
 
-    monkeypatch.setattr(artifacts, "store", store_or_not)
+    monkeypatch.setattr(artifacts, "_store", store_or_not)
     played = await play(lambda _given, _invocation: "x" * 2 * LIMIT, step)
     await played.begin()
     assert await asyncio.to_thread(asked.acquire, timeout=60)
