@@ -102,6 +102,7 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
         f"    return [{name}.VALUE, theirs, hasattr(fsspec, 'open'), told.decode().strip()]\n"
     )
     spec = dataclasses.replace(new_spec(), image=first)
+    told = orjson.dumps([engine.images.get(first).attrs, engine.images.get(first).history()]).decode()
     handle = await runtime.create(spec)
     try:
         await ready(http, handle, spec)
@@ -114,7 +115,6 @@ async def test_an_image_is_built_once_and_its_agents_have_the_packages(
     finally:
         await runtime.remove(spec.agent_id)
 
-    told = orjson.dumps([engine.images.get(first).attrs, engine.images.get(first).history()]).decode()
     assert PASSWORD not in told
     assert "PIP_" not in told
 
