@@ -29,12 +29,14 @@ def _is_too_deep(value: Any) -> bool:
     """Also of what contains itself."""
     level = [value]
     for _ in range(DEEPEST):
-        level = [
-            inner
+        inner = (
+            one
             for outer in level
             if isinstance(outer, dict | list | tuple)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+            for one in (outer.values() if isinstance(outer, dict) else outer)
+        )
+        # What stands in several places is looked into once: each level could be twice the one before.
+        level = list({id(one): one for one in inner}.values())
         if not level:
             return False
     return True
