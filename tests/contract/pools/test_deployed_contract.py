@@ -285,10 +285,10 @@ async def test_the_outside(runtime: Runtime, deployed: DeployedAgents, http: Age
     assert reached == [True, True, False]
     for other in handles[1:]:
         ip, listens = other.address.split(":")
-        # Docker takes its rule between networks away and lays it again whenever it makes a network, as tests
-        # beside this one do: one try may meet that moment.
         tries = [
             (await run(http, handles[0], specs[0], CONNECT.source, host=ip, port=int(listens)))["output"]
             for _ in range(3)
         ]
-        assert tries.count("connected") <= 1
+        # Docker takes its rule between networks away and lays it again whenever it makes a network, as tests
+        # beside this one do: one try may meet that moment. Inside a network nothing is ever open.
+        assert tries.count("connected") <= (0 if other is handles[1] else 1)
