@@ -35,7 +35,7 @@ def _check_steps(where: str, steps: Iterable[Any]) -> None:
             raise DefinitionError(f"{place}: another step has this id too.")
         options.choice(place, "type", step.get("type"), _TYPES)
         needs[step["id"]] = list(step.get("needs") or ())
-        _check_steps(f"{place}", step.get("steps") or ())
+        _check_steps(place, step.get("steps") or ())
     for step_id, wanted in needs.items():
         for name in wanted:
             if name not in needs:

@@ -7,11 +7,10 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -62,24 +61,6 @@ SECOND = f"{NET}.112"  # an address of a node that the swarm does not know
 NEW = f"{NET}.113"  # one that a node got just now
 
 Place = tuple[str, int]
-
-
-@pytest.fixture
-async def runtime(swarm: Swarm) -> AsyncIterator[SwarmRuntime]:
-    made = SwarmRuntime(f"egress-{uuid4().hex[:8]}")
-    await made.start()
-    yield made
-    for handle in await made.list_agents():
-        await made.remove(handle.agent_id)
-    for deployed in await made.deployed.list_deployed():
-        await made.deployed.remove(deployed.agent_id)
-    await made.close()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AgentHttp]:
-    async with AgentHttp() as session:
-        yield session
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from docker.errors import APIError
@@ -31,22 +29,6 @@ from tests.fakes.pools import until
 from tests.swarm.hosts import Host, Swarm
 
 pytestmark = pytest.mark.swarm
-
-
-@pytest.fixture
-async def runtime(swarm: Swarm) -> AsyncIterator[SwarmRuntime]:
-    made = SwarmRuntime(f"swarm-{uuid4().hex[:8]}")
-    await made.start()
-    yield made
-    for handle in await made.list_agents():
-        await made.remove(handle.agent_id)
-    await made.close()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AgentHttp]:
-    async with AgentHttp() as session:
-        yield session
 
 
 async def test_agents_go_where_they_should(runtime: SwarmRuntime, swarm: Swarm) -> None:
