@@ -35,11 +35,12 @@ def until(condition: Callable[[], Any], patience: float = 120.0) -> None:
         time.sleep(0.1)
 
 
-def kill(platform: LivePlatform, name: str) -> None:
-    """The process of that name; the supervisor starts it again."""
+def pid_of(platform: LivePlatform, name: str) -> int:
+    """Of the process of that name, which the supervisor starts again. Asking takes seconds, in which the work
+    it is to be killed in the middle of may end: so it is done before."""
     told = json.loads(platform.aflow("status", "--json").stdout)
     (pid,) = (process["pid"] for process in told["processes"] if process["name"] == name)
-    os.kill(pid, signal.SIGKILL)
+    return int(pid)
 
 
 def states(platform: LivePlatform, agent: str) -> list[tuple[str, str | None, int]]:
@@ -50,12 +51,13 @@ def states(platform: LivePlatform, agent: str) -> list[tuple[str, str | None, in
 
 def test_the_controller_is_killed_in_the_middle_of_a_delivery(platform: LivePlatform, worker: str) -> None:
     """What was on its way is interrupted and told so; what waited is delivered, once."""
+    controller = pid_of(platform, "controller")
     for seconds in (12, 0, 0):
         body = {"input": {"seconds": seconds}, "code": SLOW}
         answer = platform.http.post(f"{worker}invoke", json=body, headers={"Prefer": "respond-async"})
         assert answer.status_code == 202
     until(lambda: states(platform, worker)[0][0] == "processing")
-    kill(platform, "controller")
+    os.kill(controller, signal.SIGKILL)
     until(lambda: all(state in ("completed", "failed") for state, _, _ in states(platform, worker)))
     assert states(platform, worker) == [
         ("failed", "interrupted", 1),
@@ -69,10 +71,11 @@ def test_the_web_process_is_killed_while_somebody_waits(platform: LivePlatform, 
         with pytest.raises(httpx.HTTPError):
             platform.http.post(f"{worker}invoke", json={"input": {"seconds": 12}, "code": SLOW})
 
+    web = pid_of(platform, "web")
     asking = threading.Thread(target=ask)
     asking.start()
     until(lambda: states(platform, worker) == [("processing", None, 1)])
-    kill(platform, "web")
+    os.kill(web, signal.SIGKILL)
     asking.join(60)
     until(lambda: _answers(platform))
     until(lambda: states(platform, worker) == [("failed", "interrupted", 1)])

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ async def test_a_leases_life() -> None:
         assert (await operator("POST", f"{path}invoke/", both))[0] == 400
         status, kept = await operator("POST", f"{path}heartbeat/")
         assert status == 200
-        assert kept["expires_at"] > lease["expires_at"]
+        assert datetime.fromisoformat(kept["expires_at"]) > datetime.fromisoformat(lease["expires_at"])
         assert (await operator("DELETE", path))[0] == 204
         assert (await operator("DELETE", path))[0] == 404
         assert (await operator("POST", f"{path}heartbeat/"))[0] == 404
