@@ -108,6 +108,10 @@ if CELERY_BROKER_URL.startswith(("redis", "valkey")):
         # Redis measures a blocking read by the wall's clock: one that is set back would hold up the end of an
         # executor, which waits for the answer, by as much.
         "socket_timeout": 5,
+        # Whoever sends has somebody waiting, and messages may be lost: one try, where the library makes three
+        # in six seconds. Executors look for the broker until it is back, whatever stands here.
+        "socket_connect_timeout": 2,
+        "max_retries": 0,
         "global_keyprefix": f"aflow:{AFLOW_INSTANCE}:",
     }
 CHANNEL_LAYERS = {

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 from prometheus_client.parser import text_string_to_metric_families
 
 from aflow_site.kernel.ids import new_id
@@ -71,10 +76,39 @@ def test_the_api_describes_itself_without_a_warning(tmp_path: Path) -> None:
 
 
 def test_nudges_go_to_our_broker(settings: Any) -> None:
-    from celery import current_app
-
     assert current_app.conf.broker_url == settings.CELERY_BROKER_URL
     assert current_app.conf.task_acks_late is False
+
+
+@pytest.fixture
+def hanging_up() -> Iterator[tuple[int, list[int]]]:
+    """The port of a server that hangs up on everybody, and the ports of those who called."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        callers: list[int] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, (_, port) = server.accept()
+                except OSError:  # the test is over
+                    return
+                connection.close()
+                callers.append(port)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], callers
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+def test_a_broker_that_is_away_is_called_once(hanging_up: tuple[int, list[int]]) -> None:
+    """A person waits while a run is nudged; the run is found without it."""
+    port, callers = hanging_up
+    broker = current_app.connection_for_write(f"redis://127.0.0.1:{port}/0")
+    with broker, pytest.raises(OperationalError):
+        current_app.send_task("workflows.look_at", args=["x"], retry=False, connection=broker)
+    assert len(callers) == 1
 
 
 def test_no_model_is_ahead_of_its_migrations() -> None:
