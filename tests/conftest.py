@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 # --- fixtures ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """PostgreSQL does not let go of a database with which the threads of the site are still connected."""
+    yield
+    if (site := sys.modules.get("aflow_site.asgi")) is not None:
+        site.threads.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,122 @@
+"""The threads in which requests are worked on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+from django.urls import path
+from django.utils.deprecation import MiddlewareMixin
+
+from aflow_site.api.threads import InThread, Threads
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[Threads]:
+    threads = Threads(kept=2)
+    yield threads
+    threads.close()
+
+
+async def request(threads: Threads, view: Callable[[], Any]) -> None:
+    """One whose view it is."""
+
+    async def application(_scope: Any, _receive: Any, _send: Any) -> None:
+        await sync_to_async(view)()
+
+    await threads.around(application)({}, None, None)
+
+
+async def test_a_thread_is_used_again(threads: Threads) -> None:
+    seen: list[int] = []
+    for _ in range(20):
+        await request(threads, lambda: seen.append(threading.get_ident()))
+        await asyncio.sleep(0.01)  # its last work is after the answer
+    assert len(set(seen)) == 1
+
+
+async def test_requests_at_the_same_time_have_threads_of_their_own(threads: Threads) -> None:
+    together = threading.Barrier(5)
+    await asyncio.gather(*(request(threads, lambda: together.wait(10)) for _ in range(5)))
+
+
+async def test_no_more_are_kept_than_said(threads: Threads) -> None:
+    together, used = threading.Barrier(5), []
+
+    def view() -> None:
+        used.append(threading.current_thread())
+        together.wait(10)
+
+    await asyncio.gather(*(request(threads, view) for _ in range(5)))
+    for _ in range(500):
+        if sum(thread.is_alive() for thread in used) == 2:
+            break
+        await asyncio.sleep(0.01)
+    assert sum(thread.is_alive() for thread in used) == 2
+    threads.close()
+    assert not any(thread.is_alive() for thread in used)
+
+
+async def test_who_hangs_up_leaves_the_thread_to_the_view_until_it_ends(threads: Threads) -> None:
+    begun, may_end, order = threading.Event(), threading.Event(), []
+
+    def slow() -> None:
+        begun.set()
+        may_end.wait(10)
+        order.append(threading.get_ident())
+
+    asking = asyncio.ensure_future(request(threads, slow))
+    await asyncio.to_thread(begun.wait, 10)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await request(threads, lambda: order.append(threading.get_ident()))
+    may_end.set()
+    for _ in range(500):
+        if len(order) == 2:
+            break
+        await asyncio.sleep(0.01)
+    beside, slow_one = order
+    assert beside != slow_one
+
+
+@pytest.mark.parametrize(("handler", "walks"), [(InThread, 1), (ASGIHandler, 4)])
+async def test_middleware_and_view_are_reached_without_the_loop(
+    settings: Any, handler: type[ASGIHandler], walks: int
+) -> None:
+    """Django's own handler goes to a thread for each of the middleware, and once more for the view."""
+    settings.MIDDLEWARE = [f"{__name__}.Telling"] * 3
+    settings.ROOT_URLCONF = __name__
+    with counting() as calls:
+        answer = await handler().get_response_async(RequestFactory().get("/"))
+    assert answer.status_code == 200
+    assert calls() == walks
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[], int]]:
+    """How often something went from the loop to a thread."""
+    with patch.object(
+        SyncToAsync, "thread_handler", autospec=True, side_effect=SyncToAsync.thread_handler
+    ) as seen:
+        yield lambda: seen.call_count
+
+
+class Telling(MiddlewareMixin):
+    def process_request(self, _request: HttpRequest) -> None: ...
+
+
+def view(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+urlpatterns = [path("", view)]
