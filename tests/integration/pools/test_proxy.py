@@ -34,6 +34,7 @@ class Server:
         self.go_on = asyncio.Event()
         self.seen: list[web.Request] = []
         self.left = 0
+        self.waiting = 0
 
     async def echo(self, request: web.Request) -> web.Response:
         self.seen.append(request)
@@ -58,6 +59,15 @@ class Server:
             self.left += 1
             raise
         return answer
+
+    async def wait(self, _request: web.Request) -> web.Response:
+        self.waiting += 1
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
+        return web.json_response({"output": None})
 
     async def broken(self, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -85,6 +95,7 @@ async def server() -> AsyncIterator[Server]:
     app = web.Application(client_max_size=64 * 1024**2)
     app.router.add_get("/stream", made.stream)
     app.router.add_get("/broken", made.broken)
+    app.router.add_post("/invoke", made.wait)
     app.router.add_get("/ws", made.socket)
     app.router.add_route("*", "/{path:.*}", made.echo)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -177,6 +188,23 @@ async def test_a_client_that_hangs_up_ends_its_request(
 
     await until(ended)
     await until(lambda: server.left == 1)
+
+
+async def test_who_hangs_up_while_the_api_waits_for_an_agent_ends_its_request(
+    agent: DeployedAgent, editor: Person, server: Server
+) -> None:
+    """The view waits in a thread, for what is done on the loop."""
+    path = "/api/v1/agents/site/invoke"
+    exchange = Exchange("POST", path, signed(editor, **{"content-type": "application/json"}))
+    asking = asyncio.create_task(exchange.send(b'{"input": {"wait": true}}'))
+    await until(lambda: server.waiting == 1)
+    asking.cancel()
+    await exchange.hang_up()
+    await until(lambda: server.left == 1)
+    row = await database_sync_to_async(AgentRequest.objects.get)()
+    assert (row.state, row.reason) == ("failed", FailReason.CLIENT_GONE.value)
+    again, _ = await asked(editor, "GET", "/api/v1/agents/site/requests/")
+    assert again.status == 200, "the thread is of use for others"
 
 
 async def test_a_large_body_passes_through(
