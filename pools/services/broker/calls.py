@@ -52,6 +52,7 @@ class Held:
     must_end: bool = False
     spoiled: EndReason = EndReason.ERRORS
     calls: set[asyncio.Task[object]] = field(default_factory=set)
+    voided: set[asyncio.Task[object]] = field(default_factory=set)  # those of them that `lose` has cancelled
     stopping: Awaitable[bool] | None = None  # a /cancel under way
     waits: int = 0  # calls of its body that wait for others
     parked: bool = False  # it has given its place away for them
@@ -62,10 +63,12 @@ class Held:
         return bool(self.calls)
 
     def lose(self) -> None:
-        """The lease is gone: its requests end now, in `LeaseLost`."""
+        """The lease is gone: its requests end now, in `LeaseLost`. Said twice, each is cancelled once: of two
+        cancellations, one would be taken for somebody else's."""
         self.lost = True
-        for call in self.calls:
+        for call in self.calls - self.voided:
             call.cancel()
+        self.voided |= self.calls
 
     async def settled(self) -> bool:
         """Whether the agent may serve another: nothing of this lease runs in it any more."""
@@ -106,12 +109,13 @@ class Caller:
             sentence = f"The agent was lost during the request: {exc or type(exc).__name__}."
             raise AgentLost(sentence, began=began) from exc
         except asyncio.CancelledError:
-            if held.lost and task.uncancel() == 0:
+            if task in held.voided and task.uncancel() == 0:
                 raise LeaseLost("The lease was lost during the request; its result is void.") from None
             held.stopping = asyncio.ensure_future(self.stop(held))
             raise
         finally:
             held.calls.discard(task)
+            held.voided.discard(task)
 
     async def _exchange(
         self, held: Held, invocation: Invocation, patience: asyncio.Timeout

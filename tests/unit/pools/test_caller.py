@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -104,3 +106,48 @@ async def test_start_up_is_the_requests_time_without_the_bodys() -> None:
     assert told.startup_seconds is not None
     assert 0 <= told.startup_seconds < 1
     assert (await calls.invoke(held, invocation(1))).startup_seconds is None
+
+
+class Silent(Agent):
+    """Never answers."""
+
+    async def send(self, *_: Any, **__: Any) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def tell(self, *_: Any, **__: Any) -> bool:
+        return True
+
+
+@pytest.fixture
+async def under_way() -> AsyncIterator[tuple[Held, asyncio.Task[Any]]]:
+    calls, held = caller(Silent())
+    asking = asyncio.create_task(calls.invoke(held, invocation(1)))
+    await asyncio.sleep(0)
+    assert held.busy
+    yield held, asking
+    asking.cancel()
+
+
+async def test_a_lease_that_is_lost_twice_ends_its_requests_once(
+    under_way: tuple[Held, asyncio.Task[Any]],
+) -> None:
+    """A heartbeat and a message may tell of it in one turn of the loop."""
+    held, asking = under_way
+    held.lose()
+    held.lose()
+    with pytest.raises(LeaseLost):
+        await asking
+
+
+@pytest.mark.parametrize("lose", [Held.lose, lambda held: setattr(held, "lost", True)])
+async def test_who_is_cancelled_while_its_lease_is_lost_is_cancelled(
+    under_way: tuple[Held, asyncio.Task[Any]], lose: Callable[[Held], None]
+) -> None:
+    held, asking = under_way
+    lose(held)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert held.stopping is not None
+    assert await held.stopping
