@@ -6,7 +6,8 @@ Commands go out in the order in which they were called and are answered in that 
   afterwards takes effect after what it sent before. The leases' clean-up relies on that.
 
 A lost connection, or one whose oldest call stays without an answer for too long (a host that vanished sends
-no reset), fails the calls in flight with `ConnectionError`; the next call connects again.
+no reset), fails the calls in flight with `ConnectionError`; the next call connects again. A server that is
+there but cannot serve (it reads its memory from the disk, it is a replica now) counts as one that is away.
 Does not: retry, speak to a cluster, or subscribe.
 """
 
@@ -27,6 +28,9 @@ from pools.leases.scripts import Script, load
 Argument = str | bytes | int | float
 
 PATIENCE = 5.0  # seconds for a connection, and for each answer
+# The first words of what a server answers that will take the same command later, or whose successor will.
+NOT_NOW = frozenset({"LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY"})
+ELSEWHERE = frozenset({"MASTERDOWN", "READONLY"})  # a connection made anew may lead to another server
 
 
 def _pack(command: Sequence[Argument]) -> bytes:
@@ -60,9 +64,15 @@ class _Protocol(asyncio.Protocol):
             future, _ = self.pending.popleft()
             if not future.done():
                 if isinstance(reply, hiredis.ReplyError):
-                    future.set_exception(RedisReplyError(str(reply)))
+                    future.set_exception(self._refusal(str(reply)))
                 else:
                     future.set_result(reply)
+
+    def _refusal(self, text: str) -> Exception:
+        word = text.partition(" ")[0]
+        if word in ELSEWHERE:
+            self.loop.call_soon(self.abort)
+        return ConnectionError(f"Redis cannot serve: {text}") if word in NOT_NOW else RedisReplyError(text)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -212,7 +222,7 @@ class Wire:
             self._protocol.abort()
 
     async def call(self, *command: Argument) -> Any:
-        """Raises `ConnectionError` or `RedisReplyError`."""
+        """Raises `ConnectionError` (it may be called again) or `RedisReplyError`."""
         if not self.connected:
             await self.connect()
         assert self._protocol is not None

@@ -182,7 +182,7 @@ class Grants:
             except ConnectionError:
                 await asyncio.sleep(0.2)
                 continue
-            except RedisReplyError as exc:  # LOADING, or a fail-over under way
+            except RedisReplyError as exc:
                 log.warning("inbox not read: %s", exc)
                 await asyncio.sleep(0.2)
                 continue

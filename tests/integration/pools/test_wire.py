@@ -8,20 +8,23 @@ import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import hiredis
 import pytest
 from django.conf import settings
 
 from pools.facade.contracts import LeaseTimeout
-from pools.leases.wire import PATIENCE, Wire
+from pools.leases.wire import PATIENCE, RedisReplyError, Wire
 from pools.services.broker.broker import Broker
 from pools.services.broker.grants import INBOX_WAIT
 
 
 class Line:
-    """A way to the real Redis that can be cut without a word: what is sent is taken, and nothing returns."""
+    """A way to the real Redis that can be cut without a word: what is sent is taken, and nothing returns. Or
+    with one: with a `refusal`, each command is answered by that, and does not arrive."""
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, *, silent: bool = False, refusal: str = "") -> None:
         self.silent = silent
+        self.refusal = refusal
         self.connections = 0
         self._server: asyncio.Server | None = None
 
@@ -39,15 +42,25 @@ class Line:
         host, _, port = place.partition(":")
         redis_reader, redis_writer = await asyncio.open_connection(host, int(port or 6379))
         try:
-            await asyncio.gather(self._carry(reader, redis_writer), self._carry(redis_reader, writer))
+            await asyncio.gather(self._carry(reader, redis_writer, writer), self._carry(redis_reader, writer))
         finally:
             writer.close()
             redis_writer.close()
 
-    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self,
+        source: asyncio.StreamReader,
+        target: asyncio.StreamWriter,
+        back: asyncio.StreamWriter | None = None,
+    ) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await source.read(65536):
-                if not self.silent:
+                if self.refusal and back is not None:
+                    commands = hiredis.Reader()
+                    commands.feed(data)
+                    while commands.gets() is not False:
+                        back.write(f"-{self.refusal}\r\n".encode())
+                elif not self.silent:
                     target.write(data)
                     await target.drain()
         target.close()
@@ -91,6 +104,45 @@ async def test_a_server_that_falls_silent_and_comes_back(wires: list[Wire]) -> N
         line.silent = False
         assert await wire.call("PING") == b"PONG"
         assert line.connections == 2
+
+
+LOADING = "LOADING Redis is loading the dataset in memory"
+REPLICA = "READONLY You can't write against a read only replica."
+
+
+@pytest.mark.parametrize(("refusal", "connections"), [(LOADING, 1), (REPLICA, 2)])
+async def test_a_server_that_cannot_serve_is_one_that_is_away(
+    wires: list[Wire], refusal: str, connections: int
+) -> None:
+    """A replica that was the master before is left: the name may lead to the new one."""
+    line = Line()
+    async with line as url:
+        wires.append(wire := Wire(url))
+        assert await wire.call("PING") == b"PONG"
+        line.refusal = refusal
+        with pytest.raises(ConnectionError, match=refusal[:7]):
+            await wire.call("PING")
+        await asyncio.sleep(0)
+        line.refusal = ""
+        assert await wire.call("PING") == b"PONG"
+        assert line.connections == connections
+
+
+async def test_what_redis_refuses_for_good_is_no_matter_of_the_connection(wires: list[Wire]) -> None:
+    async with Line() as url:
+        wires.append(wire := Wire(url))
+        with pytest.raises(RedisReplyError, match="unknown command"):
+            await wire.call("NOSUCH")
+
+
+async def test_a_connection_to_a_server_that_is_loading_is_tried_again(wires: list[Wire]) -> None:
+    line = Line(refusal=LOADING)
+    async with line as url:
+        wires.append(wire := Wire(url))
+        with pytest.raises(ConnectionError, match="LOADING"):
+            await wire.call("PING")
+        line.refusal = ""
+        assert await wire.call("PING") == b"PONG"
 
 
 async def test_a_busy_connection_is_not_taken_for_a_dead_one(wires: list[Wire]) -> None:
