@@ -11,16 +11,20 @@ Does not: touch the connections of websockets, which share a thread that stays.
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
+import contextvars
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
-from django.core.handlers.asgi import ASGIHandler
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.db import close_old_connections, connections
 from django.http import HttpRequest, HttpResponseBase
 
 KEPT = 4  # threads without work, each with a connection to the database
+BURST = 16  # requests at once, after which none is kept
+_bare = contextvars.copy_context()
 
 
 class InThread(ASGIHandler):
@@ -37,21 +41,31 @@ class Threads:
     """A thread for each request that is under way; the one that was used last is used next.
 
     A thread is given on when all that its request began in it has ended: a view goes on when its client has
-    hung up.
+    hung up. After a burst all end, since SQLite closes the files of its connections when none is left.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = KEPT, burst: int = BURST) -> None:
         self._kept = kept
-        self._idle: deque[ThreadPoolExecutor] = deque()
+        self._burst = burst
+        self._lock = Lock()
+        self._idle: list[ThreadPoolExecutor] = []
+        self._busy = 0
+        self._most = 0  # busy at once, since none was
 
     def around(self, application: Any) -> Any:
-        """Around an ASGI application that answers HTTP and leaves no task behind."""
+        """Around an ASGI application that answers HTTP."""
 
         async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
             thread = self._take()
             try:
                 async with ThreadSensitiveContext(executor=thread):  # Django's own is inside, and gives way
-                    await application(scope, receive, send)
+                    try:
+                        await application(scope, receive, send)
+                    except asyncio.CancelledError:
+                        # The server stops. Django leaves the view and its answer to themselves then; this
+                        # waits behind the view, so that the loop is there as long as it works.
+                        await sync_to_async(_nothing)()
+                        raise
             finally:
                 thread.submit(self._put_back, thread)
 
@@ -59,25 +73,44 @@ class Threads:
 
     def close(self) -> None:
         """Ends those without work, with their connections."""
-        while self._idle:
-            thread = self._idle.pop()
-            thread.submit(connections.close_all)
+        for thread in self._end_idle():
             thread.shutdown()
 
     def _take(self) -> ThreadPoolExecutor:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return ThreadPoolExecutor(max_workers=1, thread_name_prefix="request")
+        with self._lock:
+            self._busy += 1
+            self._most = max(self._most, self._busy)
+            if self._idle:
+                return self._idle.pop()
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix="request")
 
     def _put_back(self, thread: ThreadPoolExecutor) -> None:
         """The last work of a request in its thread."""
-        if len(self._idle) < self._kept:
-            close_old_connections()  # a request that was broken off ends without Django's own look at it
-            self._idle.append(thread)
-        else:
+        close_old_connections()  # a request that was broken off ends without Django's own look at it
+        with self._lock:
+            self._busy -= 1
+            keep = len(self._idle) < self._kept
+            if keep:
+                self._idle.append(thread)
+            after_burst = not self._busy and self._most > self._burst
+            if not self._busy:
+                self._most = 0
+        if not keep:
             connections.close_all()
             thread.shutdown(wait=False)
+        if after_burst:
+            self._end_idle()
+
+    def _end_idle(self) -> list[ThreadPoolExecutor]:
+        with self._lock:
+            ending, self._idle = self._idle, []
+        for thread in ending:
+            thread.submit(connections.close_all)
+            thread.shutdown(wait=False)
+        return ending
+
+
+def _nothing() -> None: ...
 
 
 def closing_connections(application: Any) -> Any:
@@ -89,5 +122,31 @@ def closing_connections(application: Any) -> Any:
                 await application(scope, receive, send)
             finally:
                 await sync_to_async(connections.close_all)()
+
+    return answer
+
+
+def by_path(to_agents: Any, others: Any) -> Any:
+    """An ASGI application that answers HTTP, of two: `/agent/…`, and all else."""
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        path = scope["path"].removeprefix(get_script_prefix(scope))
+        await (to_agents if path.startswith("/agent/") else others)(scope, receive, send)
+
+    return answer
+
+
+def on_its_own(application: Any) -> Any:
+    """Around any ASGI application: a request is nobody's child.
+
+    One that follows another on its connection may be begun by the end of that (Twisted does), in its context,
+    and would look for its thread.
+    """
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if SyncToAsync.thread_sensitive_context.get(None) is None:
+            await application(scope, receive, send)
+        else:
+            await asyncio.create_task(application(scope, receive, send), context=_bare.copy())
 
     return answer

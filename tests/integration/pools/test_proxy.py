@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import WSMsgType, web
 from asgiref.sync import sync_to_async
@@ -23,6 +26,7 @@ from tests.factories.pools import make_team
 from tests.fakes.asgi import Exchange
 from tests.fakes.deployed import Person, request_row
 from tests.fakes.pools import until
+from tests.fakes.web import web_process
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("brief_connections")]
 
@@ -205,6 +209,37 @@ async def test_who_hangs_up_while_the_api_waits_for_an_agent_ends_its_request(
     assert (row.state, row.reason) == ("failed", FailReason.CLIENT_GONE.value)
     again, _ = await asked(editor, "GET", "/api/v1/agents/site/requests/")
     assert again.status == 200, "the thread is of use for others"
+
+
+async def test_an_answer_leaves_although_the_web_process_is_told_to_end(
+    agent: DeployedAgent, editor: Person, server: Server
+) -> None:
+    async with web_process() as web, httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        address = f"http://127.0.0.1:{web.port}"
+        asking = asyncio.create_task(
+            client.post(f"{address}/api/v1/agents/site/invoke", json={"input": 1}, headers=signed(editor))
+        )
+        await until(lambda: server.waiting == 1)
+        os.kill(web.pid, signal.SIGTERM)
+        await asyncio.sleep(1)  # nothing outside tells when it has heard; too short, and this shows less
+        server.go_on.set()
+        assert (await asking).json() == {"output": None}
+
+
+async def test_what_follows_on_one_connection_is_a_request_of_its_own(editor: Person) -> None:
+    """The second is begun by the end of the first."""
+    header = f"Host: 127.0.0.1\r\nAuthorization: Token {editor.token}\r\n"
+    paths = ("/api/v1/workflows/", "/agent/nobody/")
+    requests = [f"GET {path} HTTP/1.1\r\n{header}\r\n" for path in paths * 20]
+    async with web_process() as web:
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+        writer.write("".join(requests).encode())
+        async with asyncio.timeout(60):
+            answers = b""
+            while answers.count(b"HTTP/1.1 ") < len(requests):
+                answers += await reader.read(65536)
+        writer.close()
+    assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"404"] * 20
 
 
 async def test_a_large_body_passes_through(

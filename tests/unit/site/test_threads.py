@@ -10,14 +10,14 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
 
-from aflow_site.api.threads import InThread, Threads
+from aflow_site.api.threads import InThread, Threads, by_path, on_its_own
 
 
 @pytest.fixture
@@ -77,16 +77,75 @@ async def test_who_hangs_up_leaves_the_thread_to_the_view_until_it_ends(threads:
     asking = asyncio.ensure_future(request(threads, slow))
     await asyncio.to_thread(begun.wait, 10)
     asking.cancel()
+    await request(threads, lambda: order.append(threading.get_ident()))
+    assert not asking.done(), "the loop is there as long as the view works"
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    await request(threads, lambda: order.append(threading.get_ident()))
-    may_end.set()
-    for _ in range(500):
-        if len(order) == 2:
-            break
-        await asyncio.sleep(0.01)
     beside, slow_one = order
     assert beside != slow_one
+
+
+async def test_after_a_burst_no_thread_is_kept() -> None:
+    threads = Threads(kept=2, burst=4)
+    for at_once, left in ((4, 2), (5, 0)):
+        together = threading.Barrier(at_once)
+        used: set[threading.Thread] = set()
+
+        def view(together: threading.Barrier = together, used: set[threading.Thread] = used) -> None:
+            used.add(threading.current_thread())
+            together.wait(10)
+
+        await asyncio.gather(*(request(threads, view) for _ in range(at_once)))
+        for _ in range(500):
+            if sum(thread.is_alive() for thread in used) == left:
+                break
+            await asyncio.sleep(0.01)
+        assert sum(thread.is_alive() for thread in used) == left
+
+
+async def test_a_request_is_not_worked_on_in_the_thread_of_the_one_that_began_it(threads: Threads) -> None:
+    """A server may begin the next request of a connection in the middle of the end of the last."""
+    seen: list[int] = []
+    ended = asyncio.Event()
+
+    async def inner(_scope: Any, _receive: Any, _send: Any) -> None:
+        await ended.wait()
+        async with ThreadSensitiveContext():
+            await sync_to_async(lambda: seen.append(threading.get_ident()))()
+
+    async def outer(_scope: Any, _receive: Any, _send: Any) -> None:
+        await sync_to_async(lambda: seen.append(threading.get_ident()))()
+        following.append(asyncio.create_task(on_its_own(inner)({}, None, None)))
+
+    following: list[asyncio.Task[None]] = []
+    await threads.around(outer)({}, None, None)
+    ended.set()
+    await following[0]
+    assert len(set(seen)) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [
+        ("/agent/x/", "", "agents"),
+        ("/agent", "", "others"),
+        ("/api/agent/x", "", "others"),
+        ("/below/agent/x", "/below", "agents"),
+        ("/healthz", "/elsewhere", "others"),
+    ],
+)
+async def test_what_the_proxy_answers(path: str, root: str, expected: str) -> None:
+    asked: list[str] = []
+
+    def noting(name: str) -> Any:
+        async def application(_scope: Any, _receive: Any, _send: Any) -> None:
+            asked.append(name)
+
+        return application
+
+    await by_path(noting("agents"), noting("others"))({"path": path, "root_path": root}, None, None)
+    assert asked == [expected]
 
 
 @pytest.mark.parametrize(("handler", "walks"), [(InThread, 1), (ASGIHandler, 4)])
