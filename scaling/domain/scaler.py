@@ -15,7 +15,7 @@ from scaling.domain.staffing import staff, z_of
 STALE = 10.0  # seconds: older figures decide nothing
 FEW = 4  # agents by which a pool may always grow
 # Where agents take long to start and the size turns often, what is made for a peak serves when that is
-# over: the dead band grows, to its double.
+# over: the dead band grows, to its double. So it does where forecasts are heeded.
 SLOW = 60.0  # seconds of a start
 OFTEN = 6  # turns an hour
 
@@ -52,15 +52,16 @@ def wishes(seen: Signals, policy: Policy) -> dict[str, int]:
         found[Reason.UTILIZATION.value] = _for_utilization(seen, policy)
     if Metric.SCHEDULE in policy.metrics and seen.coming:
         found[seen.coming_by] = seen.leased + seen.coming
-    if policy.prediction and seen.forecast is not None and _heeded(seen.forecast):
-        found[Reason.FORECAST.value] = seen.forecast.floor
+    if (forecast := _heeded(seen, policy)) is not None:
+        found[Reason.FORECAST.value] = forecast.floor
     if policy.min_idle:
         found[Reason.MIN_SIZE.value] = seen.leased + seen.waiting + policy.min_idle
     return found
 
 
-def _heeded(forecast: Forecast) -> bool:
-    return forecast.on and forecast.coverage >= TRUSTED
+def _heeded(seen: Signals, policy: Policy) -> Forecast | None:
+    forecast = seen.forecast if policy.prediction else None
+    return forecast if forecast is not None and forecast.on and forecast.coverage >= TRUSTED else None
 
 
 def _for_queue(seen: Signals, policy: Policy) -> int:
@@ -109,7 +110,10 @@ def _steadied(seen: Signals, policy: Policy, wish: int) -> tuple[int, tuple[str,
 
 
 def _dead_band(seen: Signals, policy: Policy) -> float:
-    return policy.dead_band * (1 + min(1.0, seen.start_time / SLOW) * min(1.0, seen.turns / OFTEN))
+    slowly = min(1.0, seen.start_time / SLOW) * min(1.0, seen.turns / OFTEN)
+    # A forecast lifts the size before each peak: beyond what is usual, it stays up until the next.
+    foretold = min(1.0, max(0.0, seen.turns - OFTEN + 1) / 2) if _heeded(seen, policy) is not None else 0.0
+    return policy.dead_band * (1 + max(slowly, foretold))
 
 
 def _paced(seen: Signals, policy: Policy, target: int) -> tuple[int, tuple[str, ...]]:

@@ -245,6 +245,23 @@ def test_a_pool_that_turns_often_and_starts_slowly_is_held_longer() -> None:
         assert (wider.target_size, wider.clamped_by) == (20, ("dead_band",))
 
 
+def test_a_pool_with_forecasts_that_turns_often_is_held_longer() -> None:
+    low = Forecast(floor=1, quantile=0.9, coverage=0.9, load=0.2, forecaster="naive")
+    policy = replace(WIDE, dead_band=0.2, scale_down_rate=1.0, prediction=True)
+    seen = replace(STEADY, target=20, ready=20, arrival_rate=0.5, leased=2, highest=11, forecast=low)
+    size = decide(seen, policy).target_size
+    assert size != 20
+    assert decide(replace(seen, turns=5), policy).target_size == size
+    assert decide(replace(seen, turns=7), policy).target_size == 20
+    for without in (
+        replace(seen, forecast=None),
+        replace(seen, forecast=replace(low, on=False)),
+        replace(seen, forecast=replace(low, coverage=0.1)),
+    ):
+        assert decide(replace(without, turns=7), policy).target_size == size
+    assert decide(replace(seen, turns=7), replace(policy, prediction=False)).target_size == size
+
+
 def test_memory_counts_turns() -> None:
     memory = Memory(0.0)
 
