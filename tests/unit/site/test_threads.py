@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +18,7 @@ from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
 
 from aflow_site.api.threads import InThread, Threads, by_path, on_its_own
+from tests.fakes.pools import until
 
 
 @pytest.fixture
@@ -25,6 +26,10 @@ async def threads() -> AsyncIterator[Threads]:
     threads = Threads(kept=2)
     yield threads
     threads.close()
+
+
+def alive(threads: Iterable[threading.Thread]) -> int:
+    return sum(thread.is_alive() for thread in threads)
 
 
 async def request(threads: Threads, view: Callable[[], Any]) -> None:
@@ -57,13 +62,9 @@ async def test_no_more_are_kept_than_said(threads: Threads) -> None:
         together.wait(10)
 
     await asyncio.gather(*(request(threads, view) for _ in range(5)))
-    for _ in range(500):
-        if sum(thread.is_alive() for thread in used) == 2:
-            break
-        await asyncio.sleep(0.01)
-    assert sum(thread.is_alive() for thread in used) == 2
+    await until(lambda: alive(used) == 2)
     threads.close()
-    assert not any(thread.is_alive() for thread in used)
+    assert alive(used) == 0
 
 
 async def test_who_hangs_up_leaves_the_thread_to_the_view_until_it_ends(threads: Threads) -> None:
@@ -97,11 +98,7 @@ async def test_after_a_burst_no_thread_is_kept() -> None:
             together.wait(10)
 
         await asyncio.gather(*(request(threads, view) for _ in range(at_once)))
-        for _ in range(500):
-            if sum(thread.is_alive() for thread in used) == left:
-                break
-            await asyncio.sleep(0.01)
-        assert sum(thread.is_alive() for thread in used) == left
+        await until(lambda used=used, left=left: alive(used) == left)  # type: ignore[misc]
 
 
 async def test_a_request_is_not_worked_on_in_the_thread_of_the_one_that_began_it(threads: Threads) -> None:
