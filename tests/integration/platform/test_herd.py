@@ -82,8 +82,13 @@ async def test_a_thousand_at_once(platform: LivePlatform) -> None:
     assert refused > 0
     assert programs.without_advice == 0
     assert set(programs.alive) == {200}
-    now = shown()
-    assert (now["leases"], now["waiting"], now["idle"]) == (0, 0, AGENTS)
+
+    def settled() -> bool:
+        """An agent that served a hundred is replaced, also after the last of the herd."""
+        now = shown()
+        return (now["leases"], now["waiting"], now["idle"]) == (0, 0, AGENTS)
+
+    await until(settled)
     assert platform.http.get("leases/?pool=herd").json()["results"] == []
     assert platform.http.delete("pools/herd/").status_code == 204
     assert restarts() == before
