@@ -5,6 +5,7 @@ Nothing of the internet is needed, so a test that an agent does not get there ca
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
@@ -32,11 +33,17 @@ SCRIPT = (
 )
 
 
+def host_of(engine: docker.DockerClient) -> str:
+    """This machine's address on the engine's default bridge, where ordinary containers get."""
+    (config,) = engine.networks.get("bridge").attrs["IPAM"]["Config"]
+    # An engine that has just made its bridge does not name the gateway: it is the first address.
+    return str(config.get("Gateway") or ipaddress.ip_network(config["Subnet"])[1])
+
+
 @contextmanager
 def outside(engine: docker.DockerClient, image: str) -> Iterator[tuple[str, int]]:
     """Host and port; proven to be in reach of an ordinary container of this image (with Python in it)."""
-    (config,) = engine.networks.get("bridge").attrs["IPAM"]["Config"]
-    host = str(config["Gateway"])
+    host = host_of(engine)
     with socket.socket() as listener:
         try:
             listener.bind((host, 0))

@@ -19,6 +19,7 @@ import pytest
 
 from agentainer_flow import ExecutionMode, RunFailed, WorkflowClient
 from pools.runtime.images import ensure_built_in
+from tests.fakes.outside import host_of
 from tests.live_platform import LivePlatform
 
 pytestmark = pytest.mark.docker
@@ -195,11 +196,11 @@ def served(engine: docker.DockerClient, body: bytes) -> Iterator[str]:
         def log_message(self, *_args: Any) -> None:
             """Nothing is said."""
 
-    (config,) = engine.networks.get("bridge").attrs["IPAM"]["Config"]
-    server = ThreadingHTTPServer((str(config["Gateway"]), 0), Handler)
+    host = host_of(engine)
+    server = ThreadingHTTPServer((host, 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://{config['Gateway']}:{server.server_port}/lines.txt"
+        yield f"http://{host}:{server.server_port}/lines.txt"
     finally:
         server.shutdown()
         server.server_close()
