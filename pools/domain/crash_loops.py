@@ -5,6 +5,9 @@ The breaker (`domain.breaker`) sees starts alone, and each of these succeeds. Be
 twice as many ends are forgiven as an engine's restart causes: agents die together for reasons that are not
 theirs. One agent that proves itself, and was not there when the loop began, ends it.
 
+What a controller knows of it is kept for the next one as it is, and not made anew from when agents ended: a
+clock that was set back would put those that died behind those that did their work since.
+
 Does not: read a clock, or know why an agent ended in words.
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from pools.domain.agents import IN_ORDER, EndReason
@@ -88,6 +92,30 @@ class CrashLoop:
         """One is being made: the next one waits for as long again."""
         if self.excess:
             self.open_until = now + self.pause
+
+    def kept(self, wall: float) -> dict[str, Any] | None:
+        """For JSON; None without ends in a row. `wall`: seconds from a monotonic time to Unix time."""
+        if not self.ends:
+            return None
+        return {
+            "ends": {reason.value: number for reason, number in sorted(self.ends.items())},
+            "until": self.open_until + wall if self.excess else None,
+            "before": sorted(str(agent) for agent in self.before),
+            "last_words": self.last_words,
+        }
+
+    @classmethod
+    def taken_up(cls, kept: Mapping[str, Any], max_size: int, now: float, wall: float) -> CrashLoop:
+        """As `kept` by another controller, maybe on another machine. No pause is longer than it would be if
+        it began now: the clock may have been set back."""
+        loop = cls.of(max_size)
+        loop.ends = Counter({EndReason(reason): number for reason, number in kept["ends"].items()})
+        loop.before = frozenset(map(UUID, kept["before"]))
+        loop.last_words = kept["last_words"]
+        if loop.excess:
+            until = now if kept["until"] is None else kept["until"] - wall
+            loop.open_until = min(until, now + loop.pause)
+        return loop
 
     @property
     def sentence(self) -> str | None:

@@ -73,6 +73,8 @@ class Pool(models.Model):
     problem_kind = models.CharField(
         max_length=16, choices=[(kind.value, kind.value) for kind in ProblemKind], null=True, blank=True
     )
+    # Ends of its agents in a row (`domain.crash_loops`), for the controller that takes over; null: none.
+    crash_loop = models.JSONField(null=True, blank=True, editable=False)
     drained_at = models.DateTimeField(null=True, blank=True)  # nobody gets a lease until it is resumed
     drain_by = models.DateTimeField(null=True, blank=True)  # leases that are left then are ended
     deleted_at = models.DateTimeField(null=True, blank=True)  # its row goes with its last agent

@@ -1,14 +1,17 @@
 """The crash loops of pools (`domain.crash_loops`), fed with the ends of agents that had served.
 
-A controller that takes over goes on with them (`takeover`).
+They are kept with the pools' rows: a controller that takes over goes on with them. One end may be forgotten
+when the controller is killed right after it.
 Does not: end agents, or make them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from pools.domain.agents import EndReason
@@ -18,7 +21,7 @@ from pools.leases.scripts import ServingAgent
 from pools.models import Agent, Pool
 from pools.runtime.base import Runtime, RuntimeFault
 from pools.services.controller.problems import Problems
-from pools.services.controller.registry import Registry, now
+from pools.services.controller.registry import Registry, in_database, now
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,9 @@ class CrashLoops:
         self._runtime = runtime
         self._problems = problems
         self._loops: dict[UUID, tuple[str, CrashLoop]] = {}  # of each pool, with what its agents are made of
+        self._kept: dict[UUID, dict[str, Any] | None] = {}  # as its row has it
+        self._keeping = asyncio.Lock()  # so that the row gets what was last
+        self._wall = time.time() - time.monotonic()
 
     def of(self, pool: Pool) -> CrashLoop:
         """A pool whose agents are made of something else begins anew."""
@@ -40,9 +46,22 @@ class CrashLoops:
             known = self._loops[pool.pk] = (template, CrashLoop.of(pool.max_size))
         return known[1]
 
-    def take_up(self, pool: Pool, loop: CrashLoop) -> None:
+    def take_up(self, pool: Pool) -> None:
         """As a controller before this one left it."""
-        self._loops[pool.pk] = (self._registry.template_of(pool.pk), loop)
+        kept = self._kept[pool.pk] = pool.crash_loop
+        if kept is not None:
+            loop = CrashLoop.taken_up(kept, pool.max_size, time.monotonic(), self._wall)
+            self._loops[pool.pk] = (kept["template"], loop)
+
+    async def keep(self, pool: Pool) -> None:
+        """With the pool's row, if something has changed."""
+        async with self._keeping:
+            kept = self.of(pool).kept(self._wall)
+            if kept is not None:
+                kept["template"] = self._registry.template_of(pool.pk)
+            if kept != self._kept.get(pool.pk):
+                await in_database(Pool.objects.filter(pk=pool.pk).update, crash_loop=kept)
+                self._kept[pool.pk] = kept
 
     async def ended(self, agent: Agent, reason: EndReason, uses: int) -> None:
         """One that served is about to be removed; its logs can still be read."""
@@ -52,9 +71,11 @@ class CrashLoops:
         loop = self.of(pool)
         if has_proved_itself(max(uses, agent.uses), _age(agent), reason):
             loop.proved(agent.pk)
+            await self.keep(pool)
             return
         living = (other.pk for other in self._registry.of_pool(pool.pk) if other.pk != agent.pk)
         loop.ended(reason, living, time.monotonic())
+        await self.keep(pool)
         if loop.excess:
             loop.last_words = await self._last_words(agent)
             log.warning("pool %s: %s", pool.name, loop.sentence)
@@ -68,6 +89,7 @@ class CrashLoops:
                 seen = serving.get(agent.pk)
                 if seen is not None and has_proved_itself(seen.uses, _age(agent)) and loop.proved(agent.pk):
                     break
+        await self.keep(pool)
         if not loop.excess:
             await self._problems.over(pool, ProblemKind.CRASH_LOOP)
 
@@ -77,8 +99,9 @@ class CrashLoops:
             await self._problems.tell(pool.pk, pool.recipe, Problem(ProblemKind.CRASH_LOOP, sentence))
 
     def forget_others(self) -> None:
-        for pool_id in set(self._loops) - set(self._registry.pools):
-            del self._loops[pool_id]
+        for of_pools in (self._loops, self._kept):
+            for pool_id in set(of_pools) - set(self._registry.pools):
+                del of_pools[pool_id]
 
     async def _last_words(self, agent: Agent) -> str:
         try:

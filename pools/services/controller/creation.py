@@ -176,6 +176,7 @@ class Creator:
 
     async def _bring_up(self, agent: Agent, pool: Pool) -> bool:
         """From whatever the row says to an agent in service; False when it is on its way out by now."""
+        await self._loops.keep(pool)  # who takes over makes no other one at once
         started = await self._create(agent, pool)
         boot = await self._ready(agent)
         if not await self._registry.move(agent, AgentState.IDLE, boot=boot, ready_at=now()):

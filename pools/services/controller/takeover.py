@@ -1,5 +1,5 @@
-"""What a controller that begins learns from the rows of agents that ended lately: which images do not start,
-and which pools are in a crash loop. Without it each restart would forgive them anew.
+"""What a controller that begins learns from the rows: which pools are in a crash loop, and, by the agents
+that ended lately, which images do not start. Without it each restart would forgive them anew.
 
 Does not: learn what runs (`reality` does).
 """
@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from pools.domain.agents import AgentState, EndReason
-from pools.domain.lives import Life, breaker_of, crash_loop_of
+from pools.domain.lives import Life, breaker_of
 from pools.domain.placement import Recipe
 from pools.domain.problems import ProblemKind
 from pools.models import Agent
@@ -43,29 +42,21 @@ async def remember(registry: Registry, creator: Creator, loops: CrashLoops) -> N
         # A clock that was set back must not hold anything up.
         return None if at is None else clock - max(0.0, (moment - at).total_seconds())
 
+    why: dict[Recipe, str] = {}
+    for pool in registry.pools.values():
+        loops.take_up(pool)
+        if pool.problem and pool.problem_kind == ProblemKind.CREATION:
+            why[pool.recipe] = pool.problem
     ended: list[Agent] = await in_database(_ended_lately, moment - REMEMBERED)
-    of_pool: dict[UUID, list[Life]] = defaultdict(list)
+    of_recipe: dict[Recipe, list[Life]] = defaultdict(list)
     for agent in (*ended, *registry.agents.values()):
         if agent.pool_id is not None and not registry.is_unwanted(agent):
-            begun = on_the_clock(agent.started_at)
-            assert begun is not None
-            of_pool[agent.pool_id].append(
+            of_recipe[registry.pools[agent.pool_id].recipe].append(
                 Life(
-                    agent.pk,
-                    begun,
                     on_the_clock(agent.ready_at),
                     on_the_clock(_ended_at(agent, moment)),
                     EndReason(agent.end_reason) if agent.end_reason else None,
-                    agent.uses,
                 )
             )
-    of_recipe: dict[Recipe, list[Life]] = defaultdict(list)
-    why: dict[Recipe, str] = {}
-    for pool_id, lives in of_pool.items():
-        pool = registry.pools[pool_id]
-        loops.take_up(pool, crash_loop_of(lives, pool.max_size))
-        of_recipe[pool.recipe] += lives
-        if pool.problem and pool.problem_kind == ProblemKind.CREATION:
-            why[pool.recipe] = pool.problem
     for recipe, lives in of_recipe.items():
         creator.breakers[recipe] = breaker_of(lives, why.get(recipe))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db.models import F
 
 from pools.domain import crash_loops
 from pools.domain.agents import AgentState
 from pools.facade import api as pools
 from pools.facade.contracts import AgentLost, LeaseOutcome, LeaseTimeout
-from pools.models import Pool
+from pools.models import Agent, Pool
 from pools.runtime.memory import MemoryRuntime
 from pools.selectors.views import agent_view
+from pools.services.controller.controller import PoolController
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, has_problem, invocation, problem, rows_of, served, until
 
@@ -25,17 +28,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Eloquent(MemoryRuntime):
-    """Its agents leave last words."""
+    """Its agents leave last words, and live on when a controller ends."""
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
         return "Segmentation fault\n"
+
+    async def close(self) -> None:
+        pass
 
 
 @pytest.fixture
 async def plant() -> AsyncIterator[Plant]:
     runtime = Eloquent({"fragile": lambda value: value})
     yield Plant(runtime)
-    await runtime.close()
+    await MemoryRuntime.close(runtime)
 
 
 def memory(plant: Plant) -> MemoryRuntime:
@@ -57,6 +63,22 @@ async def kill_under_work(plant: Plant, pool: Pool, times: int) -> None:
             with pytest.raises(AgentLost):
                 await broker.invoke(lease, invocation({"x": 1}, runs=None))
             await broker.release(lease, LeaseOutcome.POISON)
+
+
+async def work(plant: Plant, pool: Pool, times: int) -> None:
+    async with plant.brokering() as broker:
+        for number in range(times):
+            lease = await broker.acquire(pool.pk, holder=f"w{number}", team_id=pool.team_id, timeout=60)
+            await broker.invoke(lease, invocation({"x": 1}, runs=None))
+            await broker.release(lease, LeaseOutcome.OK)
+
+
+@database_sync_to_async
+def set_clock_back(pool: Pool, by: timedelta) -> None:
+    """What was written before lies that much later than what will be."""
+    Agent.objects.filter(pool=pool).update(
+        started_at=F("started_at") + by, ready_at=F("ready_at") + by, ended_at=F("ended_at") + by
+    )
 
 
 async def is_left(pool: Pool, state: AgentState) -> bool:
@@ -96,11 +118,7 @@ async def test_agents_that_die_at_work_are_replaced_ever_less_often(
         controller.nudge()
         await until(lambda: served(pool.pk, 1))
         assert await has_problem(pool, "crash_loop"), "that one starts proves nothing"
-        async with plant.brokering() as broker:
-            for number in range(crash_loops.PROVEN_USES):
-                lease = await broker.acquire(pool.pk, holder=f"w{number}", team_id=pool.team_id, timeout=60)
-                await broker.invoke(lease, invocation({"x": 1}, runs=None))
-                await broker.release(lease, LeaseOutcome.OK)
+        await work(plant, pool, crash_loops.PROVEN_USES)
         controller.nudge()
         await until(lambda: has_problem(pool, None))
 
@@ -195,3 +213,27 @@ async def test_a_crash_loop_outlives_the_controller(
     await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, {"env": {"A": "1"}})
     async with plant.running():
         await until(lambda: served(pool.pk, 1))  # of what is made anew nothing is known
+
+
+async def test_who_takes_over_counts_no_ends_before_a_proof_whatever_the_clock_says(plant: Plant) -> None:
+    pool = await new_pool(min_size=1, max_size=1, image="fragile")
+
+    def ends(controller: PoolController) -> int:
+        return controller.loops.of(controller.registry.pools[pool.pk]).ends.total()
+
+    async with plant.running() as controller:
+        await kill_under_work(plant, pool, crash_loops.FORGIVEN)
+        await until(lambda: served(pool.pk, 1))
+        assert ends(controller) == crash_loops.FORGIVEN
+    await set_clock_back(pool, timedelta(minutes=10))
+    async with plant.running() as controller:
+        assert ends(controller) == crash_loops.FORGIVEN
+        await work(plant, pool, crash_loops.PROVEN_USES)
+        controller.nudge()
+        await until(lambda: ends(controller) == 0)
+    async with plant.running() as controller:
+        await kill_under_work(plant, pool, 2)  # the second is a new one
+        await until(lambda: ends(controller) == 1)
+        await until(lambda: served(pool.pk, 1))
+    async with plant.running() as controller:
+        assert ends(controller) == 1

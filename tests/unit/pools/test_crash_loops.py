@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pools.domain.agents import EndReason
 from pools.domain.crash_loops import (
@@ -86,6 +89,54 @@ def test_what_proof_is() -> None:
     assert has_proved_itself(1, 0.0, EndReason.MAX_USES), "a pool may use each agent once"
     assert not has_proved_itself(0, 0.0, EndReason.IDLE_TIMEOUT)
     assert not has_proved_itself(1, 0.0, EndReason.ERRORS)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.01, 100), st.sampled_from([*EndReason, None])), max_size=40),
+    st.floats(-1e9, 1e9),
+)
+def test_whoever_takes_over_knows_what_was_known(
+    ends: list[tuple[float, EndReason | None]], other_start: float
+) -> None:
+    """After any ends (None: one is made), also where the monotonic clock began at another time."""
+    loop, now, wall = CrashLoop.of(1), 0.0, 1.8e9
+    for pause, reason in ends:
+        now += pause
+        if reason is None:
+            loop.started(now)
+        else:
+            loop.ended(reason, [OLD], now)
+    loop.last_words = "Killed"
+    kept = json.loads(json.dumps(loop.kept(wall)))
+    if not loop.ends:
+        assert kept is None
+        return
+    after = CrashLoop.taken_up(kept, 1, now + other_start, wall - other_start)
+    assert (after.ends, after.before, after.last_words) == (loop.ends, loop.before, loop.last_words)
+    assert after.sentence == loop.sentence
+    if loop.excess:
+        assert after.open_until - other_start == pytest.approx(loop.open_until, abs=1e-3)
+    else:
+        assert after.allowed(9, now + other_start) == loop.allowed(9, now) == 9
+
+
+@pytest.mark.parametrize(("set_by", "held"), [(0.0, 4.0), (-3600.0, 4.0), (3.0, 1.0), (3600.0, -3596.0)])
+def test_a_clock_that_was_set_holds_nothing_up(set_by: float, held: float) -> None:
+    loop = in_a_loop(3)
+    loop.open_until = 4.0
+    kept = loop.kept(wall=1.8e9)
+    assert kept is not None
+    assert CrashLoop.taken_up(kept, 1, 0.0, 1.8e9 + set_by).open_until == held
+
+
+def test_what_is_forgiven_is_what_the_pool_may_have_now() -> None:
+    kept = in_a_loop(0).kept(wall=0.0)
+    assert kept is not None
+    assert kept["until"] is None
+    assert CrashLoop.taken_up(kept, 1, 7.0, 0.0).allowed(3, now=7.0) == 3
+    larger = in_a_loop(FORGIVEN).kept(wall=0.0)
+    assert larger is not None
+    assert CrashLoop.taken_up(larger, FORGIVEN, 0.0, 0.0).excess == 0
 
 
 def test_the_sentence_tells_causes_and_what_to_do() -> None:
