@@ -98,7 +98,7 @@ class CrashLoop:
         if not self.ends:
             return None
         return {
-            "ends": {reason.value: number for reason, number in sorted(self.ends.items())},
+            "ends": {reason.value: number for reason, number in self.ends.items()},
             "until": self.open_until + wall if self.excess else None,
             "before": sorted(str(agent) for agent in self.before),
             "last_words": self.last_words,
@@ -122,10 +122,11 @@ class CrashLoop:
         """What people should know; None while nothing is held back."""
         if not self.excess:
             return None
-        causes = ", ".join(f"{number} {WORDS[reason]}" for reason, number in self.ends.most_common())
+        ranked = sorted(self.ends, key=lambda reason: (-self.ends[reason], reason))
+        causes = ", ".join(f"{self.ends[reason]} {WORDS[reason]}" for reason in ranked)
         advice = (
             "Raise the pool's memory, or see what its work uses it for."
-            if self.ends.most_common(1)[0][0] is EndReason.MEMORY
+            if ranked[0] is EndReason.MEMORY
             else "Look at the logs of what ran on them, and mend the image or the work."
         )
         words = f" The last one wrote: {self.last_words}" if self.last_words else ""
