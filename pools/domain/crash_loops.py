@@ -35,6 +35,10 @@ WORDS: Mapping[EndReason, str] = {
 }
 
 
+def _forgiven(max_size: int) -> int:
+    return max(FORGIVEN, 2 * max_size)
+
+
 def has_proved_itself(uses: int, age: float, end: EndReason | None = None) -> bool:
     """`age`: seconds in service. `end`: why it ended, if it has; in order after work is proof enough."""
     return uses >= PROVEN_USES or age >= PROVEN_AGE or (uses > 0 and end in IN_ORDER)
@@ -52,7 +56,12 @@ class CrashLoop:
 
     @classmethod
     def of(cls, max_size: int) -> CrashLoop:
-        return cls(forgiven=max(FORGIVEN, 2 * max_size))
+        return cls(forgiven=_forgiven(max_size))
+
+    def resized(self, max_size: int) -> None:
+        """One that has grown is forgiven more at once, one that has shrunk is forgiven less the next time."""
+        new = _forgiven(max_size)
+        self.forgiven = max(self.forgiven, new) if self.ends else new
 
     @property
     def excess(self) -> int:
@@ -99,22 +108,25 @@ class CrashLoop:
             return None
         return {
             "ends": {reason.value: number for reason, number in self.ends.items()},
+            "forgiven": self.forgiven,
             "until": self.open_until + wall if self.excess else None,
             "before": sorted(str(agent) for agent in self.before),
             "last_words": self.last_words,
         }
 
     @classmethod
-    def taken_up(cls, kept: Mapping[str, Any], max_size: int, now: float, wall: float) -> CrashLoop:
+    def taken_up(cls, kept: Mapping[str, Any], now: float, wall: float) -> CrashLoop:
         """As `kept` by another controller, maybe on another machine. No pause is longer than it would be if
-        it began now: the clock may have been set back."""
-        loop = cls.of(max_size)
-        loop.ends = Counter({EndReason(reason): number for reason, number in kept["ends"].items()})
-        loop.before = frozenset(map(UUID, kept["before"]))
-        loop.last_words = kept["last_words"]
-        if loop.excess:
-            until = now if kept["until"] is None else kept["until"] - wall
-            loop.open_until = min(until, now + loop.pause)
+        it began now: the clock may have been set back. Raises KeyError, TypeError, ValueError for what `kept`
+        did not make."""
+        loop = cls(
+            forgiven=kept["forgiven"],
+            ends=Counter({EndReason(reason): number for reason, number in kept["ends"].items()}),
+            before=frozenset(map(UUID, kept["before"])),
+            last_words=kept["last_words"],
+        )
+        if kept["until"] is not None:
+            loop.open_until = min(kept["until"] - wall, now + loop.pause)
         return loop
 
     @property

@@ -19,3 +19,10 @@ class ProblemKind(StrEnum):
 class Problem:
     kind: ProblemKind
     sentence: str
+
+
+def last_words(logs: str, longest: int) -> str:
+    """The last line that an agent wrote, at most `longest` characters of it; empty when it wrote nothing.
+    Agents write what they like: NUL, which PostgreSQL stores in no text, becomes U+FFFD."""
+    lines = logs.strip().splitlines()
+    return lines[-1][:longest].replace("\0", "\ufffd") if lines else ""

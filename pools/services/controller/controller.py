@@ -16,6 +16,7 @@ from functools import partial
 from uuid import UUID
 
 import redis.asyncio
+from django.db import Error as DatabaseTrouble
 from redis.exceptions import RedisError
 
 from pools.domain.room import Demand
@@ -158,6 +159,9 @@ class PoolController:
         await self._checks.close()
         await self.creator.close()
         await self.remover.close()
+        with contextlib.suppress(DatabaseTrouble):
+            if await self.leads():
+                await self.loops.keep_all()
         with contextlib.suppress(*REDIS_TROUBLE):
             await self._leadership.resign()
         await self._http.close()

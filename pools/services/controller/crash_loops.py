@@ -1,7 +1,7 @@
 """The crash loops of pools (`domain.crash_loops`), fed with the ends of agents that had served.
 
-They are kept with the pools' rows: a controller that takes over goes on with them. One end may be forgotten
-when the controller is killed right after it.
+They are kept with the pools' rows: a controller that takes over goes on with them. Ends that a controller had
+under way when it was killed may be forgotten.
 Does not: end agents, or make them.
 """
 
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pools.domain.agents import EndReason
 from pools.domain.crash_loops import CrashLoop, has_proved_itself
-from pools.domain.problems import Problem, ProblemKind
+from pools.domain.problems import Problem, ProblemKind, last_words
 from pools.leases.scripts import ServingAgent
 from pools.models import Agent, Pool
 from pools.runtime.base import Runtime, RuntimeFault
@@ -44,14 +44,19 @@ class CrashLoops:
         known = self._loops.get(pool.pk)
         if known is None or known[0] != template:
             known = self._loops[pool.pk] = (template, CrashLoop.of(pool.max_size))
+        known[1].resized(pool.max_size)
         return known[1]
 
     def take_up(self, pool: Pool) -> None:
         """As a controller before this one left it."""
         kept = self._kept[pool.pk] = pool.crash_loop
-        if kept is not None:
-            loop = CrashLoop.taken_up(kept, pool.max_size, time.monotonic(), self._wall)
+        if kept is None:
+            return
+        try:
+            loop = CrashLoop.taken_up(kept, time.monotonic(), self._wall)
             self._loops[pool.pk] = (kept["template"], loop)
+        except (KeyError, TypeError, ValueError) as exc:
+            log.warning("pool %s: its crash loop was kept by another version (%r)", pool.name, exc)
 
     async def keep(self, pool: Pool) -> None:
         """With the pool's row, if something has changed."""
@@ -62,6 +67,10 @@ class CrashLoops:
             if kept != self._kept.get(pool.pk):
                 await in_database(Pool.objects.filter(pk=pool.pk).update, crash_loop=kept)
                 self._kept[pool.pk] = kept
+
+    async def keep_all(self) -> None:
+        for pool in list(self._registry.pools.values()):
+            await self.keep(pool)
 
     async def ended(self, agent: Agent, reason: EndReason, uses: int) -> None:
         """One that served is about to be removed; its logs can still be read."""
@@ -78,17 +87,20 @@ class CrashLoops:
         await self.keep(pool)
         if loop.excess:
             loop.last_words = await self._last_words(agent)
+            await self.keep(pool)
             log.warning("pool %s: %s", pool.name, loop.sentence)
             await self.tell(pool)
 
     async def step(self, pool: Pool, serving: Mapping[UUID, ServingAgent]) -> None:
-        """Looks whether one has proved itself; takes the problem back where there is none any more."""
+        """Looks whether one has proved itself; takes the problem back where there is none any more. `pool`
+        was just read: its row may hold what a controller wrote that did not know that it leads no more."""
         loop = self.of(pool)
         if loop.ends:
             for agent in self._registry.of_pool(pool.pk):
                 seen = serving.get(agent.pk)
                 if seen is not None and has_proved_itself(seen.uses, _age(agent)) and loop.proved(agent.pk):
                     break
+        self._kept[pool.pk] = pool.crash_loop
         await self.keep(pool)
         if not loop.excess:
             await self._problems.over(pool, ProblemKind.CRASH_LOOP)
@@ -105,10 +117,9 @@ class CrashLoops:
 
     async def _last_words(self, agent: Agent) -> str:
         try:
-            lines = (await self._runtime.logs(agent.pk, tail=20)).strip().splitlines()
+            return last_words(await self._runtime.logs(agent.pk, tail=20), LONGEST_WORDS)
         except RuntimeFault:
             return ""
-        return lines[-1][:LONGEST_WORDS] if lines else ""
 
 
 def _age(agent: Agent) -> float:

@@ -16,7 +16,7 @@ from django.db import Error as DatabaseTrouble
 from pools.domain.agents import AgentState, EndReason
 from pools.domain.breaker import Breaker
 from pools.domain.placement import Place, Recipe
-from pools.domain.problems import Problem, ProblemKind
+from pools.domain.problems import Problem, ProblemKind, last_words
 from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.leases.store import AsyncLeases
@@ -81,9 +81,10 @@ class Creator:
     def breaker(self, recipe: Recipe) -> Breaker:
         return self.breakers.setdefault(recipe, Breaker())
 
-    async def allowed(self, pool: Pool, wanted: int) -> int:
-        """How many of `wanted` agents may be begun. A pool that gets none of them is told why, though it may
-        have been another pool's agent that did not start."""
+    async def allowed(self, pool: Pool, wanted: int, *, under_way: bool = False) -> int:
+        """How many of `wanted` agents may be begun, or gone on with: those `under_way` were begun before, and
+        no crash loop holds them up. A pool that gets none of them is told why, though it may have been
+        another pool's agent that did not start."""
         if self.engine_away is not None:
             await self._problems.tell(
                 pool.pk, pool.recipe, Problem(ProblemKind.ENGINE_AWAY, self.engine_away)
@@ -95,7 +96,7 @@ class Creator:
             await self._problems.tell(pool.pk, pool.recipe, Problem(ProblemKind.CREATION, breaker.why))
             return 0
         await self._loops.tell(pool)
-        return self._loops.of(pool).allowed(allowed, time.monotonic())
+        return allowed if under_way else self._loops.of(pool).allowed(allowed, time.monotonic())
 
     async def review(self, pool: Pool, place: Place) -> bool:
         """Whether some node is where the pool wants its agents: at this `place`.
@@ -117,7 +118,8 @@ class Creator:
         if agent.pk in self.tasks:
             return
         self.breaker(_recipe(agent, pool)).started()
-        self._loops.of(pool).started(time.monotonic())
+        if AgentState(agent.state) is AgentState.REQUESTED:
+            self._loops.of(pool).started(time.monotonic())
         task = asyncio.create_task(self._make(agent, pool))
         self.tasks[agent.pk] = task
         task.add_done_callback(lambda _: self._done(agent.pk))
@@ -260,10 +262,10 @@ class Creator:
 
     async def _epitaph(self, agent: Agent, sentence: str) -> str:
         try:
-            lines = (await self._runtime.logs(agent.pk, tail=20)).strip().splitlines()
+            words = last_words(await self._runtime.logs(agent.pk, tail=20), longest=200)
         except RuntimeFault:
-            lines = []
-        return f"{sentence}. It last wrote: {lines[-1][:200]}" if lines else f"{sentence}."
+            words = ""
+        return f"{sentence}. It last wrote: {words}" if words else f"{sentence}."
 
     async def register(self, agent: Agent) -> None:
         """Into service, unless its pool makes other agents by now: its steps would meet the old one."""

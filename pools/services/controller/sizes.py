@@ -276,10 +276,16 @@ class Sizes:
         above = self._above_ceiling(pool, agents, open_intents)
         for agent in above:
             self._remover.begin(agent, self._why_fewer(pool))
-        wanted = [agent for agent in open_intents if agent not in above]
-        if wanted:
-            for agent in wanted[: await self._creator.allowed(pool, len(wanted))]:
-                self._creator.begin(agent, pool)
+        for under_way in (True, False):
+            wanted = [
+                agent
+                for agent in open_intents
+                if agent not in above and (AgentState(agent.state) is not AgentState.REQUESTED) is under_way
+            ]
+            if wanted:
+                allowed = await self._creator.allowed(pool, len(wanted), under_way=under_way)
+                for agent in wanted[:allowed]:
+                    self._creator.begin(agent, pool)
         return [agent for agent in agents if agent not in above]
 
     def _above_ceiling(self, pool: Pool, agents: list[Agent], intents: list[Agent]) -> list[Agent]:

@@ -29,6 +29,7 @@ from pools.domain.deployments import (
     Step,
     next_step,
 )
+from pools.domain.problems import last_words
 from pools.domain.settings import Network
 from pools.domain.tokens import agent_token
 from pools.models import DeployedAgent
@@ -287,8 +288,8 @@ class Keeper:
         words = self._words.pop(agent.pk, "")
         if not words:
             with contextlib.suppress(RuntimeFault):
-                lines = (await self._agents.logs(agent.pk, tail=5)).strip().splitlines()
-                words = f"It last wrote: {lines[-1][:200]}" if lines else ""
+                last = last_words(await self._agents.logs(agent.pk, tail=5), longest=200)
+                words = f"It last wrote: {last}" if last else ""
         after = await in_database(rows.mourned, agent, handle, words, now())
         log.warning("deployed agent %s ended and is %s. %s", agent.name, after.value, words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -31,7 +32,7 @@ class Eloquent(MemoryRuntime):
     """Its agents leave last words, and live on when a controller ends."""
 
     async def logs(self, agent_id: UUID, tail: int = 100) -> str:
-        return "Segmentation fault\n"
+        return "Segmentation fault\0\n"
 
     async def close(self) -> None:
         pass
@@ -81,6 +82,21 @@ def set_clock_back(pool: Pool, by: timedelta) -> None:
     )
 
 
+@database_sync_to_async
+def kept(pool: Pool) -> Any:
+    """Of its crash loop, for the next controller."""
+    return Pool.objects.get(pk=pool.pk).crash_loop
+
+
+@database_sync_to_async
+def write(pool: Pool, kept: Any) -> None:
+    Pool.objects.filter(pk=pool.pk).update(crash_loop=kept)
+
+
+async def lacks(pool: Pool) -> bool:
+    return await kept(pool) is None
+
+
 async def is_left(pool: Pool, state: AgentState) -> bool:
     """Whether its only live agent is in that state; GONE: whether it has none."""
     return {AgentState(agent.state) for agent in await rows_of(pool.pk)} == {state} - {AgentState.GONE}
@@ -105,7 +121,7 @@ async def test_agents_that_die_at_work_are_replaced_ever_less_often(
         await until(lambda: has_problem(pool, "crash_loop"))
         _, told = await problem(pool)
         assert "died or failed at their work" in str(told)
-        assert str(told).endswith("wrote: Segmentation fault")
+        assert str(told).endswith("wrote: Segmentation fault\ufffd")
         made = memory(plant).creations
         for _ in range(20):
             await controller.tick()
@@ -231,9 +247,62 @@ async def test_who_takes_over_counts_no_ends_before_a_proof_whatever_the_clock_s
         await work(plant, pool, crash_loops.PROVEN_USES)
         controller.nudge()
         await until(lambda: ends(controller) == 0)
+    assert await kept(pool) is None
     async with plant.running() as controller:
         await kill_under_work(plant, pool, 2)  # the second is a new one
         await until(lambda: ends(controller) == 1)
         await until(lambda: served(pool.pk, 1))
     async with plant.running() as controller:
         assert ends(controller) == 1
+
+
+async def test_the_agent_that_is_being_made_is_gone_on_with_and_no_other_is_made(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+    pool = await new_pool(min_size=2, max_size=2, image="fragile")
+    async with plant.running() as controller:
+        await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
+        await until(lambda: has_problem(pool, "crash_loop"))
+        for agent in await rows_of(pool.pk, AgentState.IDLE):
+            await memory(plant).kill(agent.pk)
+        await until(lambda: is_left(pool, AgentState.GONE))
+    made = memory(plant).creations
+    memory(plant).sick.add("fragile")  # what is made stays on its way
+    controller = plant.controller()
+    await controller.start()
+    controller.loops.of(controller.registry.pools[pool.pk]).open_until = 0.0
+    await controller.tick()
+    await until(lambda: is_left(pool, AgentState.WARMING))
+    before = await kept(pool)
+    assert before is not None
+    assert before["until"] > time.time() + 3000, "known before anybody looks again"
+    await controller.close()
+    for made_then in memory(plant).agents.values():
+        made_then.healthy = True
+    async with plant.running():
+        await until(lambda: served(pool.pk, 1))
+    assert memory(plant).creations == made + 1
+
+
+async def test_what_another_controller_wrote_late_does_not_last(plant: Plant) -> None:
+    pool = await new_pool(min_size=1, max_size=1, image="fragile")
+    async with plant.running() as controller:
+        await kill_under_work(plant, pool, 1)
+        await until(lambda: kept(pool))
+        stale = await kept(pool)
+        await work(plant, pool, crash_loops.PROVEN_USES)
+        controller.nudge()
+        await until(lambda: lacks(pool))
+        await write(pool, stale)
+        controller.nudge()
+        await until(lambda: lacks(pool))
+
+
+async def test_what_another_version_kept_keeps_nobody_from_starting(plant: Plant) -> None:
+    pool = await new_pool(min_size=1, max_size=1, image="fragile")
+    await write(pool, {"ends": {"bored": 3}})
+    async with plant.running():
+        await until(lambda: served(pool.pk, 1))
+        await until(lambda: lacks(pool))

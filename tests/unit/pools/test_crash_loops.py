@@ -111,8 +111,9 @@ def test_whoever_takes_over_knows_what_was_known(
     if not loop.ends:
         assert kept is None
         return
-    after = CrashLoop.taken_up(kept, 1, now + other_start, wall - other_start)
+    after = CrashLoop.taken_up(kept, now + other_start, wall - other_start)
     assert (after.ends, after.before, after.last_words) == (loop.ends, loop.before, loop.last_words)
+    assert after.forgiven == loop.forgiven
     assert after.sentence == loop.sentence
     if loop.excess:
         assert after.open_until - other_start == pytest.approx(loop.open_until, abs=1e-3)
@@ -126,17 +127,18 @@ def test_a_clock_that_was_set_holds_nothing_up(set_by: float, held: float) -> No
     loop.open_until = 4.0
     kept = loop.kept(wall=1.8e9)
     assert kept is not None
-    assert CrashLoop.taken_up(kept, 1, 0.0, 1.8e9 + set_by).open_until == held
+    assert CrashLoop.taken_up(kept, 0.0, 1.8e9 + set_by).open_until == held
 
 
-def test_what_is_forgiven_is_what_the_pool_may_have_now() -> None:
-    kept = in_a_loop(0).kept(wall=0.0)
-    assert kept is not None
-    assert kept["until"] is None
-    assert CrashLoop.taken_up(kept, 1, 7.0, 0.0).allowed(3, now=7.0) == 3
-    larger = in_a_loop(FORGIVEN).kept(wall=0.0)
-    assert larger is not None
-    assert CrashLoop.taken_up(larger, FORGIVEN, 0.0, 0.0).excess == 0
+def test_a_pool_that_grew_is_forgiven_more_and_one_that_shrank_less_from_the_next_loop_on() -> None:
+    loop = in_a_loop(1)
+    loop.resized(FORGIVEN)
+    assert (loop.forgiven, loop.excess) == (2 * FORGIVEN, 0)
+    loop.resized(1)
+    assert (loop.forgiven, loop.excess) == (2 * FORGIVEN, 0)
+    assert loop.proved(uuid4())
+    loop.resized(1)
+    assert loop.forgiven == FORGIVEN
 
 
 def test_the_sentence_tells_causes_and_what_to_do() -> None:
