@@ -165,6 +165,8 @@ async def test_who_opens_the_node_takes_the_notice_back(plant: Plant) -> None:
         await until(database_sync_to_async(Node.objects.filter(name="a").exists))
         await notice(plant, "a", 3600)
         await until(lambda: "a" in controller.nodes.interrupted)
+        # Whoever opens it before the controller drains it is overruled.
+        await until(lambda: memory(plant).machines["a"].availability is Availability.DRAIN)
         await memory(plant).set_availability("ref-a", Availability.ACTIVE)
         await until(lambda: "a" not in controller.nodes.interrupted)
     assert (await database_sync_to_async(Node.objects.get)(name="a")).leave_by is None
