@@ -60,6 +60,7 @@ class MemoryAgent:
     cancelled: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     runner: web.AppRunner | None = None
+    listening: asyncio.Task[None] | None = None
     address: str = ""
     created_at: float = field(default_factory=time.time)
     calls: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -154,7 +155,9 @@ class MemoryRuntime:
         agent.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await agent.runner.setup()
         site = web.TCPSite(agent.runner, "127.0.0.1", 0)
-        await site.start()
+        # Cancelled in the middle of it, whoever asks leaves a socket behind that nobody knows.
+        agent.listening = asyncio.create_task(site.start())
+        await asyncio.shield(agent.listening)
         port = agent.runner.addresses[0][1]
         agent.address = f"127.0.0.1:{port}"
         return self._handle(agent)
@@ -236,6 +239,8 @@ class MemoryRuntime:
     async def _stop(self, agent: MemoryAgent) -> None:
         for call in list(agent.calls):
             call.cancel()
+        if agent.listening is not None:
+            await asyncio.wait([agent.listening])
         if agent.runner is not None:
             with contextlib.suppress(RuntimeError):
                 await agent.runner.cleanup()
