@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from daphne.endpoints import build_endpoint_description_strings
+
 from aflow_site.supervision import redis_server
 from aflow_site.supervision.environment import embedded_redis_port
 from aflow_site.supervision.layout import BASE_DIR, Layout, write_private
+
+# Connections that wait until the web process takes them. Beyond them the kernel lets callers try again, and
+# resets some; Twisted's own 50 are fewer than a herd of programs. The kernel's `somaxconn` is the most.
+BACKLOG = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ def programs(env: Mapping[str, str], layout: Layout) -> list[Program]:
     if port is not None:
         conf = redis_server.write_configuration(layout, port)
         found.append(Program("redis", (str(redis_server.binary()), str(conf)), priority=10, autostart=True))
+    (address,) = build_endpoint_description_strings(env["AFLOW_HOST"], env["AFLOW_PORT"])
     web = (
         python,
         "-m",
@@ -40,10 +47,8 @@ def programs(env: Mapping[str, str], layout: Layout) -> list[Program]:
         "-v",
         "0",
         "--no-server-name",
-        "-b",
-        env["AFLOW_HOST"],
-        "-p",
-        env["AFLOW_PORT"],
+        "-e",
+        f"{address}:backlog={BACKLOG}",
     )
     found.append(Program("web", (*web, "aflow_site.asgi:application"), priority=20, stop_seconds=8))
     for number in range(int(env.get("AFLOW_EXECUTORS", "2"))):

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
 from collections import Counter
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -92,3 +97,23 @@ async def test_a_thousand_at_once(platform: LivePlatform) -> None:
     assert platform.http.get("leases/?pool=herd").json()["results"] == []
     assert platform.http.delete("pools/herd/").status_code == 204
     assert restarts() == before
+
+
+def test_a_thousand_connections_wait_for_a_web_process_that_is_busy(platform: LivePlatform) -> None:
+    address = urlsplit(platform.url)
+    (pid,) = (one["pid"] for one in platform.status()["processes"] if one["name"] == "web")
+    with ExitStack() as open_then:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            waiting = [
+                open_then.enter_context(
+                    socket.create_connection((address.hostname, address.port), timeout=10)
+                )
+                for _ in range(HERD)
+            ]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        for one in waiting:
+            one.settimeout(60)
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert {one.recv(12) for one in waiting} == {b"HTTP/1.1 200"}
