@@ -29,11 +29,26 @@ def freeze_executor(plant: Plant, run_id: UUID, _random: random.Random) -> None:
     pid = plant.pid(name)
     plant.send(name, signal.SIGSTOP)
     try:
+        while _holds_up_writers(plant):
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.02)
+            os.kill(pid, signal.SIGSTOP)
         until = time.monotonic() + 30
         while plant.driver_of(run_id) in (name, None) and time.monotonic() < until:
             time.sleep(0.05)
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def _holds_up_writers(plant: Plant) -> bool:
+    """Stopped in the middle of a write, it holds SQLite's lock: nobody could take the run over."""
+    with closing(sqlite3.connect(plant.database, isolation_level=None, timeout=1)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.execute("ROLLBACK")
+        return False
 
 
 def kill_controller(plant: Plant, _run_id: UUID, _random: random.Random) -> None:

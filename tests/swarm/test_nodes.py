@@ -164,10 +164,8 @@ def test_a_node_loses_its_power(plant: SwarmPlant) -> None:
     plant.check(run_id)
     plant.until("the pool is full elsewhere", plant.full)
     assert host.name not in plant.spread()
-    reasons = plant.reasons(there)
-    assert "node_lost" in reasons
-    # Those at work may have been given up by their executors before the swarm noticed.
-    assert reasons <= {"node_lost", "errors", "unhealthy"}
+    # Those at work may have been given up by their executors before the swarm noticed: often all are.
+    assert plant.reasons(there) <= {"node_lost", "errors", "unhealthy"}
     host.boot()
     host.wait()
     plant.until("it is back", lambda: plant.nodes()[host.name] == "ready")
@@ -185,10 +183,8 @@ def test_a_node_is_cut_off(plant: SwarmPlant) -> None:
     assert there, "its agents run on, out of reach"
     plant.check(run_id)
     plant.until("the pool is full elsewhere", plant.full)
-    reasons = plant.reasons(there)
-    assert "node_lost" in reasons
-    # Those at work may have been given up by their executors before the swarm noticed.
-    assert reasons <= {"node_lost", "errors", "unhealthy"}
+    # Those at work may have been given up by their executors before the swarm noticed: often all are.
+    assert plant.reasons(there) <= {"node_lost", "errors", "unhealthy"}
     host.mend()
     plant.until("it is back", lambda: plant.nodes()[host.name] == "ready")
     plant.until("what was left there is gone", lambda: not host.agents(everything=True))
