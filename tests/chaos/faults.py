@@ -28,12 +28,12 @@ def freeze_executor(plant: Plant, run_id: UUID, _random: random.Random) -> None:
     name = plant.driver_of(run_id) or "executor-0"
     pid = plant.pid(name)
     plant.send(name, signal.SIGSTOP)
+    until = time.monotonic() + 30
     try:
-        while _holds_up_writers(plant):
+        while _holds_up_writers(plant) and time.monotonic() < until:
             os.kill(pid, signal.SIGCONT)
             time.sleep(0.02)
             os.kill(pid, signal.SIGSTOP)
-        until = time.monotonic() + 30
         while plant.driver_of(run_id) in (name, None) and time.monotonic() < until:
             time.sleep(0.05)
     finally:

@@ -36,7 +36,7 @@ class CrashLoops:
         self._loops: dict[UUID, tuple[str, CrashLoop]] = {}  # of each pool, with what its agents are made of
         self._kept: dict[UUID, dict[str, Any] | None] = {}  # as its row has it
         self._keeping = asyncio.Lock()  # so that the row gets what was last
-        self._wall = time.time() - time.monotonic()
+        self._wall = time.time() - time.monotonic()  # measured once, so that what is kept stays the same
 
     def of(self, pool: Pool) -> CrashLoop:
         """A pool whose agents are made of something else begins anew."""

@@ -15,7 +15,7 @@ from channels.db import database_sync_to_async
 from django.db.models import F
 
 from pools.domain import crash_loops
-from pools.domain.agents import AgentState
+from pools.domain.agents import AgentState, EndReason
 from pools.facade import api as pools
 from pools.facade.contracts import AgentLost, LeaseOutcome, LeaseTimeout
 from pools.models import Agent, Pool
@@ -43,6 +43,13 @@ async def plant() -> AsyncIterator[Plant]:
     runtime = Eloquent({"fragile": lambda value: value})
     yield Plant(runtime)
     await MemoryRuntime.close(runtime)
+
+
+@pytest.fixture
+def hour_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool in a loop makes no agent while a test looks at it."""
+    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
 
 
 def memory(plant: Plant) -> MemoryRuntime:
@@ -109,12 +116,9 @@ async def remove_or_hang(plant: Plant, remove: Any, agent_id: UUID, *, grace: fl
     await remove(agent_id, grace=grace)
 
 
-async def test_agents_that_die_at_work_are_replaced_ever_less_often(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("hour_long_pauses")
+async def test_agents_that_die_at_work_are_replaced_ever_less_often(plant: Plant) -> None:
     """The pool says so, with the last words; the first agent that works ends it."""
-    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
-    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
     pool = await new_pool(min_size=1, max_size=1, image="fragile")
     async with plant.running() as controller:
         await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
@@ -139,11 +143,8 @@ async def test_agents_that_die_at_work_are_replaced_ever_less_often(
         await until(lambda: has_problem(pool, None))
 
 
-async def test_agents_that_fail_their_checks_are_never_used_and_not_made_for_ever(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
-    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+@pytest.mark.usefixtures("hour_long_pauses")
+async def test_agents_that_fail_their_checks_are_never_used_and_not_made_for_ever(plant: Plant) -> None:
     pool = await new_pool(min_size=1, max_size=1, image="fragile", health_check_interval=1.0)
     async with plant.running() as controller:
 
@@ -161,9 +162,8 @@ async def test_agents_that_fail_their_checks_are_never_used_and_not_made_for_eve
         assert memory(plant).creations == crash_loops.FORGIVEN + 1
 
 
-async def test_a_pool_that_was_changed_begins_anew(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
-    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+@pytest.mark.usefixtures("hour_long_pauses")
+async def test_a_pool_that_was_changed_begins_anew(plant: Plant) -> None:
     pool = await new_pool(min_size=1, max_size=1, image="fragile")
     async with plant.running() as controller:
         await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
@@ -201,13 +201,10 @@ async def test_an_agent_that_is_kept_out_says_why(plant: Plant) -> None:
         await until(lambda: rows_of(pool.pk, AgentState.GONE))
 
 
+@pytest.mark.usefixtures("hour_long_pauses")
 @pytest.mark.parametrize("removed", [True, False], ids=["gone", "on its way out"])
-async def test_a_crash_loop_outlives_the_controller(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch, removed: bool
-) -> None:
+async def test_a_crash_loop_outlives_the_controller(plant: Plant, removed: bool) -> None:
     """It counts the last agent, whether or not that was removed before the controller ended."""
-    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
-    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
     pool = await new_pool(min_size=1, max_size=1, image="fragile")
     with pytest.MonkeyPatch.context() as patch:
         async with plant.running():
@@ -256,11 +253,8 @@ async def test_who_takes_over_counts_no_ends_before_a_proof_whatever_the_clock_s
         assert ends(controller) == 1
 
 
-async def test_the_agent_that_is_being_made_is_gone_on_with_and_no_other_is_made(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crash_loops, "FIRST_PAUSE", 3600.0)
-    monkeypatch.setattr(crash_loops, "LONGEST_PAUSE", 3600.0)
+@pytest.mark.usefixtures("hour_long_pauses")
+async def test_the_agent_that_is_being_made_is_gone_on_with_and_no_other_is_made(plant: Plant) -> None:
     pool = await new_pool(min_size=2, max_size=2, image="fragile")
     async with plant.running() as controller:
         await kill_under_work(plant, pool, crash_loops.FORGIVEN + 1)
@@ -306,3 +300,13 @@ async def test_what_another_version_kept_keeps_nobody_from_starting(plant: Plant
     async with plant.running():
         await until(lambda: served(pool.pk, 1))
         await until(lambda: lacks(pool))
+
+
+async def test_who_ends_in_order_forgets_nothing(plant: Plant) -> None:
+    """Not even what it could not write down when it happened."""
+    pool = await new_pool(min_size=0, max_size=1, image="fragile")
+    controller = plant.controller()
+    await controller.start()
+    controller.loops.of(controller.registry.pools[pool.pk]).ended(EndReason.ERRORS, (), 0.0)
+    await controller.close()
+    assert (await kept(pool))["ends"] == {"errors": 1}

@@ -581,8 +581,15 @@ TESTED = {
     "test_estimates": {"price": "test_what_it_costs"},
 }
 NO_SETTINGS = {
-    *("id", "team", "name", "workflow", "created_at", "updated_at"),
-    *("problem", "problem_kind", "crash_loop"),
+    "id",
+    "team",
+    "name",
+    "workflow",
+    "problem",
+    "problem_kind",
+    "crash_loop",
+    "created_at",
+    "updated_at",
 }
 
 
