@@ -78,6 +78,11 @@ class SwarmPlant(Plant):
         agents = self.get("agents/?pool=chaos-count")["results"]
         return Counter(agent["node"] for agent in agents if agent["state"] in ("idle", "active"))
 
+    def serving(self, pool: str, host: Host) -> list[str]:
+        """The ids of the pool's agents there."""
+        agents = self.get(f"agents/?pool={pool}")["results"]
+        return [agent["id"] for agent in agents if agent["state"] == "idle" and agent["node"] == host.name]
+
     def reasons(self, agents: list[str]) -> set[str | None]:
         """Why these agents ended; None for one that has not."""
         return {self.get(f"agents/{agent}/")["end_reason"] for agent in agents}
@@ -153,8 +158,29 @@ def victim(plant: SwarmPlant) -> Host:
     return next(host for host in plant.hosts.hosts[1:] if plant.spread()[host.name] > 0)
 
 
-def test_a_node_loses_its_power(plant: SwarmPlant) -> None:
+@pytest.fixture
+def resting(plant: SwarmPlant) -> Iterator[str]:
+    """A pool that nobody uses, with agents on every node, which no check of their health ends."""
+
+    def there() -> list[bool]:
+        return [bool(plant.serving("resting", host)) for host in plant.hosts.hosts]
+
+    # The swarm fills the emptiest node first: enough for all of them.
+    pool = {"name": "resting", "image": "agentainer/python-agent", "min_size": 12, "max_size": 12}
+    answer = plant.platform.http.post("pools/", json={**pool, "health_check_interval": 3600})
+    assert answer.status_code == 201, answer.text
+    try:
+        plant.until("agents rest everywhere", lambda: all(there()))
+        yield "resting"
+    finally:
+        assert plant.platform.http.delete("pools/resting/").status_code == 204
+        plant.until("they are gone", lambda: not any(there()))
+
+
+def test_a_node_loses_its_power(plant: SwarmPlant, resting: str) -> None:
     host = victim(plant)
+    at_rest = plant.serving(resting, host)
+    assert at_rest
     run_id = plant.begin_and_reach(30)
     there = host.agents()
     host.kill()
@@ -164,16 +190,19 @@ def test_a_node_loses_its_power(plant: SwarmPlant) -> None:
     plant.check(run_id)
     plant.until("the pool is full elsewhere", plant.full)
     assert host.name not in plant.spread()
-    # Those at work may have been given up by their executors before the swarm noticed: often all are.
+    # Those at work may have been given up by their executors before the swarm noticed; the resting cannot.
     assert plant.reasons(there) <= {"node_lost", "errors", "unhealthy"}
+    assert plant.reasons(at_rest) == {"node_lost"}
     host.boot()
     host.wait()
     plant.until("it is back", lambda: plant.nodes()[host.name] == "ready")
     plant.until("what was left there is gone", lambda: not host.agents(everything=True))
 
 
-def test_a_node_is_cut_off(plant: SwarmPlant) -> None:
+def test_a_node_is_cut_off(plant: SwarmPlant, resting: str) -> None:
     host = victim(plant)
+    at_rest = plant.serving(resting, host)
+    assert at_rest
     run_id = plant.begin_and_reach(30)
     host.cut()
     seen = plant.hosts.until_state(host, "down")
@@ -183,8 +212,9 @@ def test_a_node_is_cut_off(plant: SwarmPlant) -> None:
     assert there, "its agents run on, out of reach"
     plant.check(run_id)
     plant.until("the pool is full elsewhere", plant.full)
-    # Those at work may have been given up by their executors before the swarm noticed: often all are.
+    # Those at work may have been given up by their executors before the swarm noticed; the resting cannot.
     assert plant.reasons(there) <= {"node_lost", "errors", "unhealthy"}
+    assert plant.reasons(at_rest) == {"node_lost"}
     host.mend()
     plant.until("it is back", lambda: plant.nodes()[host.name] == "ready")
     plant.until("what was left there is gone", lambda: not host.agents(everything=True))
