@@ -75,13 +75,19 @@ class SwarmPlant(Plant):
 
     def spread(self) -> Counter[str]:
         """Agents of the map's pool that serve, by node."""
-        agents = self.get("agents/?pool=chaos-count")["results"]
-        return Counter(agent["node"] for agent in agents if agent["state"] in ("idle", "active"))
+        return Counter(agent["node"] for agent in self._alive("chaos-count"))
+
+    def _alive(self, pool: str) -> list[dict[str, Any]]:
+        agents = self.get(f"agents/?pool={pool}")["results"]
+        return [agent for agent in agents if agent["state"] in ("idle", "active")]
 
     def serving(self, pool: str, host: Host) -> list[str]:
-        """The ids of the pool's agents there."""
-        agents = self.get(f"agents/?pool={pool}")["results"]
-        return [agent["id"] for agent in agents if agent["state"] == "idle" and agent["node"] == host.name]
+        """The ids of the pool's agents there that serve."""
+        return [agent["id"] for agent in self._alive(pool) if agent["node"] == host.name]
+
+    def left_of(self, agents: set[str]) -> set[str]:
+        """Those of them whose containers are still anywhere."""
+        return agents & {agent for host in self.hosts.hosts for agent in host.agents(everything=True)}
 
     def reasons(self, agents: list[str]) -> set[str | None]:
         """Why these agents ended; None for one that has not."""
@@ -145,10 +151,10 @@ def plant(_plant: SwarmPlant, swarm: Swarm) -> SwarmPlant:
 
 
 def _spread_anew(plant: SwarmPlant) -> None:
-    """Swarms do not move what runs: the fullest node gives two agents away."""
+    """Swarms do not move what runs: the fullest node gives two of the map's agents away."""
     name, _ = plant.spread().most_common(1)[0]
     host = plant.hosts.host(name)
-    for agent in host.agents()[:2]:
+    for agent in plant.serving("chaos-count", host)[:2]:
         host.end_agent(agent)
     plant.until("they are missed", lambda: not plant.full())
 
@@ -173,8 +179,9 @@ def resting(plant: SwarmPlant) -> Iterator[str]:
         plant.until("agents rest everywhere", lambda: all(there()))
         yield "resting"
     finally:
+        resting = {agent for host in plant.hosts.hosts for agent in plant.serving("resting", host)}
         assert plant.platform.http.delete("pools/resting/").status_code == 204
-        plant.until("they are gone", lambda: not any(there()))
+        plant.until("they are gone", lambda: not plant.left_of(resting))
 
 
 def test_a_node_loses_its_power(plant: SwarmPlant, resting: str) -> None:
@@ -269,8 +276,7 @@ def test_a_cordoned_node_takes_no_agents(plant: SwarmPlant) -> None:
     host = victim(plant)
     assert plant.platform.http.post(f"nodes/{host.name}/cordon/").json()["state"] == "cordoned"
     there, before = set(host.agents()), plant.spread()[host.name]
-    agents = plant.get("agents/?pool=chaos-count")["results"]
-    ended = next(agent["id"] for agent in agents if agent["node"] == host.name)
+    ended = plant.serving("chaos-count", host)[0]
     host.end_agent(ended)
     plant.until("it is replaced", lambda: plant.full() and plant.spread()[host.name] == before - 1)
     assert set(host.agents()) == there - {ended}
