@@ -52,7 +52,7 @@ def states(platform: LivePlatform, agent: str) -> list[tuple[str, str | None, in
 def test_the_controller_is_killed_in_the_middle_of_a_delivery(platform: LivePlatform, worker: str) -> None:
     """What was on its way is interrupted and told so; what waited is delivered, once."""
     controller = pid_of(platform, "controller")
-    for seconds in (12, 0, 0):
+    for seconds in (6, 0, 0):
         body = {"input": {"seconds": seconds}, "code": SLOW}
         answer = platform.http.post(f"{worker}invoke", json=body, headers={"Prefer": "respond-async"})
         assert answer.status_code == 202
@@ -69,7 +69,7 @@ def test_the_controller_is_killed_in_the_middle_of_a_delivery(platform: LivePlat
 def test_the_web_process_is_killed_while_somebody_waits(platform: LivePlatform, worker: str) -> None:
     def ask() -> None:
         with pytest.raises(httpx.HTTPError):
-            platform.http.post(f"{worker}invoke", json={"input": {"seconds": 12}, "code": SLOW})
+            platform.http.post(f"{worker}invoke", json={"input": {"seconds": 6}, "code": SLOW})
 
     web = pid_of(platform, "web")
     asking = threading.Thread(target=ask)
@@ -81,7 +81,7 @@ def test_the_web_process_is_killed_while_somebody_waits(platform: LivePlatform, 
     until(lambda: states(platform, worker) == [("failed", "interrupted", 1)])
     request = platform.http.get(f"{worker}requests/").json()["results"][0]["id"]
     again = platform.http.post(f"{worker}requests/{request}/replay/", timeout=90)
-    assert (again.status_code, again.json()["output"]) == (200, 12)
+    assert (again.status_code, again.json()["output"]) == (200, 6)
     assert states(platform, worker) == [("completed", None, 2)]
 
 
