@@ -6,6 +6,7 @@ and so is `InThread`'s way to them, in a thread that keeps its connection for th
 The proxy to agents is asynchronous, as thousands of its requests may wait at once: it has Django's way, and
 a connection that ends with the request. Kept open for reuse (`CONN_MAX_AGE`), that would stay until the
 garbage collector finds it, with its caches and one of the places that PostgreSQL has.
+Of a crowd, few begin at once (`Gate`).
 Does not: touch the connections of websockets, which share a thread that stays.
 """
 
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from threading import Lock
 from typing import Any
 
@@ -24,6 +27,8 @@ from django.http import HttpRequest, HttpResponseBase
 
 KEPT = 4  # threads without work, each with a connection to the database
 BURST = 16  # requests at once, after which none is kept
+BEGINNING = 16  # requests at once that have just begun
+JUST = 0.1  # seconds: a short request has ended by then
 _bare = contextvars.copy_context()
 
 
@@ -37,6 +42,37 @@ class InThread(ASGIHandler):
         return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
+class Gate:
+    """Lets requests begin in the order in which they came, and `at_once` of them have `just` (seconds) begun.
+
+    Python runs one thread at a time: a thousand that begin together cost three times as much as a thousand in
+    turn. Whoever takes longer, for its work or in waiting for an agent, holds up nobody after that.
+    """
+
+    def __init__(self, at_once: int = BEGINNING, just: float = JUST) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._just = just
+
+    @asynccontextmanager
+    async def passed(self) -> AsyncIterator[None]:
+        """Around the whole of a request."""
+        await self._free.acquire()
+        beginning = True
+
+        def begun() -> None:
+            nonlocal beginning
+            if beginning:
+                beginning = False
+                self._free.release()
+
+        timer = asyncio.get_running_loop().call_later(self._just, begun)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            begun()
+
+
 class Threads:
     """A thread for each request that is under way; the one that was used last is used next.
 
@@ -44,9 +80,10 @@ class Threads:
     hung up. After a burst all end, since SQLite closes the files of its connections when none is left.
     """
 
-    def __init__(self, kept: int = KEPT, burst: int = BURST) -> None:
+    def __init__(self, kept: int = KEPT, burst: int = BURST, gate: Gate | None = None) -> None:
         self._kept = kept
         self._burst = burst
+        self._gate = gate or Gate()
         self._lock = Lock()
         self._idle: list[ThreadPoolExecutor] = []
         self._busy = 0
@@ -56,18 +93,12 @@ class Threads:
         """Around an ASGI application that answers HTTP."""
 
         async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
-            thread = self._take()
-            try:
-                async with ThreadSensitiveContext(executor=thread):  # Django's own is inside, and gives way
-                    try:
-                        await application(scope, receive, send)
-                    except asyncio.CancelledError:
-                        # The server stops. Django leaves the view and its answer to themselves then; this
-                        # waits behind the view, so that the loop is there as long as it works.
-                        await sync_to_async(_nothing)()
-                        raise
-            finally:
-                thread.submit(self._put_back, thread)
+            async with self._gate.passed():
+                thread = self._take()
+                try:
+                    await _in(thread, application, scope, receive, send)
+                finally:
+                    thread.submit(self._put_back, thread)
 
         return answer
 
@@ -108,6 +139,19 @@ class Threads:
             thread.submit(connections.close_all)
             thread.shutdown(wait=False)
         return ending
+
+
+async def _in(
+    thread: ThreadPoolExecutor, application: Any, scope: dict[str, Any], receive: Any, send: Any
+) -> None:
+    async with ThreadSensitiveContext(executor=thread):  # Django's own is inside, and gives way
+        try:
+            await application(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops. Django leaves the view and its answer to themselves then; this waits behind
+            # the view, so that the loop is there as long as it works.
+            await sync_to_async(_nothing)()
+            raise
 
 
 def _nothing() -> None: ...

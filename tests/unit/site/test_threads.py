@@ -17,7 +17,7 @@ from django.test import RequestFactory
 from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
 
-from aflow_site.api.threads import InThread, Threads, by_path, on_its_own
+from aflow_site.api.threads import Gate, InThread, Threads, by_path, on_its_own
 from tests.fakes.pools import until
 
 
@@ -85,6 +85,43 @@ async def test_who_hangs_up_leaves_the_thread_to_the_view_until_it_ends(threads:
         await asking
     beside, slow_one = order
     assert beside != slow_one
+
+
+async def test_of_a_crowd_few_begin_at_once_in_their_order() -> None:
+    threads = Threads(gate=Gate(at_once=2, just=3600))
+    begun: list[int] = []
+    ends = [threading.Event() for _ in range(4)]
+
+    def view(number: int) -> None:
+        begun.append(number)
+        ends[number].wait(10)
+
+    tasks = [
+        asyncio.create_task(request(threads, lambda number=number: view(number)))  # type: ignore[misc]
+        for number in range(4)
+    ]
+    await until(lambda: sorted(begun) == [0, 1])
+    await asyncio.sleep(0.05)
+    assert sorted(begun) == [0, 1]
+    tasks[2].cancel()  # who hangs up in the queue takes nobody's place
+    ends[0].set()
+    await until(lambda: sorted(begun) == [0, 1, 3])
+    for end in ends:
+        end.set()
+    assert [type(found) for found in await asyncio.gather(*tasks, return_exceptions=True)] == [
+        type(None),
+        type(None),
+        asyncio.CancelledError,
+        type(None),
+    ]
+    threads.close()
+
+
+async def test_who_takes_long_holds_up_nobody() -> None:
+    threads = Threads(gate=Gate(at_once=1, just=0.01))
+    together = threading.Barrier(5)
+    await asyncio.gather(*(request(threads, lambda: together.wait(10)) for _ in range(5)))
+    threads.close()
 
 
 async def test_after_a_burst_no_thread_is_kept() -> None:
