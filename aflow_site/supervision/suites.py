@@ -31,7 +31,8 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Suite:
     """`minutes` bounds the whole suite. `needs`: the pieces that may be missing on a machine. Suites of one
-    `lane` that follow each other run at once: they wait most of the time, each in a network of its own."""
+    `lane` that follow each other run at once: those of `static` have a processor each, those of `apart` wait
+    half of the time, each in a network of its own."""
 
     name: str
     about: str
@@ -42,7 +43,8 @@ class Suite:
 
 
 SUITES = (
-    Suite("lint", "formatting, lint, types, import contracts", 8, frontend=True),
+    Suite("lint", "formatting, lint, types, import contracts", 8, frontend=True, lane="static"),
+    Suite("frontend", "unit tests of the browser's part", 6, frontend=True, lane="static"),
     Suite("python", "unit, property, contract and realtime tests", 9),
     Suite("integration", "real Redis, real database, real containers", 12, needs=("docker",), frontend=True),
     Suite(
@@ -56,7 +58,6 @@ SUITES = (
         lane="apart",
     ),
     Suite("postgres", "the integration tests again, on PostgreSQL", 10, needs=("postgres",)),
-    Suite("frontend", "unit tests of the browser's part", 6, frontend=True),
     Suite("browser", "a person's way through the pages, in Chromium", 10, needs=("browser",), frontend=True),
 )
 

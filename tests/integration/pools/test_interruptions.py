@@ -128,6 +128,7 @@ async def test_work_that_does_not_finish_is_revoked_in_the_last_moments(plant: P
         assert again.fence > lease.fence
         assert (await broker.invoke(again, invocation({"x": 4}))).results[0].output == 16
         await broker.release(again, LeaseOutcome.OK)
+        await until(lambda: ends(pool))
         assert agent.node not in await nodes_of(pool)
     assert await ends(pool) == {(agent.node, "spot_interruption")}
 
