@@ -70,8 +70,9 @@ def _pytest(title: str, name: str, *arguments: str) -> Task:
 
 def _side_by_side(title: str, name: str, *arguments: str) -> Task:
     """In a few processes, each with a Redis and a database of its own: most tests wait most of the time. A
-    module's tests share its fixtures, and stay together."""
-    return _pytest(title, name, "-n", str(PROCESSES), "--dist", "loadscope", *arguments)
+    module's tests share its fixtures, and stay together; modules go in the order of `arguments`."""
+    order = ("--dist", "loadscope", "--no-loadscope-reorder")
+    return _pytest(title, name, "-n", str(PROCESSES), *order, *arguments)
 
 
 def _apart(task: Task) -> Task:
@@ -104,7 +105,8 @@ def tasks_of(suite: Suite, npm: tuple[str, ...]) -> list[Task]:
         case "lint":
             return _lint(npm)
         case "python":
-            places = _existing("tests/unit", "tests/property", "tests/contract", "tests/realtime")
+            # Those with the longest tests first, so that none is left alone at the end.
+            places = _existing("tests/property", "tests/contract", "tests/realtime", "tests/unit")
             return [_side_by_side("pytest", "python", "-m", "not swarm", *places)]
         case "integration":
             return [_side_by_side("pytest", "integration", *_existing("tests/integration"))]

@@ -39,19 +39,14 @@ def main(count):
     return [str(path) for path in sorted(root.rglob("*.py"))[:count]]
 """
 COUNT = """
-import ast
+import re
 import time
 
 def main(path):
-    time.sleep(0.01)
+    time.sleep(0.012)
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return {"lines": 0, "functions": 0}
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {"lines": text.count("\\n"), "functions": sum(isinstance(node, kinds) for node in ast.walk(tree))}
+    return {"lines": text.count("\\n"), "functions": len(re.findall(r"^\\s*(?:async )?def ", text, re.M))}
 """
 TOTAL = """
 def main(results):
