@@ -23,7 +23,7 @@ from pools.runtime.memory import MemoryRuntime
 from pools.selectors.views import agent_view
 from pools.services.controller.controller import PoolController
 from tests.factories.pools import make_pool
-from tests.fakes.pools import Plant, has_problem, invocation, problem, rows_of, served, until
+from tests.fakes.pools import Plant, has_problem, invocation, problem, rows_of, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +104,12 @@ async def lacks(pool: Pool) -> bool:
     return await kept(pool) is None
 
 
+async def well(plant: Plant, pool: Pool) -> bool:
+    """Whether its one agent lives: the row of one that died is idle until the controller notices."""
+    (agent,) = await rows_of(pool.pk, AgentState.IDLE) or (None,)
+    return agent is not None and agent.pk in memory(plant).agents
+
+
 async def is_left(pool: Pool, state: AgentState) -> bool:
     """Whether its only live agent is in that state; GONE: whether it has none."""
     return {AgentState(agent.state) for agent in await rows_of(pool.pk)} == {state} - {AgentState.GONE}
@@ -136,7 +142,7 @@ async def test_agents_that_die_at_work_are_replaced_ever_less_often(plant: Plant
         # The pause is over.
         controller.loops.of(controller.registry.pools[pool.pk]).open_until = 0.0
         controller.nudge()
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
         assert await has_problem(pool, "crash_loop"), "that one starts proves nothing"
         await work(plant, pool, crash_loops.PROVEN_USES)
         controller.nudge()
@@ -171,14 +177,14 @@ async def test_a_pool_that_was_changed_begins_anew(plant: Plant) -> None:
         more = {"memory": pool.memory * 2}
         await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, more)
         controller.nudge()
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
         await until(lambda: has_problem(pool, None))
 
 
 async def test_an_agent_that_is_kept_out_says_why(plant: Plant) -> None:
     pool = await new_pool(min_size=1, max_size=1)
     async with plant.running() as controller:
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
         (agent,) = await rows_of(pool.pk)
         stuck = asyncio.Event()
         remove = plant.runtime.remove
@@ -209,7 +215,7 @@ async def test_a_crash_loop_outlives_the_controller(plant: Plant, removed: bool)
     with pytest.MonkeyPatch.context() as patch:
         async with plant.running():
             await kill_under_work(plant, pool, crash_loops.FORGIVEN)
-            await until(lambda: served(pool.pk, 1))
+            await until(lambda: well(plant, pool))
             if not removed:
                 patch.setattr(plant.runtime, "remove", partial(remove_or_hang, plant, plant.runtime.remove))
             await kill_under_work(plant, pool, 1)
@@ -225,7 +231,7 @@ async def test_a_crash_loop_outlives_the_controller(plant: Plant, removed: bool)
     assert await has_problem(pool, "crash_loop")
     await database_sync_to_async(pools.update_pool)(pool.team_id, pool.name, {"env": {"A": "1"}})
     async with plant.running():
-        await until(lambda: served(pool.pk, 1))  # of what is made anew nothing is known
+        await until(lambda: well(plant, pool))  # of what is made anew nothing is known
 
 
 async def test_who_takes_over_counts_no_ends_before_a_proof_whatever_the_clock_says(plant: Plant) -> None:
@@ -236,7 +242,7 @@ async def test_who_takes_over_counts_no_ends_before_a_proof_whatever_the_clock_s
 
     async with plant.running() as controller:
         await kill_under_work(plant, pool, crash_loops.FORGIVEN)
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
         assert ends(controller) == crash_loops.FORGIVEN
     await set_clock_back(pool, timedelta(minutes=10))
     async with plant.running() as controller:
@@ -248,7 +254,7 @@ async def test_who_takes_over_counts_no_ends_before_a_proof_whatever_the_clock_s
     async with plant.running() as controller:
         await kill_under_work(plant, pool, 2)  # the second is a new one
         await until(lambda: ends(controller) == 1)
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
     async with plant.running() as controller:
         assert ends(controller) == 1
 
@@ -276,7 +282,7 @@ async def test_the_agent_that_is_being_made_is_gone_on_with_and_no_other_is_made
     for made_then in memory(plant).agents.values():
         made_then.healthy = True
     async with plant.running():
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
     assert memory(plant).creations == made + 1
 
 
@@ -298,7 +304,7 @@ async def test_what_another_version_kept_keeps_nobody_from_starting(plant: Plant
     pool = await new_pool(min_size=1, max_size=1, image="fragile")
     await write(pool, {"ends": {"bored": 3}})
     async with plant.running():
-        await until(lambda: served(pool.pk, 1))
+        await until(lambda: well(plant, pool))
         await until(lambda: lacks(pool))
 
 
