@@ -16,6 +16,7 @@ import pytest
 from django.conf import settings
 
 from aflow_site.supervision import redis_server
+from tests import emptying
 from tests.live_platform import LivePlatform, new_database
 from tests.pieces import PIECES, browser_path, lack
 from tests.swarm.hosts import Swarm, running_swarm
@@ -63,6 +64,7 @@ _redis: subprocess.Popen[bytes] | None = None
 
 def pytest_configure(config: pytest.Config) -> None:
     global _redis
+    emptying.install()
     port: int | None = getattr(settings, "EMBEDDED_REDIS_PORT", None)
     if port is None or config.option.collectonly:
         return
