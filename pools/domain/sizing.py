@@ -23,10 +23,14 @@ class PoolFigures:
     leaving: int
     waiting: int
     overdue: int = 0  # agents in service that are to be replaced for their age
+    wearing: int = 0  # others of those that serve, whose uses may be up before a replacement could be ready
+    worn: int = 0  # of these, agents that leave once it is: idle ones
+    spares: int = 0  # how many replacements are kept, once they are made: no fewer than `wearing`
     apart: bool = False  # teams share the pool, and each wants agents that served nobody else
     resting: int = 0  # agents beside all these, on which bodies are parked and nothing else ever runs again
     steered: bool = False  # `target_size` comes from the scaler, moment by moment
     ceiling: int | None = None  # the most agents that may be, even below `min_size`; None: `max_size`
+    most_spares: int | None = None  # the most replacements that there may be ahead of time; None: any number
 
     @property
     def serving(self) -> int:
@@ -49,6 +53,8 @@ class SizePlan:
     target_size: int = 0
     reap_above: int = 0  # idle time-outs may bring the pool down to this size
     retire_overdue: int = 0
+    retire_worn: int = 0
+    ahead: bool = False  # whether there is room for replacements of agents that still serve
 
 
 def plan(pool: PoolFigures) -> SizePlan:
@@ -68,28 +74,62 @@ def plan(pool: PoolFigures) -> SizePlan:
         wanted = max(target, min(demand, 1))
     elif pool.warm_up:
         target = wanted
+    turn = _turnover(pool, wanted, most)
     room = max(0, most - pool.live)
-    # Of those that are too old a tenth leaves at a time; where there is room, the replacement is ready first.
-    leave = min(pool.overdue, max(1, pool.serving // 10))
-    spare = min(leave, most - wanted)
-    create = min(max(0, wanted + spare - (pool.serving - pool.strangers)), room)
-    ready = pool.idle + pool.active
-    retire_overdue = min(leave, max(0, ready - wanted)) if spare else leave
+    create = min(max(0, wanted + turn.spare - (pool.serving - pool.strangers)), room)
     # A pool without warm-up keeps what demand made until the idle time-out.
-    keep = wanted if pool.warm_up or pool.steered else most
-    surplus = 0 if pool.waiting and pool.ceiling is None else max(0, pool.serving - keep - spare)
+    keep = (wanted if pool.warm_up or pool.steered else most) + turn.kept
+    surplus = 0 if pool.waiting and pool.ceiling is None else max(0, pool.serving - keep)
+    if pool.serving <= most:
+        # Those that start serve nobody yet.
+        staying = pool.idle + pool.active - turn.retire_overdue - turn.retire_worn
+        surplus = min(surplus, max(0, staying - wanted))
     return SizePlan(
         create=create,
         retire_idle=min(surplus, pool.idle),
         target_size=target,
-        reap_above=max(min(pool.min_size, most), target if pool.steered else 0),
-        retire_overdue=retire_overdue,
+        reap_above=max(min(pool.min_size, most), target if pool.steered else 0) + turn.kept,
+        retire_overdue=turn.retire_overdue,
+        retire_worn=turn.retire_worn,
+        ahead=turn.ahead,
     )
 
 
-def share_of_age(agent_id: UUID) -> float:
-    """What part of `max_age` an agent may reach: 0.9 to 1, the same each time, so that agents that were made
-    together do not leave together (HikariCP varies its connections' lives likewise)."""
+@dataclass(frozen=True, slots=True)
+class _Turnover:
+    """`ahead`: see `SizePlan`; `spare`: replacements that there should be beside what is wanted; `kept`:
+    those that stay once they are made."""
+
+    ahead: bool
+    spare: int
+    kept: int
+    retire_overdue: int
+    retire_worn: int
+
+
+def _turnover(pool: PoolFigures, wanted: int, most: int) -> _Turnover:
+    """Of the old and the worn a tenth leaves at a time; where there is room, the replacement is ready first.
+
+    Without room the old leave all the same, and the worn serve on until their uses are up."""
+    tenth = max(1, pool.serving // 10)
+    leave = min(pool.overdue, tenth)
+    room = most - wanted if pool.most_spares is None else min(most - wanted, pool.most_spares)
+    ahead = room > 0 and (pool.warm_up or (pool.steered and pool.target_size > 0))
+    spare = min(room, leave + (pool.wearing if ahead else 0))
+    kept = min(room, leave + (max(pool.wearing, pool.spares) if ahead else 0))
+    ready = pool.idle + pool.active
+    retire_overdue = min(leave, max(0, ready - wanted)) if spare else leave
+    # One that is nearly worn itself replaces nobody.
+    fresh = max(0, ready - pool.overdue - max(pool.wearing, pool.worn) - pool.strangers)
+    replaced = pool.worn - max(0, wanted - fresh)
+    may_leave = ahead and not pool.waiting
+    retire_worn = max(0, min(replaced, tenth - retire_overdue)) if may_leave else 0
+    return _Turnover(ahead, spare, kept, retire_overdue, retire_worn)
+
+
+def share_of_life(agent_id: UUID) -> float:
+    """What part of `max_age` and `max_uses` an agent may reach: 0.9 to 1, the same each time, so that agents
+    that were made together do not leave together (HikariCP varies its connections' lives likewise)."""
     return 0.9 + 0.1 * (agent_id.int % 1009) / 1009
 
 

@@ -228,7 +228,8 @@ class PricedPool:
 class Steering:
     """The size that a pool shall have from now on, between its limits; None: by its own demand. `ceiling`:
     the most agents that may be, even if that is below `min_size` and somebody waits; None: the pool's own
-    limit. `why`: the reason with which those above it leave.
+    limit. `why`: the reason with which those above it leave. `spares`: how many replacements of agents that
+    still serve there may be beside the size; None: as many as the ceiling leaves room for.
 
     `prefer_spot`: agents above what is usual go to spot nodes, of a pool that does not say itself where they
     go; without `spot_fallback` they wait for such nodes when there are none."""
@@ -238,6 +239,7 @@ class Steering:
     why: str = "budget"  # or scale_down
     prefer_spot: bool = False
     spot_fallback: bool = True
+    spares: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ NAMES = (
     "drain",
     "retire_idle",
     "put_pool",
+    "wake_at",
     "drop_pool",
     "figures",
     "agents",
@@ -108,10 +109,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """A pool as Redis sees it. `version` changes whenever another figure may have; -1 = unknown to Redis.
+    """A pool as Redis sees it. `version` changes whenever another figure may have, save the last two; -1 =
+    unknown to Redis.
 
     Counters since Redis knows the pool: `asked` acquires that got a lease or a place in the queue, `ended`
-    leases, which were held for `held_ms` together; `oldest_ms`: how long the first in line has waited."""
+    leases, which were held for `held_ms` together, and `used` requests that those sent. `oldest_ms`: how long
+    the first in line has waited; `wake_at`, `expected`: see `AsyncLeases.wake_at`."""
 
     version: int = -1
     idle: int = 0
@@ -125,6 +128,9 @@ class QueueFigures:
     ended: int = 0
     held_ms: int = 0
     oldest_ms: int = 0
+    used: int = 0
+    wake_at: int = 0
+    expected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

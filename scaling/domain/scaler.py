@@ -155,6 +155,12 @@ def _limited(seen: Signals, policy: Policy, target: int) -> tuple[int, tuple[str
     return target, tuple(clamped), cause
 
 
+def spares(seen: Signals, policy: Policy, target: int) -> int:
+    """How many agents there may be beside the target without going beyond a limit of it."""
+    limits = (policy.max, _within_cost(seen, policy), seen.room, seen.affordable)
+    return max(0, min(limit for limit in limits if limit is not None) - target)
+
+
 def _within_cost(seen: Signals, policy: Policy) -> int | None:
     """Agents that the policy's money by the hour pays for; agents without a price cost none."""
     if policy.max_cost_per_hour is None or seen.price <= 0:

@@ -36,6 +36,19 @@ def rooms(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
     return {UUID(pool): number for pool, number in allocate(max(0, total - leaving), claims).items()}
 
 
+def spares(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
+    """How many replacements of agents that still serve each pool may make ahead: what all pools leave, shared
+    by those at work, whose agents wear. Nothing where nothing limits them."""
+    total = settings.AFLOW_MAX_AGENTS
+    if not total:
+        return {}
+    rest = max(0, total - sum(_wanted(load) + load.leaving for load in loads))
+    at_work = [load.pool_id for load in loads if load.active]
+    each, more = divmod(rest, len(at_work)) if at_work else (0, 0)
+    shares = {pool_id: each + (place < more) for place, pool_id in enumerate(at_work)}
+    return {load.pool_id: shares.get(load.pool_id, 0) for load in loads}
+
+
 def _wanted(load: PoolLoad) -> int:
     if load.drained:
         return load.active

@@ -24,7 +24,7 @@ from pools.facade.contracts import PoolLoad, Steering
 from scaling.domain.decisions import Action, Signals
 from scaling.domain.forecasting.outlook import forecast_of, horizon_of
 from scaling.domain.policies import Mode, Policy
-from scaling.domain.scaler import decide
+from scaling.domain.scaler import decide, spares
 from scaling.services import decisions, rationing
 from scaling.services.arrivals import Arrivals
 from scaling.services.arrivals import forget as forget_arrivals
@@ -91,14 +91,14 @@ class Scaler:
         self.arrivals.see(found, at)
         loads = [load for load in found if not load.drained]
         self._learn_starts(loads, now)
-        rows, rooms = all_policies(), rationing.rooms(found)
+        rows, rooms, left = all_policies(), rationing.rooms(found), rationing.spares(found)
         made: list[Made] = []
         sizes = self._capped(everything)
         foreseen: dict[UUID, Wanted] = {}
         for load in loads:
             row, ceiling = for_load(rows, load), self._treasury.ceilings.get(load.pool_id)
             room = rooms.get(load.pool_id)
-            cap = _cap(ceiling, room)
+            cap = _cap(ceiling, room, left.get(load.pool_id))
             if cap is not None:  # whoever decides its size, it counts
                 sizes[load.pool_id] = replace(cap, size=None)
             if row.mode == Mode.OFF if row else not load.warm_up:
@@ -121,6 +121,7 @@ class Scaler:
                 sizes[load.pool_id] = replace(
                     cap or Steering(None),
                     size=decision.target_size,
+                    spares=_fewer(cap, spares(signals, policy, decision.target_size)),
                     prefer_spot=policy.prefer_spot,
                     spot_fallback=policy.spot_fallback,
                 )
@@ -175,8 +176,14 @@ class Scaler:
             forget_arrivals(at)
 
 
-def _cap(affordable: int | None, room: int | None) -> Steering | None:
-    """The stronger of two limits that no pool's own settings can raise."""
-    if affordable is None or (room is not None and room < affordable):
-        return None if room is None else Steering(None, room, "scale_down")
-    return Steering(None, affordable, "budget")
+def _cap(affordable: int | None, room: int | None, left: int | None) -> Steering | None:
+    """The stronger of two limits that no pool's own settings can raise, and what is `left` for spares."""
+    if affordable is not None and (room is None or affordable <= room):
+        return Steering(None, affordable, "budget", spares=left)
+    if room is None and left is None:
+        return None
+    return Steering(None, room, "scale_down", spares=left)
+
+
+def _fewer(cap: Steering | None, spares: int) -> int:
+    return spares if cap is None or cap.spares is None else min(spares, cap.spares)

@@ -214,6 +214,10 @@ def _wanted(load: PoolLoad) -> int:
     return min(load.max_size, max(load.target_size, load.min_size, load.active + load.waiting, 1))
 
 
+def _stand_by(load: PoolLoad) -> int:
+    return int(load.active > 0 and _wanted(load) < load.max_size)
+
+
 def till_of(limit: float, spent: float, paid: Sequence[PoolLoad], most: Mapping[UUID, int]) -> Till:
     """With the agents that live, and those that may be made before anybody looks again."""
     rate = cost = 0.0
@@ -225,13 +229,19 @@ def till_of(limit: float, spent: float, paid: Sequence[PoolLoad], most: Mapping[
 
 
 def most_agents(paid: Sequence[PoolLoad], free: float, held_up: HeldUp) -> dict[UUID, int]:
-    """The most agents that each pool may have until the next look: no more than it wants. What is free is
-    shared among the pools by what each lacks, in money, so that none starves."""
-    lacks = {}
+    """The most agents that each pool may have until the next look: no more than it wants, and one that is
+    ready when another is worn. What is free is shared among the pools by what each lacks, in money, so that
+    none starves, and then by what stands by."""
+    lacks, stand_by = {}, {}
     for load in paid:
-        each = per_second(load.rate) * (HOLD + ASSUMED_START + USEFUL)
-        lacks[str(load.pool_id)] = (max(0, _wanted(load) - _live(load)) * each, 1.0)
-    shares = fair_shares(free, lacks) if free > 0 else {}
+        pool, each = str(load.pool_id), per_second(load.rate) * (HOLD + ASSUMED_START + USEFUL)
+        lacks[pool] = (max(0, _wanted(load) - _live(load)) * each, 1.0)
+        stand_by[pool] = (_stand_by(load) * each, 1.0)
+    shares = {}
+    if free > 0:
+        shares = fair_shares(free, lacks)
+        more = fair_shares(free - sum(shares.values()), stand_by)
+        shares = {pool: share + more[pool] for pool, share in shares.items()}
     most = {}
     for load in paid:
         waits = held_up.seconds >= PATIENCE
@@ -243,5 +253,5 @@ def most_agents(paid: Sequence[PoolLoad], free: float, held_up: HeldUp) -> dict[
             start_time=ASSUMED_START,
             held_up=held_up,
         )
-        most[load.pool_id] = min(allowed, max(_wanted(load), load.active))
+        most[load.pool_id] = min(allowed, max(_wanted(load), load.active) + _stand_by(load))
     return most

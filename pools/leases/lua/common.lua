@@ -3,8 +3,9 @@
 -- P:epoch                 number of this life of Redis; without it nothing is granted
 -- P:fence                 the last fence given out; only rises
 -- P:pool:ID               hash: the rules (see `put_pool`), `rules` (their text); counters seq, version, wait_ms,
---                         wait_count, asked, ended, held_ms (what was asked for, what ended, how long
---                         that was held), made_room; v: the virtual time of its queue
+--                         wait_count, asked, ended, held_ms, used (what was asked for, what ended, how long
+--                         that was held, requests that it sent), made_room; v: the virtual time of its queue;
+--                         wake_at, expected: see `wake_at`
 -- P:pool:ID:shares        hash team -> weight: the teams that may lease here
 -- P:pool:ID:agents        set of agent ids
 -- P:pool:ID:idle          sorted set agent -> idle since     P:pool:ID:open   sorted set agent -> leases it has, of

@@ -8,11 +8,17 @@ if tonumber(expires) <= now then
 end
 local ended = end_lease(token)
 local agent = agent_key(ended.agent)
+local sent = math.min(tonumber(ARGV[4]), ended.uses_left)
+local rules = call('HMGET', pool_key(ended.pool), 'max_uses', 'wake_at')
+if sent > 0 then
+  local used, mark = call('HINCRBY', pool_key(ended.pool), 'used', sent), tonumber(rules[2] or '0')
+  if used - sent < mark and used >= mark then nudge(ended.pool) end
+end
 if call('EXISTS', agent) == 1 then
-  local used = tonumber(call('HGET', agent, 'uses')) + math.min(tonumber(ARGV[4]), ended.uses_left)
+  local before = tonumber(call('HGET', agent, 'uses'))
   -- More only where others used what a parked lease had been promised.
-  local most = tonumber(call('HGET', pool_key(ended.pool), 'max_uses') or '0')
-  call('HSET', agent, 'uses', int(math.min(used, math.max(most, tonumber(call('HGET', agent, 'uses'))))))
+  local most = math.max(tonumber(rules[1] or '0'), before)
+  call('HSET', agent, 'uses', int(math.min(before + sent, most)))
   call('HSET', agent, 'last_used', int(now))
   local drain = nil
   if outcome == 'poison' then

@@ -186,6 +186,7 @@ class PoolController:
         await self.usages.save_when_due()
         self.loops.forget_others()
         self._sizes.spreading.forget_others(pool_ids)
+        self._sizes.wear.forget_others(pool_ids)
         figures = await self.leases.figures(pool_ids) if pool_ids else {}
         for pool in list(self.registry.pools.values()):
             await self._sizes.step(pool, serving, figures.get(pool.pk, QueueFigures()), self.reality.epoch)
@@ -294,7 +295,7 @@ class PoolController:
             await self._careful(work)
 
     async def _listen(self) -> None:
-        """Nudges: somebody waits, an agent was condemned, a pool was changed."""
+        """Nudges: somebody waits, an agent was condemned or may be worn soon, a pool was changed."""
         while True:
             try:
                 client = redis.asyncio.Redis.from_url(self._redis_url)
@@ -330,7 +331,7 @@ class PoolController:
         self._nudged.set()
 
     async def woken(self, within: float) -> None:
-        """Until somebody begins to wait, an agent ends or a pool is changed, or the seconds are over."""
+        """Until a nudge comes, or the seconds are over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within), self._stirred:
                 await self._stirred.wait()

@@ -12,9 +12,9 @@ from uuid import UUID
 from pools.domain.agents import STARTING, AgentState, EndReason, PublicState
 from pools.domain.nodes import DrainFigures, may_leave
 from pools.domain.settings import Isolation
-from pools.domain.sizing import PoolFigures, plan, share_of_age, target_after_reaping
+from pools.domain.sizing import PoolFigures, SizePlan, plan, target_after_reaping
 from pools.facade.contracts import Steering
-from pools.leases.scripts import MOST_PARKED, QueueFigures, ServingAgent
+from pools.leases.scripts import QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
 from pools.selectors.views import public_state
@@ -25,6 +25,7 @@ from pools.services.controller.nodes import Nodes
 from pools.services.controller.registry import Registry, in_database, now
 from pools.services.controller.removal import Remover
 from pools.services.controller.spreading import Spreading
+from pools.services.controller.wear import Wear, rests
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Sizes:
         self._instance = instance
         self._leader = leader
         self.spreading = Spreading(nodes, creator)
+        self.wear = Wear(leases)
         self._steered: dict[UUID, tuple[Steering, float]] = {}  # until when, on the monotonic clock
         self._first_by = 0.0  # on that clock, too
 
@@ -73,7 +75,7 @@ class Sizes:
         steering, until = self._steered.get(pool.pk, (None, 0.0))
         if steering is None or time.monotonic() < until:
             return steering
-        return None if steering.ceiling is None else Steering(None, steering.ceiling, steering.why)
+        return Steering(None, steering.ceiling, steering.why, spares=steering.spares)
 
     def _why_fewer(self, pool: Pool) -> EndReason:
         steering = self._steering(pool)
@@ -103,11 +105,7 @@ class Sizes:
         await self._loops.step(pool, serving)
         await self._replace_outdated(agents, serving)
         agents = await self._resume(pool, agents)
-        overdue = self._overdue(pool, agents, serving)
-        counts = replace(self._figures(pool, agents, serving, figures), overdue=len(overdue))
-        sizes = plan(counts)
-        for agent in overdue[: sizes.retire_overdue]:
-            await self._leases.drain(agent.pk, EndReason.MAX_AGE)
+        counts, sizes = await self._replace_spent(pool, agents, serving, figures)
         if sizes.retire_idle:
             await self._leases.retire_idle(
                 pool.pk,
@@ -134,6 +132,28 @@ class Sizes:
         kinds = self.spreading.divide(pool, steering, agents, sizes.create, target)
         if kinds and not reaped and has_place and not self._awaits_steering:
             await self._create(pool, kinds, epoch, counts.resting)
+
+    async def _replace_spent(
+        self,
+        pool: Pool,
+        agents: list[Agent],
+        serving: Mapping[UUID, ServingAgent],
+        figures: QueueFigures,
+    ) -> tuple[PoolFigures, SizePlan]:
+        """The old and the worn that may leave do. Returns what the pool had before, and what else is to be
+        done."""
+        spent = self.wear.look(pool, self._staying(agents), serving, figures)
+        counts = replace(
+            self._figures(pool, agents, serving, figures),
+            overdue=len(spent.overdue),
+            wearing=spent.wearing,
+            worn=len(spent.worn),
+            spares=spent.spares,
+        )
+        sizes = plan(counts)
+        await self.wear.wake_in(pool, spent.next_turn if sizes.ahead else None, spent.expected, figures)
+        await self.wear.retire(spent, sizes.retire_overdue, sizes.retire_worn)
+        return counts, sizes
 
     def _staying(self, agents: list[Agent]) -> list[Agent]:
         return [agent for agent in agents if agent.node not in self._nodes.draining]
@@ -164,6 +184,7 @@ class Sizes:
             target_size=pool.target_size if wanted is None else wanted,
             steered=wanted is not None,
             ceiling=steering.ceiling if steering else None,
+            most_spares=steering.spares if steering else None,
             starting=states[PublicState.STARTING],
             idle=states[PublicState.IDLE],
             active=states[PublicState.ACTIVE],
@@ -172,17 +193,6 @@ class Sizes:
             resting=resting.total(),
             apart=pool.isolation == Isolation.TENANT and bool(pool.shares.all()),
         )
-
-    def _overdue(self, pool: Pool, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> list[Agent]:
-        """In service, and older than their part of `max_age`; idle ones first, then the oldest."""
-        found = [
-            agent
-            for agent in agents
-            if (seen := serving.get(agent.pk)) is not None
-            and seen.state in ("idle", "leased")
-            and (now() - agent.started_at).total_seconds() >= pool.max_age * share_of_age(agent.pk)
-        ]
-        return sorted(found, key=lambda agent: (serving[agent.pk].state != "idle", agent.started_at))
 
     def _remove_condemned(self, agents: list[Agent], serving: Mapping[UUID, ServingAgent]) -> None:
         for agent in agents:
@@ -345,13 +355,6 @@ class Sizes:
                 self._registry.version += 1
             return
         await self._end(agents, serving, EndReason.SCALE_DOWN)
-
-
-def rests(seen: ServingAgent, max_uses: int) -> bool:
-    """Whether bodies are parked on it, and nothing else is or ever will be at work there: what they wait for
-    may need its place in the pool, which others have then (docs/adr/0024)."""
-    worn_out = bool(seen.drain) or seen.promised >= max_uses or seen.parked >= MOST_PARKED
-    return worn_out and 0 < seen.leases == seen.parked
 
 
 def _is_at_work(seen: ServingAgent | None) -> bool:

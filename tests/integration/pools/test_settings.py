@@ -47,6 +47,10 @@ async def use(broker: Broker, pool: Pool, holder: str) -> Lease:
     return lease
 
 
+async def used(pool_id: UUID, uses: int) -> bool:
+    return [agent.uses for agent in await rows_of(pool_id)] == [uses]
+
+
 async def test_min_size(plant: Plant) -> None:
     one, three = await new_pool(min_size=1), await new_pool(min_size=3)
     async with plant.running():
@@ -97,6 +101,53 @@ async def test_max_uses(plant: Plant) -> None:
             return uses == {1} and agent.uses == 3 and agent.last_used is not None
 
         await until(counted)
+
+
+async def test_max_uses_with_room_for_the_replacement(plant: Plant) -> None:
+    """It serves before the worn agent leaves, which need not serve to its last use."""
+    roomy = await new_pool(min_size=1, max_size=2, max_uses=20)
+    full = await new_pool(min_size=1, max_size=1, max_uses=20)
+    fresh = await new_pool(min_size=1, max_size=2, max_uses=2000)
+    async with plant.running(), plant.brokering() as broker:
+        for pool in (roomy, full, fresh):
+            lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=10)
+            await broker.release(lease, LeaseOutcome.OK, uses=19)
+
+        async def replaced() -> bool:
+            return await reasons(roomy.pk) == ["max_uses"]
+
+        await until(replaced)
+        (gone,) = await rows_of(roomy.pk, AgentState.GONE)
+        (other,) = await rows_of(roomy.pk)
+        assert gone.uses == 19
+        assert other.ready_at is not None
+        assert other.ready_at < gone.ended_at
+        await until(lambda: used(full.pk, 19))
+        await until(lambda: used(fresh.pk, 19))
+        assert await reasons(full.pk) == await reasons(fresh.pk) == []
+        await use(broker, full, "last")
+
+        async def worn_out() -> bool:
+            return await reasons(full.pk) == ["max_uses"]
+
+        await until(worn_out)
+
+
+async def test_max_uses_of_one_with_room_for_the_replacement(plant: Plant) -> None:
+    """It is made while the last use lasts: only in pools that are kept warm."""
+    warm = await new_pool(min_size=1, max_size=2, max_uses=1)
+    often = await new_pool(min_size=1, max_size=2, max_uses=2)
+    cold = await new_pool(min_size=1, max_size=2, max_uses=1, warm_up=False)
+    async with plant.running() as controller, plant.brokering() as broker:
+        held = [
+            await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=10)
+            for pool in (often, cold, warm)
+        ]
+        await until(lambda: served(warm.pk, 2))
+        await broker.release(held[-1], LeaseOutcome.OK, uses=1)
+        await controller.tick()
+        assert len(await rows_of(often.pk)) == 1
+        assert len(await rows_of(cold.pk)) == 1
 
 
 async def test_idle_timeout(plant: Plant) -> None:

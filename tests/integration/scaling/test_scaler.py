@@ -85,7 +85,7 @@ async def test_waiters_get_agents_and_the_decision_says_why() -> None:
         ]
         await until(lambda: waiting(pool, 3))
         steering = await evaluate(scaler, NOW + 2)
-        assert steering == {pool.pk: Steering(4)}
+        assert steering == {pool.pk: Steering(4, spares=4)}
         assert await waiting(pool, 3)  # the pool itself leaves it to the scaler
         controller.steer(steering, 60)
         leases = await asyncio.gather(*asking)
@@ -223,11 +223,48 @@ async def test_it_runs_beside_the_controller_and_wakes_when_somebody_waits() -> 
 async def test_what_a_policy_says_of_spot_goes_with_the_size() -> None:
     pool = await new_pool(min_size=1, max_size=4)
     async with running(pool):
-        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1)}
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, spares=3)}
         await new_policy(pool, prefer_spot=True)
-        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, prefer_spot=True)}
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, prefer_spot=True, spares=3)}
         await database_sync_to_async(ScalingPolicy.objects.update)(values={"spot_fallback": False})
-        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, spot_fallback=False)}
+        assert await evaluate(Scaler(), NOW) == {pool.pk: Steering(1, spot_fallback=False, spares=3)}
+
+
+@pytest.mark.parametrize(("limit", "left"), [(0, None), (5, 2), (4, 1), (3, 0), (2, 0)])
+async def test_replacements_take_nothing_that_others_want(
+    settings: LazySettings, limit: int, left: int | None
+) -> None:
+    """The installation's limit leaves so many to the pool at work; the one at rest wears nothing."""
+    settings.AFLOW_MAX_AGENTS = limit
+    busy = await new_pool(min_size=2, max_size=8, max_uses=1)
+    quiet = await new_pool(min_size=1, max_size=8, max_uses=1)
+    for pool in (busy, quiet):
+        await new_policy(pool, mode="off")
+    async with running(busy) as (_, controller, broker):
+        controller.steer({busy.pk: Steering(None, spares=0)}, 600)
+        lease = await broker.acquire(busy.pk, holder="h", team_id=busy.team_id, timeout=60)
+        await until(lambda: known(quiet))
+        sizes = await evaluate(Scaler(), NOW)
+        if left is None:
+            assert sizes == {}
+        else:
+            assert (sizes[busy.pk].spares, sizes[quiet.pk].spares) == (left, 0)
+        await broker.release(lease, LeaseOutcome.OK)
+
+
+@pytest.mark.parametrize(("spares", "agents"), [(0, 2), (1, 3), (None, 4)])
+async def test_no_more_replacements_are_made_than_the_scaler_allows(spares: int | None, agents: int) -> None:
+    pool = await new_pool(min_size=2, max_size=8, max_uses=1)
+    async with running(pool) as (_, controller, broker):
+        controller.steer({pool.pk: Steering(None, spares=spares)}, 0.0)  # silent since, which changes nothing
+        leases = [
+            await broker.acquire(pool.pk, holder=f"h{n}", team_id=pool.team_id, timeout=60) for n in range(2)
+        ]
+        await until(lambda: alive(pool, agents))
+        await controller.tick()
+        assert await alive(pool, agents)
+        for lease in leases:
+            await broker.release(lease, LeaseOutcome.OK)
 
 
 async def test_when_agents_are_short_teams_get_fair_shares(settings: LazySettings) -> None:

@@ -94,7 +94,7 @@ async def test_a_forecasts_agents_are_spread_as_those_for_callers(
             steering = await database_sync_to_async(scaler.evaluate)(NOW, AT)
             decision = await database_sync_to_async(ScalingDecision.objects.latest)("pk")
             assert (decision.reason, decision.target_size) == (cause, 5)
-            assert steering == {pool.pk: Steering(5, prefer_spot=prefer_spot)}
+            assert steering == {pool.pk: Steering(5, prefer_spot=prefer_spot, spares=15)}
             controller.steer(steering, 600)
             await controller.tick()
             assert sorted(agent.capacity_type for agent in await rows_of(pool.pk)) == kinds

@@ -286,6 +286,23 @@ async def test_alerts_of_a_period_that_is_over_are_resolved() -> None:
         assert alert.resolved_at is not None
 
 
+@pytest.mark.parametrize(("limit", "most"), [(1000, 2), (11, 1)])
+async def test_a_budget_with_money_pays_for_an_agent_that_stands_by(limit: float, most: int) -> None:
+    """While the pool is at work, in place of one that is worn; after what its demand wants."""
+    pool = await new_pool(min_size=1, max_size=5, price=DEAR, max_uses=1)
+    async with running(pool) as (controller, broker):
+        await budget(pool, limit)
+        await spend(pool, 10)
+        treasury = Treasury()
+        assert (await look(treasury))[pool.pk] == 1
+        lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        assert (await look(treasury))[pool.pk] == most
+        controller.steer(await evaluate(treasury), 60)
+        await controller.tick()
+        await until(lambda: served(pool.pk, most))
+        await broker.release(lease, LeaseOutcome.OK)
+
+
 async def test_of_two_budgets_the_scarcer_counts() -> None:
     pool = await new_pool(min_size=2, max_size=5, price=DEAR)
     async with running(pool):

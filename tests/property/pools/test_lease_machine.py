@@ -92,6 +92,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.waiting: dict[str, Waiter] = {}  # by holder
         self.ended: set[str] = set()  # tokens that were released, lost, timed out or withdrawn
         self.last_fence = 0
+        self.sent = 0  # requests, by the leases that were released
         self.numbers = count(1)
         self.law = LeaseRules(1, MAX_USES)
         self.latest = 0  # that the clock ever showed
@@ -265,6 +266,7 @@ class LeaseMachine(RuleBasedStateMachine):
         token, grant = self.pick_held(pick)
         agent = self.agents[grant.agent_id]
         self.end(token, drain=outcome == "poison")
+        self.sent += min(uses, grant.uses_left)
         agent.uses = min(MAX_USES, agent.uses + min(uses, grant.uses_left))
         if outcome == "error":
             agent.errors += 1
@@ -369,6 +371,7 @@ class LeaseMachine(RuleBasedStateMachine):
             agent = self.agents[self.end(token, drain=not stops).agent_id]
             if stops:
                 assert self.run_(self.leases.release(token, "ok", 1))
+                self.sent += 1
                 agent.uses = min(MAX_USES, agent.uses + 1)
                 agent.errors = 0
             self.wear(agent)
@@ -498,6 +501,7 @@ class LeaseMachine(RuleBasedStateMachine):
         lost = list(self.held)
         self.ended |= set(lost) | {waiter.token for waiter in self.waiting.values()}
         self.waiting.clear()
+        self.sent = 0
         # What is left comes back as the controller would restore it: nobody's, with the uses of its row.
         self.agents = {
             key: ModelAgent(agent.slots, agent.uses)
@@ -530,6 +534,7 @@ class LeaseMachine(RuleBasedStateMachine):
         assert figures.condemned == states.count("condemned")
         assert figures.leases == sum(agent.leases for agent in found.values()) == len(self.held)
         assert figures.waiting == len(self.waiting) == self.redis("HLEN", self.key("waiters"))
+        assert figures.used == self.sent
         assert self.redis("HLEN", self.key("holders")) == len(self.held)
         queued = sum(self.redis("ZCARD", self.key(f"queue:{team}")) for team in TEAMS)
         assert queued == len(self.waiting)

@@ -99,11 +99,113 @@ def test_a_full_pool_replaces_its_old_agents_one_after_the_other() -> None:
     )
 
 
+def test_the_replacements_of_worn_agents_are_ready_first() -> None:
+    """All that may be worn soon are replaced at once; those that are leave one after the other."""
+    worn = replace(QUIET, idle=4, target_size=4, max_size=7, wearing=2, worn=2, spares=2)
+    first = plan(worn)
+    assert (first.create, first.retire_worn, first.retire_idle) == (2, 0, 0)
+    assert plan(replace(worn, starting=2)).retire_worn == 0
+    then = plan(replace(worn, idle=6))
+    assert (then.create, then.retire_worn, then.retire_idle) == (0, 1, 0)
+    assert plan(replace(worn, idle=6, worn=0)).retire_worn == 0, "they serve on until they are worn"
+    assert (
+        plan(replace(worn, idle=30, target_size=26, max_size=40, worn=4, wearing=4, spares=4)).retire_worn
+        == 3
+    )
+    assert plan(replace(worn, max_size=5)).create == 1
+
+
+def test_an_agent_that_is_nearly_worn_replaces_none_that_is() -> None:
+    worn = replace(QUIET, idle=3, target_size=1, min_size=1, starting=1, wearing=3, worn=1, spares=3)
+    assert plan(worn).retire_worn == 0
+    assert plan(replace(worn, idle=4, starting=0)).retire_worn == 1
+
+
+def test_replacements_are_kept_a_little_longer_than_they_are_needed() -> None:
+    made = replace(QUIET, idle=4, wearing=1, spares=2)
+    assert (plan(made).create, plan(made).retire_idle) == (0, 0)
+    assert plan(replace(made, spares=1)).retire_idle == 1
+    assert plan(replace(made, steered=True, ceiling=3)).retire_idle == 1
+
+
+def test_worn_agents_serve_on_where_there_is_no_room() -> None:
+    worn = replace(QUIET, idle=4, target_size=4, max_size=4, wearing=2, worn=2, spares=2)
+    assert (plan(worn).create, plan(worn).retire_worn, plan(worn).ahead) == (0, 0, False)
+    assert plan(replace(worn, max_size=5)).ahead
+
+
+def test_a_ceiling_pays_for_no_replacements_ahead() -> None:
+    worn = replace(QUIET, idle=4, target_size=4, steered=True, wearing=2, worn=2, spares=2)
+    assert (plan(worn).create, plan(replace(worn, ceiling=5)).create) == (2, 1)
+    assert (plan(replace(worn, ceiling=4)).create, plan(replace(worn, ceiling=4)).retire_worn) == (0, 0)
+
+
+def test_without_warm_up_no_worn_agent_is_replaced_ahead() -> None:
+    worn = replace(QUIET, active=1, target_size=0, warm_up=False, wearing=1, worn=1, spares=1)
+    assert (plan(worn).create, plan(worn).retire_worn, plan(worn).ahead) == (0, 0, False)
+    assert plan(replace(worn, target_size=1, steered=True)).create == 1, "the scaler wants it there"
+
+
+def test_an_old_and_a_worn_agent_leave_in_turn() -> None:
+    both = replace(QUIET, idle=6, target_size=4, overdue=1, wearing=1, worn=1, spares=1)
+    sizes = plan(both)
+    assert (sizes.create, sizes.retire_overdue, sizes.retire_worn) == (0, 1, 0)
+
+
+def test_no_worn_agent_leaves_while_somebody_waits() -> None:
+    worn = replace(QUIET, idle=4, target_size=2, wearing=1, worn=1, spares=1, steered=True, max_size=9)
+    assert plan(worn).retire_worn == 1
+    assert plan(replace(worn, waiting=1)).retire_worn == 0
+
+
+def test_idle_agents_of_another_team_replace_no_worn_one() -> None:
+    """They are of no use to it."""
+    worn = replace(QUIET, idle=3, target_size=2, wearing=1, worn=1, spares=1, apart=True, ceiling=9)
+    assert plan(worn).retire_worn == 1
+    assert plan(replace(worn, waiting=1)).retire_worn == 0
+
+
+def test_the_scaler_says_how_many_replacements_there_may_be() -> None:
+    worn = replace(QUIET, idle=2, wearing=2, spares=2)
+    assert plan(worn).create == 2
+    assert plan(replace(worn, most_spares=1)).create == 1
+    assert (plan(replace(worn, most_spares=0)).create, plan(replace(worn, most_spares=0)).ahead) == (0, False)
+    assert plan(replace(worn, idle=4, most_spares=1)).retire_idle == 1
+    old = replace(QUIET, idle=2, overdue=1)
+    assert (plan(old).create, plan(old).retire_overdue) == (1, 0)
+    none = plan(replace(old, most_spares=0))
+    assert (none.create, none.retire_overdue) == (0, 1)
+
+
+def test_a_pool_without_warm_up_at_size_zero_replaces_none_ahead() -> None:
+    last = replace(QUIET, active=1, wearing=1, spares=1, target_size=0, warm_up=False, steered=True)
+    assert (plan(last).create, plan(last).ahead) == (0, False)
+    assert plan(replace(last, target_size=1)).create == 1
+
+
+def test_agents_that_start_are_no_reason_to_retire_those_that_are_ready() -> None:
+    """As many as were asked for stay ready, where no limit takes them away."""
+    surplus = replace(QUIET, idle=2, starting=8, max_size=10, wearing=7, spares=7)
+    assert plan(surplus).retire_idle == 0
+    assert plan(replace(surplus, spares=0, wearing=0)).retire_idle == 0
+    assert plan(replace(surplus, idle=10, starting=0)).retire_idle == 1
+    assert plan(replace(surplus, idle=3, max_size=5)).retire_idle > 0
+
+
+def test_idle_time_outs_leave_the_replacements() -> None:
+    assert plan(replace(QUIET, idle=3, wearing=1, spares=1)).reap_above == 3
+    assert plan(replace(QUIET, idle=3)).reap_above == 2
+
+
 numbers = st.integers(0, 30)
 
 
 @given(
-    numbers, st.integers(1, 30), st.booleans(), numbers, numbers, numbers, numbers, numbers, numbers, numbers
+    numbers,
+    st.integers(1, 30),
+    st.booleans(),
+    numbers,
+    *[numbers] * 9,
 )
 def test_limits_always_hold(
     minimum: int,
@@ -116,10 +218,27 @@ def test_limits_always_hold(
     leaving: int,
     waiting: int,
     overdue: int,
+    wearing: int,
+    worn: int,
+    spares: int,
 ) -> None:
     overdue = min(overdue, idle + active)
+    wearing = min(wearing, starting + idle + active - overdue)
+    worn = min(worn, wearing, idle + active - overdue)
     pool = PoolFigures(
-        min(minimum, maximum), maximum, warm_up, target, starting, idle, active, leaving, waiting, overdue
+        min(minimum, maximum),
+        maximum,
+        warm_up,
+        target,
+        starting,
+        idle,
+        active,
+        leaving,
+        waiting,
+        overdue,
+        wearing,
+        worn,
+        max(spares, wearing),
     )
     sizes = plan(pool)
     assert sizes.create >= 0
@@ -127,6 +246,10 @@ def test_limits_always_hold(
     assert sizes.create == 0 or pool.live + sizes.create <= pool.max_size
     assert not (sizes.create and sizes.retire_idle)
     assert 0 <= sizes.retire_overdue <= overdue
+    assert 0 <= sizes.retire_worn <= worn
+    assert sizes.retire_overdue + sizes.retire_worn <= max(1, pool.serving // 10)
+    if sizes.retire_worn:
+        assert idle + active - sizes.retire_overdue - sizes.retire_worn >= min(sizes.target_size, maximum)
     assert 0 <= sizes.target_size <= pool.max_size
     if pool.live < pool.max_size and pool.serving == 0 and waiting:
         assert sizes.create > 0

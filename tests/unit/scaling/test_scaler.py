@@ -11,7 +11,7 @@ import pytest
 from scaling.domain.decisions import Action, Decision, Forecast, Reason, Signals, as_record, signals_from
 from scaling.domain.memory import Memory
 from scaling.domain.policies import PRESETS, Metric, Policy, faults_of, of_preset
-from scaling.domain.scaler import decide
+from scaling.domain.scaler import decide, spares
 from scaling.domain.staffing import staff, z_of
 
 STEADY = Signals(
@@ -314,3 +314,12 @@ def test_memory_forgets_what_lies_ahead_of_a_clock_that_was_set_back() -> None:
     memory.see(400.0, 5, 10, 0)
     assert memory.since_up(400.0) is None
     assert memory.highest(400.0, 60) == 0
+
+
+def test_replacements_ahead_of_time_stay_within_each_limit() -> None:
+    assert spares(STEADY, WIDE, 18) == 82
+    assert spares(STEADY, replace(WIDE, max=20), 18) == 2
+    assert spares(replace(STEADY, price=1.0), replace(WIDE, max_cost_per_hour=21.0), 18) == 3
+    assert spares(replace(STEADY, room=22), WIDE, 18) == 4
+    assert spares(replace(STEADY, affordable=19), WIDE, 18) == 1
+    assert spares(replace(STEADY, affordable=10), WIDE, 18) == 0
