@@ -94,6 +94,9 @@ class PoolSerializer(serializers.Serializer[Any]):
     )
     leases = serializers.IntegerField(help_text="Live leases")
     target_size = serializers.IntegerField()
+    standby = serializers.IntegerField(
+        help_text="Agents beyond the target, ready for others whose uses may be up soon"
+    )
     wait_p50_ms = serializers.FloatField(allow_null=True)
     wait_p99_ms = serializers.FloatField(allow_null=True)
     problem = serializers.CharField(allow_null=True, help_text="Why agents cannot be made, in a sentence")

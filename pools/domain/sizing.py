@@ -51,10 +51,11 @@ class SizePlan:
     create: int = 0
     retire_idle: int = 0
     target_size: int = 0
-    reap_above: int = 0  # idle time-outs may bring the pool down to this size
+    reap_above: int = 0  # idle time-outs may bring those that are ready down to this number
     retire_overdue: int = 0
     retire_worn: int = 0
     ahead: bool = False  # whether there is room for replacements of agents that still serve
+    spares: int = 0  # how many of those there should be, if only the pool's own limit counts
 
 
 def plan(pool: PoolFigures) -> SizePlan:
@@ -80,29 +81,31 @@ def plan(pool: PoolFigures) -> SizePlan:
     # A pool without warm-up keeps what demand made until the idle time-out.
     keep = (wanted if pool.warm_up or pool.steered else most) + turn.kept
     surplus = 0 if pool.waiting and pool.ceiling is None else max(0, pool.serving - keep)
-    if pool.serving <= most:
-        # Those that start serve nobody yet.
-        staying = pool.idle + pool.active - turn.retire_overdue - turn.retire_worn
-        surplus = min(surplus, max(0, staying - wanted))
+    # Those that start serve nobody yet: only what a limit forbids goes for them.
+    staying = pool.idle + pool.active - turn.retire_overdue - turn.retire_worn
+    surplus = min(surplus, max(pool.serving - most, staying - wanted, 0))
+    least = min(pool.min_size, most)
     return SizePlan(
         create=create,
         retire_idle=min(surplus, pool.idle),
         target_size=target,
-        reap_above=max(min(pool.min_size, most), target if pool.steered else 0) + turn.kept,
+        reap_above=max(least, max(least, target if pool.steered else 0) + turn.kept - pool.starting),
         retire_overdue=turn.retire_overdue,
         retire_worn=turn.retire_worn,
         ahead=turn.ahead,
+        spares=turn.wished,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Turnover:
-    """`ahead`: see `SizePlan`; `spare`: replacements that there should be beside what is wanted; `kept`:
-    those that stay once they are made."""
+    """`ahead`, `wished` (as `spares`): see `SizePlan`; `spare`: replacements that there should be beside what
+    is wanted; `kept`: those that stay once they are made."""
 
     ahead: bool
     spare: int
     kept: int
+    wished: int
     retire_overdue: int
     retire_worn: int
 
@@ -113,10 +116,14 @@ def _turnover(pool: PoolFigures, wanted: int, most: int) -> _Turnover:
     Without room the old leave all the same, and the worn serve on until their uses are up."""
     tenth = max(1, pool.serving // 10)
     leave = min(pool.overdue, tenth)
-    room = most - wanted if pool.most_spares is None else min(most - wanted, pool.most_spares)
-    ahead = room > 0 and (pool.warm_up or (pool.steered and pool.target_size > 0))
-    spare = min(room, leave + (pool.wearing if ahead else 0))
-    kept = min(room, leave + (max(pool.wearing, pool.spares) if ahead else 0))
+    room = most - wanted
+    allowed = room if pool.most_spares is None else min(room, pool.most_spares)
+    kept_warm = pool.warm_up or (pool.steered and pool.target_size > 0)
+    ahead = kept_warm and allowed > 0
+    made = max(pool.wearing, min(pool.spares, pool.serving - wanted))
+    wished = max(0, min(pool.max_size - wanted, made)) if kept_warm else 0
+    spare = min(room, leave + (min(allowed, pool.wearing) if ahead else 0))
+    kept = min(room, leave + (min(allowed, max(pool.wearing, pool.spares)) if ahead else 0))
     ready = pool.idle + pool.active
     retire_overdue = min(leave, max(0, ready - wanted)) if spare else leave
     # One that is nearly worn itself replaces nobody.
@@ -124,7 +131,7 @@ def _turnover(pool: PoolFigures, wanted: int, most: int) -> _Turnover:
     replaced = pool.worn - max(0, wanted - fresh)
     may_leave = ahead and not pool.waiting
     retire_worn = max(0, min(replaced, tenth - retire_overdue)) if may_leave else 0
-    return _Turnover(ahead, spare, kept, retire_overdue, retire_worn)
+    return _Turnover(ahead, spare, kept, wished, retire_overdue, retire_worn)
 
 
 def share_of_life(agent_id: UUID) -> float:

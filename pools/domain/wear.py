@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from uuid import UUID
 
 from pools.domain.sizing import share_of_life
 
-REMEMBERED = 120.0  # seconds at least: work comes in bursts
-SPAN = 0.5  # seconds: uses are not counted over less
+REMEMBERED = 120.0  # seconds, or longer for agents that start slowly: work comes in bursts
+SPAN = 0.5  # seconds: uses are counted over no less
 LONGER = 1.5  # times the usual: what a start may take
 KEPT = 2.0  # times the uses that make a replacement needed: until then it is kept, or it would come and go
 STEP = 10  # of the uses within a start, those after which to look again, however many turns are near
@@ -24,38 +25,32 @@ FEW = 10  # of fewer uses one is too large a part to be given away
 class Uses:
     """How many uses a pool may have within a start: the most that it had in so short a time of late.
 
-    Made of readings of a counter, which is taken to rise evenly between two of them. `expected`: what was
-    known before."""
+    Made of readings of a counter, `at` a clock that only rises. Between two of them uses count as if they
+    came in one moment: they may have. `expected`: what was known before; `within`: seconds."""
 
     def __init__(self, at: float, expected: float = 0.0) -> None:
+        self.within = SPAN
         self._readings: deque[tuple[float, int]] = deque()
         self._peaks = deque([(at, expected)])  # each lower than those before
 
-    def note(self, used: int, at: float, start_time: float) -> float:
-        """The uses expected within one start that begins now. `at`: on a clock that only rises."""
-        within = max(SPAN, start_time * LONGER)
+    def read(self, used: int, at: float) -> None:
         readings, peaks = self._readings, self._peaks
         if readings and used < readings[-1][1]:
             readings.clear()  # Redis began anew
-        readings.append((at, used))
-        while len(readings) > 1 and readings[1][0] <= at - within:
+        if not readings or used != readings[-1][1]:
+            readings.append((at, used))
+        while len(readings) > 1 and readings[1][0] <= at - self.within:
             readings.popleft()
-        count = used - _between(readings, at - within)
+        count = used - readings[0][1]
         while peaks and peaks[-1][1] <= count:
             peaks.pop()
         peaks.append((at, count))
-        while peaks[0][0] < at - max(REMEMBERED, 2 * within):
+
+    def expected(self, at: float) -> float:
+        peaks = self._peaks
+        while len(peaks) > 1 and peaks[0][0] < at - max(REMEMBERED, 2 * self.within):
             peaks.popleft()
         return peaks[0][1]
-
-
-def _between(readings: deque[tuple[float, int]], at: float) -> float:
-    """What the counter was then: the first reading is of that time or before, if there is any."""
-    began, used = readings[0]
-    if len(readings) == 1 or began >= at:
-        return used
-    ended, later = readings[1]
-    return used + (later - used) * (at - began) / (ended - began)
 
 
 def worn_at(agent_id: UUID, max_uses: int) -> int:
@@ -64,6 +59,27 @@ def worn_at(agent_id: UUID, max_uses: int) -> int:
     if max_uses < FEW:
         return max_uses
     return min(max_uses - 1, math.ceil(max_uses * share_of_life(agent_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Of an agent: the uses that nobody has yet, and whether it has had its share of them."""
+
+    left: int
+    worn: bool
+
+
+def counted(lives: Sequence[Life]) -> list[int]:
+    """The uses left of each, as replacements go by them. Of agents that are worn or at their last use a tenth
+    is replaced whatever the pace, which counts as none left; the others as the pace wears them out, for the
+    last use may be a long one."""
+    due = sorted(life.left for life in lives if life.worn or life.left <= 0)
+    now = max(1, len(lives) // 10)
+    return (
+        [0] * len(due[:now])
+        + [max(1, left) for left in due[now:]]
+        + [life.left for life in lives if not life.worn and life.left > 0]
+    )
 
 
 def wearing(left: Iterable[int], uses: float) -> int:

@@ -102,6 +102,7 @@ class PoolView:
     target_size: int
     waiting_since: datetime | None = None  # of the first in the queue
     wait_estimate: float | None = None  # seconds that whoever asks now will wait, where that is known
+    standby: int = 0  # agents beyond the target, ready for others whose uses may be up soon
     wait_p50_ms: float | None = None
     wait_p99_ms: float | None = None
     problem: str | None = None  # one sentence when agents cannot be made
@@ -196,6 +197,7 @@ class PoolLoad:
     problem: str | None
     used_by: tuple[str, ...]  # the workflow that made it, and those of its team that count on it
     known: bool  # whether Redis knows the pool: else the figures say nothing
+    spares: int  # replacements that the pool should have ready for agents that may be worn soon
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,12 +109,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """A pool as Redis sees it. `version` changes whenever another figure may have, save the last two; -1 =
+    """A pool as Redis sees it. `version` changes whenever another figure may have, save the last three; -1 =
     unknown to Redis.
 
     Counters since Redis knows the pool: `asked` acquires that got a lease or a place in the queue, `ended`
     leases, which were held for `held_ms` together, and `used` requests that those sent. `oldest_ms`: how long
-    the first in line has waited; `wake_at`, `expected`: see `AsyncLeases.wake_at`."""
+    the first in line has waited; `wake_at`, `expected`, `spares`: see
+    `AsyncLeases.wake_at`."""
 
     version: int = -1
     idle: int = 0
@@ -131,6 +132,7 @@ class QueueFigures:
     used: int = 0
     wake_at: int = 0
     expected: int = 0
+    spares: int = 0
 
 
 @dataclass(frozen=True, slots=True)

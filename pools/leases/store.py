@@ -153,10 +153,11 @@ class AsyncLeases:
         """`instead_of`: only while those rules are there (their `text`, empty for none)."""
         return bool(await self._run("put_pool", str(pool_id), *rules.arguments(instead_of)))
 
-    async def wake_at(self, pool_id: UUID, used: int, expected: int) -> None:
+    async def wake_at(self, pool_id: UUID, used: int, expected: int, spares: int) -> None:
         """The controller is nudged when the pool has been `used` so often, and until then when an agent
-        begins its last use; 0: never. `expected`: uses within a start, for the next controller."""
-        await self._run("wake_at", str(pool_id), str(used), str(expected))
+        begins its last use; 0: never. `expected`: uses within a start, for the next controller; `spares`:
+        replacements that there should be beside the pool's size, for the scaler."""
+        await self._run("wake_at", str(pool_id), str(used), str(expected), str(spares))
 
     async def rules_told(self, pool_ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `text` of the rules that Redis has, of the pools that it knows."""

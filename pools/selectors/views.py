@@ -87,6 +87,7 @@ def pool_view(
         waiting=figures.waiting,
         waiting_since=_waiting_since(figures),
         wait_estimate=wait_estimate(figures, ready * pool.concurrency),
+        standby=max(0, min(figures.spares, states["starting"] + ready - pool.target_size)),
         leases=figures.leases,
         target_size=pool.target_size,
         wait_p50_ms=nearest_rank(waits_ms, 0.5),
@@ -159,6 +160,7 @@ def pool_load(
         problem=pool.problem,
         used_by=tuple(sorted({*users, *([pool.workflow] if pool.workflow else [])})),
         known=figures.version >= 0,
+        spares=figures.spares,
     )
 
 
@@ -186,6 +188,7 @@ def pool_payload(view: PoolView, reader: int) -> dict[str, Any]:
         "wait_estimate": view.wait_estimate,
         "leases": view.leases,
         "target_size": view.target_size,
+        "standby": view.standby,
         "wait_p50_ms": view.wait_p50_ms,
         "wait_p99_ms": view.wait_p99_ms,
         "problem": view.problem,

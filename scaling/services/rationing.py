@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.conf import settings
@@ -17,36 +18,40 @@ def rooms(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
     total = settings.AFLOW_MAX_AGENTS
     if not total:
         return {}
-    weights = {team.team_id: team.capacity_weight for team in teams.all_limits()}
-    claims = [
-        Claim(
-            pool=str(load.pool_id),
-            team=load.team_id,
-            weight=weights.get(load.team_id, 1.0),
-            leased=load.active,
-            wanted=_wanted(load),
-            price=float(load.rate),
-            waited=load.oldest_wait,
-        )
-        for load in loads
-    ]
+    claims = [_claim(load, load.active, _wanted(load)) for load in loads]
     leaving = sum(load.leaving for load in loads)  # these take up their places until they are gone
     if sum(claim.wanted for claim in claims) + leaving <= total:
         return {}
-    return {UUID(pool): number for pool, number in allocate(max(0, total - leaving), claims).items()}
+    return _allocated(max(0, total - leaving), claims)
 
 
 def spares(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
-    """How many replacements of agents that still serve each pool may make ahead: what all pools leave, shared
-    by those at work, whose agents wear. Nothing where nothing limits them."""
+    """How many replacements of agents that still serve each pool may have: of what all pools leave. Nothing
+    where nothing limits them."""
     total = settings.AFLOW_MAX_AGENTS
     if not total:
         return {}
-    rest = max(0, total - sum(_wanted(load) + load.leaving for load in loads))
-    at_work = [load.pool_id for load in loads if load.active]
-    each, more = divmod(rest, len(at_work)) if at_work else (0, 0)
-    shares = {pool_id: each + (place < more) for place, pool_id in enumerate(at_work)}
-    return {load.pool_id: shares.get(load.pool_id, 0) for load in loads}
+    rest = total - sum(_wanted(load) + load.leaving for load in loads)
+    claims = [_claim(load, 0, 0 if load.drained else load.spares) for load in loads]
+    return _allocated(max(0, rest), claims)
+
+
+def _claim(load: PoolLoad, leased: int, wanted: int) -> Claim:
+    return Claim(
+        pool=str(load.pool_id),
+        team=load.team_id,
+        weight=1.0,
+        leased=leased,
+        wanted=wanted,
+        price=float(load.rate),
+        waited=load.oldest_wait,
+    )
+
+
+def _allocated(total: int, claims: Sequence[Claim]) -> dict[UUID, int]:
+    weights = {team.team_id: team.capacity_weight for team in teams.all_limits()}
+    weighed = [replace(claim, weight=weights.get(claim.team, 1.0)) for claim in claims]
+    return {UUID(pool): number for pool, number in allocate(total, weighed).items()}
 
 
 def _wanted(load: PoolLoad) -> int:

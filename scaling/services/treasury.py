@@ -215,7 +215,8 @@ def _wanted(load: PoolLoad) -> int:
 
 
 def _stand_by(load: PoolLoad) -> int:
-    return int(load.active > 0 and _wanted(load) < load.max_size)
+    """Replacements of agents that may be worn soon."""
+    return 0 if load.drained else min(load.spares, load.max_size - _wanted(load))
 
 
 def till_of(limit: float, spent: float, paid: Sequence[PoolLoad], most: Mapping[UUID, int]) -> Till:
@@ -229,14 +230,15 @@ def till_of(limit: float, spent: float, paid: Sequence[PoolLoad], most: Mapping[
 
 
 def most_agents(paid: Sequence[PoolLoad], free: float, held_up: HeldUp) -> dict[UUID, int]:
-    """The most agents that each pool may have until the next look: no more than it wants, and one that is
-    ready when another is worn. What is free is shared among the pools by what each lacks, in money, so that
+    """The most agents that each pool may have until the next look: no more than it wants, and replacements of
+    those that may be worn soon. What is free is shared among the pools by what each lacks, in money, so that
     none starves, and then by what stands by."""
     lacks, stand_by = {}, {}
     for load in paid:
         pool, each = str(load.pool_id), per_second(load.rate) * (HOLD + ASSUMED_START + USEFUL)
         lacks[pool] = (max(0, _wanted(load) - _live(load)) * each, 1.0)
-        stand_by[pool] = (_stand_by(load) * each, 1.0)
+        beyond = max(_live(load) - _wanted(load), 0)  # what stands by already
+        stand_by[pool] = (max(0, _stand_by(load) - beyond) * each, 1.0)
     shares = {}
     if free > 0:
         shares = fair_shares(free, lacks)

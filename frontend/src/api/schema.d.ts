@@ -3601,6 +3601,8 @@ export interface components {
             /** @description Live leases */
             leases: number;
             target_size: number;
+            /** @description Agents beyond the target, ready for others whose uses may be up soon */
+            standby: number;
             /** Format: double */
             wait_p50_ms: number | null;
             /** Format: double */

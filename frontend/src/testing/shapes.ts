@@ -118,6 +118,7 @@ export function aPool(name: string, fields: Partial<Pool> = {}): Pool {
     wait_estimate: null,
     leases: 0,
     target_size: 1,
+    standby: 0,
     wait_p50_ms: null,
     wait_p99_ms: null,
     problem: null,

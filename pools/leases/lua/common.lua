@@ -5,7 +5,7 @@
 -- P:pool:ID               hash: the rules (see `put_pool`), `rules` (their text); counters seq, version, wait_ms,
 --                         wait_count, asked, ended, held_ms, used (what was asked for, what ended, how long
 --                         that was held, requests that it sent), made_room; v: the virtual time of its queue;
---                         wake_at, expected: see `wake_at`
+--                         wake_at, expected, spares: see `wake_at`
 -- P:pool:ID:shares        hash team -> weight: the teams that may lease here
 -- P:pool:ID:agents        set of agent ids
 -- P:pool:ID:idle          sorted set agent -> idle since     P:pool:ID:open   sorted set agent -> leases it has, of
@@ -36,6 +36,7 @@ local function lease_key(token) return P .. ':lease:' .. token end
 local function queue_key(pool, team) return P .. ':pool:' .. pool .. ':queue:' .. team end
 local function changed(pool) call('HINCRBY', pool_key(pool), 'version', 1) end
 local function nudge(pool) call('PUBLISH', P .. ':nudge', pool) end
+local function wear_nudge() call('PUBLISH', P .. ':nudge', 'wear') end -- for the controller alone
 
 local function tell(client, message)
   if client == '' then return end

@@ -115,7 +115,7 @@ local function make_lease(pool, w, agent, uses_left, rules)
   end
   local stats = pool_key(pool)
   -- The last use of an agent that has one lease at a time: its replacement may be made meanwhile.
-  if uses_left <= 1 and a[2] == '1' and tonumber(call('HGET', stats, 'wake_at') or '0') > 0 then nudge(pool) end
+  if uses_left <= 1 and a[2] == '1' and tonumber(call('HGET', stats, 'wake_at') or '0') > 0 then wear_nudge() end
   call('HINCRBY', stats, 'wait_ms', int(wait))
   call('HINCRBY', stats, 'wait_count', 1)
   changed(pool)

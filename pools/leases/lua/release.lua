@@ -12,7 +12,7 @@ local sent = math.min(tonumber(ARGV[4]), ended.uses_left)
 local rules = call('HMGET', pool_key(ended.pool), 'max_uses', 'wake_at')
 if sent > 0 then
   local used, mark = call('HINCRBY', pool_key(ended.pool), 'used', sent), tonumber(rules[2] or '0')
-  if used - sent < mark and used >= mark then nudge(ended.pool) end
+  if used - sent < mark and used >= mark then wear_nudge() end
 end
 if call('EXISTS', agent) == 1 then
   local before = tonumber(call('HGET', agent, 'uses'))

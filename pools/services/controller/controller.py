@@ -54,6 +54,7 @@ SAMPLE_EVERY = 0.2
 IMAGES_EVERY = 3600.0
 UPKEEP_EVERY = 5.0
 HISTORY = timedelta(days=7)  # how long ended agents are remembered
+WEAR = b"wear"  # the nudge that an agent may be worn soon: nothing that sizes go by
 REDIS_TROUBLE = (ConnectionError, RedisReplyError)
 
 
@@ -125,7 +126,7 @@ class PoolController:
             leader=self._leadership.token,
         )
         self._checks = Checks(self.registry, runtime, self.leases, self._http, self.usages, secret=secret)
-        self._sampler = Sampler(self.registry, self.leases)
+        self._sampler = Sampler(self.registry, self.leases, self._sizes.wear.read)
         self.alarms = Alarms(self.registry, self.leases, saturation or SaturationRule())
         self._ticked = False
         self._learned_at = 0.0
@@ -301,10 +302,11 @@ class PoolController:
                 client = redis.asyncio.Redis.from_url(self._redis_url)
                 async with client, client.pubsub() as channel:
                     await channel.subscribe(self.leases.keys.nudge)
-                    async for _ in channel.listen():
+                    async for message in channel.listen():
                         self._nudged.set()
-                        async with self._stirred:
-                            self._stirred.notify_all()
+                        if message["data"] != WEAR:
+                            async with self._stirred:
+                                self._stirred.notify_all()
             except (RedisError, OSError) as exc:
                 log.warning("nudges broke off: %s", exc)
             await asyncio.sleep(0.5)
@@ -331,7 +333,7 @@ class PoolController:
         self._nudged.set()
 
     async def woken(self, within: float) -> None:
-        """Until a nudge comes, or the seconds are over."""
+        """Until somebody begins to wait, an agent ends or a pool is changed, or the seconds are over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within), self._stirred:
                 await self._stirred.wait()

@@ -121,7 +121,7 @@ class Sizes:
             pool.pk,
             counts.idle,
             idle=pool.idle_timeout,
-            keep=max(0, sizes.reap_above - counts.starting),
+            keep=sizes.reap_above,
             reason=EndReason.IDLE_TIMEOUT,
             order=pool.scale_down_order,
         )
@@ -151,7 +151,7 @@ class Sizes:
             spares=spent.spares,
         )
         sizes = plan(counts)
-        await self.wear.wake_in(pool, spent.next_turn if sizes.ahead else None, spent.expected, figures)
+        await self.wear.tell(pool, spent, sizes, figures)
         await self.wear.retire(spent, sizes.retire_overdue, sizes.retire_worn)
         return counts, sizes
 

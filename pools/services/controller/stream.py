@@ -22,6 +22,9 @@ WAITS_EVERY = 1.0  # seconds between two readings of the waiting times
 AGENTS_EVERY = 1.0  # agents flap between idle and active with every lease
 
 
+Figures = Mapping[UUID, QueueFigures]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """`told` remembers that it was said; called once it is in the stream."""
@@ -37,9 +40,13 @@ class Sampler:
     What Redis did not take is said again at the next sample.
     """
 
-    def __init__(self, registry: Registry, leases: AsyncLeases) -> None:
+    def __init__(
+        self, registry: Registry, leases: AsyncLeases, read: Callable[[Figures], object] = lambda _: None
+    ) -> None:
+        """`read`: hears the figures of each sample."""
         self._registry = registry
         self._leases = leases
+        self._read = read
         self._seen: tuple[int, tuple[tuple[UUID, int], ...]] = (-1, ())
         self._pools: dict[tuple[UUID, int], dict[str, Any]] = {}  # by pool, and team that was told
         self._agents: dict[UUID, dict[str, Any]] = {}
@@ -53,6 +60,7 @@ class Sampler:
         """Costs one small script when nothing changed."""
         pool_ids = list(self._registry.pools)
         figures = await self._leases.figures(pool_ids) if pool_ids else {}
+        self._read(figures)
         version = self._registry.version
         seen = (version, tuple((pk, row.version) for pk, row in figures.items()))
         moved = seen != self._seen

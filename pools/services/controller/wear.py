@@ -12,8 +12,8 @@ from statistics import median
 from uuid import UUID
 
 from pools.domain.agents import EndReason, PublicState
-from pools.domain.sizing import share_of_life
-from pools.domain.wear import KEPT, Uses, next_turn, wearing, worn_at
+from pools.domain.sizing import SizePlan, share_of_life
+from pools.domain.wear import KEPT, LONGER, SPAN, Life, Uses, counted, next_turn, wearing, worn_at
 from pools.leases.scripts import MOST_PARKED, QueueFigures, ServingAgent
 from pools.leases.store import AsyncLeases
 from pools.models import Agent, Pool
@@ -47,6 +47,13 @@ class Wear:
         for gone in set(self._uses) - set(pool_ids):
             del self._uses[gone]
 
+    def read(self, figures: Mapping[UUID, QueueFigures]) -> None:
+        """How much pools were used by now; the more often, the better what is known of bursts."""
+        clock = time.monotonic()
+        for pool_id, found in figures.items():
+            if pool_id in self._uses:
+                self._uses[pool_id].read(found.used, clock)
+
     def look(
         self,
         pool: Pool,
@@ -55,29 +62,37 @@ class Wear:
         figures: QueueFigures,
     ) -> Spent:
         """Of `agents`, which are those that are not to leave anyway."""
-        clock = time.monotonic()
-        uses = self._uses.setdefault(pool.pk, Uses(clock, figures.expected))
-        expected = uses.note(figures.used, clock, _start_time(agents))
-        overdue, worn, left = [], [], []
+        expected = self._expected(pool, agents, figures)
+        overdue, worn = [], []
+        lives: list[Life] = []
         for agent in agents:
             seen = serving.get(agent.pk)
             if public_state(agent, seen) is PublicState.STARTING:
-                left.append(pool.max_uses)
+                lives.append(Life(pool.max_uses, worn=False))
             elif seen is None or seen.state not in ("idle", "leased") or rests(seen, pool.max_uses):
                 continue
             elif (now() - agent.started_at).total_seconds() >= pool.max_age * share_of_life(agent.pk):
                 overdue.append(agent)
-            elif seen.uses >= worn_at(agent.pk, pool.max_uses):
-                left.append(0)
-                if seen.state == "idle":
-                    worn.append(agent)
             else:
+                is_worn = seen.uses >= worn_at(agent.pk, pool.max_uses)
                 # Each lease that runs is one use at least.
-                left.append(max(0, pool.max_uses - seen.uses - (seen.leases - seen.parked)))
+                lives.append(Life(pool.max_uses - seen.uses - (seen.leases - seen.parked), is_worn))
+                if is_worn and seen.state == "idle":
+                    worn.append(agent)
         overdue.sort(key=lambda agent: (serving[agent.pk].state != "idle", agent.started_at))
         worn.sort(key=lambda agent: -serving[agent.pk].uses)
+        left = counted(lives)
         soon, spares = wearing(left, expected), wearing(left, KEPT * expected)
         return Spent(overdue, worn, soon, spares, expected, next_turn(left, expected))
+
+    def _expected(self, pool: Pool, agents: Iterable[Agent], figures: QueueFigures) -> float:
+        clock = time.monotonic()
+        uses = self._uses.get(pool.pk)
+        if uses is None:
+            uses = self._uses[pool.pk] = Uses(clock, figures.expected)
+        uses.within = max(SPAN, LONGER * _start_time(agents))
+        uses.read(figures.used, clock)
+        return uses.expected(clock)
 
     async def retire(self, spent: Spent, overdue: int, worn: int) -> None:
         """So many of each."""
@@ -86,11 +101,14 @@ class Wear:
         for agent in spent.worn[:worn]:
             await self._leases.drain(agent.pk, EndReason.MAX_USES)
 
-    async def wake_in(self, pool: Pool, uses: int | None, expected: float, figures: QueueFigures) -> None:
-        """The controller is nudged after so many uses; None: never. A mark that comes sooner stays."""
-        mark = 0 if uses is None else figures.used + uses
-        if mark != figures.wake_at and (figures.wake_at <= figures.used or mark < figures.wake_at):
-            await self._leases.wake_at(pool.pk, mark, round(expected))
+    async def tell(self, pool: Pool, spent: Spent, sizes: SizePlan, figures: QueueFigures) -> None:
+        """Redis nudges the controller when one agent more may be worn; a mark that comes sooner stays. The
+        scaler learns how many replacements there should be."""
+        mark = figures.used + spent.next_turn if sizes.ahead and spent.next_turn else 0
+        if figures.used < figures.wake_at <= mark:
+            mark = figures.wake_at
+        if (mark, sizes.spares) != (figures.wake_at, figures.spares):
+            await self._leases.wake_at(pool.pk, mark, round(spent.expected), sizes.spares)
 
 
 def rests(seen: ServingAgent, max_uses: int) -> bool:

@@ -18,6 +18,7 @@ from django.db import connections
 from aflow_site.kernel.errors import Overloaded
 from aflow_site.kernel.hang_up import HangUp
 from pools.domain.agents import AgentState, EndReason
+from pools.facade import api as pools
 from pools.facade import leases
 from pools.facade.contracts import LeaseOutcome, Steering
 from pools.facade.leases import Wish
@@ -89,6 +90,11 @@ def evaluate(treasury: Treasury) -> dict[UUID, Steering]:
 @database_sync_to_async
 def ended_by(pool: Pool) -> list[str | None]:
     return list(Agent.objects.filter(pool=pool, ended_at__isnull=False).values_list("end_reason", flat=True))
+
+
+async def wishes(pool: Pool, spares: int) -> bool:
+    (load,) = await database_sync_to_async(pools.load)()
+    return load.spares == spares
 
 
 async def ended(pool: Pool, number: int) -> bool:
@@ -288,18 +294,22 @@ async def test_alerts_of_a_period_that_is_over_are_resolved() -> None:
 
 @pytest.mark.parametrize(("limit", "most"), [(1000, 2), (11, 1)])
 async def test_a_budget_with_money_pays_for_an_agent_that_stands_by(limit: float, most: int) -> None:
-    """While the pool is at work, in place of one that is worn; after what its demand wants."""
+    """In place of one that is at its last use; after what its demand wants."""
     pool = await new_pool(min_size=1, max_size=5, price=DEAR, max_uses=1)
     async with running(pool) as (controller, broker):
         await budget(pool, limit)
         await spend(pool, 10)
         treasury = Treasury()
         assert (await look(treasury))[pool.pk] == 1
+        controller.steer(await evaluate(treasury), 60)
         lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        await until(lambda: wishes(pool, 1))
         assert (await look(treasury))[pool.pk] == most
         controller.steer(await evaluate(treasury), 60)
         await controller.tick()
         await until(lambda: served(pool.pk, most))
+        seen = await database_sync_to_async(pools.get_pool)(pool.team_id, pool.name)
+        assert (seen.target_size, seen.standby) == (1, most - 1)
         await broker.release(lease, LeaseOutcome.OK)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pools.domain.sizing import PoolFigures, plan, target_after_reaping
@@ -174,7 +174,7 @@ def test_the_scaler_says_how_many_replacements_there_may_be() -> None:
     old = replace(QUIET, idle=2, overdue=1)
     assert (plan(old).create, plan(old).retire_overdue) == (1, 0)
     none = plan(replace(old, most_spares=0))
-    assert (none.create, none.retire_overdue) == (0, 1)
+    assert (none.create, none.retire_overdue) == (1, 0), "which has nothing to do with age"
 
 
 def test_a_pool_without_warm_up_at_size_zero_replaces_none_ahead() -> None:
@@ -189,67 +189,80 @@ def test_agents_that_start_are_no_reason_to_retire_those_that_are_ready() -> Non
     assert plan(surplus).retire_idle == 0
     assert plan(replace(surplus, spares=0, wearing=0)).retire_idle == 0
     assert plan(replace(surplus, idle=10, starting=0)).retire_idle == 1
-    assert plan(replace(surplus, idle=3, max_size=5)).retire_idle > 0
+    assert plan(replace(surplus, idle=3, starting=8)).retire_idle == 1, "above its limit by one"
+    assert plan(replace(surplus, idle=3, starting=8, spares=0, wearing=0)).retire_idle == 1
 
 
 def test_idle_time_outs_leave_the_replacements() -> None:
     assert plan(replace(QUIET, idle=3, wearing=1, spares=1)).reap_above == 3
+    assert plan(replace(QUIET, idle=2, starting=1, wearing=1, spares=1)).reap_above == 2
+    assert plan(replace(QUIET, idle=2, starting=2, target_size=4)).reap_above == 2, "those serve nobody yet"
     assert plan(replace(QUIET, idle=3)).reap_above == 2
+
+
+def test_the_scaler_hears_how_many_replacements_there_should_be() -> None:
+    """Whatever it allows now; those that are kept count while they are there."""
+    worn = replace(QUIET, idle=2, wearing=1, spares=2)
+    assert plan(worn).spares == 1
+    assert plan(replace(worn, most_spares=0)).spares == plan(replace(worn, ceiling=2)).spares == 1
+    assert plan(replace(worn, idle=4)).spares == 2
+    assert plan(replace(worn, max_size=2)).spares == 0
+    assert plan(replace(worn, warm_up=False, target_size=0)).spares == 0
 
 
 numbers = st.integers(0, 30)
 
 
-@given(
-    numbers,
-    st.integers(1, 30),
-    st.booleans(),
-    numbers,
-    *[numbers] * 9,
-)
-def test_limits_always_hold(
-    minimum: int,
-    maximum: int,
-    warm_up: bool,
-    target: int,
-    starting: int,
-    idle: int,
-    active: int,
-    leaving: int,
-    waiting: int,
-    overdue: int,
-    wearing: int,
-    worn: int,
-    spares: int,
-) -> None:
-    overdue = min(overdue, idle + active)
-    wearing = min(wearing, starting + idle + active - overdue)
-    worn = min(worn, wearing, idle + active - overdue)
-    pool = PoolFigures(
-        min(minimum, maximum),
-        maximum,
-        warm_up,
-        target,
-        starting,
-        idle,
-        active,
-        leaving,
-        waiting,
-        overdue,
-        wearing,
-        worn,
-        max(spares, wearing),
+maybe = st.none() | numbers
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> PoolFigures:
+    maximum, starting, idle, active = draw(st.integers(1, 30)), draw(numbers), draw(numbers), draw(numbers)
+    overdue = draw(st.integers(0, idle + active))
+    wearing = draw(st.integers(0, starting + idle + active - overdue))
+    return PoolFigures(
+        min_size=draw(st.integers(0, maximum)),
+        max_size=maximum,
+        warm_up=draw(st.booleans()),
+        target_size=draw(numbers),
+        starting=starting,
+        idle=idle,
+        active=active,
+        leaving=draw(numbers),
+        waiting=draw(numbers),
+        overdue=overdue,
+        wearing=wearing,
+        worn=draw(st.integers(0, min(idle, idle + active - overdue))),
+        spares=wearing + draw(numbers),
+        apart=draw(st.booleans()),
+        steered=draw(st.booleans()),
+        ceiling=draw(maybe),
+        most_spares=draw(maybe),
     )
+
+
+@given(pools())
+@settings(max_examples=500)
+def test_limits_always_hold(pool: PoolFigures) -> None:
     sizes = plan(pool)
+    most = pool.max_size if pool.ceiling is None else min(pool.max_size, pool.ceiling)
+    ready = pool.idle + pool.active
     assert sizes.create >= 0
     assert 0 <= sizes.retire_idle <= pool.idle
-    assert sizes.create == 0 or pool.live + sizes.create <= pool.max_size
+    assert sizes.create == 0 or pool.live + sizes.create <= most
     assert not (sizes.create and sizes.retire_idle)
-    assert 0 <= sizes.retire_overdue <= overdue
-    assert 0 <= sizes.retire_worn <= worn
+    assert 0 <= sizes.retire_overdue <= pool.overdue
+    assert 0 <= sizes.retire_worn <= pool.worn
     assert sizes.retire_overdue + sizes.retire_worn <= max(1, pool.serving // 10)
     if sizes.retire_worn:
-        assert idle + active - sizes.retire_overdue - sizes.retire_worn >= min(sizes.target_size, maximum)
-    assert 0 <= sizes.target_size <= pool.max_size
-    if pool.live < pool.max_size and pool.serving == 0 and waiting:
+        assert ready - sizes.retire_overdue - sizes.retire_worn >= min(sizes.target_size, most)
+    if pool.serving <= most:
+        left = ready - sizes.retire_idle - sizes.retire_worn
+        assert left >= min(ready, sizes.target_size), "what was asked for stays ready"
+    assert 0 <= sizes.target_size <= most
+    beside = max(sizes.target_size, min(most, pool.active + pool.waiting)) + max(1, pool.serving // 10)
+    if sizes.create and pool.most_spares is not None and not pool.strangers:
+        assert pool.serving + sizes.create <= beside + pool.most_spares
+    if pool.live < most and pool.serving == 0 and pool.waiting:
         assert sizes.create > 0

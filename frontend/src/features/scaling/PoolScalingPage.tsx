@@ -114,6 +114,14 @@ function Figures({ pool }: { pool: Pool }) {
         value={count(pool.target_size)}
         says="The size that the controller works towards"
       />
+      {pool.standby > 0 && (
+        <Figure
+          size="lg"
+          label="on standby"
+          value={count(pool.standby)}
+          says="Of the size: ready for agents whose uses may be up soon"
+        />
+      )}
       <Figure size="lg" label="leases" value={count(pool.leases)} says="Work that agents do now" />
       <Figure
         size="lg"

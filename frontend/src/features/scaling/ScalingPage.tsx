@@ -119,9 +119,14 @@ function PoolRow({ pool, policy, forecast, last }: RowProps) {
         )}
       </Table.Td>
       <Table.Td className={classes.number}>
-        {sizeOf(pool) === pool.target_size
+        {sizeOf(pool) - pool.standby === pool.target_size
           ? count(pool.target_size)
-          : `${count(sizeOf(pool))} → ${count(pool.target_size)}`}
+          : `${count(sizeOf(pool) - pool.standby)} → ${count(pool.target_size)}`}
+        {pool.standby > 0 && (
+          <div className={classes.quiet} title="Ready for others whose uses may be up soon">
+            {count(pool.standby)} on standby
+          </div>
+        )}
         <div className={classes.quiet}>
           {count(pool.min_size)} to {count(pool.max_size)}
         </div>

@@ -117,6 +117,18 @@ describe("the list of pools", () => {
     expect(await faultsOf(container)).toEqual([]);
   });
 
+  it("tells agents on standby from those of the size", async () => {
+    const states = { starting: 0, idle: 2, active: 2, draining: 0, unhealthy: 0 };
+    const busy = aPool("busy", { states, target_size: 3, standby: 1 });
+    const falling = aPool("falling", { states, target_size: 3 });
+    await showList({ pools: [busy, falling] });
+    const rowOf = (name: string) => within(screen.getByText(name).closest("tr") as HTMLTableRowElement);
+    expect(await screen.findByText("1 on standby")).toBeVisible();
+    expect(rowOf("busy").queryByText(/→/)).toBeNull();
+    expect(rowOf("falling").getByText(/4 → 3/)).toBeVisible();
+    expect(rowOf("falling").queryByText(/on standby/)).toBeNull();
+  });
+
   it("says how pools without a policy are sized", async () => {
     const cold = inForce("cold", { steered: false });
     await showList({ pools: [census, aPool("cold")], policies: [inForce("census"), cold] });
