@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -11,6 +12,8 @@ from django.conf import settings
 from pools.facade.contracts import PoolLoad
 from scaling.domain.allocation import Claim, allocate
 from teams.facade import api as teams
+
+STEADY = 30.0  # seconds in which a place must have been free, for a replacement ahead of time
 
 
 def rooms(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
@@ -25,15 +28,24 @@ def rooms(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
     return _allocated(max(0, total - leaving), claims)
 
 
-def spares(loads: Sequence[PoolLoad]) -> dict[UUID, int]:
-    """How many replacements of agents that still serve each pool may have: of what all pools leave. Nothing
-    where nothing limits them."""
-    total = settings.AFLOW_MAX_AGENTS
-    if not total:
-        return {}
-    rest = total - sum(_wanted(load) + load.leaving for load in loads)
-    claims = [_claim(load, 0, 0 if load.drained else load.spares) for load in loads]
-    return _allocated(max(0, rest), claims)
+class Rest:
+    """What all pools leave of the installation's limit: the least of the last half minute, or replacements
+    would be made of a place whenever an agent of another pool is between its end and its successor."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def spares(self, loads: Sequence[PoolLoad], now: float) -> dict[UUID, int]:
+        """How many replacements of agents that still serve each pool may have. Nothing where nothing limits
+        them. `now`: monotonic, in seconds."""
+        total = settings.AFLOW_MAX_AGENTS
+        if not total:
+            return {}
+        self._seen.append((now, total - sum(_wanted(load) + load.leaving for load in loads)))
+        while self._seen[0][0] < now - STEADY:
+            self._seen.popleft()
+        claims = [_claim(load, 0, 0 if load.drained else load.spares) for load in loads]
+        return _allocated(max(0, min(rest for _, rest in self._seen)), claims)
 
 
 def _claim(load: PoolLoad, leased: int, wanted: int) -> Claim:

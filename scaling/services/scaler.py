@@ -62,6 +62,7 @@ class Scaler:
         self._watches: dict[UUID, Watch] = {}
         self._recorded: dict[UUID, tuple[tuple[object, ...], float]] = {}
         self._start_times: dict[UUID, float] = {}
+        self._rest = rationing.Rest()
         self._starts_at = self._tidied_at = float("-inf")
 
     async def run(self, helm: Helm) -> None:
@@ -91,7 +92,7 @@ class Scaler:
         self.arrivals.see(found, at)
         loads = [load for load in found if not load.drained]
         self._learn_starts(loads, now)
-        rows, rooms, left = all_policies(), rationing.rooms(found), rationing.spares(found)
+        rows, rooms, left = all_policies(), rationing.rooms(found), self._rest.spares(found, now)
         made: list[Made] = []
         sizes = self._capped(everything)
         foreseen: dict[UUID, Wanted] = {}

@@ -19,6 +19,7 @@ import redis.asyncio
 from django.db import Error as DatabaseTrouble
 from redis.exceptions import RedisError
 
+from aflow_site.kernel.waits import set_within
 from pools.domain.room import Demand
 from pools.domain.saturation import SaturationRule
 from pools.facade.contracts import Steering
@@ -81,7 +82,7 @@ class PoolController:
         self.leases = AsyncLeases(self._wire, prefix)
         self._http = AgentHttp()
         self._nudged = asyncio.Event()
-        self._stirred = asyncio.Condition()
+        self._stirred = asyncio.Event()
         self._leadership = Leadership(self.leases, instance, silence)
         self.registry = Registry()
         problems = Problems(self.registry)
@@ -305,8 +306,7 @@ class PoolController:
                     async for message in channel.listen():
                         self._nudged.set()
                         if message["data"] != WEAR:
-                            async with self._stirred:
-                                self._stirred.notify_all()
+                            self._stirred.set()
             except (RedisError, OSError) as exc:
                 log.warning("nudges broke off: %s", exc)
             await asyncio.sleep(0.5)
@@ -333,7 +333,7 @@ class PoolController:
         self._nudged.set()
 
     async def woken(self, within: float) -> None:
-        """Until somebody begins to wait, an agent ends or a pool is changed, or the seconds are over."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within), self._stirred:
-                await self._stirred.wait()
+        """Until somebody begins to wait, an agent ends or a pool is changed, or the seconds are over; at once
+        where that happened since the last call."""
+        await set_within(self._stirred, within)
+        self._stirred.clear()

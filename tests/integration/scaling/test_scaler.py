@@ -20,6 +20,7 @@ from pools.services.broker.broker import Broker
 from pools.services.controller.controller import PoolController
 from scaling.models import ScalingDecision, ScalingPolicy
 from scaling.selectors.counts import counted
+from scaling.services.rationing import STEADY
 from scaling.services.scaler import Scaler
 from tests.factories.pools import make_pool
 from tests.fakes.pools import Plant, rows_of, served, site, until
@@ -271,6 +272,36 @@ async def test_no_more_replacements_are_made_than_the_scaler_allows(spares: int 
         assert await alive(pool, agents)
         for lease in leases:
             await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_a_place_that_is_free_for_a_moment_is_not_made_a_replacement_of(settings: LazySettings) -> None:
+    """Nor is one made and ended again, while another pool's agents end and begin."""
+    settings.AFLOW_MAX_AGENTS = 3
+    pool = await new_pool(min_size=2, max_size=8, max_uses=1)
+    await new_policy(pool, mode="off")
+    async with running(pool) as (_, controller, broker):
+        scaler = Scaler()
+        controller.steer({pool.pk: Steering(None, spares=0)}, 600)
+        lease = await broker.acquire(pool.pk, holder="h", team_id=pool.team_id, timeout=60)
+        await until(lambda: wishes(pool, 1))
+        settings.AFLOW_MAX_AGENTS = 2
+        assert (await evaluate(scaler, NOW))[pool.pk].spares == 0
+        settings.AFLOW_MAX_AGENTS = 3
+        assert (await evaluate(scaler, NOW + STEADY))[pool.pk].spares == 0
+        assert (await evaluate(scaler, NOW + STEADY + 1))[pool.pk].spares == 1
+        await broker.release(lease, LeaseOutcome.OK)
+
+
+async def test_whoever_begins_to_wait_while_sizes_are_decided_is_seen_at_once() -> None:
+    pool = await new_pool(min_size=0, max_size=8)
+    async with running(pool) as (_, controller, _broker):
+        await controller.leases.nudge()
+        await asyncio.sleep(0.2)  # nobody listens yet
+        async with asyncio.timeout(60):
+            await controller.woken(600)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await controller.woken(600)
 
 
 async def test_when_agents_are_short_teams_get_fair_shares(settings: LazySettings) -> None:
